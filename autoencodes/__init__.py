@@ -1,0 +1,59 @@
+"""AutoencODEs: continuous-time autoencoders trained as mean-field optimal control.
+
+``import autoencodes as ac``; every public name is here. Names load on first use, so that
+the command line can answer ``--help`` without importing JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoencodes import datasets, fields
+    from autoencodes.cost import SquaredError, TerminalCost, inner, norm
+    from autoencodes.errors import InputError, MissingExtra, NumericalFailure
+    from autoencodes.flow import Flow, Latent
+    from autoencodes.measure import EmpiricalMeasure
+    from autoencodes.pontryagin import ControlProblem
+    from autoencodes.schedule import Block, WidthSchedule
+    from autoencodes.training import Adam, Method, MinimizingMovement, Progress, Result, fit
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "SquaredError": "cost",
+    "TerminalCost": "cost",
+    "inner": "cost",
+    "norm": "cost",
+    "InputError": "errors",
+    "MissingExtra": "errors",
+    "NumericalFailure": "errors",
+    "Flow": "flow",
+    "Latent": "flow",
+    "EmpiricalMeasure": "measure",
+    "ControlProblem": "pontryagin",
+    "Block": "schedule",
+    "WidthSchedule": "schedule",
+    "Adam": "training",
+    "Method": "training",
+    "MinimizingMovement": "training",
+    "Progress": "training",
+    "Result": "training",
+    "fit": "training",
+}
+_MODULES = ("datasets", "fields")
+
+__all__ = ["__version__", *_HOMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"autoencodes.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"autoencodes.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'autoencodes' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

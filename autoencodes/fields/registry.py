@@ -1,0 +1,35 @@
+"""The built-in fields by name, so that a file can say which one it needs."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from autoencodes.errors import InputError
+from autoencodes.fields.field import ControlledField
+from autoencodes.fields.perceptron import Perceptron
+from autoencodes.fields.translation import Translation
+
+FIELDS: MappingProxyType[str, type[ControlledField]] = MappingProxyType(
+    {"perceptron": Perceptron, "translation": Translation}
+)
+
+
+def describe(field: ControlledField) -> dict[str, Any]:
+    """The name and the attributes of a built-in field; of a user's own, its class name."""
+    for name, kind in FIELDS.items():
+        if type(field) is kind:
+            return {"name": name, **vars(field)}
+    return {"name": f"{type(field).__module__}.{type(field).__qualname__}"}
+
+
+def build(description: dict[str, Any]) -> ControlledField:
+    """The field that ``describe`` described; InputError if it is not built in."""
+    options = dict(description)
+    name = options.pop("name", None)
+    if name not in FIELDS:
+        raise InputError(
+            f"the field {name!r} is not built in ({', '.join(FIELDS)}); "
+            "pass the field itself: autoencodes.load(path, field=...)"
+        )
+    return FIELDS[name](**options)

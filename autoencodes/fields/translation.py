@@ -1,0 +1,25 @@
+"""The field with a known answer: every particle moves alike."""
+
+from __future__ import annotations
+
+import jax
+from jaxtyping import Array, Float, Key
+
+from autoencodes.fields.field import ControlledField, StepControl
+
+
+class Translation(ControlledField):
+    """F(t, x, θ) = θ.
+
+    The control of a step is ``{"theta": (width,)}``; ``init`` draws θ_i ~ N(0, scale²).
+    With the squared cost, minimiser, minimum, spectrum and contraction factor are known
+    in closed form (MATH 9): the field on which the mathematics is tested.
+    """
+
+    def velocity(
+        self, t: Float[Array, ""], x: Float[Array, " width"], theta: StepControl
+    ) -> Float[Array, " width"]:
+        return theta["theta"]
+
+    def init(self, key: Key[Array, ""], width: int, scale: float) -> StepControl:
+        return {"theta": scale * jax.random.normal(key, (width,))}

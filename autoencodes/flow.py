@@ -1,0 +1,323 @@
+"""The controlled flow of particles whose width varies.
+
+# notation: x_l state after l steps; A_j active components of block j; Δt step size;
+# θ_l control of step l; a layout lists which ambient component stands where in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Literal, NamedTuple, overload
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key, Num
+
+from autoencodes.cost import Control
+from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.fields import ControlledField, Perceptron
+from autoencodes.fields.field import StepControl
+from autoencodes.schedule import WidthSchedule
+
+_LONGEST_UNROLLED = 4
+"""Steps of a block up to which its loop is unrolled: beyond, compilation costs more than
+the loop's overhead saves (benchmarks/unrolling.py)."""
+
+Layout = tuple[Hashable, ...]
+
+
+class State(NamedTuple):
+    """Particles within a block: what the field sees and moves, and what it leaves alone.
+
+    Under ``reset`` nothing is stored; under ``hold`` the inactive components are, in
+    the order of ``WidthSchedule.inactive``.
+    """
+
+    active: Float[Array, "particle width"]
+    stored: Float[Array, "particle stored"]
+
+
+class Latent(NamedTuple):
+    """What ``Flow.encode(..., held=True)`` returns under memory ``hold``."""
+
+    latent: Float[Array, "particle latent"]
+    held: Float[Array, "particle held"]
+
+
+class Flow(eqx.Module):
+    """The flow Φ^θ of a controlled field along a width schedule, by explicit Euler.
+
+    On block j, with G the field and θ_l the control of step l,
+      x_(l+1, A_j) = x_(l, A_j) + Δt G(t_l, x_(l, A_j), θ_l);
+    at a switch the state is restricted to the components that stay, and lifted by those
+    that enter: at 0 under ``reset``, at their own value under ``hold``.
+
+    Parameters
+    ----------
+    schedule : WidthSchedule
+    field : ControlledField, default Perceptron("tanh")
+
+    Notes
+    -----
+    A control is a tuple with one dict for each block; each array has the block's steps
+    as its first axis, then the shape that ``field.init`` gives one step. The control's
+    precision is the precision of the computation.
+    Source: MATH 1 and 2.
+    """
+
+    schedule: WidthSchedule = eqx.field(static=True)
+    field: ControlledField = eqx.field(default_factory=Perceptron)
+
+    def init(self, key: Key[Array, ""], scale: float = 0.5, dtype: Any = None) -> Control:
+        """A random control, drawn step by step by ``field.init``.
+
+        ``scale`` ≥ 0 is the size of its entries (Perceptron: W_ij ~ N(0, scale²/width));
+        ``dtype`` the precision, by default JAX's.
+        """
+        if not (np.isfinite(scale) and scale >= 0):
+            raise InputError(f"scale must be a finite number, at least 0; got {scale}")
+        control = _draw(self, key, scale)
+        return control if dtype is None else jax.tree.map(lambda a: a.astype(dtype), control)
+
+    def push(self, control: Control, x: Any) -> Float[Array, "particle dim"]:
+        """Φ^θ_(0,T)(x): the particles (N, d) at the final time.
+
+        A component that is inactive in the last block is 0 under ``reset`` and has its
+        held value under ``hold``.
+
+        Raises
+        ------
+        InputError
+            If the control or the particles do not have the flow's shapes.
+        NumericalFailure
+            If a particle leaves the finite numbers.
+        """
+        return finite(_push(self, control, self.rows(x)), "the flow")
+
+    def trajectory(self, control: Control, x: Any) -> Float[Array, "time particle dim"]:
+        """x_l for l = 0..L, in the ambient space: an array (L + 1, N, d).
+
+        At a switch time this is the state BEFORE the switch, so that the first entry is
+        x itself and the last is ``push(control, x)``. Inactive components are 0 under
+        ``reset`` and have their held values under ``hold``.
+        """
+        return finite(_trajectory(self, control, self.rows(x)), "the trajectory")
+
+    @overload
+    def encode(
+        self, control: Control, x: Any, held: Literal[False] = False
+    ) -> Float[Array, "particle latent"]: ...
+
+    @overload
+    def encode(self, control: Control, x: Any, held: Literal[True]) -> Latent: ...
+
+    def encode(
+        self, control: Control, x: Any, held: bool = False
+    ) -> Float[Array, "particle latent"] | Latent:
+        """The latent components: the active state at the end of the bottleneck block.
+
+        With ``held=True`` a pair ``Latent(latent, held)``: under ``hold`` also the values
+        of the switched-off components, (N, d - latent); under ``reset`` there are none,
+        and ``held`` is (N, 0).
+        """
+        state = _encode(self, control, self.rows(x))
+        finite(state.active, "the encoder")
+        return Latent(state.active, state.stored) if held else state.active
+
+    def decode(self, control: Control, z: Any, held: Any = None) -> Float[Array, "particle dim"]:
+        """The final state that the blocks after the bottleneck make of latent values (N, latent).
+
+        Under ``hold``, ``held`` takes back what ``encode`` returned; without it the
+        switched-off components resume from 0.
+        """
+        z = _rows(z, self.schedule.latent, "latent values")
+        width = len(self._layout(self.schedule.bottleneck)) - self.schedule.latent
+        stored = np.zeros((z.shape[0], width)) if held is None else held
+        stored = _rows(stored, width, "held values")
+        if stored.shape[0] != z.shape[0]:
+            raise InputError(
+                f"held values must have one row for each latent row: expected {z.shape[0]}, "
+                f"got {stored.shape[0]}"
+            )
+        return finite(_decode(self, control, State(z, stored)), "the decoder")
+
+    # What follows is for use inside compiled code; nothing is checked there.
+
+    def velocity(
+        self, t: Float[Array, ""], theta: StepControl, x: Float[Array, "particle width"]
+    ) -> Float[Array, "particle width"]:
+        """The field at every particle: the one place that maps over particles."""
+        return jax.vmap(self.field.velocity, in_axes=(None, 0, None))(t, x, theta)
+
+    def times(self, block: int, dtype: Any) -> Float[Array, " step"]:
+        """t_l for the steps of a block."""
+        first = self.schedule.first_steps[block]
+        steps = np.arange(first, first + self.schedule.blocks[block].steps)
+        return jnp.asarray(steps * self.schedule.step_size, dtype)
+
+    def unroll(self, block: int) -> int:
+        """How many steps of the block one turn of its compiled loop takes."""
+        steps = self.schedule.blocks[block].steps
+        return steps if steps <= _LONGEST_UNROLLED else 1
+
+    def restrict(self, x: Float[Array, "particle dim"], block: int) -> State:
+        """The ambient state, restricted to what a block keeps; the adjoint of ``lift``."""
+        return self._split(block, rearrange(x, self._ambient, self._layout(block)))
+
+    def lift(self, state: State, block: int) -> Float[Array, "particle dim"]:
+        """The state of a block in the ambient space, absent components at 0."""
+        return rearrange(jnp.concatenate(state, axis=-1), self._layout(block), self._ambient)
+
+    def switch(self, state: State, source: int, target: int) -> State:
+        """The state of one block, restricted and lifted to another's components.
+
+        From block j to j + 1 this is the flow's map at the switch; from j + 1 to j it is
+        that map's adjoint, since the map only moves, drops and zeroes components.
+        """
+        row = jnp.concatenate(state, axis=-1)
+        return self._split(target, rearrange(row, self._layout(source), self._layout(target)))
+
+    def cross(
+        self, control: Control, state: State, block: int
+    ) -> tuple[State, Float[Array, "step particle width"]]:
+        """Euler over the steps of one block: the state after it, and after each step."""
+
+        def step(
+            x: Float[Array, "particle width"], at: tuple[Float[Array, ""], StepControl]
+        ) -> tuple[Float[Array, "particle width"], Float[Array, "particle width"]]:
+            t, theta = at
+            x = x + self.schedule.step_size * self.velocity(t, theta, x)
+            return x, x
+
+        steps = (self.times(block, state.active.dtype), control[block])
+        active, path = jax.lax.scan(step, state.active, steps, unroll=self.unroll(block))
+        return State(active, state.stored), path
+
+    def check_control(self, control: Control) -> Any:
+        """The control's precision, once its structure and shapes are the flow's.
+
+        Shapes are known when a function is compiled: checked there, the check is free
+        afterwards. Raises InputError that names the first array that differs.
+        """
+        expected = jax.eval_shape(lambda: _draw(self, jax.random.key(0), 1.0))
+        if jax.tree.structure(control) != jax.tree.structure(expected):
+            raise InputError(
+                f"the control must be a tuple of {len(expected)} dicts, one for each block, "
+                f"with the entries {', '.join(expected[0])}; got {jax.tree.structure(control)}"
+            )
+        for (path, given), wanted in zip(
+            jax.tree.leaves_with_path(control), jax.tree.leaves(expected), strict=True
+        ):
+            if jnp.shape(given) != wanted.shape:
+                raise InputError(
+                    f"control{jax.tree_util.keystr(path)} must have shape {wanted.shape}; "
+                    f"got {jnp.shape(given)}"
+                )
+        return jnp.result_type(*jax.tree.leaves(control))
+
+    @property
+    def _ambient(self) -> Layout:
+        return tuple(range(self.schedule.dim))
+
+    def _layout(self, block: int) -> Layout:
+        active = self.schedule.blocks[block].active
+        return active if self.schedule.memory == "reset" else active + self.schedule.inactive(block)
+
+    def _split(self, block: int, row: Float[Array, "particle row"]) -> State:
+        width = self.schedule.blocks[block].width
+        return State(row[:, :width], row[:, width:])
+
+    def rows(self, x: Any) -> Any:
+        """Particles as an array (N, d), or an error that says what came instead."""
+        return _rows(x, self.schedule.dim, "particles")
+
+
+def rearrange(
+    row: Float[Array, "particle row"], source: Layout, target: Layout
+) -> Float[Array, "particle other"]:
+    """Each component of ``target`` from where it stands in ``source``, or 0 if it does not.
+
+    Where one layout begins with the other this is a slice or a pad, which nested
+    schedules reduce to; else a gather. Its adjoint is the same with the layouts swapped.
+    """
+    if source[: len(target)] == target:
+        return row[:, : len(target)]
+    if target[: len(source)] == source:
+        return jnp.pad(row, ((0, 0), (0, len(target) - len(source))))
+    place = {component: k for k, component in enumerate(source)}
+    indices = np.array([place.get(component, len(source)) for component in target])
+    return jnp.take(jnp.pad(row, ((0, 0), (0, 1))), indices, axis=1)
+
+
+def finite(values: Float[Array, "..."], name: str) -> Float[Array, "..."]:
+    """The values, once they are known to be finite; inside a compiled function, unchecked."""
+    if not isinstance(values, jax.core.Tracer) and not bool(jnp.isfinite(values).all()):
+        raise NumericalFailure(
+            f"{name} left the finite numbers of {values.dtype}: the states grow too fast along "
+            "the flow; take a bounded activation (tanh), a smaller control or a shorter horizon"
+        )
+    return values
+
+
+def _rows(values: Any, width: int, name: str) -> Any:
+    values = values if isinstance(values, jax.Array) else np.asarray(values)
+    if np.ndim(values) != 2 or np.shape(values)[1] != width:
+        raise InputError(
+            f"{name} must be an array (N, {width}), one a row; got shape {np.shape(values)}"
+        )
+    return values
+
+
+@eqx.filter_jit
+def _draw(flow: Flow, key: Key[Array, ""], scale: float) -> Control:
+    keys = jax.random.split(key, len(flow.schedule.blocks))
+    return tuple(
+        jax.vmap(lambda k, width=block.width: flow.field.init(k, width, scale))(
+            jax.random.split(block_key, block.steps)
+        )
+        for block_key, block in zip(keys, flow.schedule.blocks, strict=True)
+    )
+
+
+@eqx.filter_jit
+def _push(flow: Flow, control: Control, x: Num[Array, "particle dim"]) -> Any:
+    return _decode(flow, control, _encode(flow, control, x))
+
+
+@eqx.filter_jit
+def _encode(flow: Flow, control: Control, x: Num[Array, "particle dim"]) -> State:
+    state = flow.restrict(x.astype(flow.check_control(control)), 0)
+    for j in range(flow.schedule.bottleneck + 1):
+        if j > 0:
+            state = flow.switch(state, j - 1, j)
+        state, _ = flow.cross(control, state, j)
+    return state
+
+
+@eqx.filter_jit
+def _decode(flow: Flow, control: Control, state: State) -> Float[Array, "particle dim"]:
+    dtype = flow.check_control(control)
+    state = State(state.active.astype(dtype), state.stored.astype(dtype))
+    last = len(flow.schedule.blocks) - 1
+    for j in range(flow.schedule.bottleneck + 1, last + 1):
+        state, _ = flow.cross(control, flow.switch(state, j - 1, j), j)
+    return flow.lift(state, last)
+
+
+@eqx.filter_jit
+def _trajectory(
+    flow: Flow, control: Control, x: Num[Array, "particle dim"]
+) -> Float[Array, "time particle dim"]:
+    x = x.astype(flow.check_control(control))
+    pieces = [x[None]]
+    state = flow.restrict(x, 0)
+    for j in range(len(flow.schedule.blocks)):
+        if j > 0:
+            state = flow.switch(state, j - 1, j)
+        stored = state.stored
+        state, path = flow.cross(control, state, j)
+        lift = jax.vmap(lambda active, j=j, stored=stored: flow.lift(State(active, stored), j))
+        pieces.append(lift(path))
+    return jnp.concatenate(pieces)

@@ -1,0 +1,166 @@
+"""Empirical measures: weighted particles with their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Real
+
+from autoencodes.errors import InputError
+
+Integral = TypeVar("Integral")
+Particles = Real[Array, "particle dim"] | Real[np.ndarray, "particle dim"]
+Targets = Real[Array, "particle target"] | Real[np.ndarray, "particle target"]
+Weights = Float[Array, " particle"] | Float[np.ndarray, " particle"]
+
+
+class EmpiricalMeasure(eqx.Module):
+    """A probability measure on pairs (x, y) carried by N particles.
+
+    μ^N = Σ_i w_i δ_(x_i, y_i),   w_i ≥ 0,   Σ_i w_i = 1.
+
+    Parameters
+    ----------
+    x : array (N, d)
+        The particles, one a row; N ≥ 1, d ≥ 1, finite numbers.
+    y : array (N, k), optional
+        Their targets. Absent: the particles themselves (reconstruction).
+    weights : array (N,), optional
+        Non-negative, not all zero; divided by their sum. Absent: w_i = 1/N.
+
+    Raises
+    ------
+    InputError
+        If an array has another shape, is empty, or holds a NaN or an infinity.
+
+    Notes
+    -----
+    The arrays stay what they are (NumPy or JAX, any real dtype) until a flow
+    pushes them; the computation then runs in the control's precision.
+    Source: MATH 3.
+    """
+
+    x: Particles
+    y: Targets
+    weights: Weights
+
+    def __init__(self, x: Any, y: Any = None, weights: Any = None) -> None:
+        self.x = _matrix(x, "x", "particles, one a row")
+        count = self.x.shape[0]
+        self.y = self.x if y is None else _matrix(y, "y", "targets, one a row")
+        if self.y.shape[0] != count:
+            raise InputError(
+                f"y must have one row for each particle: expected {count} rows, "
+                f"got {self.y.shape[0]}"
+            )
+        self.weights = _weights(weights, count)
+
+    @property
+    def size(self) -> int:
+        """The number N of particles."""
+        return int(self.x.shape[0])
+
+    @property
+    def dim(self) -> int:
+        """The dimension d of a particle."""
+        return int(self.x.shape[1])
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the targets are the particles themselves."""
+        return self.y is self.x
+
+    def astype(self, dtype: Any) -> EmpiricalMeasure:
+        """The same measure as JAX arrays of one floating precision."""
+        x = jnp.asarray(self.x, dtype)
+        y = x if self.reconstructs else jnp.asarray(self.y, dtype)
+        return _replace(self, x, y, jnp.asarray(self.weights, dtype))
+
+    def with_weights(self, weights: Float[Array, " particle"]) -> EmpiricalMeasure:
+        """The same particles under other weights, unchecked and not normalised."""
+        return _replace(self, self.x, self.y, weights)
+
+    def sample(self, rows: Int[Array, " batch"]) -> EmpiricalMeasure:
+        """The mini-batch of the given rows, as an unbiased estimate of the measure.
+
+        μ^B = Σ_(i∈B) (N/|B|) w_i δ_(x_i, y_i): its integrals have the measure's own as
+        expectation over uniformly drawn rows. For equal weights it is a probability.
+        """
+        scale = self.size / rows.shape[0]
+        return _replace(self, self.x[rows], self.y[rows], self.weights[rows] * scale)
+
+
+    def integrate(
+        self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
+    ) -> Integral:
+        """The integral over the measure as the sum of its integrals over pieces.
+
+        ``integral`` maps a measure to a sum over its particles (any tree of arrays). With
+        ``batch_size=b`` it sees b particles at a time, one piece after the other: beside
+        the data and the result, memory is what ONE piece needs, whatever N.
+        """
+        if batch_size is None or batch_size >= self.size:
+            return integral(self)
+        whole = self.size // batch_size
+
+        def piece(first: Any, count: int) -> Integral:
+            return integral(
+                jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
+            )
+
+        def add(k: Any, total: Integral) -> Integral:
+            return jax.tree.map(jnp.add, total, piece(k * batch_size, batch_size))
+
+        total = jax.lax.fori_loop(1, whole, add, piece(0, batch_size))
+        if rest := self.size - whole * batch_size:
+            total = jax.tree.map(jnp.add, total, piece(whole * batch_size, rest))
+        return total
+
+
+def _replace(measure: EmpiricalMeasure, x: Any, y: Any, weights: Any) -> EmpiricalMeasure:
+    """The measure with other arrays, unchecked: for use inside compiled code."""
+    return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measure, (x, y, weights))
+
+
+def _matrix(values: Any, name: str, meaning: str) -> Any:
+    """A non-empty, finite, real matrix, or an error that says what it was instead."""
+    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(
+            f"{name} must be a non-empty matrix of {meaning}; got shape {tuple(array.shape)}"
+        )
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    _refuse_non_finite(array, name)
+    return array
+
+
+def _refuse_non_finite(array: Any, name: str) -> None:
+    if isinstance(array, jax.core.Tracer) or not jnp.issubdtype(array.dtype, jnp.floating):
+        return
+    finite = np.isfinite(np.asarray(array))
+    if not finite.all():
+        row, column = (int(k) for k in np.argwhere(~finite)[0])
+        raise InputError(
+            f"{name} must hold finite numbers; the first that is not is {array[row, column]} "
+            f"in row {row}, column {column} (counted from 0)"
+        )
+
+
+def _weights(weights: Any, count: int) -> Any:
+    if weights is None:
+        return np.full(count, 1.0 / count)
+    given = np.asarray(weights, dtype=float)
+    if given.shape != (count,):
+        raise InputError(
+            f"weights must have one entry for each of the {count} particles; "
+            f"got shape {given.shape}"
+        )
+    if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
+        raise InputError("weights must be finite and non-negative, and not all zero")
+    return given / given.sum()

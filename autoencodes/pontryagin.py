@@ -1,0 +1,340 @@
+"""Pontryagin's maximum principle for the mean-field control problem.
+
+# notation: x_l state, p_l costate, θ_l control, g_l its Hamiltonian gradient, w_i weight of
+# particle i, λ Tikhonov weight, ℓ terminal cost, Δt step size, μ^N empirical measure.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from autoencodes.cost import Control, TerminalCost, inner, norm, terminal_cost
+from autoencodes.errors import InputError
+from autoencodes.fields.field import StepControl
+from autoencodes.flow import Flow, State, finite
+from autoencodes.measure import EmpiricalMeasure
+
+
+class Sweep(NamedTuple):
+    """What one forward and one backward sweep of the particles yield."""
+
+    terminal_cost: Float[Array, ""]
+    """∫ ℓ dμ_T."""
+    gradient: Control
+    """g_l = Σ_i w_i (∂_θ F)ᵀ p_(l+1)^i: the gradient of ∫ ℓ dμ_T in L²."""
+    costate: Float[Array, "time particle dim"]
+    """w_i p_l^i, in the ambient space, at a switch before it."""
+
+
+class ControlProblem(eqx.Module):
+    """Minimise J(θ) = ∫ ℓ dμ_T + λ ‖θ‖² over the controls of a flow.
+
+    The discrete maximum principle, exact for the Euler scheme, gives every derivative:
+      p_L = ∇_x ℓ(x_L, y),   p_l = p_(l+1) + Δt (∂_x F_l)ᵀ p_(l+1),
+      g_l(θ) = Σ_i w_i (∂_θ F_l)ᵀ p_(l+1)^i,   ∇J(θ)_l = 2 λ θ_l + g_l(θ),
+    gradients, Hessians and norms with respect to <θ, η> = Δt Σ_l θ_l·η_l. For the stacked
+    arrays they are the usual ones divided by Δt.
+
+    Parameters
+    ----------
+    flow : Flow
+    cost : "squared" or TerminalCost
+        ℓ; the squared cost is |x − y|², summed over components.
+    tikhonov : float
+        λ ≥ 0.
+
+    Notes
+    -----
+    ``measure`` below is an EmpiricalMeasure of the schedule's dimension. ``batch_size=b``
+    streams it: particles pass b at a time, and beside the data the memory in use does not
+    grow with N; the result is the same up to rounding. InputError is raised for a control
+    or measure of another shape, NumericalFailure where a result would not be finite.
+    Source: MATH 3 and 4.
+    """
+
+    flow: Flow
+    cost: TerminalCost
+    tikhonov: float = eqx.field(static=True)
+
+    def __init__(
+        self, flow: Flow, cost: str | TerminalCost = "squared", tikhonov: float = 1e-4
+    ) -> None:
+        if not (np.isfinite(tikhonov) and tikhonov >= 0):
+            raise InputError(f"tikhonov (λ) must be a finite number, at least 0; got {tikhonov}")
+        self.flow = flow
+        self.cost = terminal_cost(cost)
+        self.tikhonov = float(tikhonov)
+
+    def objective(
+        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+    ) -> Float[Array, ""]:
+        """J(θ) = ∫ ℓ dμ_T + λ ‖θ‖²."""
+        return self.terminal_cost(control, measure, batch_size) + self.penalty(control)
+
+    def terminal_cost(
+        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+    ) -> Float[Array, ""]:
+        """∫ ℓ dμ_T = Σ_i w_i ℓ(x_L^i, y^i)."""
+        self.check_measure(measure, batch_size)
+        return finite(_terminal_cost(self, control, measure, batch_size), "the terminal cost")
+
+    def penalty(self, control: Control) -> Float[Array, ""]:
+        """λ ‖θ‖²."""
+        step_size = self.flow.schedule.step_size
+        return self.tikhonov * inner(control, control, step_size)
+
+    def costate(
+        self, control: Control, measure: EmpiricalMeasure
+    ) -> Float[Array, "time particle dim"]:
+        """p_l for l = 0..L along every particle, in the ambient space: (L + 1, N, d).
+
+        p_l is the gradient of ℓ(x_L, y) in x_l, with x_l as ``Flow.trajectory`` has it:
+        at a switch time, before the switch. Components that the switch drops have
+        costate 0 there under ``reset``; p_0 is the gradient in the initial particles.
+        """
+        self.check_measure(measure)
+        return finite(_costate(self, control, measure), "the costate")
+
+    def hamiltonian(
+        self, control: Control, measure: EmpiricalMeasure, candidate: Control | None = None
+    ) -> Float[Array, " step"]:
+        """H_l(η_l) = −Σ_i w_i p_(l+1)^i · F(t_l, x_l^i, η_l) − λ |η_l|², for l = 0..L−1.
+
+        States and costates are those of ``control``; η is ``candidate``, by default the
+        control itself. At an optimal control each H_l is maximal in its own control, and
+        in general its gradient there is −∇J(θ)_l.
+        """
+        self.check_measure(measure)
+        values = _hamiltonian(self, control, measure, control if candidate is None else candidate)
+        return finite(values, "the Hamiltonian")
+
+    def gradient(
+        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+    ) -> Control:
+        """∇J(θ)_l = 2 λ θ_l + g_l(θ), the gradient in L², with the control's structure."""
+        self.check_measure(measure, batch_size)
+        return _all_finite(_gradient(self, control, measure, batch_size), "the gradient")
+
+    def hvp(
+        self,
+        control: Control,
+        measure: EmpiricalMeasure,
+        direction: Control,
+        batch_size: int | None = None,
+    ) -> Control:
+        """H(θ) η = 2 λ η + d/ds g(θ + s η) at s = 0: the Hessian of J in L², on ``direction``.
+
+        It is symmetric: <ζ, H η> = <H ζ, η>.
+        """
+        self.check_measure(measure, batch_size)
+        product = _hvp(self, control, measure, direction, batch_size)
+        return _all_finite(product, "the Hessian-vector product")
+
+    def pmp_residual(
+        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+    ) -> Float[Array, ""]:
+        """‖2 λ θ + g(θ)‖ / (‖2 λ θ‖ + ‖g(θ)‖), in [0, 1]; 0 at a stationary control."""
+        self.check_measure(measure, batch_size)
+        residual = _pmp_residual(self, control, measure, batch_size)
+        return finite(residual, "the PMP residual")
+
+    # What follows is for use inside compiled code; nothing is checked there.
+
+    def sweep(
+        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+    ) -> tuple[Float[Array, ""], Control]:
+        """(∫ ℓ dμ_T, g(θ)): one forward and one backward sweep, streamed if asked."""
+
+        def piece(part: EmpiricalMeasure) -> tuple[Float[Array, ""], Control]:
+            swept = _sweep(self, control, part)
+            return swept.terminal_cost, swept.gradient
+
+        return measure.integrate(piece, batch_size)
+
+    def residual(self, control: Control, g: Control) -> Float[Array, ""]:
+        """The PMP residual, from the control and its g."""
+        size = partial(norm, step_size=self.flow.schedule.step_size)
+        pull = jax.tree.map(lambda theta: 2 * self.tikhonov * theta, control)
+        total = size(pull) + size(g)
+        return size(_add(pull, g)) / jnp.where(total == 0, 1, total)
+
+    def check_measure(self, measure: EmpiricalMeasure, batch_size: int | None = None) -> None:
+        """InputError unless the measure has the problem's dimensions."""
+        dim = self.flow.schedule.dim
+        if measure.dim != dim:
+            raise InputError(
+                f"the measure must live in dimension {dim}, the schedule's; got {measure.dim}"
+            )
+        wanted = self.cost.target_dim(dim)
+        if measure.y.shape[1] != wanted:
+            raise InputError(
+                f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
+            )
+        if batch_size is not None and not (int(batch_size) == batch_size and batch_size > 0):
+            raise InputError(f"batch_size must be a positive integer or None; got {batch_size}")
+
+
+def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Sweep:
+    """Forward by Euler, keeping each step's linearisation; backward by the costate recursion.
+
+    The costate is carried as q_l^i = w_i p_l^i, so that the sum over particles in g_l is
+    the one matrix product that transposing the field in θ yields.
+    """
+    flow, blocks = problem.flow, range(len(problem.flow.schedule.blocks))
+    state = flow.restrict(measure.x, 0)
+    tape = []
+    for j in blocks:
+        if j > 0:
+            state = flow.switch(state, j - 1, j)
+        state, pullbacks = _linearised(flow, control, state, j)
+        tape.append(pullbacks)
+    x = flow.lift(state, blocks[-1])
+    losses, slopes = jax.vmap(jax.value_and_grad(problem.cost))(x, measure.y)
+    q = measure.weights[:, None] * slopes
+    path = [q[None]]
+    costate = flow.restrict(q, blocks[-1])
+    gradient: list[StepControl] = []
+    for j in reversed(blocks):
+        costate, before, g = _costate_steps(flow, tape[j], costate, j)
+        path.append(before[1:])
+        if j > 0:
+            costate = flow.switch(costate, j, j - 1)
+            path.append(flow.lift(costate, j - 1)[None])
+        gradient.append(g)
+    path.append(flow.lift(costate, 0)[None])
+    return Sweep(
+        jnp.vdot(measure.weights, losses),
+        tuple(reversed(gradient)),
+        jnp.concatenate(path[::-1]),
+    )
+
+
+def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple[State, Any]:
+    """Euler over a block: the state after it, and the transposed field at every step."""
+
+    def step(x: Float[Array, "particle width"], at: Any) -> tuple[Any, Any]:
+        t, theta = at
+        velocity, pullback = jax.vjp(partial(flow.velocity, t), theta, x)
+        return x + flow.schedule.step_size * velocity, pullback
+
+    steps = (flow.times(block, state.active.dtype), control[block])
+    active, pullbacks = jax.lax.scan(step, state.active, steps, unroll=flow.unroll(block))
+    return State(active, state.stored), pullbacks
+
+
+def _costate_steps(
+    flow: Flow, pullbacks: Any, costate: State, block: int
+) -> tuple[State, Float[Array, "step particle dim"], StepControl]:
+    """The costate before a block, in the ambient space before each step, and g over the block."""
+
+    def step(p: Float[Array, "particle width"], pullback: Any) -> tuple[Any, Any]:
+        g, slope = pullback(p)
+        p = p + flow.schedule.step_size * slope
+        return p, (flow.lift(State(p, costate.stored), block), g)
+
+    active, (path, g) = jax.lax.scan(
+        step,
+        costate.active,
+        pullbacks,
+        length=flow.schedule.blocks[block].steps,
+        reverse=True,
+        unroll=flow.unroll(block),
+    )
+    return State(active, costate.stored), path, g
+
+
+@eqx.filter_jit
+def _terminal_cost(
+    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
+) -> Float[Array, ""]:
+    def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
+        losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), part.y)
+        return jnp.vdot(part.weights, losses)
+
+    return measure.astype(problem.flow.check_control(control)).integrate(piece, batch_size)
+
+
+@eqx.filter_jit
+def _gradient(
+    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
+) -> Control:
+    measure = measure.astype(problem.flow.check_control(control))
+    _, g = problem.sweep(control, measure, batch_size)
+    return jax.tree.map(lambda theta, slope: 2 * problem.tikhonov * theta + slope, control, g)
+
+
+@eqx.filter_jit
+def _hvp(
+    problem: ControlProblem,
+    control: Control,
+    measure: EmpiricalMeasure,
+    direction: Control,
+    batch_size: int | None,
+) -> Control:
+    problem.flow.check_control(direction)
+    measure = measure.astype(problem.flow.check_control(control))
+
+    def piece(part: EmpiricalMeasure) -> Control:
+        def g(theta: Control) -> Control:
+            return _sweep(problem, theta, part).gradient
+
+        return jax.jvp(g, (control,), (direction,))[1]
+
+    curved = measure.integrate(piece, batch_size)
+    return jax.tree.map(lambda eta, c: 2 * problem.tikhonov * eta + c, direction, curved)
+
+
+@eqx.filter_jit
+def _pmp_residual(
+    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
+) -> Float[Array, ""]:
+    measure = measure.astype(problem.flow.check_control(control))
+    return problem.residual(control, problem.sweep(control, measure, batch_size)[1])
+
+
+@eqx.filter_jit
+def _costate(
+    problem: ControlProblem, control: Control, measure: EmpiricalMeasure
+) -> Float[Array, "time particle dim"]:
+    measure = measure.astype(problem.flow.check_control(control))
+    unweighted = measure.with_weights(jnp.ones_like(measure.weights))
+    return _sweep(problem, control, unweighted).costate
+
+
+@eqx.filter_jit
+def _hamiltonian(
+    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, candidate: Control
+) -> Float[Array, " step"]:
+    flow = problem.flow
+    flow.check_control(candidate)
+    measure = measure.astype(flow.check_control(control))
+    states = flow.trajectory(control, measure.x)
+    costates = _sweep(problem, control, measure).costate
+    values = []
+    for j, (first, block) in enumerate(
+        zip(flow.schedule.first_steps, flow.schedule.blocks, strict=True)
+    ):
+        for k, t in enumerate(flow.times(j, measure.x.dtype)):
+            theta = jax.tree.map(lambda a, k=k: a[k], candidate[j])
+            x = flow.restrict(states[first + k], j).active
+            q = flow.restrict(costates[first + k + 1], j).active
+            gain = jnp.vdot(q, flow.velocity(t, theta, x))
+            values.append(-gain - problem.tikhonov * inner(theta, theta, 1.0))
+    return jnp.stack(values)
+
+
+def _add(control: Control, other: Control) -> Control:
+    return jax.tree.map(jnp.add, control, other)
+
+
+def _all_finite(control: Control, name: str) -> Control:
+    for leaf in jax.tree.leaves(control):
+        finite(leaf, name)
+    return control

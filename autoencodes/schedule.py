@@ -1,0 +1,282 @@
+"""Width schedules: which components of the state are active, and when.
+
+0 = t_0 < t_1 < ... < t_K = T cuts the time into blocks; block j has the active
+components A_j; the time step Δt = T / L is the same for all L steps. Nothing here
+touches data: a schedule is shape arithmetic, frozen and hashable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, cast, get_args
+
+from autoencodes.errors import InputError
+
+Memory = Literal["reset", "hold"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of time over which the same components are active.
+
+    Parameters
+    ----------
+    active : sequence of int
+        The active components A_j, distinct, in the order in which the block's
+        control counts them; at least one.
+    steps : int
+        The number of Euler steps, at least one.
+    """
+
+    active: tuple[int, ...]
+    steps: int
+
+    def __init__(self, active: Sequence[int], steps: int) -> None:
+        components = tuple(_integer(i, "an active component") for i in active)
+        if not components:
+            raise InputError("a block must have at least one active component; got none")
+        if len(set(components)) != len(components) or min(components) < 0:
+            raise InputError(
+                f"active components must be distinct and not negative; got {_short(components)}"
+            )
+        object.__setattr__(self, "active", components)
+        object.__setattr__(self, "steps", _count(steps, "the steps of a block"))
+
+    @property
+    def width(self) -> int:
+        """The number |A_j| of active components."""
+        return len(self.active)
+
+
+@dataclass(frozen=True)
+class WidthSchedule:
+    """Active components over time, in an ambient space of fixed dimension.
+
+    Parameters
+    ----------
+    dim : int
+        The ambient dimension d.
+    blocks : sequence of Block
+        In the order of time; any active sets, nested or not.
+    horizon : float
+        The final time T > 0; each step lasts Δt = T / Σ_j steps_j.
+    memory : {"reset", "hold"}
+        What happens to a component between its switch-off and its switch-on.
+        ``reset``: it leaves the state and re-enters at 0; a step costs |A_j|².
+        ``hold``: it keeps its value and resumes from it.
+
+    Raises
+    ------
+    InputError
+        If a component lies outside 0..d-1, or the horizon is not positive.
+
+    Notes
+    -----
+    Source: MATH 2; Cipriani, Fornasier, Scagliotti (2024), section 3.
+    """
+
+    dim: int
+    blocks: tuple[Block, ...]
+    horizon: float
+    memory: Memory = "reset"
+
+    def __init__(
+        self, dim: int, blocks: Sequence[Block], horizon: float, memory: str = "reset"
+    ) -> None:
+        object.__setattr__(self, "dim", _count(dim, "the dimension"))
+        object.__setattr__(self, "blocks", tuple(blocks))
+        object.__setattr__(self, "horizon", _positive(horizon, "the horizon"))
+        if not self.blocks:
+            raise InputError("a schedule must have at least one block; got none")
+        for j, block in enumerate(self.blocks):
+            if max(block.active) >= self.dim:
+                raise InputError(
+                    f"the active components of block {j} must lie in 0..{self.dim - 1}; "
+                    f"got {max(block.active)}"
+                )
+        if memory not in get_args(Memory):
+            raise InputError(f"memory must be one of {', '.join(get_args(Memory))}; got {memory!r}")
+        object.__setattr__(self, "memory", cast(Memory, memory))
+
+    @classmethod
+    def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
+        """One block in which every component is active: a plain NeurODE."""
+        return cls(dim, [Block(range(_count(dim, "the dimension")), steps)], horizon)
+
+    @classmethod
+    def encoder(
+        cls,
+        dim: int,
+        widths: Sequence[int],
+        steps_per_block: int,
+        horizon: float,
+        order: Sequence[int] | None = None,
+        memory: str = "reset",
+    ) -> WidthSchedule:
+        """One block for each width, from the input to the bottleneck.
+
+        The block of width w has the first w components of ``order`` active. The
+        arguments are those of ``autoencoder``.
+        """
+        active = _nested(dim, widths, order)
+        return cls(dim, [Block(a, steps_per_block) for a in active], horizon, memory)
+
+    @classmethod
+    def decoder(
+        cls,
+        dim: int,
+        widths: Sequence[int],
+        steps_per_block: int,
+        horizon: float,
+        order: Sequence[int] | None = None,
+        memory: str = "reset",
+    ) -> WidthSchedule:
+        """The mirror image of ``encoder``: one block for each width, bottleneck first.
+
+        ``widths`` lists the ENCODER's widths, as everywhere; the arguments are those
+        of ``autoencoder``.
+        """
+        active = _nested(dim, widths, order)
+        return cls(dim, [Block(a, steps_per_block) for a in reversed(active)], horizon, memory)
+
+    @classmethod
+    def autoencoder(
+        cls,
+        dim: int,
+        widths: Sequence[int],
+        steps_per_block: int,
+        horizon: float,
+        order: Sequence[int] | None = None,
+        memory: str = "reset",
+    ) -> WidthSchedule:
+        """Encoder then decoder: widths w_0, ..., w_r, ..., w_0 in 2r + 1 blocks.
+
+        Parameters
+        ----------
+        dim : int
+            The ambient dimension d.
+        widths : sequence of int
+            d ≥ w_0 ≥ w_1 ≥ ... ≥ w_r ≥ 1, from the input to the bottleneck.
+        steps_per_block : int
+            Euler steps of every block.
+        horizon : float
+            The final time T; Δt = T / ((2r + 1) steps_per_block).
+        order : sequence of int, optional
+            A permutation of 0..d-1, the component to keep longest first; default
+            0, 1, ..., d-1.
+        memory : {"reset", "hold"}
+            See the class.
+
+        Raises
+        ------
+        InputError
+            If the widths grow or exceed the dimension, or ``order`` is no permutation.
+        """
+        active = _nested(dim, widths, order)
+        mirrored = [*active, *reversed(active[:-1])]
+        return cls(dim, [Block(a, steps_per_block) for a in mirrored], horizon, memory)
+
+    @property
+    def steps(self) -> int:
+        """The number L of Euler steps."""
+        return sum(block.steps for block in self.blocks)
+
+    @property
+    def step_size(self) -> float:
+        """Δt = T / L."""
+        return self.horizon / self.steps
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The number of active components of every block."""
+        return tuple(block.width for block in self.blocks)
+
+    @property
+    def bottleneck(self) -> int:
+        """The index of the narrowest block (of several: the middle one).
+
+        The encoder ends with its last step; its active components are the latent ones.
+        """
+        narrowest = min(self.widths)
+        ties = [j for j, width in enumerate(self.widths) if width == narrowest]
+        return ties[(len(ties) - 1) // 2]
+
+    @property
+    def latent(self) -> int:
+        """The number of latent components: the bottleneck's width."""
+        return self.blocks[self.bottleneck].width
+
+    @property
+    def first_steps(self) -> tuple[int, ...]:
+        """The index l of the first step of every block; its time is t_l = l Δt."""
+        return tuple(sum(b.steps for b in self.blocks[:j]) for j in range(len(self.blocks)))
+
+    def inactive(self, block: int) -> tuple[int, ...]:
+        """The components I_j, in the order in which ``hold`` stores their values.
+
+        The order is that of the first block, then of the index: along a nested
+        schedule every switch is then a shift of the border between A_j and I_j.
+        """
+        first = self.blocks[0].active
+        everything = (*first, *sorted(set(range(self.dim)) - set(first)))
+        active = set(self.blocks[block].active)
+        return tuple(i for i in everything if i not in active)
+
+
+def _nested(
+    dim: int, widths: Sequence[int], order: Sequence[int] | None
+) -> tuple[tuple[int, ...], ...]:
+    """Prefixes of ``order`` of the given widths, which must not grow."""
+    dim = _count(dim, "the dimension")
+    sizes = [_count(w, "a width") for w in widths]
+    if not sizes:
+        raise InputError("widths must list at least one width; got none")
+    if sizes[0] > dim:
+        raise InputError(f"widths must not exceed the dimension {dim}; got {sizes[0]}")
+    for wide, narrow in pairwise(sizes):
+        if narrow > wide:
+            raise InputError(
+                "widths must not grow from the input to the bottleneck; "
+                f"got {narrow} after {wide} in {_short(sizes)}"
+            )
+    kept = list(range(dim)) if order is None else [_integer(i, "an entry of order") for i in order]
+    if sorted(kept) != list(range(dim)):
+        raise InputError(
+            f"order must be a permutation of 0..{dim - 1}, each exactly once; got {_short(kept)}"
+        )
+    return tuple(tuple(kept[:w]) for w in sizes)
+
+
+def _integer(value: object, name: str) -> int:
+    try:
+        number = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or number != value:
+        raise InputError(f"{name} must be an integer; got {value!r}")
+    return cast(int, number)
+
+
+def _count(value: object, name: str) -> int:
+    number = _integer(value, name)
+    if number < 1:
+        raise InputError(f"{name} must be at least 1; got {number}")
+    return number
+
+
+def _positive(value: object, name: str) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise InputError(f"{name} must be a positive finite number; got {value!r}")
+    return number
+
+
+def _short(values: Sequence[int]) -> str:
+    shown = ", ".join(str(v) for v in values[:8])
+    return f"({shown}, ... {len(values)} in all)" if len(values) > 8 else f"({shown})"
