@@ -1,0 +1,387 @@
+"""The one training loop, for every method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from autoencodes.cost import Control
+from autoencodes.errors import InputError
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.interruption import Interruption
+from autoencodes.training.method import Batch, Info, Method, Status
+from autoencodes.training.movement import MinimizingMovement
+
+_LONGEST_ROUND = 256
+"""The most steps that one compiled round makes."""
+
+_ROUND_SECONDS = 0.5
+"""How long a round should take: between rounds progress shows and Ctrl-C is heard."""
+
+Record = dict[str, Any]
+"""A line of the history: numbers by name."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Where a training stands: what ``fit(..., resume=...)`` goes on from, bit for bit.
+
+    Of ``state`` only the arrays matter, in the order of ``jax.tree.leaves``: a list of
+    them, as a file may hold it, does as well.
+    """
+
+    state: Any
+    step: int = 0
+    gradient_evaluations: int = 0
+    seconds: float = 0.0
+    pending: tuple[Record, ...] = ()
+    """The steps of an epoch that has begun, until it ends and becomes a record."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback sees after every round of steps."""
+
+    step: int
+    steps: int
+    batches: int
+    """Steps in an epoch."""
+    seconds: float
+    control: Control
+    records: tuple[Record, ...]
+    """The history's new records; a callback may add entries to the last one, which
+    describes ``control``."""
+    resumption: Resumption
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training came to.
+
+    ``converged`` tells whether the PMP residual fell to the tolerance, ``reason`` why the
+    training ended, in words. ``control`` is finite in any case. ``resumption`` lets a later
+    ``fit`` go on from here.
+    """
+
+    control: Control
+    history: list[Record]
+    converged: bool
+    interrupted: bool
+    failed: bool
+    reason: str
+    resumption: Resumption
+
+
+Callback = Callable[[Progress], bool | None]
+
+
+def fit(
+    problem: ControlProblem,
+    control: Control,
+    measure: EmpiricalMeasure,
+    *,
+    method: Method | None = None,
+    steps: int,
+    key: Key[Array, ""] | None = None,
+    batch_size: int | None = None,
+    stream_size: int | None = None,
+    tolerance: float = 1e-6,
+    callbacks: Iterable[Callback] = (),
+    resume: Resumption | None = None,
+) -> Result:
+    """Improve a control by a method, step by step, until a stated reason to stop.
+
+    Parameters
+    ----------
+    problem : ControlProblem
+    control : control of the problem's flow
+        Where to begin; its precision is that of the training.
+    measure : EmpiricalMeasure
+        The training particles.
+    method : Method, default MinimizingMovement()
+    steps : int
+        The most steps (movements, or optimiser updates), at least 1.
+    key : PRNG key
+        Decides the mini-batches; needed with ``batch_size`` only.
+    batch_size : int, optional
+        Particles of a mini-batch. An epoch visits the particles in a new random order,
+        ``N // batch_size`` batches of them; the rest sit this epoch out. None (or N and
+        more): every step sees the whole measure, and is an epoch.
+    stream_size : int, optional
+        For whole-measure steps, how many particles pass at a time (memory, not result).
+    tolerance : float
+        On the whole measure, stop once the PMP residual is at most this.
+    callbacks : iterable of callables
+        Each is called with a ``Progress`` after every round (about half a second) and may
+        return True to stop.
+    resume : Resumption, optional
+        Go on from an earlier training of the same problem, method and key. ``steps``
+        still counts from that training's beginning.
+
+    Returns
+    -------
+    Result
+        Its history has one record an epoch: ``step``, ``epoch``, ``objective``,
+        ``terminal_cost``, ``gradient_evaluations`` (so far), ``seconds`` (so far), and
+        what the method adds. Over mini-batches, numbers are means over the epoch.
+
+    Raises
+    ------
+    InputError
+        For shapes that do not match, or numbers out of range.
+
+    Notes
+    -----
+    Ctrl-C ends the training at the next round with what there is; a second one at once.
+    """
+    _check_numbers(steps, batch_size, stream_size, tolerance)
+    problem.check_measure(measure)
+    if batch_size is not None and batch_size >= measure.size:
+        batch_size = None
+    if batch_size is not None and key is None:
+        raise InputError("mini-batches are drawn at random: pass key=jax.random.key(seed)")
+    control = jax.tree.map(jnp.asarray, control)
+    loop = _Loop(
+        problem,
+        measure.astype(problem.flow.check_control(control)),
+        method or MinimizingMovement(),
+        steps,
+        key,
+        batch_size,
+        stream_size,
+        tolerance,
+    )
+    begin = Resumption(loop.begin(control)) if resume is None else loop.restore(resume, control)
+    return loop.run(begin, tuple(callbacks))
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A training that is set up: everything that stays the same from round to round."""
+
+    problem: ControlProblem
+    measure: EmpiricalMeasure
+    method: Method
+    steps: int
+    key: Key[Array, ""] | None
+    batch_size: int | None
+    stream_size: int | None
+    tolerance: float
+
+    @property
+    def batches(self) -> int:
+        """The number of steps in an epoch."""
+        return 1 if self.batch_size is None else self.measure.size // self.batch_size
+
+    def begin(self, control: Control) -> Any:
+        """The method's state before the first step."""
+        return _begin(
+            self.method,
+            self.problem,
+            control,
+            self.measure,
+            self.steps,
+            self.batch_size,
+            self.stream_size,
+        )
+
+    def restore(self, resume: Resumption, control: Control) -> Resumption:
+        """The given position, its arrays put back into the method's state."""
+        expected, structure = jax.tree.flatten(eqx.filter_eval_shape(self.begin, control))
+        leaves = jax.tree.leaves(resume.state)
+        shapes = [(a.shape, a.dtype) for a in expected]
+        if [(a.shape, a.dtype) for a in leaves] != shapes:
+            raise InputError(
+                "the training to resume had another control, method or precision; "
+                "resume it with the settings it was started with"
+            )
+        state = jax.tree.unflatten(structure, [jnp.asarray(a) for a in leaves])
+        return replace(resume, state=state)
+
+    def run(self, here: Resumption, callbacks: Sequence[Callback]) -> Result:
+        """Round after round until there is a reason to stop."""
+        history: list[Record] = []
+        length, reason = 1, "" if here.step < self.steps else _spent(self.steps)
+        status = Status.RUNNING
+        with Interruption() as interruption:
+            while not reason:
+                began = time.perf_counter()
+                here, records, status, last = self._advance(here, length, began)
+                length = _paced(length, time.perf_counter() - began)
+                history.extend(records)
+                progress = Progress(
+                    here.step,
+                    self.steps,
+                    self.batches,
+                    here.seconds,
+                    here.state.control,
+                    records,
+                    here,
+                )
+                stopped = any([callback(progress) for callback in callbacks])
+                reason = self._reason(here, status, last, interruption.asked, stopped)
+        return Result(
+            here.state.control,
+            history,
+            converged=status is Status.CONVERGED,
+            interrupted=interruption.asked and status is Status.RUNNING and here.step < self.steps,
+            failed=status is Status.FAILED,
+            reason=reason,
+            resumption=here,
+        )
+
+    def _advance(
+        self, here: Resumption, length: int, began: float
+    ) -> tuple[Resumption, tuple[Record, ...], Status, Record]:
+        """One compiled round of steps, never past the end of an epoch of mini-batches."""
+        epoch, first = divmod(here.step, self.batches)
+        left = self.steps - here.step
+        if self.batch_size is not None:
+            left = min(left, self.batches - first)
+        state, infos, done = _round(
+            self.method,
+            self.problem,
+            here.state,
+            self.measure,
+            self._order(epoch),
+            jnp.asarray(first),
+            jnp.asarray(min(length, left)),
+            jnp.asarray(self.tolerance),
+            self.batch_size,
+            self.stream_size,
+        )
+        count, status = int(done), Status(int(state.status))
+        elapsed = time.perf_counter() - began
+        rows = [{name: float(v[k]) for name, v in infos.items()} for k in range(count)]
+        # A step that failed moved nothing: it is counted as work, and is no step.
+        steps = rows[:-1] if status is Status.FAILED else rows
+        step, evaluations = here.step, here.gradient_evaluations
+        pending, records = list(here.pending), []
+        for k, row in enumerate(steps):
+            step += 1
+            evaluations += round(row["gradient_evaluations"])
+            pending.append(row)
+            if step % self.batches == 0 or step == self.steps:
+                seconds = here.seconds + elapsed * (k + 1) / count
+                records.append(_record(pending, step, self.batches, evaluations, seconds))
+                pending = []
+        evaluations += sum(round(row["gradient_evaluations"]) for row in rows[len(steps) :])
+        there = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
+        return there, tuple(records), status, rows[-1]
+
+    def _order(self, epoch: int) -> Int[Array, " particle"]:
+        """The order in which an epoch visits the particles: a function of the key alone."""
+        if self.batch_size is None:
+            return jnp.arange(1)
+        assert self.key is not None
+        return jax.random.permutation(jax.random.fold_in(self.key, epoch), self.measure.size)
+
+    def _reason(
+        self, here: Resumption, status: Status, last: Record, asked: bool, stopped: bool
+    ) -> str:
+        if status is Status.CONVERGED:
+            return f"converged: the PMP residual is {last['residual']:.1e}, at most the tolerance"
+        if status is not Status.RUNNING:
+            return f"{status.name.lower()}: {self.method.explain(status, last)}"
+        if here.step >= self.steps:
+            return _spent(self.steps)
+        if asked:
+            return f"interrupted after step {here.step} of {self.steps}"
+        return f"stopped by a callback after step {here.step} of {self.steps}" if stopped else ""
+
+
+def _spent(steps: int) -> str:
+    return f"budget spent: all {steps} steps were made"
+
+
+def _paced(length: int, seconds: float) -> int:
+    """The length of the next round, so that it takes about as long as a round should."""
+    fitting = length * _ROUND_SECONDS / max(seconds, 1e-6)
+    return int(np.clip(fitting, 1, min(4 * length, _LONGEST_ROUND)))
+
+
+def _record(
+    rows: Sequence[Record], step: int, batches: int, evaluations: int, seconds: float
+) -> Record:
+    """The history's line for an epoch: means over its steps, and totals so far."""
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    first = ("objective", "terminal_cost")
+    totals = {"gradient_evaluations": evaluations, "seconds": seconds}
+    return {
+        "step": step,
+        "epoch": -(-step // batches),
+        **{name: means[name] for name in first},
+        **totals,
+        **{name: mean for name, mean in means.items() if name not in (*first, *totals)},
+    }
+
+
+def _check_numbers(
+    steps: int, batch_size: int | None, stream_size: int | None, tolerance: float
+) -> None:
+    counts = {"steps": steps, "batch_size": batch_size, "stream_size": stream_size}
+    for name, count in counts.items():
+        if count is not None and not (int(count) == count and count >= 1):
+            raise InputError(f"{name} must be an integer, at least 1; got {count}")
+    if not (np.isfinite(tolerance) and tolerance >= 0):
+        raise InputError(f"tolerance must be a finite number, at least 0; got {tolerance}")
+
+
+@eqx.filter_jit
+def _begin(
+    method: Method,
+    problem: ControlProblem,
+    control: Control,
+    measure: EmpiricalMeasure,
+    steps: int,
+    batch_size: int | None,
+    stream_size: int | None,
+) -> Any:
+    if batch_size is not None:
+        measure = measure.sample(jnp.arange(batch_size))
+    batch = Batch(measure, batch_size is None, stream_size)
+    return method.init(problem, control, batch, steps)
+
+
+@eqx.filter_jit
+def _round(
+    method: Method,
+    problem: ControlProblem,
+    state: Any,
+    measure: EmpiricalMeasure,
+    order: Int[Array, " row"],
+    first: Int[Array, ""],
+    count: Int[Array, ""],
+    tolerance: Float[Array, ""],
+    batch_size: int | None,
+    stream_size: int | None,
+) -> tuple[Any, Info, Int[Array, ""]]:
+    """Up to ``count`` steps in one compiled loop, ended early by a status that is not RUNNING."""
+
+    def step(k: Int[Array, ""], state: Any) -> tuple[Any, Info]:
+        if batch_size is None:
+            return method.step(problem, state, Batch(measure, True, stream_size), tolerance)
+        rows = jax.lax.dynamic_slice_in_dim(order, (first + k) * batch_size, batch_size)
+        return method.step(problem, state, Batch(measure.sample(rows), False), tolerance)
+
+    def going(carry: tuple[Int[Array, ""], Any, Info]) -> Any:
+        return (carry[0] < count) & (carry[1].status == Status.RUNNING)
+
+    def turn(carry: tuple[Int[Array, ""], Any, Info]) -> tuple[Int[Array, ""], Any, Info]:
+        k, state, infos = carry
+        state, info = step(k, state)
+        return k + 1, state, {name: infos[name].at[k].set(info[name]) for name in infos}
+
+    shapes = jax.eval_shape(step, jnp.asarray(0), state)[1]
+    infos = {name: jnp.zeros(_LONGEST_ROUND, shape.dtype) for name, shape in shapes.items()}
+    done, state, infos = jax.lax.while_loop(going, turn, (jnp.asarray(0), state, infos))
+    return state, infos, done

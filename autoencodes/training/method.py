@@ -1,0 +1,95 @@
+"""The contract that every training method keeps."""
+
+from __future__ import annotations
+
+import abc
+import enum
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from autoencodes.cost import Control
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+
+
+class Status(enum.IntEnum):
+    """Whether a method can go on, and if not, why."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    STALLED = 2
+    FAILED = 3
+
+
+class Batch(eqx.Module):
+    """The particles that one step of a method sees.
+
+    ``whole`` tells that they are the full measure, so that objectives compare from one
+    step to the next; ``stream`` how many pass at a time (None: all at once).
+    """
+
+    measure: EmpiricalMeasure
+    whole: bool = eqx.field(static=True)
+    stream: int | None = eqx.field(static=True, default=None)
+
+
+class Point(NamedTuple):
+    """A control, and what one forward and backward sweep tells of it."""
+
+    control: Control
+    terminal_cost: Float[Array, ""]
+    objective: Float[Array, ""]
+    g: Control
+
+
+class State(Protocol):
+    """What a method carries from step to step: a tree of arrays with at least these."""
+
+    @property
+    def control(self) -> Control: ...
+
+    @property
+    def status(self) -> Int[Array, ""]: ...
+
+
+Info = dict[str, Array]
+"""What a step reports, scalars by name; ``objective``, ``terminal_cost``, ``residual`` and
+``gradient_evaluations`` (forward and backward sweeps made) always."""
+
+
+class Method(eqx.Module):
+    """A training method: a pure step from state to state, compiled by ``fit``."""
+
+    @abc.abstractmethod
+    def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: int) -> Any:
+        """The state to begin with, for a training of at most ``steps`` steps."""
+
+    @abc.abstractmethod
+    def step(
+        self, problem: ControlProblem, state: Any, batch: Batch, tolerance: Float[Array, ""]
+    ) -> tuple[Any, Info]:
+        """One step on the given particles.
+
+        The control that the new state carries is finite, whatever happened. On the whole
+        measure the status becomes CONVERGED once the PMP residual is at most ``tolerance``.
+        """
+
+    @abc.abstractmethod
+    def explain(self, status: Status, info: dict[str, float]) -> str:
+        """Why the method cannot go on, in words, from the last step's report."""
+
+
+def evaluate(problem: ControlProblem, control: Control, batch: Batch) -> Point:
+    """One forward and one backward sweep at a control."""
+    terminal_cost, g = problem.sweep(control, batch.measure, batch.stream)
+    return Point(control, terminal_cost, terminal_cost + problem.penalty(control), g)
+
+
+def all_finite(*trees: Any) -> Bool[Array, ""]:
+    """Whether every entry of every array is finite."""
+    leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(trees)]
+    return jnp.stack(leaves).all()
