@@ -51,13 +51,13 @@ def terminal_cost(cost: str | TerminalCost) -> TerminalCost:
 
 
 def inner(
-    control: PyTree[Float[Array, "..."]], other: PyTree[Float[Array, "..."]], step_size: float
+    control: PyTree[Float[Array, ...]], other: PyTree[Float[Array, ...]], step_size: float
 ) -> Float[Array, ""]:
     """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (MATH 1)."""
     products = jax.tree.map(lambda a, b: jnp.vdot(a, b), control, other)
     return jnp.asarray(step_size * sum(jax.tree.leaves(products)))
 
 
-def norm(control: PyTree[Float[Array, "..."]], step_size: float) -> Float[Array, ""]:
+def norm(control: PyTree[Float[Array, ...]], step_size: float) -> Float[Array, ""]:
     """‖θ‖ = <θ, θ>^(1/2)."""
     return jnp.sqrt(inner(control, control, step_size))

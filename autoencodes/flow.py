@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
 import equinox as eqx
@@ -42,8 +43,8 @@ class State(NamedTuple):
 class Latent(NamedTuple):
     """What ``Flow.encode(..., held=True)`` returns under memory ``hold``."""
 
-    latent: Float[Array, "particle latent"]
-    held: Float[Array, "particle held"]
+    latent: Float[Array, "particle latent"] | Float[np.ndarray, "particle latent"]
+    held: Float[Array, "particle held"] | Float[np.ndarray, "particle held"]
 
 
 class Flow(eqx.Module):
@@ -202,7 +203,7 @@ class Flow(eqx.Module):
         afterwards. Raises InputError that names the first array that differs.
         """
         expected = jax.eval_shape(lambda: _draw(self, jax.random.key(0), 1.0))
-        if jax.tree.structure(control) != jax.tree.structure(expected):
+        if jax.tree.structure(control) != jax.tree.structure(expected):  # type: ignore[operator]
             raise InputError(
                 f"the control must be a tuple of {len(expected)} dicts, one for each block, "
                 f"with the entries {', '.join(expected[0])}; got {jax.tree.structure(control)}"
@@ -251,7 +252,7 @@ def rearrange(
     return jnp.take(jnp.pad(row, ((0, 0), (0, 1))), indices, axis=1)
 
 
-def finite(values: Float[Array, "..."], name: str) -> Float[Array, "..."]:
+def finite(values: Float[Array, ...], name: str) -> Float[Array, ...]:
     """The values, once they are known to be finite; inside a compiled function, unchecked."""
     if not isinstance(values, jax.core.Tracer) and not bool(jnp.isfinite(values).all()):
         raise NumericalFailure(
@@ -316,8 +317,15 @@ def _trajectory(
     for j in range(len(flow.schedule.blocks)):
         if j > 0:
             state = flow.switch(state, j - 1, j)
-        stored = state.stored
         state, path = flow.cross(control, state, j)
-        lift = jax.vmap(lambda active, j=j, stored=stored: flow.lift(State(active, stored), j))
-        pieces.append(lift(path))
+        pieces.append(jax.vmap(partial(_lifted, flow, state.stored, j))(path))
     return jnp.concatenate(pieces)
+
+
+def _lifted(
+    flow: Flow,
+    stored: Float[Array, "particle stored"],
+    block: int,
+    active: Float[Array, "particle width"],
+) -> Float[Array, "particle dim"]:
+    return flow.lift(State(active, stored), block)

@@ -94,7 +94,6 @@ class EmpiricalMeasure(eqx.Module):
         scale = self.size / rows.shape[0]
         return _replace(self, self.x[rows], self.y[rows], self.weights[rows] * scale)
 
-
     def integrate(
         self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
     ) -> Integral:

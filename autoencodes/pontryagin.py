@@ -188,7 +188,7 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     the one matrix product that transposing the field in θ yields.
     """
     flow, blocks = problem.flow, range(len(problem.flow.schedule.blocks))
-    state = flow.restrict(measure.x, 0)
+    state = flow.restrict(jnp.asarray(measure.x), 0)
     tape = []
     for j in blocks:
         if j > 0:
@@ -196,7 +196,7 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
         state, pullbacks = _linearised(flow, control, state, j)
         tape.append(pullbacks)
     x = flow.lift(state, blocks[-1])
-    losses, slopes = jax.vmap(jax.value_and_grad(problem.cost))(x, measure.y)
+    losses, slopes = jax.vmap(jax.value_and_grad(problem.cost))(x, jnp.asarray(measure.y))
     q = measure.weights[:, None] * slopes
     path = [q[None]]
     costate = flow.restrict(q, blocks[-1])
@@ -255,7 +255,7 @@ def _terminal_cost(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
     def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
-        losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), part.y)
+        losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), jnp.asarray(part.y))
         return jnp.vdot(part.weights, losses)
 
     return measure.astype(problem.flow.check_control(control)).integrate(piece, batch_size)
@@ -318,9 +318,7 @@ def _hamiltonian(
     states = flow.trajectory(control, measure.x)
     costates = _sweep(problem, control, measure).costate
     values = []
-    for j, (first, block) in enumerate(
-        zip(flow.schedule.first_steps, flow.schedule.blocks, strict=True)
-    ):
+    for j, first in enumerate(flow.schedule.first_steps):
         for k, t in enumerate(flow.times(j, measure.x.dtype)):
             theta = jax.tree.map(lambda a, k=k: a[k], candidate[j])
             x = flow.restrict(states[first + k], j).active

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.cost import Control, norm
@@ -143,7 +144,7 @@ class MinimizingMovement(Method):
         )
         residual = problem.residual(point.control, point.g)
         size = norm(point.control, problem.flow.schedule.step_size)
-        resolution = jnp.finfo(size.dtype).eps * size
+        resolution = np.finfo(size.dtype).eps * size
         status = jnp.where(
             ~attempt.accepted,
             Status.FAILED,
@@ -196,7 +197,7 @@ class MinimizingMovement(Method):
             tau = last.next_tau
             inner = self._contract(problem, start, tau, batch)
             moved = _distance(problem, inner.point.control, start.control)
-            slack = _ROUNDING * jnp.finfo(moved.dtype).eps * jnp.abs(start.objective)
+            slack = _ROUNDING * np.finfo(moved.dtype).eps * jnp.abs(start.objective)
             descends = inner.point.objective + moved**2 / (2 * tau) <= start.objective + slack
             accepted = (inner.verdict == _Verdict.SOLVED) & descends
             return _Attempt(
@@ -241,7 +242,7 @@ class MinimizingMovement(Method):
             following = shoot(point)
             residual = _distance(problem, following, point.control)
             q = residual / jnp.where(inner.residual > 0, inner.residual, 1)
-            resolution = jnp.finfo(q.dtype).eps * norm(
+            resolution = np.finfo(q.dtype).eps * norm(
                 point.control, problem.flow.schedule.step_size
             )
             sweeps = inner.sweeps + 1

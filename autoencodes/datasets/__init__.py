@@ -1,0 +1,136 @@
+"""Where data enters: built-in sets, toy laws and files, each as a `Dataset` with a fixed split."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+
+from autoencodes.datasets import delimited, digits, idx, laws, mnist, npy
+from autoencodes.datasets.dataset import Dataset, require_seed, split
+from autoencodes.datasets.laws import LAWS, sample
+from autoencodes.datasets.tables import Table, require_usable
+from autoencodes.errors import InputError
+
+__all__ = ["LAWS", "Dataset", "load", "names", "sample"]
+
+FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
+
+
+def names() -> tuple[str, ...]:
+    """The names of the built-in data sets."""
+    return ("digits", "mnist", *LAWS)
+
+
+def load(
+    source: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    test_fraction: float = 0.2,
+) -> Dataset:
+    """Loads a data set with its split into rows to train on and rows to test on.
+
+    Parameters
+    ----------
+    source : str or path
+        A built-in name (see `names`), or the path of a file in one of the formats
+        .npy, .npz, .csv, .csv.gz, IDX.
+    data_dir : path, optional
+        Where MNIST's files lie; other sources do not use it.
+    seed : int
+        Of the split, where the data has none of its own, and of a law's particles; ≥ 0.
+    test_fraction : float
+        The part held out, in (0, 1), where the data has no split of its own.
+
+    Raises
+    ------
+    InputError
+        If the source is unknown, cannot be read, or does not hold at least two rows of
+        finite real numbers.
+    MissingExtra
+        If the source needs a package that is not installed.
+    """
+    _require_split(seed, test_fraction)
+    source = os.fspath(source)
+    if source in LAWS:
+        return laws.dataset(source, seed)
+    name, table = _named(source, data_dir)
+    require_usable(table, source)
+    is_test = table.is_test
+    if is_test is None:
+        is_test = split(table.x.shape[0], seed=seed, test_fraction=test_fraction)
+    return Dataset(name, table.x, None, table.labels, is_test, table.image_shape, table.value_range)
+
+
+def _require_split(seed: int, test_fraction: float) -> None:
+    require_seed(seed)
+    if not 0 < test_fraction < 1:
+        raise InputError(f"test_fraction must be a number between 0 and 1; got {test_fraction!r}")
+
+
+def _named(source: str, data_dir: str | Path | None) -> tuple[str, Table]:
+    """The data set's name and its table."""
+    if source == "digits":
+        return source, digits.read()
+    if source == "mnist":
+        return source, mnist.read(data_dir)
+    path = _existing(source)
+    return path.name, _read(path)
+
+
+def _read(path: Path) -> Table:
+    lower = path.name.lower()
+    if lower.endswith(".npy"):
+        return npy.read_npy(path)
+    if lower.endswith(".npz"):
+        return npy.read_npz(path)
+    if lower.endswith((".csv", ".csv.gz")):
+        return delimited.read_csv(path)
+    if idx.recognises(path):
+        return idx.read_table(path)
+    raise InputError(
+        f"{path}: expected a file in one of the formats {FORMATS}, or a built-in name among "
+        f"{', '.join(names())}; got the ending {path.suffix!r}: convert the file"
+    )
+
+
+def _existing(source: str) -> Path:
+    """The file that a source names, if it is one and not empty."""
+    if not source:
+        raise InputError(_unknown(source))  # Path("") would be the working folder
+    path = Path(os.path.expanduser(source))
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(_unknown(source)) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{source!r} cannot be read ({reason}); expected a readable file or a built-in name "
+            f"among {', '.join(names())}"
+        ) from error
+    if S_ISDIR(status.st_mode):
+        raise InputError(
+            f"{path} is a folder; expected a file in one of the formats {FORMATS}: name one in it"
+        )
+    if not S_ISREG(status.st_mode):
+        raise InputError(
+            f"{path} is not a regular file; expected one in the formats {FORMATS}: save it first"
+        )
+    if status.st_size == 0:
+        raise InputError(
+            f"{path} is empty (0 bytes); expected data in one of the formats {FORMATS}"
+        )
+    return path
+
+
+def _unknown(source: str) -> str:
+    near = get_close_matches(source.lower(), names(), 3, 0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    what = "file" if os.sep in source or "." in source else "data set or file"
+    return (
+        f"there is no {what} {source!r}{hint}; expected a built-in name among "
+        f"{', '.join(names())}, or the path of a file in the formats {FORMATS}"
+    )

@@ -1,0 +1,29 @@
+"""The 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autoencodes.datasets.tables import Table
+from autoencodes.errors import MissingExtra
+
+
+def read() -> Table:
+    """The digits, pixels in 0, ..., 16, with their classes 0, ..., 9 and no split.
+
+    Raises
+    ------
+    MissingExtra
+        If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "learn", "the digits data set") from error
+    bunch = load_digits()
+    return Table(
+        x=bunch.data.astype(np.uint8),
+        labels=bunch.target.astype(np.int64),
+        image_shape=(8, 8),
+        value_range=(0.0, 16.0),
+    )

@@ -1,0 +1,11 @@
+"""Runs: a configuration becomes a trained model in a folder of its own."""
+
+from autoencodes.run.config import TrainConfig as TrainConfig
+from autoencodes.run.folder import RunFolder as RunFolder
+from autoencodes.run.model import Model as Model
+from autoencodes.run.model import load as load
+from autoencodes.run.model import save as save
+from autoencodes.run.train import Outcome as Outcome
+from autoencodes.run.train import train as train
+
+__all__ = ["Model", "Outcome", "RunFolder", "TrainConfig", "load", "save", "train"]

@@ -1,0 +1,119 @@
+"""The configuration of a training: frozen, typed, and complete once the data are known."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from autoencodes.errors import InputError
+from autoencodes.run.presets import preset
+
+
+class TrainConfig(BaseModel):
+    """What to train, on what, and how.
+
+    Entries that are None depend on the data; ``completed`` fills them in, from the preset
+    of the data set (``presets.py``) and its dimension. Unknown entries are refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    data: str = "digits"
+    data_dir: str | None = None
+    test_fraction: float = Field(0.2, gt=0, lt=1)
+    split_seed: int = Field(0, ge=0)
+    scaling: Literal["unit", "standard", "none"] | None = None
+    order: Literal["variance", "index"] | None = None
+
+    widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
+    latent: PositiveInt | None = None
+    steps_per_block: PositiveInt | None = None
+    horizon: PositiveFloat | None = None
+    memory: Literal["reset", "hold"] = "reset"
+    activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
+    init_scale: float | None = Field(None, ge=0)
+
+    tikhonov: float | None = Field(None, ge=0)
+    method: Literal["movement", "adam"] | None = None
+    learning_rate: PositiveFloat | None = None
+    tau: PositiveFloat | None = None
+    epochs: PositiveInt | None = None
+    batch_size: int | None = Field(None, ge=0)
+    """Particles of a mini-batch; 0: all of them in every step."""
+    tolerance: float = Field(1e-6, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
+    precision: Literal["float32", "float64"] | None = None
+
+    def completed(self, dim: int, rows: int, value_range: Any) -> TrainConfig:
+        """The configuration with every entry decided, for training rows of a dimension.
+
+        Raises
+        ------
+        InputError
+            If the widths do not fit the dimension or the latent width.
+        """
+        given = self.model_dump(exclude_none=True)
+        if self.widths is not None and self.latent not in (None, self.widths[-1]):
+            raise InputError(
+                f"latent {self.latent} contradicts the last of the widths, {self.widths[-1]}; "
+                "give one of the two"
+            )
+        if self.widths is None and (self.latent or 1) > dim:
+            raise InputError(
+                f"latent must not exceed the dimension of the data, {dim}; got {self.latent}"
+            )
+        return make(**{**preset(given, dim, rows, value_range), **given})
+
+
+def make(**entries: Any) -> TrainConfig:
+    """A configuration of checked entries; InputError with a line for each that is wrong."""
+    try:
+        return TrainConfig(**entries)
+    except ValidationError as error:
+        raise InputError("; ".join(_fault(fault) for fault in error.errors())) from error
+
+
+def from_toml(path: str | Path) -> TrainConfig:
+    """The configuration of a TOML file; InputError if it is not one."""
+    return make(**read_toml(path))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The entries of a TOML file, unchecked."""
+    try:
+        return tomllib.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: expected a configuration in TOML ({error})") from error
+
+
+def to_toml(config: TrainConfig) -> str:
+    """The configuration as TOML, one entry a line; absent ones are left out."""
+    entries = config.model_dump(exclude_none=True)
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in entries.items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        escaped = "".join(_escape(c) for c in value)
+        return f'"{escaped}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(v) for v in value)}]"
+    return repr(value)
+
+
+def _escape(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def _fault(fault: Any) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(TrainConfig.model_fields)
+        return f"unknown configuration entry {name!r}; expected one of {known}"
+    option = name.replace("_", "-")
+    return f"{option}: {fault['msg'][0].lower()}{fault['msg'][1:]}; got {fault['input']!r}"

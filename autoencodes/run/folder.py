@@ -1,0 +1,189 @@
+"""The run folder: what a training leaves behind, every file whole or absent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from autoencodes import atomic
+from autoencodes.errors import InputError
+from autoencodes.run.config import TrainConfig, from_toml, to_toml
+from autoencodes.run.model import Model, load, read_tensors, save
+from autoencodes.training import Resumption
+
+_CHECKPOINT = "autoencodes-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Test rows and what the model made of them: all that the pictures need.
+
+    ``originals``, ``targets``, ``reconstructions`` and ``pca`` are some rows in the flow's
+    units; ``latent`` and ``labels`` belong to more rows. ``facts`` are JSON values.
+    """
+
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder with ``config.toml``, ``history.jsonl``, ``metrics.json``, ``model.safetensors``,
+    ``samples.safetensors``, ``checkpoint/`` and ``figures/``.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | Path, config: TrainConfig) -> RunFolder:
+        """A new folder that holds its configuration.
+
+        Raises
+        ------
+        InputError
+            If something stands there already.
+        OSError
+            If it cannot be written.
+        """
+        folder = cls(Path(path))
+        if folder.path.exists() and not folder.path.is_dir():
+            raise InputError(f"{path} is a file; expected the name of a folder for the run")
+        if folder.path.is_dir() and any(folder.path.iterdir()):
+            held = "already holds a run" if folder._file("config.toml").exists() else "is not empty"
+            raise InputError(
+                f"{path} {held}; choose another folder with --out, continue an unfinished run "
+                "with --resume, or remove it"
+            )
+        folder.path.mkdir(parents=True, exist_ok=True)
+        atomic.write(folder._file("config.toml"), to_toml(config))
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """The folder of an earlier run; InputError if there is none."""
+        folder = cls(Path(path))
+        if not folder._file("config.toml").is_file():
+            raise InputError(
+                f"{path} holds no run; expected a folder that 'autoencodes train' wrote"
+            )
+        return folder
+
+    @classmethod
+    def vacant(cls, parent: Path, name: str) -> Path:
+        """The first of parent/name, parent/name-2, parent/name-3, ... that does not exist."""
+        path, number = parent / name, 1
+        while path.exists():
+            number += 1
+            path = parent / f"{name}-{number}"
+        return path
+
+    @property
+    def config(self) -> TrainConfig:
+        """The configuration, with every default filled in."""
+        return from_toml(self._file("config.toml"))
+
+    @property
+    def model(self) -> Model:
+        """The trained model."""
+        return load(self._file("model.safetensors"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training came to its end."""
+        return self._file("metrics.json").exists() and not self.metrics.get("interrupted")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was measured at the end."""
+        path = self._file("metrics.json")
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: there are no metrics to read ({error})") from error
+        return found
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of history.jsonl; a last line cut short by a crash is left out."""
+        path = self._file("history.jsonl")
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    @property
+    def figures(self) -> Path:
+        """The folder of pictures."""
+        return self._file("figures")
+
+    def write_model(self, model: Model) -> None:
+        """Replaces the model."""
+        save(self._file("model.safetensors"), model)
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Replaces the metrics."""
+        text = json.dumps(metrics, indent=2, allow_nan=False)
+        atomic.write(self._file("metrics.json"), text + "\n")
+
+    def append_history(self, records: Iterable[dict[str, Any]]) -> None:
+        """Adds lines to the history."""
+        lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
+        if lines:
+            with self._file("history.jsonl").open("a") as stream:
+                stream.write("".join(lines))
+
+    def rewind_history(self, step: int) -> None:
+        """Drops the lines that a checkpoint at ``step`` has not seen."""
+        kept = [json.dumps(record) + "\n" for record in self.history if record["step"] <= step]
+        atomic.write(self._file("history.jsonl"), "".join(kept))
+
+    def write_samples(self, samples: Samples) -> None:
+        """Replaces the samples for the pictures."""
+        self._write_arrays("samples.safetensors", samples.arrays, samples.facts)
+
+    @property
+    def samples(self) -> Samples:
+        """The samples for the pictures."""
+        facts, arrays = read_tensors(self._file("samples.safetensors"), "facts", "samples")
+        return Samples(arrays, facts)
+
+    def write_checkpoint(self, resumption: Resumption) -> None:
+        """Replaces the checkpoint, from which a training resumes bit for bit."""
+        self._file("checkpoint").mkdir(exist_ok=True)
+        leaves = jax.tree.leaves(resumption.state)
+        arrays = {f"{k:05d}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
+        facts = {
+            "format": _CHECKPOINT,
+            "step": resumption.step,
+            "gradient_evaluations": resumption.gradient_evaluations,
+            "seconds": resumption.seconds,
+            "pending": list(resumption.pending),
+        }
+        self._write_arrays("checkpoint/state.safetensors", arrays, facts)
+
+    @property
+    def checkpoint(self) -> Resumption:
+        """The last checkpoint; InputError if there is none."""
+        path = self._file("checkpoint") / "state.safetensors"
+        facts, arrays = read_tensors(path, "facts", "a checkpoint")
+        return Resumption(
+            [arrays[name] for name in sorted(arrays)],
+            facts["step"],
+            facts["gradient_evaluations"],
+            facts["seconds"],
+            tuple(facts["pending"]),
+        )
+
+    def _write_arrays(self, name: str, arrays: dict[str, np.ndarray], facts: Any) -> None:
+        from safetensors.numpy import save as serialise
+
+        whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+        header = {"facts": json.dumps(facts, allow_nan=False)}
+        atomic.write(self._file(name), serialise(whole, metadata=header))
+
+    def _file(self, name: str) -> Path:
+        return self.path / name

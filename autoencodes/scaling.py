@@ -1,0 +1,87 @@
+"""The affine map between the data's units and the flow's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.errors import InputError
+
+KINDS = ("unit", "standard", "none")
+
+
+class Scaling(eqx.Module):
+    """z = (x − shift) / scale on the way in, x = shift + scale z on the way out.
+
+    Parameters
+    ----------
+    shift, scale : array (d,)
+        One entry for each component; every scale is positive. Always float64: the map
+        belongs to the data, whatever the flow's precision.
+
+    Notes
+    -----
+    A part of the model: it is saved with it, and errors "in the units that the model is
+    trained in" are those of z.
+    """
+
+    shift: Float[np.ndarray, " dim"] = eqx.field(converter=lambda a: np.asarray(a, np.float64))
+    scale: Float[np.ndarray, " dim"] = eqx.field(converter=lambda a: np.asarray(a, np.float64))
+
+    @classmethod
+    def of(cls, kind: str, x: Any, value_range: tuple[float, float] | None = None) -> Scaling:
+        """The scaling of a kind, fitted to rows (N, d).
+
+        ``unit`` maps the known range of values, else the rows' smallest and largest
+        value, onto [0, 1], the same way in every component; ``standard`` gives each
+        component mean 0 and standard deviation 1 (a constant one: mean 0); ``none``
+        leaves the data alone.
+
+        Raises
+        ------
+        InputError
+            If the kind is none of these, or a range overflows.
+        """
+        dim = x.shape[1]
+        if kind == "none":
+            return cls(np.zeros(dim), np.ones(dim))
+        if kind == "unit":
+            low, high = value_range or (float(x.min()), float(x.max()))
+            return cls._checked(np.full(dim, low), np.full(dim, (high - low) or 1.0))
+        if kind == "standard":
+            mean = np.asarray(np.mean(x, axis=0, dtype=np.float64))
+            deviation = np.std(x, axis=0, dtype=np.float64)
+            # Rounding makes a constant column's deviation tiny instead of 0.
+            constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
+            return cls._checked(mean, np.where(constant, 1.0, deviation))
+        raise InputError(f"scaling must be one of {', '.join(KINDS)}; got {kind!r}")
+
+    @classmethod
+    def _checked(cls, shift: np.ndarray, scale: np.ndarray) -> Scaling:
+        if not (np.isfinite(shift).all() and np.isfinite(scale).all()):
+            raise InputError(
+                "the data's values are too large to be scaled in float64; divide them by a "
+                "constant first"
+            )
+        return cls(shift, scale)
+
+    def apply(self, x: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
+        """The rows in the flow's units."""
+        return _affine(x, -self.shift / self.scale, 1 / self.scale, dtype)
+
+    def undo(self, z: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
+        """Rows of the flow, in the data's units."""
+        return _affine(z, self.shift, self.scale, dtype)
+
+
+def _affine(x: Any, shift: np.ndarray, scale: np.ndarray, dtype: Any) -> np.ndarray:
+    """shift + scale x, computed in float64 a few rows at a time: a large table is not doubled."""
+    x = np.asarray(x)
+    out = np.empty(x.shape, dtype)
+    for first in range(0, len(x), 4096):
+        rows = slice(first, first + 4096)
+        out[rows] = shift + scale * x[rows]
+    return out

@@ -1,0 +1,28 @@
+"""What every test shares: double precision, reproducible properties, and where MNIST lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+
+# A test asserts a law, not a time; and it asserts the same cases on every machine.
+hypothesis.settings.register_profile(
+    "autoencodes", deadline=None, derandomize=True, print_blob=True, database=None
+)
+hypothesis.settings.load_profile("autoencodes")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder that holds MNIST, or a skip that says how to provide it."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("AUTOENCODES_DATA", beside))
+    if not (folder / "mnist").is_dir() and not (folder / "train-images-idx3-ubyte.gz").is_file():
+        pytest.skip("MNIST is absent: set AUTOENCODES_DATA to the folder that holds it")
+    return folder

@@ -1,0 +1,143 @@
+"""Delimited text: numbers come back exactly; an error names the line and column of an editor."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoencodes import datasets
+from autoencodes.datasets import delimited
+from autoencodes.errors import InputError
+
+X = np.random.default_rng(0).normal(size=(7, 3))
+
+
+def _text(x: np.ndarray, mark: str = ",", header: str = "") -> str:
+    return header + "".join(mark.join(map(repr, row)) + "\n" for row in x.tolist())
+
+
+def _load(tmp_path: Path, text: str | bytes, name: str = "a.csv") -> datasets.Dataset:
+    raw = text.encode() if isinstance(text, str) else text
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    return datasets.load(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("header", ["", "a{}b{}c\n", '"a, b"{}"c;d"{} c\n'])
+@pytest.mark.parametrize("name", ["a.csv", "A.CSV.gz"])
+def test_numbers_come_back_exactly(tmp_path: Path, mark: str, header: str, name: str) -> None:
+    found = _load(tmp_path, _text(X, mark, header.format(mark, mark)), name)
+    np.testing.assert_array_equal(found.x, X)
+    assert (found.labels, found.image_shape, found.value_range) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2\n3,4",
+        "1,2\r\n3,4\r\n",
+        "\ufeff1,2\n3,4\n",
+        "1,2\n3,4\n\n  \n",
+        ' 1 ,"2"\n"3", 4\n',
+        "\ufeff# a,b\n1,2\n3,4\n",
+        "1e0,+2\n3.,04\n",
+    ],
+)
+def test_spellings_of_the_same_table(tmp_path: Path, text: str) -> None:
+    np.testing.assert_array_equal(_load(tmp_path, text).x, [[1, 2], [3, 4]])
+
+
+def test_a_single_column(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(_load(tmp_path, "s\n1\n2\n3\n").x, [[1], [2], [3]])
+
+
+@pytest.mark.parametrize("name", ["label", "Labels", "CLASS", "target"])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["3", "1", "3"], [3, 1, 3]),
+        (["3.0", "1.0", "3.0"], [3, 1, 3]),
+        (["b_1", "a", "b_1"], ["b_1", "a", "b_1"]),
+        (['"b, c"', "1", "1"], ["b, c", "1", "1"]),
+    ],
+)
+def test_a_column_of_labels_is_taken_out(
+    tmp_path: Path, name: str, given: list[str], expected: list[object]
+) -> None:
+    rows = "".join(f"{k},{label},{10 * k}\n" for k, label in enumerate(given))
+    found = _load(tmp_path, f"u,{name},v\n{rows}")
+    np.testing.assert_array_equal(found.x, [[0, 0], [1, 10], [2, 20]])
+    assert found.labels is not None
+    assert found.labels.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("1,2\n3,x\n", ["line 2, column 2", "'x'"]),
+        ("a,b\n1,2\n\n", ["at least 2 rows", "got 1"]),
+        ("a,b\n1,2\n3,x\n", ["line 3, column 2 ('b')", "'x'"]),
+        ("a,b\n1,2\n,4\n", ["line 3, column 1 ('a')", "empty field"]),
+        ("1,2\n3,4\n5\n", ["line 3", "expected 2 fields", "got 1"]),
+        ("1,2\n3,4,5\n5,6\n", ["line 2", "expected 2 fields", "got 3"]),
+        ("a,b,c\n1,2\n3,4\n", ["line 2", "expected 3 fields", "got 2"]),
+        ("a,label\n1,u\n2,v,w\n", ["line 3", "expected 2 fields", "got 3"]),
+        ("a,b,label\n1,2\n3,4\n", ["line 2", "expected 3 fields", "got 2"]),
+        ("a,label\n1,u\n2,\n", ["line 3, column 2 ('label')", "a label", "empty"]),
+        ("1,2\n\n3,4\n", ["line 2", "empty line"]),
+        ("1,2\n3,nan\n", ["line 2, column 2", "nan"]),
+        ("a,b\n1,2\n-inf,4\n", ["line 3, column 1 ('a')", "-inf"]),
+        ("label,b\nu,2\nv,1e999\n", ["line 3, column 2 ('b')", "inf"]),
+        ("1,setosa\n2,setosa\n", ["line 1, column 2", "'setosa'", "header"]),
+        ("1,2\n3,1_000\n", ["line 2, column 2", "'1_000'"]),
+        ("1,2\n3,\uff11\n", ["line 2, column 2"]),
+        ("1,5;2\n3,5;4\n", ["line 1, column 1", "'1,5'", "decimal point"]),
+        ('1,2\n3,"4\n', ["line 2", "quotes"]),
+        ('label,a\n"u,1\nv",2\nw,3\n', ["line 2", "quotes"]),
+        ('1,2\n3,"4"5\n', ["line 2", "quotes"]),
+        ("label\nu\nv\n", ["at least one column", "'label'"]),
+        ("label,class,a\n1,2,3\n", ["label and class"]),
+        ("a,b\n", ["below the header", "none"]),
+        ("\n\n", ["none"]),
+        (",\n1,2\n", ["line 1, column 1", "empty field"]),
+        ("1,2\n3,4\n".encode("utf-16"), ["UTF-8"]),
+        (b"1,2\n3,\xff\n", ["UTF-8"]),
+        (b"1,2\n3,\0\n", ["line 2"]),
+        (b"%PDF-1.4\n%\xe2\xe3\n", ["UTF-8"]),
+    ],
+)
+def test_the_error_names_line_and_column(
+    tmp_path: Path, text: str | bytes, facts: list[str]
+) -> None:
+    for name in ("bad.csv", "bad.csv.gz"):
+        with pytest.raises(InputError) as caught:
+            _load(tmp_path, text, name)
+        for fact in ["bad.csv", *facts]:
+            assert fact in str(caught.value)
+
+
+def test_the_line_is_right_far_down(tmp_path: Path) -> None:
+    # Beyond the rows that NumPy reads at once.
+    lines = ["1,2"] * 60_000
+    lines[55_554] = "1,x"
+    with pytest.raises(InputError, match="line 55555, column 2"):
+        _load(tmp_path, "\n".join(lines))
+    lines[55_554] = "inf,2"
+    with pytest.raises(InputError, match="line 55555, column 1"):
+        _load(tmp_path, "\n".join(lines))
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "_LONGEST_LINE", 100)
+    with pytest.raises(InputError, match="line 2 of more than 100 characters"):
+        _load(tmp_path, "1,2\n" + "3" * 1000, "a.csv.gz")
+
+
+def test_a_truncated_gzip_is_refused(tmp_path: Path) -> None:
+    raw = gzip.compress(_text(X).encode())
+    (tmp_path / "a.csv.gz").write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(InputError, match="truncated"):
+        datasets.load(str(tmp_path / "a.csv.gz"))
