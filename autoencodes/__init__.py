@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from autoencodes.flow import Flow, Latent
     from autoencodes.measure import EmpiricalMeasure
     from autoencodes.pontryagin import ControlProblem
+    from autoencodes.run import Model, load, save
+    from autoencodes.scaling import Scaling
     from autoencodes.schedule import Block, WidthSchedule
     from autoencodes.training import Adam, Method, MinimizingMovement, Progress, Result, fit
 
@@ -33,6 +35,10 @@ _HOMES = {
     "Latent": "flow",
     "EmpiricalMeasure": "measure",
     "ControlProblem": "pontryagin",
+    "Model": "run.model",
+    "load": "run.model",
+    "save": "run.model",
+    "Scaling": "scaling",
     "Block": "schedule",
     "WidthSchedule": "schedule",
     "Adam": "training",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+import numpy as np
+from jaxtyping import Array, Float
 
 from autoencodes.errors import InputError
 
-Control = tuple[dict[str, Float[Array, "..."]], ...]
+Control = tuple[Mapping[str, Float[Array, "..."] | Float[np.ndarray, "..."]], ...]
 """One dict for each block; every array has the block's steps as its first axis."""
 
 
@@ -50,14 +52,12 @@ def terminal_cost(cost: str | TerminalCost) -> TerminalCost:
     return COSTS[cost]()
 
 
-def inner(
-    control: PyTree[Float[Array, ...]], other: PyTree[Float[Array, ...]], step_size: float
-) -> Float[Array, ""]:
+def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""]:
     """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (MATH 1)."""
     products = jax.tree.map(lambda a, b: jnp.vdot(a, b), control, other)
     return jnp.asarray(step_size * sum(jax.tree.leaves(products)))
 
 
-def norm(control: PyTree[Float[Array, ...]], step_size: float) -> Float[Array, ""]:
+def norm(control: Control, step_size: float) -> Float[Array, ""]:
     """‖θ‖ = <θ, θ>^(1/2)."""
     return jnp.sqrt(inner(control, control, step_size))

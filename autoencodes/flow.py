@@ -95,7 +95,8 @@ class Flow(eqx.Module):
         NumericalFailure
             If a particle leaves the finite numbers.
         """
-        return finite(_push(self, control, self.rows(x)), "the flow")
+        state = _encode(self, control, self.rows(x))
+        return finite(_decode(self, control, state), "the flow")
 
     def trajectory(self, control: Control, x: Any) -> Float[Array, "time particle dim"]:
         """x_l for l = 0..L, in the ambient space: an array (L + 1, N, d).
@@ -192,7 +193,7 @@ class Flow(eqx.Module):
             x = x + self.schedule.step_size * self.velocity(t, theta, x)
             return x, x
 
-        steps = (self.times(block, state.active.dtype), control[block])
+        steps: Any = (self.times(block, state.active.dtype), control[block])
         active, path = jax.lax.scan(step, state.active, steps, unroll=self.unroll(block))
         return State(active, state.stored), path
 
@@ -280,11 +281,6 @@ def _draw(flow: Flow, key: Key[Array, ""], scale: float) -> Control:
         )
         for block_key, block in zip(keys, flow.schedule.blocks, strict=True)
     )
-
-
-@eqx.filter_jit
-def _push(flow: Flow, control: Control, x: Num[Array, "particle dim"]) -> Any:
-    return _decode(flow, control, _encode(flow, control, x))
 
 
 @eqx.filter_jit

@@ -324,7 +324,7 @@ def _hamiltonian(
             x = flow.restrict(states[first + k], j).active
             q = flow.restrict(costates[first + k + 1], j).active
             gain = jnp.vdot(q, flow.velocity(t, theta, x))
-            values.append(-gain - problem.tikhonov * inner(theta, theta, 1.0))
+            values.append(-gain - problem.tikhonov * inner((theta,), (theta,), 1.0))
     return jnp.stack(values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -70,18 +71,18 @@ class Scaling(eqx.Module):
 
     def apply(self, x: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
         """The rows in the flow's units."""
-        return _affine(x, -self.shift / self.scale, 1 / self.scale, dtype)
+        return _by_rows(lambda rows: (rows - self.shift) / self.scale, x, dtype)
 
     def undo(self, z: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
         """Rows of the flow, in the data's units."""
-        return _affine(z, self.shift, self.scale, dtype)
+        return _by_rows(lambda rows: self.shift + self.scale * rows, z, dtype)
 
 
-def _affine(x: Any, shift: np.ndarray, scale: np.ndarray, dtype: Any) -> np.ndarray:
-    """shift + scale x, computed in float64 a few rows at a time: a large table is not doubled."""
+def _by_rows(map_: Callable[[np.ndarray], np.ndarray], x: Any, dtype: Any) -> np.ndarray:
+    """A map in float64, a few rows at a time: a large table is not doubled."""
     x = np.asarray(x)
     out = np.empty(x.shape, dtype)
     for first in range(0, len(x), 4096):
         rows = slice(first, first + 4096)
-        out[rows] = shift + scale * x[rows]
+        out[rows] = map_(x[rows])
     return out

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
+import numpy as np
+
 from autoencodes.datasets import delimited, digits, idx, laws, mnist, npy
 from autoencodes.datasets.dataset import Dataset, require_seed, split
 from autoencodes.datasets.laws import LAWS, sample
@@ -29,6 +31,7 @@ def load(
     data_dir: str | Path | None = None,
     seed: int = 0,
     test_fraction: float = 0.2,
+    to_split: bool = True,
 ) -> Dataset:
     """Loads a data set with its split into rows to train on and rows to test on.
 
@@ -43,6 +46,9 @@ def load(
         Of the split, where the data has none of its own, and of a law's particles; ≥ 0.
     test_fraction : float
         The part held out, in (0, 1), where the data has no split of its own.
+    to_split : bool
+        Whether to draw a split where the data has none. Without one, a file may hold a
+        single row, and no row is held out.
 
     Raises
     ------
@@ -57,10 +63,13 @@ def load(
     if source in LAWS:
         return laws.dataset(source, seed)
     name, table = _named(source, data_dir)
-    require_usable(table, source)
+    require_usable(table, source, to_split=to_split)
+    count = table.x.shape[0]
     is_test = table.is_test
+    if is_test is None and to_split:
+        is_test = split(count, seed=seed, test_fraction=test_fraction)
     if is_test is None:
-        is_test = split(table.x.shape[0], seed=seed, test_fraction=test_fraction)
+        is_test = np.zeros(count, dtype=bool)
     return Dataset(name, table.x, None, table.labels, is_test, table.image_shape, table.value_range)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from autoencodes import atomic
 from autoencodes.datasets import idx
 from autoencodes.datasets.tables import Table, classes, joined
 from autoencodes.errors import InputError
@@ -149,26 +149,16 @@ def _downloaded(found: dict[str, Path], tried: list[str]) -> dict[str, Path]:
 
 def _fetch(mirror: str, name: str) -> Path:
     """Downloads one file; it appears in the cache whole and verified, or not at all."""
-    folder = cache()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
-    try:
-        digest, size = hashlib.md5(usedforsecurity=False), 0
-        with (
-            os.fdopen(handle, "wb") as target,
-            urllib.request.urlopen(f"{mirror}{name}.gz", timeout=_TIMEOUT) as response,
-        ):
-            while chunk := response.read(_CHUNK):
-                size += len(chunk)
-                if size > _LARGEST_DOWNLOAD:
-                    raise ValueError(f"more than {_LARGEST_DOWNLOAD:,} bytes came")
-                digest.update(chunk)
-                target.write(chunk)
-        if digest.hexdigest() != CHECKSUMS[name]:
-            raise ValueError(f"expected the MD5 {CHECKSUMS[name]}, got {digest.hexdigest()}")
-        path = folder / f"{name}.gz"
-        os.replace(temporary, path)
-        return path
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    data = bytearray()
+    with urllib.request.urlopen(f"{mirror}{name}.gz", timeout=_TIMEOUT) as response:
+        while chunk := response.read(_CHUNK):
+            data += chunk
+            if len(data) > _LARGEST_DOWNLOAD:
+                raise ValueError(f"more than {_LARGEST_DOWNLOAD:,} bytes came")
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if digest != CHECKSUMS[name]:
+        raise ValueError(f"expected the MD5 {CHECKSUMS[name]}, got {digest}")
+    path = cache() / f"{name}.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(path, bytes(data))
+    return path

@@ -139,10 +139,10 @@ def first_non_finite(x: np.ndarray) -> tuple[int, int] | None:
     return None
 
 
-def require_usable(found: Table, where: str) -> None:
-    """Refuses fewer than two rows (train and test need one each), NaN and infinity."""
+def require_usable(found: Table, where: str, *, to_split: bool) -> None:
+    """Refuses NaN and infinity, and of what must be split fewer than two rows."""
     count = found.x.shape[0]
-    if count < 2:
+    if to_split and count < 2:
         raise InputError(
             f"{where}: expected at least 2 rows (one to train on, one to test on), got {count}; "
             "give more rows"

@@ -6,6 +6,7 @@ from autoencodes.run.model import Model as Model
 from autoencodes.run.model import load as load
 from autoencodes.run.model import save as save
 from autoencodes.run.train import Outcome as Outcome
+from autoencodes.run.train import resume as resume
 from autoencodes.run.train import train as train
 
-__all__ = ["Model", "Outcome", "RunFolder", "TrainConfig", "load", "save", "train"]
+__all__ = ["Model", "Outcome", "RunFolder", "TrainConfig", "load", "resume", "save", "train"]

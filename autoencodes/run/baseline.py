@@ -25,7 +25,7 @@ class Pca:
     @classmethod
     def fit(cls, x: Any, latent: int) -> Pca:
         """The components of rows (N, d), in float64, a few rows at a time."""
-        mean = np.mean(x, axis=0, dtype=np.float64)
+        mean = np.asarray(np.mean(x, axis=0, dtype=np.float64))
         covariance = np.zeros((x.shape[1], x.shape[1]))
         for first in range(0, len(x), _ROWS):
             centred = x[first : first + _ROWS] - mean

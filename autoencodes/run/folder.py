@@ -166,9 +166,11 @@ class RunFolder:
         self._write_arrays("checkpoint/state.safetensors", arrays, facts)
 
     @property
-    def checkpoint(self) -> Resumption:
-        """The last checkpoint; InputError if there is none."""
+    def checkpoint(self) -> Resumption | None:
+        """The last checkpoint, or None if there is none yet."""
         path = self._file("checkpoint") / "state.safetensors"
+        if not path.exists():
+            return None
         facts, arrays = read_tensors(path, "facts", "a checkpoint")
         return Resumption(
             [arrays[name] for name in sorted(arrays)],
@@ -181,7 +183,7 @@ class RunFolder:
     def _write_arrays(self, name: str, arrays: dict[str, np.ndarray], facts: Any) -> None:
         from safetensors.numpy import save as serialise
 
-        whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+        whole = {key: np.asarray(array, order="C") for key, array in arrays.items()}
         header = {"facts": json.dumps(facts, allow_nan=False)}
         atomic.write(self._file(name), serialise(whole, metadata=header))
 

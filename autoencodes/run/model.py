@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,19 @@ from autoencodes.cost import Control
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField
 from autoencodes.flow import Flow, Latent
+from autoencodes.precision import precision
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import Block, WidthSchedule
 
 _FORMAT = "autoencodes-model-1"
-_ROWS = 4096
-"""Rows pushed at a time: memory does not grow with the data."""
+_ROWS = 1024
+"""Rows pushed at a time: enough for the full rate of matrix products."""
 
 
 class Model(eqx.Module):
     """A trained flow that reads and writes rows in the data's own units.
+
+    It computes in the control's precision, whatever JAX is set to.
 
     Parameters
     ----------
@@ -51,10 +55,11 @@ class Model(eqx.Module):
         scaling: Scaling | None = None,
         image_shape: tuple[int, int] | None = None,
     ) -> None:
-        flow.check_control(control)
         dim = flow.schedule.dim
         self.flow = flow
-        self.control = control
+        self.control = jax.tree.map(np.asarray, control)
+        with precision(self.dtype):
+            flow.check_control(self.control)
         self.scaling = scaling or Scaling(np.zeros(dim), np.ones(dim))
         self.image_shape = image_shape
 
@@ -65,46 +70,73 @@ class Model(eqx.Module):
 
     def encode(self, x: Any) -> Latent:
         """Latent values (N, latent) of rows (N, d), and the held ones under memory ``hold``."""
-        pieces = [
-            self.flow.encode(self.control, rows, held=True) for rows in self._scaled_pieces(x)
-        ]
-        return Latent(*(np.concatenate([p[k] for p in pieces]) for k in range(2)))
+
+        def encode(rows: Any) -> Latent:
+            return self.flow.encode(self.control, rows, held=True)
+
+        return Latent(*_in_pieces(encode, self.control, self._scaled(x)))
 
     def decode(self, latent: Any, held: Any = None) -> Num[np.ndarray, "particle dim"]:
         """Rows (N, d) that the decoder makes of latent values; without held ones, from 0."""
-        latent = np.asarray(latent)
-        held = None if held is None else np.asarray(held)
-        pieces = [
-            self.flow.decode(
-                self.control,
-                latent[first : first + _ROWS],
-                None if held is None else held[first : first + _ROWS],
-            )
-            for first in range(0, max(len(latent), 1), _ROWS)
-        ]
-        return self.scaling.undo(np.concatenate(pieces), self.dtype)
+
+        def decode(*parts: Any) -> tuple[Any]:
+            return (self.flow.decode(self.control, *parts),)
+
+        given = (latent,) if held is None else (latent, held)
+        (pushed,) = _in_pieces(decode, self.control, *(np.asarray(part) for part in given))
+        return self.scaling.undo(pushed, self.dtype)
 
     def reconstruct(self, x: Any) -> Num[np.ndarray, "particle dim"]:
         """What the flow makes of rows (N, d), in the data's units."""
-        pieces = [self.flow.push(self.control, rows) for rows in self._scaled_pieces(x)]
-        return self.scaling.undo(np.concatenate(pieces), self.dtype)
+        return self.scaling.undo(push(self.flow, self.control, self._scaled(x)), self.dtype)
 
     def errors(self, x: Any, y: Any = None) -> Num[np.ndarray, " particle"]:
         """The mean squared error of every row over its features, in the flow's units.
 
         ``y`` are the targets in the data's units; by default the rows themselves.
         """
-        pieces = []
-        targets = self._scaled_pieces(x if y is None else y)
-        for rows, wanted in zip(self._scaled_pieces(x), targets, strict=True):
-            pushed = np.asarray(self.flow.push(self.control, rows))
-            pieces.append(np.mean((pushed - wanted) ** 2, axis=1, dtype=np.float64))
-        return np.concatenate(pieces)
+        scaled = self._scaled(x)
+        wanted = scaled if y is None else self._scaled(y)
+        pushed = push(self.flow, self.control, scaled)
+        return np.asarray(np.mean((pushed - wanted) ** 2, axis=1, dtype=np.float64))
 
-    def _scaled_pieces(self, x: Any) -> Any:
-        x = self.flow.rows(x)
-        for first in range(0, max(len(x), 1), _ROWS):
-            yield self.scaling.apply(x[first : first + _ROWS], self.dtype)
+    def _scaled(self, x: Any) -> Num[np.ndarray, "particle dim"]:
+        """The rows in the flow's units, once they are known to be rows of its dimension."""
+        dim = self.flow.schedule.dim
+        if np.ndim(x) != 2 or np.shape(x)[1] != dim:
+            raise InputError(
+                f"the model takes rows of {dim} features, one a row of an array (N, {dim}); got "
+                f"shape {np.shape(x)}: give data of the kind it was trained on"
+            )
+        return self.scaling.apply(x, self.dtype)
+
+
+def push(flow: Flow, control: Control, x: Any) -> Num[np.ndarray, "particle dim"]:
+    """``flow.push`` of any number of rows, compiled once and in bounded memory."""
+    (pushed,) = _in_pieces(lambda rows: (flow.push(control, rows),), control, np.asarray(x))
+    return pushed
+
+
+def _in_pieces(
+    function: Callable[..., Any], control: Control, *arrays: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """A function of rows, applied to pieces of one size: it compiles once, for any count.
+
+    It runs in the control's precision. The last piece is filled up with copies of its first
+    row, which are then dropped.
+    """
+    count = len(arrays[0])
+    if count == 0:
+        raise InputError("expected at least one row; got none")
+    pieces = []
+    for first in range(0, count, _ROWS):
+        parts = [array[first : first + _ROWS] for array in arrays]
+        fill = _ROWS - len(parts[0])
+        filled = [np.concatenate([p, np.repeat(p[:1], fill, axis=0)]) if fill else p for p in parts]
+        with precision(jax.tree.leaves(control)[0].dtype):
+            results = function(*filled)
+        pieces.append([np.asarray(result)[: len(parts[0])] for result in results])
+    return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
 
 
 def save(path: str | Path, model: Model) -> None:
@@ -125,7 +157,7 @@ def save(path: str | Path, model: Model) -> None:
     tensors = {"scaling.shift": model.scaling.shift, "scaling.scale": model.scaling.scale}
     for j, block in enumerate(model.control):
         for name, array in block.items():
-            tensors[f"control.{j}.{name}"] = np.ascontiguousarray(array)
+            tensors[f"control.{j}.{name}"] = np.asarray(array, order="C")
     if not all(np.isfinite(a).all() for a in tensors.values()):
         raise NumericalFailure("the model holds numbers that are not finite; it was not written")
     header = {
@@ -149,8 +181,7 @@ def load(path: str | Path, field: ControlledField | None = None) -> Model:
     Raises
     ------
     InputError
-        If there is no such file, it is not a model or damaged, or it is in float64 while
-        JAX computes in float32.
+        If there is no such file, or it is not a model or damaged.
     """
     path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path
@@ -165,7 +196,7 @@ def load(path: str | Path, field: ControlledField | None = None) -> Model:
         blocks = [Block(**block) for block in written["blocks"]]
         schedule = WidthSchedule(**{**written, "blocks": blocks})
         shape = header["image_shape"]
-        control = tuple(
+        control: Any = tuple(
             {
                 name.split(".", 2)[2]: array
                 for name, array in sorted(tensors.items())
@@ -176,10 +207,7 @@ def load(path: str | Path, field: ControlledField | None = None) -> Model:
         scaling = Scaling(tensors["scaling.shift"], tensors["scaling.scale"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: the model file is incomplete ({error})") from error
-    if any(a.dtype == np.float64 for b in control for a in b.values()):
-        _require_float64(path)
     flow = Flow(schedule, field or fields.build(header["field"]))
-    control = jax.tree.map(jax.numpy.asarray, control)
     return Model(flow, control, scaling, None if shape is None else (shape[0], shape[1]))
 
 
@@ -200,11 +228,3 @@ def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[
             f"{path}: expected {kind} as autoencodes writes it; the file is something else, or "
             f"damaged ({type(error).__name__})"
         ) from error
-
-
-def _require_float64(path: Path) -> None:
-    if not jax.config.read("jax_enable_x64"):
-        raise InputError(
-            f"{path}: the model is in float64, but JAX is set to float32; call "
-            "jax.config.update('jax_enable_x64', True) before anything else"
-        )

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.cost import Control
 from autoencodes.errors import InputError
@@ -17,9 +17,10 @@ from autoencodes.training.method import Batch, Info, Method, Status, all_finite,
 
 
 class AdamState(eqx.Module):
-    """The control and the optimiser's moments."""
+    """The control, the last one whose objective was seen to be finite, and the moments."""
 
     control: Control
+    safe: Control
     moments: Any
     status: Int[Array, ""]
     steps: int = eqx.field(static=True)
@@ -54,7 +55,7 @@ class Adam(Method):
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> AdamState:
         moments = self._optimiser(steps).init(control)
-        return AdamState(control, moments, jnp.asarray(int(Status.RUNNING)), steps)
+        return AdamState(control, control, moments, jnp.asarray(int(Status.RUNNING)), steps)
 
     def step(
         self, problem: ControlProblem, state: AdamState, batch: Batch, tolerance: Float[Array, ""]
@@ -68,10 +69,11 @@ class Adam(Method):
         residual = problem.residual(state.control, point.g)
         fine = jnp.isfinite(point.objective) & all_finite(control)
         converged = batch.whole & (residual <= tolerance)
-        control, moments = jax.tree.map(
-            lambda new, old: jnp.where(fine & ~converged, new, old),
+        safe = _where(jnp.isfinite(point.objective), state.control, state.safe)
+        control, moments = _where(
+            fine & ~converged,
             (control, moments),
-            (state.control, state.moments),
+            (_where(fine, state.control, safe), state.moments),
         )
         status = jnp.where(
             ~fine, Status.FAILED, jnp.where(converged, Status.CONVERGED, Status.RUNNING)
@@ -82,12 +84,13 @@ class Adam(Method):
             "residual": residual,
             "gradient_evaluations": jnp.asarray(1),
         }
-        return AdamState(control, moments, status.astype(state.status.dtype), state.steps), info
+        status = status.astype(state.status.dtype)
+        return AdamState(control, safe, moments, status, state.steps), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
             "the objective or its gradient is not finite: take a smaller learning rate or initial "
-            "scale, a shorter horizon or a bounded activation; the last finite control is kept"
+            "scale, a shorter horizon or a bounded activation; the last good control is kept"
         )
 
     def _optimiser(self, steps: int) -> optax.GradientTransformation:
@@ -95,3 +98,8 @@ class Adam(Method):
             0.0, self.learning_rate, int(self.warmup * steps), max(steps, 1)
         )
         return optax.adam(rate)
+
+
+def _where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
+    """One of two trees of arrays."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

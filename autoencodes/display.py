@@ -1,0 +1,115 @@
+"""How a training shows on the screen: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from autoencodes.run.train import Job, Outcome
+from autoencodes.training import Progress as Round
+
+_LINES = 20
+"""How many plain lines a training prints at most, first and last ones aside."""
+
+
+class Display:
+    """Shows a training as it goes; a context, so that the bar is taken down in any case.
+
+    Numbers: the loss is the objective J averaged over the epoch, the test error the mean
+    squared error per feature.
+    """
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar: Progress | None = None
+        self._job: Job | None = None
+        self._began = (0, 0.0)
+        self._last = ""
+        self._printed = 0
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, job: Job) -> None:
+        """Says what is trained on what."""
+        self._job = job
+        config = job.config
+        widths = "-".join(str(w) for w in config.widths or ())
+        self._say(
+            f"{job.data.name}: {job.train.size} rows to train on, {job.test.size} to test on, "
+            f"{job.data.dim} features\n"
+            f"widths {widths} and back, {job.model.flow.schedule.steps} Euler steps, "
+            f"{job.parameters:,} parameters, {config.method}, λ = {config.tikhonov:g}, "
+            f"{config.precision}, seed {config.seed}; compiling ..."
+        )
+        if self._console.is_terminal:
+            self._bar = Progress(
+                BarColumn(30),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.add_task("compiling", total=job.steps)
+            self._bar.start()
+
+    def advance(self, progress: Round) -> None:
+        """Shows where the training stands."""
+        if not self._last:  # until the first epoch has ended, time went into compilation
+            self._began = (progress.step, time.perf_counter())
+        if progress.records:
+            self._last = _figures(progress.records[-1])
+        epochs = progress.steps // progress.batches
+        epoch = progress.step // progress.batches
+        text = f"epoch {epoch}/{epochs}  {self._last}  {self._left(progress)}"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=progress.step, description=text)
+        elif progress.records and progress.step * _LINES >= self._printed * progress.steps:
+            self._printed = 1 + progress.step * _LINES // progress.steps
+            self._say(text)
+
+    def end(self, outcome: Outcome, pictures: int) -> None:
+        """Says how the training ended, and where its results are."""
+        assert self._job is not None
+        metrics, path = outcome.metrics, outcome.folder.path
+        error = f"test error {metrics['test_mse']:.3g} per feature"
+        if metrics["pca_test_mse"]:
+            ratio = metrics["test_mse"] / metrics["pca_test_mse"]
+            error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
+        self._say(
+            f"{metrics['reason']}\n"
+            f"{self._job.data.name} through {metrics['latent']} of {metrics['dim']} components: "
+            f"{error} (training error {metrics['train_mse']:.3g})\n"
+            f"{metrics['seconds']:.0f} s; results in {path}: model.safetensors, metrics.json, "
+            f"history.jsonl, {pictures} pictures in figures"
+        )
+        if metrics["interrupted"]:
+            self._say(
+                f"interrupted: the model is saved as far as it came; continue with: autoencodes "
+                f"train {self._job.config.data} --out {path} --resume"
+            )
+
+    def _left(self, progress: Round) -> str:
+        step, began = self._began
+        if progress.step <= step:
+            return ""
+        rate = (time.perf_counter() - began) / (progress.step - step)
+        seconds = round(rate * (progress.steps - progress.step))
+        return f"{seconds // 60}:{seconds % 60:02d} left"
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+        sys.stderr.flush()
+
+
+def _figures(record: dict[str, Any]) -> str:
+    test = record.get("test_mse")
+    return f"loss {record['objective']:.4g}" + ("" if test is None else f"  test error {test:.4g}")

@@ -1,0 +1,77 @@
+"""Rows on their way out of a model: .npy, .npz or .csv, every file whole or absent."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from autoencodes import atomic, datasets
+from autoencodes.errors import InputError
+from autoencodes.flow import Latent
+
+_ENDINGS = (".npy", ".npz", ".csv")
+
+
+def require_writable(path: str | Path) -> Path:
+    """The path, once its ending is known and its folder exists: asked before any work."""
+    path = Path(path)
+    if path.suffix.lower() not in _ENDINGS:
+        raise InputError(
+            f"{path}: expected an output file that ends in {', '.join(_ENDINGS)}; "
+            f"got the ending {path.suffix!r}"
+        )
+    if path.is_dir() or not path.parent.is_dir():
+        fault = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+        raise InputError(f"{path}: {fault}; give the name of a file in an existing folder")
+    return path
+
+
+def write_rows(path: str | Path, rows: np.ndarray, column: str, **more: np.ndarray) -> None:
+    """Writes a table in the format that the path's ending names.
+
+    Parameters
+    ----------
+    path : path
+    rows : array (N, k) or (N,)
+    column : str
+        What a row's entries are: the array's key in .npz, the columns' stem in .csv.
+    more : arrays
+        Further arrays by name, which only .npz can hold.
+
+    Raises
+    ------
+    InputError
+        If the ending is none of .npy, .npz, .csv.
+    OSError
+        If the file cannot be written; nothing is left then.
+    """
+    path = require_writable(path)
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".npy":
+        np.save(buffer, rows, allow_pickle=False)
+    elif path.suffix.lower() == ".npz":
+        np.savez(buffer, allow_pickle=False, **{column: rows, **more})
+    else:
+        table = rows.reshape(len(rows), -1)
+        names = [f"{column}_{k}" for k in range(table.shape[1])] if rows.ndim > 1 else [column]
+        digits = 9 if table.dtype == np.float32 else 17
+        np.savetxt(
+            buffer, table, f"%.{digits}g", delimiter=",", header=",".join(names), comments=""
+        )
+    atomic.write(path, buffer.getvalue())
+
+
+def read_latent(path: str | Path) -> Latent | np.ndarray:
+    """Latent rows from a table, or with their held values from an .npz that ``encode`` wrote."""
+    if str(path).lower().endswith(".npz"):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                if "latent" in archive and "held" in archive:
+                    return Latent(archive["latent"], archive["held"])
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(
+                f"{path}: expected an .npz archive of latent rows ({error})"
+            ) from error
+    return datasets.load(path, to_split=False).x

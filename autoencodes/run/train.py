@@ -1,0 +1,345 @@
+"""The training job: a configuration in, a run folder out."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from autoencodes import datasets
+from autoencodes.datasets import Dataset
+from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.fields import Perceptron
+from autoencodes.flow import Flow
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import precision
+from autoencodes.run.baseline import Pca
+from autoencodes.run.config import TrainConfig
+from autoencodes.run.folder import RunFolder, Samples
+from autoencodes.run.model import Model, push
+from autoencodes.scaling import Scaling
+from autoencodes.schedule import WidthSchedule
+from autoencodes.training import Adam, Method, MinimizingMovement, Progress, Result, fit
+
+_CHECKPOINT_SECONDS = 30.0
+_STREAMED = 8192
+"""Particles that pass at a time where a step sees the whole measure."""
+_PICTURED_IMAGES = 20
+_PICTURED_ROWS = 1000
+_PICTURED_CODES = 3000
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Whoever shows how a training goes."""
+
+    def begin(self, job: Job) -> None:
+        """Called once, when data and configuration are known to be good."""
+
+    def advance(self, progress: Progress) -> None:
+        """Called after every round; the records hold ``test_mse`` where it was measured."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A training that ended: where its results are, and how it ended."""
+
+    folder: RunFolder
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training that is set up: the completed configuration and all that it stands for."""
+
+    config: TrainConfig
+    data: Dataset
+    model: Model
+    problem: ControlProblem
+    method: Method
+    train: EmpiricalMeasure
+    test: EmpiricalMeasure
+
+    @property
+    def parameters(self) -> int:
+        """The number of entries of the control."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self.model.control))
+
+    @property
+    def steps(self) -> int:
+        """The most steps of the training."""
+        size = self.config.batch_size or self.train.size
+        return (self.config.epochs or 1) * max(1, self.train.size // size)
+
+    def error(self, control: Any, measure: EmpiricalMeasure) -> float:
+        """The mean squared error per feature, in the flow's units."""
+        pushed = push(self.model.flow, control, measure.x)
+        return float(np.mean((pushed - np.asarray(measure.y)) ** 2, dtype=np.float64))
+
+    def with_control(self, control: Any) -> Model:
+        """The model at a control."""
+        return Model(self.model.flow, control, self.model.scaling, self.model.image_shape)
+
+
+def prepare(config: TrainConfig) -> Job:
+    """Reads the data, completes the configuration and draws the initial control.
+
+    Raises
+    ------
+    InputError
+        If data or configuration cannot be used; nothing has been written then.
+    """
+    data = datasets.load(
+        config.data,
+        data_dir=config.data_dir,
+        seed=config.split_seed,
+        test_fraction=config.test_fraction,
+    )
+    rows = data.train
+    config = config.completed(data.dim, rows.size, data.value_range)
+    dtype = np.dtype(config.precision)
+    scaling = Scaling.of(str(config.scaling), rows.x, data.value_range)
+    train = _scaled(rows, scaling, dtype)
+    schedule = WidthSchedule.autoencoder(
+        data.dim,
+        config.widths or (),
+        config.steps_per_block or 1,
+        config.horizon or 1.0,
+        _order(str(config.order), np.asarray(train.x)),
+        config.memory,
+    )
+    flow = Flow(schedule, Perceptron(config.activation))
+    with precision(dtype):
+        control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
+    model = Model(flow, control, scaling, data.image_shape)
+    problem = ControlProblem(flow, tikhonov=config.tikhonov or 0.0)
+    return Job(
+        config, data, model, problem, _method(config), train, _scaled(data.test, scaling, dtype)
+    )
+
+
+def train(
+    config: TrainConfig, out: str | Path | None = None, watcher: Watcher | None = None
+) -> Outcome:
+    """Trains as configured and writes the run folder ``out``.
+
+    By default the folder is ``runs/NAME``, numbered if that exists. Interrupted by Ctrl-C,
+    the folder holds the model as far as it came, and a checkpoint for ``resume``.
+
+    Raises
+    ------
+    InputError
+        For data, configuration or a folder that cannot be used; nothing is written then.
+    NumericalFailure
+        If the training failed and left no control that can be evaluated.
+    OSError
+        If the folder cannot be written.
+    """
+    began = time.perf_counter()
+    job = prepare(config)
+    path = RunFolder.vacant(Path("runs"), _stem(job.data.name)) if out is None else Path(out)
+    folder = RunFolder.create(path, job.config)
+    return _run(job, folder, watcher, began)
+
+
+def resume(
+    path: str | Path, given: dict[str, Any] | None = None, watcher: Watcher | None = None
+) -> Outcome:
+    """Goes on with an interrupted training, as if it had not been interrupted.
+
+    One that was killed before its first checkpoint begins anew in its folder.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run or a finished one, or an entry of ``given`` differs from
+        the run's configuration.
+    """
+    began = time.perf_counter()
+    folder = RunFolder.open(path)
+    if folder.finished:
+        raise InputError(f"{path} holds a finished run; there is nothing to resume")
+    for name, value in (given or {}).items():
+        if (before := getattr(folder.config, name, None)) != value:
+            raise InputError(
+                f"{path} was begun with {name.replace('_', '-')} {before}, not {value}; resume it "
+                "with the same settings, or start another run"
+            )
+    checkpoint = folder.checkpoint
+    job = prepare(folder.config)
+    folder.rewind_history(0 if checkpoint is None else checkpoint.step)
+    spent = 0.0 if checkpoint is None else checkpoint.seconds
+    return _run(job, folder, watcher, began - spent, checkpoint)
+
+
+def _run(
+    job: Job, folder: RunFolder, watcher: Watcher | None, began: float, checkpoint: Any = None
+) -> Outcome:
+    """Trains, and writes what came of it."""
+    if watcher is not None:
+        watcher.begin(job)
+    with precision(job.config.precision):
+        result = fit(
+            job.problem,
+            job.model.control,
+            job.train,
+            method=job.method,
+            steps=job.steps,
+            key=jax.random.fold_in(jax.random.key(job.config.seed), 1),
+            batch_size=job.config.batch_size or None,
+            stream_size=_STREAMED,
+            tolerance=job.config.tolerance,
+            callbacks=[_Recorder(job, folder, watcher)],
+            resume=checkpoint,
+        )
+    folder.write_checkpoint(result.resumption)
+    model = job.with_control(result.control)
+    folder.write_model(model)
+    pca = Pca.fit(job.train.x, model.flow.schedule.latent) if job.train.reconstructs else None
+    folder.write_samples(_samples(job, model, pca))
+    metrics = _metrics(job, model, pca, result)
+    metrics["seconds"] = time.perf_counter() - began
+    folder.write_metrics(metrics)
+    return Outcome(folder, metrics)
+
+
+class _Recorder:
+    """Measures the test error at the end of an epoch, and writes history and checkpoints."""
+
+    def __init__(self, job: Job, folder: RunFolder, watcher: Watcher | None) -> None:
+        self._job = job
+        self._folder = folder
+        self._watcher = watcher
+        self._saved = time.perf_counter()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.records:
+            progress.records[-1]["test_mse"] = self._test_error(progress)
+            self._folder.append_history(progress.records)
+        now = time.perf_counter()
+        if now - self._saved > _CHECKPOINT_SECONDS:
+            self._folder.write_checkpoint(progress.resumption)
+            self._saved = now
+        if self._watcher is not None:
+            self._watcher.advance(progress)
+
+    def _test_error(self, progress: Progress) -> float | None:
+        try:
+            return self._job.error(progress.control, self._job.test)
+        except NumericalFailure:
+            return None
+
+
+def _metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
+    """What metrics.json says, but for the time; errors per feature, in the flow's units."""
+    train_mse = job.error(result.control, job.train)
+    return {
+        "train_mse": train_mse,
+        "test_mse": job.error(result.control, job.test),
+        "pca_test_mse": None if pca is None else pca.mean_squared_error(np.asarray(job.test.x)),
+        "objective": train_mse * job.data.dim + _penalty(job, result),
+        "gradient_evaluations": result.resumption.gradient_evaluations,
+        "steps": result.resumption.step,
+        "seed": job.config.seed,
+        "converged": result.converged,
+        "interrupted": result.interrupted,
+        "failed": result.failed,
+        "reason": result.reason,
+        "dim": model.flow.schedule.dim,
+        "latent": model.flow.schedule.latent,
+        "parameters": job.parameters,
+        "train_rows": job.train.size,
+        "test_rows": job.test.size,
+        "peak_memory_mb": _peak_memory_mb(),
+    }
+
+
+def _penalty(job: Job, result: Result) -> float:
+    with precision(job.config.precision):
+        return float(job.problem.penalty(result.control))
+
+
+def _samples(job: Job, model: Model, pca: Pca | None) -> Samples:
+    """Test rows for the pictures, in the flow's units."""
+    labels, names = _numbered(job.data.part_labels("test"))
+    x, y = np.asarray(job.test.x), np.asarray(job.test.y)
+    rows = _pictured(len(x), labels, job.data.image_shape is not None)
+    pushed = push(model.flow, model.control, x)
+    codes = np.asarray(model.encode(job.data.test.x[:_PICTURED_CODES]).latent)
+    arrays = {
+        "originals": x[rows],
+        "targets": y[rows],
+        "reconstructions": pushed[rows],
+        "latent": codes,
+        "feature_error": np.mean((pushed - y) ** 2, axis=0, dtype=np.float64),
+    }
+    if pca is not None:
+        arrays["pca"] = pca.reconstruct(x[rows])
+        arrays["pca_feature_error"] = np.mean((pca.reconstruct(x) - x) ** 2, axis=0)
+    if labels is not None:
+        arrays["sample_labels"] = labels[rows]
+        arrays["labels"] = labels[:_PICTURED_CODES]
+    facts = {
+        "image_shape": job.data.image_shape,
+        "reconstructs": job.train.reconstructs,
+        "label_names": names,
+        "units": str(job.config.scaling),
+    }
+    return Samples(arrays, facts)
+
+
+def _pictured(count: int, labels: np.ndarray | None, images: bool) -> np.ndarray:
+    """The rows to show: of images one for each class while there is room, else the first."""
+    if not images:
+        return np.arange(min(count, _PICTURED_ROWS))
+    if labels is None:
+        return np.arange(min(count, _PICTURED_IMAGES))
+    return np.unique(labels, return_index=True)[1][:_PICTURED_IMAGES]
+
+
+def _numbered(labels: Any) -> tuple[np.ndarray | None, list[str] | None]:
+    """Labels as numbers from 0, and the names that they stand for."""
+    if labels is None:
+        return None, None
+    names, numbers = np.unique(labels, return_inverse=True)
+    return numbers, [str(name) for name in names]
+
+
+def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> EmpiricalMeasure:
+    x = scaling.apply(measure.x, dtype)
+    y = None if measure.reconstructs else scaling.apply(measure.y, dtype)
+    return EmpiricalMeasure(x, y, measure.weights)
+
+
+def _order(kind: str, x: np.ndarray) -> list[int]:
+    """The components in the order in which they are kept longest."""
+    if kind == "index":
+        return list(range(x.shape[1]))
+    variance = np.var(x, axis=0, dtype=np.float64)
+    return [int(i) for i in np.argsort(-variance, kind="stable")]
+
+
+def _method(config: TrainConfig) -> Method:
+    make: dict[str, Callable[[], Method]] = {
+        "adam": lambda: Adam(config.learning_rate or 0.0),
+        "movement": lambda: MinimizingMovement(config.tau or 0.0),
+    }
+    return make[str(config.method)]()
+
+
+def _stem(name: str) -> str:
+    """A data set's name as a folder's: a file's without its endings."""
+    return Path(name).name.split(".")[0] or "data"
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

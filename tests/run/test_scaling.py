@@ -1,0 +1,43 @@
+"""Scalings: affine maps that undo themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autoencodes.errors import InputError
+from autoencodes.scaling import KINDS, Scaling
+
+X = np.random.default_rng(0).normal(3.0, 2.0, (5000, 4)) * [1, 10, 0.1, 0] + [0, 5, 0, 7]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_scaled_comes_back(kind: str) -> None:
+    scaling = Scaling.of(kind, X)
+    np.testing.assert_allclose(
+        scaling.undo(scaling.apply(X, float), float), X, rtol=1e-12, atol=1e-13
+    )
+    assert scaling.apply(X, np.float32).dtype == np.float32
+
+
+def test_unit_maps_the_known_range_else_the_rows_own_onto_the_unit_interval() -> None:
+    bytes_ = np.array([[0, 51], [102, 204]], np.uint8)
+    known = Scaling.of("unit", bytes_, (0, 255))
+    np.testing.assert_allclose(known.apply(bytes_, float), [[0, 0.2], [0.4, 0.8]])
+    own = Scaling.of("unit", X).apply(X, float)
+    assert own.min() == 0
+    assert own.max() == 1
+    assert np.isfinite(Scaling.of("unit", np.ones((3, 2))).apply(np.ones((3, 2)), float)).all()
+
+
+def test_standard_gives_mean_0_and_deviation_1_and_a_constant_column_0() -> None:
+    z = Scaling.of("standard", X).apply(X, float)
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(z.std(axis=0), [1, 1, 1, 0], atol=1e-12)
+
+
+def test_an_unknown_kind_and_an_overflow_are_refused() -> None:
+    with pytest.raises(InputError, match=r"unit, standard, none; got 'log'"):
+        Scaling.of("log", X)
+    with np.errstate(over="ignore"), pytest.raises(InputError, match="too large"):
+        Scaling.of("standard", np.array([[1e200], [-1e308]]))

@@ -1,0 +1,238 @@
+"""The training job: reproducible, resumable, and honest about how it ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from autoencodes import datasets
+from autoencodes.errors import InputError
+from autoencodes.run import RunFolder, resume, train
+from autoencodes.run.baseline import Pca
+from autoencodes.run.config import TrainConfig, make
+from autoencodes.run.train import prepare
+
+SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}
+
+
+def config(**entries: Any) -> TrainConfig:
+    return make(**{**SMALL, **entries})
+
+
+class Stopper:
+    """A watcher that presses Ctrl-C once a training has come to a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def begin(self, job: Any) -> None: ...
+
+    def advance(self, progress: Any) -> None:
+        if progress.step >= self.step and progress.step < progress.steps:
+            signal.raise_signal(signal.SIGINT)
+
+
+def without_clocks(folder: RunFolder) -> list[dict[str, Any]]:
+    """The history but for the time, and for when there was time to measure the test error."""
+    return [
+        {name: value for name, value in line.items() if name not in ("seconds", "test_mse")}
+        for line in folder.history
+    ]
+
+
+def test_a_run_leaves_what_the_design_promises(tmp_path: Path) -> None:
+    outcome = train(config(), tmp_path / "run")
+    found = {p.name for p in (tmp_path / "run").iterdir()}
+    assert found >= {
+        "config.toml",
+        "history.jsonl",
+        "metrics.json",
+        "model.safetensors",
+        "checkpoint",
+    }
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics == outcome.metrics
+    assert {
+        "train_mse",
+        "test_mse",
+        "pca_test_mse",
+        "gradient_evaluations",
+        "seconds",
+        "steps",
+        "seed",
+        "peak_memory_mb",
+    } <= set(metrics)
+    lines = outcome.folder.history
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert {
+        "step",
+        "epoch",
+        "objective",
+        "terminal_cost",
+        "gradient_evaluations",
+        "seconds",
+        "test_mse",
+    } <= set(lines[0])
+    assert lines[-1]["gradient_evaluations"] == metrics["gradient_evaluations"] == metrics["steps"]
+    assert lines[-1]["test_mse"] == metrics["test_mse"]
+
+
+def test_metrics_are_those_of_the_model_in_its_units(tmp_path: Path) -> None:
+    outcome = train(config(), tmp_path / "run")
+    data, model = datasets.load("digits"), outcome.folder.model
+    unit = data.x / 16
+    errors = np.mean((model.reconstruct(data.x) / 16 - unit) ** 2, axis=1)
+    np.testing.assert_allclose(model.errors(data.x), errors, rtol=1e-5)
+    test, fitted = unit[data.is_test], unit[~data.is_test]
+    np.testing.assert_allclose(
+        [outcome.metrics["train_mse"], outcome.metrics["test_mse"]],
+        [errors[~data.is_test].mean(), errors[data.is_test].mean()],
+        rtol=1e-5,
+    )
+    left, _, right = np.linalg.svd(fitted - fitted.mean(axis=0), full_matrices=False)
+    residual = test - fitted.mean(axis=0)
+    residual = residual - residual @ right[:8].T @ right[:8]
+    np.testing.assert_allclose(outcome.metrics["pca_test_mse"], np.mean(residual**2), rtol=1e-5)
+    assert left.shape[1] == 64
+
+
+def test_pca_of_every_direction_is_exact() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 5))
+    assert Pca.fit(x, 5).mean_squared_error(x) < 1e-28
+    assert Pca.fit(x, 2).mean_squared_error(x) < Pca.fit(x, 1).mean_squared_error(x)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"memory": "hold"},
+        {"data": "moons", "epochs": 20, "widths": (2, 1), "steps_per_block": 2},
+    ],
+    ids=["digits with mini-batches", "moons by movements"],
+)
+def test_the_same_seed_gives_the_same_model_bitwise(
+    tmp_path: Path, entries: dict[str, Any]
+) -> None:
+    one, two, other = (
+        train(config(**entries, seed=seed), tmp_path / name)
+        for name, seed in (("one", 3), ("two", 3), ("other", 4))
+    )
+    file = "model.safetensors"
+    assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    assert (tmp_path / "one" / file).read_bytes() != (tmp_path / "other" / file).read_bytes()
+    assert without_clocks(one.folder) == without_clocks(two.folder)
+    assert other.metrics["pca_test_mse"] == one.metrics["pca_test_mse"]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [{}, {"method": "movement", "epochs": 2}, {"data": "moons", "epochs": 30, "widths": (2, 1)}],
+    ids=["adam", "movement on mini-batches", "movement on the whole"],
+)
+def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path, entries: dict[str, Any]) -> None:
+    settings = config(**entries)
+    whole = train(settings, tmp_path / "whole")
+    assert not whole.metrics["interrupted"]
+    cut = train(settings, tmp_path / "cut", Stopper(whole.metrics["steps"] // 3))
+    assert cut.metrics["interrupted"]
+    assert "interrupted after step" in cut.metrics["reason"]
+    assert (tmp_path / "cut" / "model.safetensors").exists()
+    again = resume(tmp_path / "cut")
+    for file in ("model.safetensors", "config.toml"):
+        assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert again.metrics["reason"] == whole.metrics["reason"]
+    assert without_clocks(again.folder) == without_clocks(whole.folder)
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    settings = config()
+    RunFolder.create(tmp_path / "run", prepare(settings).config)
+    (tmp_path / "run" / "history.jsonl").write_text('{"step": 22, "epoch": 1}\n{"st')
+    assert resume(tmp_path / "run").metrics["steps"] == 66
+    train(settings, tmp_path / "whole")
+    file = "model.safetensors"
+    assert (tmp_path / "run" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert [line["epoch"] for line in RunFolder.open(tmp_path / "run").history] == [1, 2, 3]
+
+
+def test_what_cannot_be_resumed_is_refused(tmp_path: Path) -> None:
+    train(config(epochs=1), tmp_path / "run")
+    with pytest.raises(InputError, match="finished run"):
+        resume(tmp_path / "run")
+    with pytest.raises(InputError, match="holds no run"):
+        resume(tmp_path / "nowhere")
+    (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(InputError, match="begun with seed 0, not 1"):
+        resume(tmp_path / "run", {"seed": 1})
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    train(config(epochs=1), tmp_path / "run")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")}
+    with pytest.raises(InputError, match="already holds a run"):
+        train(config(epochs=1), tmp_path / "run")
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    with pytest.raises(InputError, match="is not empty"):
+        train(config(epochs=1), tmp_path / "mine")
+    with pytest.raises(InputError, match="is a file"):
+        train(config(epochs=1), tmp_path / "mine" / "notes.txt")
+
+
+def test_bad_data_or_settings_create_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n3,x\n")
+    for entries in ({"data": str(tmp_path / "bad.csv")}, {"widths": (65, 8)}, {"latent": 7}):
+        with pytest.raises(InputError):
+            train(config(**entries), tmp_path / "run")
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_folders_are_numbered_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("my.table.npy", np.random.default_rng(0).normal(size=(50, 4)))
+    for name in ("my", "my-2", "my-3"):
+        outcome = train(make(data="my.table.npy", epochs=1, steps_per_block=1))
+        assert outcome.folder.path == Path("runs") / name
+
+
+def test_precision_is_the_users_choice_whatever_jax_is_set_to(tmp_path: Path) -> None:
+    for number, precision in enumerate(("float32", "float64")):
+        outcome = train(config(epochs=1, precision=precision), tmp_path / str(number))
+        model = outcome.folder.model
+        assert model.dtype == np.dtype(precision)
+        assert model.reconstruct(datasets.load("digits").x).dtype == np.dtype(precision)
+    with jax.enable_x64(False):
+        again = train(config(epochs=1, precision="float64"), tmp_path / "again")
+        assert again.folder.model.dtype == np.float64
+    file = "model.safetensors"
+    assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "1" / file).read_bytes()
+
+
+def test_a_failure_is_reported_and_leaves_a_finite_model(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 3)))
+    settings = make(
+        data=str(tmp_path / "x.npy"),
+        activation="identity",
+        learning_rate=1e12,
+        epochs=50,
+        steps_per_block=3,
+    )
+    outcome = train(settings, tmp_path / "run")
+    assert outcome.metrics["failed"]
+    assert "not finite" in outcome.metrics["reason"]
+    assert "smaller learning rate" in outcome.metrics["reason"]
+    model = outcome.folder.model
+    assert all(np.isfinite(a).all() for block in model.control for a in block.values())
+
+
+def test_supervised_laws_have_no_pca(tmp_path: Path) -> None:
+    outcome = train(make(data="bimodal-1d", epochs=5), tmp_path / "run")
+    assert outcome.metrics["pca_test_mse"] is None
+    assert not outcome.folder.samples.facts["reconstructs"]

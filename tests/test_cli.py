@@ -1,0 +1,279 @@
+"""The command line: what it does, and how it answers what it cannot do."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoencodes import cli, datasets
+from autoencodes.run import RunFolder, train
+from autoencodes.run.config import make
+
+QUICK = ["--widths", "64,8", "--steps-per-block", "1", "--epochs", "1"]
+
+
+def call(*arguments: object) -> int:
+    """The exit code of the command with some arguments, run in this process."""
+    before = sys.argv
+    sys.argv = ["autoencodes", *(str(a) for a in arguments)]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on digits, trained for a moment."""
+    path = tmp_path_factory.mktemp("cli") / "run"
+    train(make(data="digits", widths=(64, 8), steps_per_block=1, epochs=1), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def holding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same under memory hold."""
+    path = tmp_path_factory.mktemp("cli") / "run"
+    settings = {"widths": (64, 8), "steps_per_block": 1, "epochs": 1, "memory": "hold"}
+    train(make(data="digits", **settings), path)
+    return path
+
+
+def test_train_writes_a_run_and_says_where(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call("train", "digits", *QUICK, "--out", tmp_path / "run", "--seed", 5) == 0
+    said = capfd.readouterr().err
+    assert "epoch 1/1" in said
+    assert "PCA's" in said
+    assert f"results in {tmp_path / 'run'}" in said.replace("\n", "")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["seed"] == 5
+    pictures = {p.name for p in (tmp_path / "run" / "figures").iterdir()}
+    assert {"loss.png", "reconstructions.png", "width.png", "latent.png"} <= pictures
+
+
+def test_options_come_before_the_file_and_the_file_before_the_preset(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(
+        "latent = 6\nepochs = 2\nsteps_per_block = 1\ntikhonov = 0.01\n"
+    )
+    out = tmp_path / "run"
+    assert (
+        call("train", "digits", "--config", tmp_path / "c.toml", "--epochs", 1, "--out", out) == 0
+    )
+    config = RunFolder.open(out).config
+    assert (config.latent, config.epochs, config.tikhonov) == (6, 1, 0.01)
+    assert config.learning_rate == 5e-3
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "csv"])
+def test_encode_decode_and_reconstruct_agree(tmp_path: Path, run: Path, ending: str) -> None:
+    latent, decoded, made = (tmp_path / f"{name}.{ending}" for name in "ldr")
+    assert call("encode", run, "digits", "-o", latent) == 0
+    assert call("decode", run, latent, "-o", decoded) == 0
+    assert call("reconstruct", run, "digits", "-o", made) == 0
+    codes, rows, direct = (
+        (datasets.load(str(p), to_split=False).x for p in (latent, decoded, made))
+        if ending != "npz"
+        else (np.load(latent)["latent"], np.load(decoded)["x"], np.load(made)["x"])
+    )
+    assert codes.shape == (1797, 8)
+    np.testing.assert_array_equal(rows, direct)
+    np.testing.assert_allclose(
+        direct, RunFolder.open(run).model.reconstruct(datasets.load("digits").x), rtol=1e-6
+    )
+
+
+def test_held_values_travel_in_npz(tmp_path: Path, holding: Path) -> None:
+    with_held, alone, whole, zero = (tmp_path / n for n in ("h.npz", "a.npy", "w.npy", "z.npy"))
+    assert call("encode", holding, "digits", "-o", with_held) == 0
+    assert call("encode", holding, "digits", "-o", alone) == 0
+    assert call("decode", holding, with_held, "-o", whole) == 0
+    assert call("decode", holding, alone, "-o", zero) == 0
+    made = RunFolder.open(holding).model.reconstruct(datasets.load("digits").x)
+    np.testing.assert_array_equal(np.load(whole), made)
+    assert not np.array_equal(np.load(zero), made)
+
+
+def test_score_reports_the_metrics_and_writes_errors_of_rows(
+    tmp_path: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("score", run, "digits", "-o", tmp_path / "e.csv") == 0
+    said = capsys.readouterr().out
+    metrics = RunFolder.open(run).metrics
+    assert f"{metrics['test_mse']:.5g}"[:6] in said
+    errors = np.loadtxt(tmp_path / "e.csv", skiprows=1)
+    np.testing.assert_allclose(
+        errors[datasets.load("digits").is_test].mean(), metrics["test_mse"], rtol=1e-5
+    )
+
+
+def test_one_row_can_be_encoded(tmp_path: Path, run: Path) -> None:
+    np.save(tmp_path / "one.npy", datasets.load("digits").x[:1])
+    assert call("encode", run, tmp_path / "one.npy", "-o", tmp_path / "z.npy") == 0
+    assert np.load(tmp_path / "z.npy").shape == (1, 8)
+
+
+def test_info_shows_configuration_and_metrics(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("info", run) == 0
+    said = capsys.readouterr().out
+    assert "tikhonov" in said
+    assert "pca_test_mse" in said
+
+
+def idx(path: Path, magic: bytes, sizes: tuple[int, ...], data: bytes) -> Path:
+    path.write_bytes(magic + b"".join(n.to_bytes(4, "big") for n in sizes) + data)
+    return path
+
+
+def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
+    """A file of every kind that cannot be read, and what the message must say."""
+    image = b"\0\0\x08\x03"
+    cut = folder / "cut-ubyte.gz"
+    cut.write_bytes(gzip.compress(image + b"\0\0\0\x02\0\0\0\x02\0\0\0\x02" + bytes(8))[:-12])
+    texts = {
+        "words": ("a,b\n1,2\n3,four\n5,6\n", "four"),
+        "ragged": ("1,2\n3\n4,5\n", "line 2"),
+        "nan": ("1,2\n3,nan\n4,5\n", "nan"),
+        "infinite": ("1,2\n3,4\n-inf,5\n", "inf"),
+        "single": ("1,2\n", "at least 2 rows"),
+        "void": ("\n\n", "lines of numbers"),
+    }
+    found = {}
+    for name, (text, message) in texts.items():
+        (folder / f"{name}.csv").write_text(text)
+        found[name] = (folder / f"{name}.csv", message)
+    np.save(folder / "columns.npy", np.ones((4, 0)))
+    return {
+        **found,
+        "columns": (folder / "columns.npy", "columns"),
+        "absent": (folder / "absent.csv", "there is no file"),
+        "truncated": (cut, "truncated"),
+        "promise": (idx(folder / "promise-ubyte", image, (3, 2, 2), bytes(8)), "promises"),
+        "terabytes": (
+            idx(folder / "huge-ubyte", image, (2**31, 2**10, 2**10), bytes(8)),
+            "promises",
+        ),
+        "magic": (idx(folder / "magic-ubyte", b"\1\2\3\4", (2, 2, 2), bytes(8)), "magic"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "words",
+        "ragged",
+        "nan",
+        "infinite",
+        "single",
+        "void",
+        "columns",
+        "absent",
+        "truncated",
+        "promise",
+        "terabytes",
+        "magic",
+    ],
+)
+def test_bad_data_end_in_one_message_and_leave_nothing(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, message = bad_files(tmp_path)[name]
+    before = sorted(tmp_path.iterdir())
+    assert call("train", path, "--out", tmp_path / "run") == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "digit"], "did you mean digits"),
+        (["train", "mnist", "--data-dir", "."], "lacks train-images-idx3-ubyte"),
+        (["train", "digits", "--widths", "64,8,16"], "must not grow"),
+        (["train", "digits", "--widths", "65,8"], "must not exceed the dimension 64"),
+        (["train", "digits", "--widths", "64;8"], "64,32,8"),
+        (["train", "digits", "--latent", "0"], "latent"),
+        (["train", "digits", "--tikhonov=-1"], "tikhonov"),
+        (["train", "digits", "--horizon", "0"], "horizon"),
+        (["train", "digits", "--horizon", "inf"], "horizon"),
+        (["train", "digits", "--resume"], "--out"),
+        (["train", "digits", "--out", "RUN"], "already holds a run"),
+        (["train", "digits", "--out", "RUN", "--resume"], "finished run"),
+        (["train", "digits", "--config", "absent.toml"], "absent.toml"),
+        (["train", "digits", "--epochs", "three"], "--epochs"),
+        (["train", "digits", "--nothing"], "--nothing"),
+        (["encode", "RUN", "moons", "-o", "z.npy"], "rows of 64 features"),
+        (["encode", "RUN", "digits", "-o", "z.txt"], "ends in .npy, .npz, .csv"),
+        (["encode", "RUN", "digits", "-o", "absent/z.npy"], "folder that does not exist"),
+        (["encode", ".", "digits", "-o", "z.npy"], "holds no run"),
+        (["decode", "RUN", "wide.npy", "-o", "y.npy"], r"latent values must be an array (N, 8)"),
+        (["score", "RUN", "absent.npy"], "there is no file"),
+        (["info", "absent"], "holds no run"),
+    ],
+    ids=lambda value: " ".join(value[:1] + value[2:]) if isinstance(value, list) else "",
+)
+def test_bad_arguments_end_in_one_message_and_leave_nothing(
+    tmp_path: Path,
+    run: Path,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("wide.npy", np.ones((3, 9)))
+    assert call(*(str(run) if a == "RUN" else a for a in arguments)) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert [p.name for p in tmp_path.iterdir()] == ["wide.npy"]
+
+
+def test_a_disk_that_is_full_ends_in_one_message(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert call("encode", run, "digits", "-o", tmp_path / "z.npy") == 2
+    assert call("train", "digits", *QUICK, "--out", tmp_path / "run") == 2
+    assert capsys.readouterr().err.count("No space left on device") == 2
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_ctrl_c_saves_what_there_is_and_resume_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "autoencodes", "train", "digits", "--out", str(out)]
+    process = subprocess.Popen(
+        [*command, *QUICK[:-1], "100000"], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    while process.poll() is None and not (out / "history.jsonl").exists():
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == cli.INTERRUPTED, said
+    assert "continue with: autoencodes train digits --out" in said.replace("\n", "")
+    folder = RunFolder.open(out)
+    assert folder.metrics["interrupted"]
+    assert folder.model.reconstruct(datasets.load("digits").x).shape == (1797, 64)
+    assert folder.checkpoint is not None
+    assert folder.checkpoint.step == folder.metrics["steps"]
