@@ -1,0 +1,63 @@
+"""What the pictures are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from autoencodes.report.words import number
+from autoencodes.run.folder import RunFolder, Samples
+from autoencodes.schedule import WidthSchedule
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The contents of a run folder, read once.
+
+    Parameters
+    ----------
+    schedule : WidthSchedule
+    history : list of dict
+        The lines of ``history.jsonl``; an entry may be absent from a line, or None.
+    metrics : dict
+        The entries of ``metrics.json``.
+    samples : Samples
+        Test rows in the flow's units, and what the model made of them.
+    """
+
+    schedule: WidthSchedule
+    history: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    samples: Samples
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Findings:
+        """What a folder holds; InputError names the file that is absent or damaged."""
+        return cls(folder.model.flow.schedule, folder.history, folder.metrics, folder.samples)
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the targets are the rows themselves."""
+        return bool(self.samples.facts["reconstructs"])
+
+    @property
+    def names(self) -> list[str] | None:
+        """The names that labels count, from 0; None if labels speak for themselves."""
+        found: list[str] | None = self.samples.facts.get("label_names")
+        return found
+
+    def error(self, name: str) -> float | None:
+        """An error per feature among the metrics, or None where it was not measured."""
+        found = self.metrics.get(name)
+        return None if found is None else float(found)
+
+    @property
+    def scale(self) -> str:
+        """What follows the name of a quantity that is not in the data's own units."""
+        scales = {"unit": " (scaled to [0, 1])", "standard": " (standardised)"}
+        return scales.get(self.samples.facts["units"], "")
+
+    def titled(self, name: str, error: str) -> str:
+        """A name, and below it its test error where that was measured."""
+        found = self.error(error)
+        return name if found is None else f"{name}\ntest MSE {number(found)}"

@@ -1,0 +1,85 @@
+"""Test images above what the flow and PCA make of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Num
+from matplotlib.figure import Figure
+
+from autoencodes.report import style
+from autoencodes.report.classes import Classes
+from autoencodes.report.findings import Findings
+from autoencodes.report.words import plain
+
+_LETTER = 0.063
+_GAP = 0.035
+_FOOT = 0.22
+_LARGEST = 0.75
+
+Rows = Num[np.ndarray, "particle dim"]
+
+
+def picture(findings: Findings) -> Figure:
+    """A column for each image; rows: original, AutoencODE, PCA (or the target), same greys.
+
+    Sizes are inches: one pair of axes covers the whole picture, its unit is the inch.
+    """
+    arrays = findings.samples.arrays
+    rows = _rows(findings)
+    height, width = findings.samples.facts["image_shape"]
+    count = len(arrays["originals"])
+    left = 0.15 + _LETTER * max(len(line) for title, _ in rows for line in title.split("\n"))
+    heads = "sample_labels" in arrays
+    across = min((style.PAGE - left) / count - _GAP, _LARGEST)
+    down = across * height / width
+    top = 0.2 if heads else 0.04
+    size = (left + count * (across + _GAP), top + len(rows) * (down + _GAP) + _FOOT)
+    figure = Figure(figsize=size)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, size[0]), ylim=(size[1], 0))
+    axes.axis("off")
+    low, high = _limits(arrays["originals"])
+    for i, (title, images) in enumerate(rows):
+        y = top + i * (down + _GAP)
+        axes.text(left - 0.08, y + down / 2, title, ha="right", va="center", linespacing=1.3)
+        for k, image in enumerate(images):
+            x = left + k * (across + _GAP)
+            axes.imshow(
+                image.reshape(height, width),
+                cmap="gray",
+                vmin=low,
+                vmax=high,
+                extent=(x, x + across, y + down, y),
+                interpolation="nearest",
+            )
+    if heads:
+        classes = Classes.of(count, arrays["sample_labels"], findings.names)
+        letters = max(3, int(across * 72 / 4.3))
+        for k, member in enumerate(classes.members):
+            x = left + k * (across + _GAP) + across / 2
+            axes.text(x, top - 0.05, plain(classes.names[member], letters), ha="center", fontsize=7)
+    axes.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="auto")
+    axes.text(left, size[1] - 0.05, _foot(findings), fontsize=7, color="#555555", va="bottom")
+    return figure
+
+
+def _rows(findings: Findings) -> list[tuple[str, Rows]]:
+    arrays = findings.samples.arrays
+    model = findings.titled("AutoencODE", "test_mse"), arrays["reconstructions"]
+    if not findings.reconstructs:
+        return [("input", arrays["originals"]), model, ("target", arrays["targets"])]
+    rows = [("original", arrays["originals"]), model]
+    if "pca" in arrays:
+        rows.append((findings.titled("PCA", "pca_test_mse"), arrays["pca"]))
+    return rows
+
+
+def _foot(findings: Findings) -> str:
+    return f"Latent width {findings.schedule.latent}. MSE per pixel over all test images."
+
+
+def _limits(originals: Rows) -> tuple[float, float]:
+    """The values that are black and white: 0 and 1, if they hold the originals."""
+    low, high = float(originals.min()), float(originals.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
