@@ -24,7 +24,7 @@ from autoencodes.schedule import WidthSchedule
 
 _LONGEST_UNROLLED = 4
 """Steps of a block up to which its loop is unrolled: beyond, compilation costs more than
-the loop's overhead saves (benchmarks/unrolling.py)."""
+the loop's overhead saves (benchmarks/gradient.py measures it)."""
 
 Layout = tuple[Hashable, ...]
 

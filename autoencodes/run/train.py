@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -273,7 +272,9 @@ def _samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     x, y = np.asarray(job.test.x), np.asarray(job.test.y)
     rows = _pictured(len(x), labels, job.data.image_shape is not None)
     pushed = push(model.flow, model.control, x)
-    codes = np.asarray(model.encode(job.data.test.x[:_PICTURED_CODES]).latent)
+    # A random part, since a table may be sorted by class.
+    shown = np.random.default_rng(0).permutation(len(x))[:_PICTURED_CODES]
+    codes = np.asarray(model.encode(job.data.test.x[shown]).latent)
     arrays = {
         "originals": x[rows],
         "targets": y[rows],
@@ -286,7 +287,7 @@ def _samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         arrays["pca_feature_error"] = np.mean((pca.reconstruct(x) - x) ** 2, axis=0)
     if labels is not None:
         arrays["sample_labels"] = labels[rows]
-        arrays["labels"] = labels[:_PICTURED_CODES]
+        arrays["labels"] = labels[shown]
     facts = {
         "image_shape": job.data.image_shape,
         "reconstructs": job.train.reconstructs,
@@ -340,6 +341,10 @@ def _stem(name: str) -> str:
     return Path(name).name.split(".")[0] or "data"
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    try:
+        import resource  # absent on Windows
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -81,7 +81,7 @@ class Adam(Method):
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
-            "residual": residual,
+            **({"residual": residual} if batch.whole else {}),
             "gradient_evaluations": jnp.asarray(1),
         }
         status = status.astype(state.status.dtype)

@@ -57,8 +57,9 @@ class State(Protocol):
 
 
 Info = dict[str, Array]
-"""What a step reports, scalars by name; ``objective``, ``terminal_cost``, ``residual`` and
-``gradient_evaluations`` (forward and backward sweeps made) always."""
+"""What a step reports, scalars by name: always ``objective``, ``terminal_cost`` and
+``gradient_evaluations`` (forward and backward sweeps made); on the whole measure ``residual``,
+the PMP residual."""
 
 
 class Method(eqx.Module):

@@ -159,7 +159,7 @@ class MinimizingMovement(Method):
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
-            "residual": residual,
+            **({"residual": residual} if batch.whole else {}),
             "gradient_evaluations": attempt.sweeps + (0 if batch.whole else 1),
             "tau": attempt.tau,
             "contraction": attempt.contraction,
