@@ -125,8 +125,8 @@ class Flow(eqx.Module):
         and ``held`` is (N, 0).
         """
         state = _encode(self, control, self.rows(x))
-        finite(state.active, "the encoder")
-        return Latent(state.active, state.stored) if held else state.active
+        latent = finite(state.active, "the encoder")
+        return Latent(latent, finite(state.stored, "the encoder")) if held else latent
 
     def decode(self, control: Control, z: Any, held: Any = None) -> Float[Array, "particle dim"]:
         """The final state that the blocks after the bottleneck make of latent values (N, latent).

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_STEPS = 13_000
-"""Updates after which training on a table of unknown kind ends."""
+_WIDE = 256
+"""Dimension above which steps cost enough to take fewer of them."""
 
 # The toy laws, as the paper has them: 21 Euler steps of Δt = 1, the second component off in
 # the middle; small enough for whole-measure steps in double precision.
@@ -29,8 +29,8 @@ _PLANE = {
 }
 
 _BY_NAME: dict[str, dict[str, Any]] = {
-    "digits": {"latent": 8, "epochs": 600},
-    "mnist": {"latent": 32, "steps_per_block": 2, "tikhonov": 3e-5, "epochs": 24},
+    "digits": {"latent": 8},
+    "mnist": {"latent": 32, "epochs": 16},
     "gaussian-sign": _PLANE,
     "parabola": _PLANE,
     "moons": _PLANE,
@@ -64,20 +64,20 @@ def preset(given: dict[str, Any], dim: int, rows: int, value_range: Any) -> dict
     latent = known.get("latent") or max(1, min(dim // 2, max(2, dim // 8)))
     widths = tuple(known.get("widths") or halving(dim, latent))
     batch_size = known.get("batch_size", 64 if rows < 20_000 else 256)
-    steps_per_block = known.get("steps_per_block", 4)
+    steps_per_block = known.get("steps_per_block", 4 if dim <= _WIDE else 2)
     blocks = 2 * len(widths) - 1
     updates = rows // batch_size if 0 < batch_size < rows else 1
     general = {
         "scaling": "standard" if value_range is None else "unit",
         "order": "variance",
         "steps_per_block": steps_per_block,
-        "horizon": 0.4 * blocks * steps_per_block,
+        "horizon": 0.5 * blocks * steps_per_block,
         "init_scale": 0.5,
-        "tikhonov": 3e-4,
+        "tikhonov": 0.5 / rows,
         "method": "adam",
-        "learning_rate": 5e-3,
+        "learning_rate": 4e-3,
         "tau": 1.0,
-        "epochs": max(1, min(600, _STEPS // updates)),
+        "epochs": max(1, min(400, (9_000 if dim <= _WIDE else 5_000) // updates)),
         "batch_size": batch_size,
         "precision": "float32",
     }

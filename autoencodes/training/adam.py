@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from autoencodes.cost import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
+from autoencodes.training.method import Batch, Info, Method, Status, evaluate
 
 
 class AdamState(eqx.Module):
-    """The control, the last one whose objective was seen to be finite, and the moments."""
+    """The control and the optimiser's moments."""
 
     control: Control
-    safe: Control
     moments: Any
     status: Int[Array, ""]
     steps: int = eqx.field(static=True)
@@ -55,7 +55,7 @@ class Adam(Method):
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> AdamState:
         moments = self._optimiser(steps).init(control)
-        return AdamState(control, control, moments, jnp.asarray(int(Status.RUNNING)), steps)
+        return AdamState(control, moments, jnp.asarray(int(Status.RUNNING)), steps)
 
     def step(
         self, problem: ControlProblem, state: AdamState, batch: Batch, tolerance: Float[Array, ""]
@@ -65,27 +65,23 @@ class Adam(Method):
             lambda theta, g: 2 * problem.tikhonov * theta + g, state.control, point.g
         )
         updates, moments = self._optimiser(state.steps).update(gradient, state.moments)
-        control = optax.apply_updates(state.control, updates)
-        residual = problem.residual(state.control, point.g)
-        fine = jnp.isfinite(point.objective) & all_finite(control)
-        converged = batch.whole & (residual <= tolerance)
-        safe = _where(jnp.isfinite(point.objective), state.control, state.safe)
-        control, moments = _where(
-            fine & ~converged,
-            (control, moments),
-            (_where(fine, state.control, safe), state.moments),
-        )
+        control: Any = optax.apply_updates(state.control, updates)
+        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
+        if batch.whole:  # else no selection: it would cost two more passes over the control
+            converged = fine & (problem.residual(state.control, point.g) <= tolerance)
+            control = jax.tree.map(partial(jnp.where, converged), state.control, control)
         status = jnp.where(
             ~fine, Status.FAILED, jnp.where(converged, Status.CONVERGED, Status.RUNNING)
         )
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
-            **({"residual": residual} if batch.whole else {}),
             "gradient_evaluations": jnp.asarray(1),
         }
+        if batch.whole:
+            info["residual"] = problem.residual(state.control, point.g)
         status = status.astype(state.status.dtype)
-        return AdamState(control, safe, moments, status, state.steps), info
+        return AdamState(control, moments, status, state.steps), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
@@ -98,8 +94,3 @@ class Adam(Method):
             0.0, self.learning_rate, int(self.warmup * steps), max(steps, 1)
         )
         return optax.adam(rate)
-
-
-def _where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
-    """One of two trees of arrays."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -18,7 +18,7 @@ from autoencodes.errors import InputError
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.interruption import Interruption
-from autoencodes.training.method import Batch, Info, Method, Status
+from autoencodes.training.method import Batch, Info, Method, Status, all_finite
 from autoencodes.training.movement import MinimizingMovement
 
 _LONGEST_ROUND = 256
@@ -68,7 +68,9 @@ class Result:
     """What a training came to.
 
     ``converged`` tells whether the PMP residual fell to the tolerance, ``reason`` why the
-    training ended, in words. ``control`` is finite in any case. ``resumption`` lets a later
+    training ended, in words. ``control`` is finite in any case; where a method failed, it is
+    the last one between rounds whose objective was seen to be finite, and ``resumption`` is
+    there. ``resumption`` lets a later
     ``fit`` go on from here.
     """
 
@@ -211,11 +213,16 @@ class _Loop:
         """Round after round until there is a reason to stop."""
         history: list[Record] = []
         length, reason = 1, "" if here.step < self.steps else _spent(self.steps)
+        good = here
         status = Status.RUNNING
         with Interruption() as interruption:
             while not reason:
-                began = time.perf_counter()
+                began, before = time.perf_counter(), here
                 here, records, status, last = self._advance(here, length, began)
+                # A step made has seen a finite objective at the control it began from.
+                good = before if here.step > before.step else good
+                if status is Status.FAILED:
+                    here = good
                 length = _paced(length, time.perf_counter() - began)
                 history.extend(records)
                 progress = Progress(
@@ -260,6 +267,8 @@ class _Loop:
             self.stream_size,
         )
         count, status = int(done), Status(int(state.status))
+        if not bool(_finite(state)):  # moments too: infinite ones would freeze the control
+            status = Status.FAILED
         elapsed = time.perf_counter() - began
         rows = [{name: float(v[k]) for name, v in infos.items()} for k in range(count)]
         # A step that failed moved nothing: it is counted as work, and is no step.
@@ -334,6 +343,9 @@ def _check_numbers(
             raise InputError(f"{name} must be an integer, at least 1; got {count}")
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise InputError(f"tolerance must be a finite number, at least 0; got {tolerance}")
+
+
+_finite = eqx.filter_jit(all_finite)
 
 
 @eqx.filter_jit

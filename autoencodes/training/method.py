@@ -75,8 +75,9 @@ class Method(eqx.Module):
     ) -> tuple[Any, Info]:
         """One step on the given particles.
 
-        The control that the new state carries is finite, whatever happened. On the whole
-        measure the status becomes CONVERGED once the PMP residual is at most ``tolerance``.
+        On the whole measure the status becomes CONVERGED once the PMP residual is at most
+        ``tolerance``; the state then carries the control that has it. With FAILED the state
+        may carry anything: ``fit`` falls back on an earlier one.
         """
 
     @abc.abstractmethod

@@ -21,7 +21,7 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Info, Method, Point, Status, evaluate
 
 _ROUNDING = 64
-"""Rounding errors, in units of the machine's epsilon, that sums over particles may show."""
+"""How many single rounding errors a sum over particles and steps may show."""
 
 
 class _Verdict(enum.IntEnum):
@@ -81,8 +81,9 @@ class MinimizingMovement(Method):
     Nothing of this is presumed. A movement is accepted only if every measured ratio
     q = ρ_s / ρ_(s−1) was at most ``contraction``, the tolerance was reached within
     ``sweeps`` sweeps, every number is finite, and (D) holds on the particles it was
-    computed with, up to rounding. Else τ shrinks and the movement is tried again from
-    θ^k; after an easy one τ doubles, up to ``tau``. The control that is accepted is the
+    computed with, all up to rounding, below which neither q nor (D) means anything. Else τ
+    shrinks and the movement is tried again from θ^k; after an easy one τ doubles, up to
+    ``tau``. The control that is accepted is the
     last one that a sweep evaluated, so that (D) is seen, not inferred.
 
     A mini-batch is held fixed through a movement with all its retries.
@@ -143,8 +144,7 @@ class MinimizingMovement(Method):
             lambda new, old: jnp.where(attempt.accepted, new, old), attempt.point, start
         )
         residual = problem.residual(point.control, point.g)
-        size = norm(point.control, problem.flow.schedule.step_size)
-        resolution = np.finfo(size.dtype).eps * size
+        resolution = _resolution(problem, point.control, _extent(batch))
         status = jnp.where(
             ~attempt.accepted,
             Status.FAILED,
@@ -178,10 +178,11 @@ class MinimizingMovement(Method):
                 "the objective is not finite at the control to start from: take a smaller "
                 "initial scale, a shorter horizon or a bounded activation"
             )
+        q = info["contraction"]
+        seen = f"last contraction factor {q:.2g}" if np.isfinite(q) else "the last one overflowed"
         return (
             f"no movement with τ ≥ {self.smallest_tau:.0e} contracts and decreases the objective "
-            f"(last contraction factor {info['contraction']:.2g}): take a shorter horizon, a "
-            "smaller initial scale or float64"
+            f"({seen}): take a shorter horizon, a smaller initial scale or float64"
         )
 
     def _move(
@@ -197,7 +198,7 @@ class MinimizingMovement(Method):
             tau = last.next_tau
             inner = self._contract(problem, start, tau, batch)
             moved = _distance(problem, inner.point.control, start.control)
-            slack = _ROUNDING * np.finfo(moved.dtype).eps * jnp.abs(start.objective)
+            slack = _slack(start, _extent(batch))
             descends = inner.point.objective + moved**2 / (2 * tau) <= start.objective + slack
             accepted = (inner.verdict == _Verdict.SOLVED) & descends
             return _Attempt(
@@ -242,17 +243,16 @@ class MinimizingMovement(Method):
             following = shoot(point)
             residual = _distance(problem, following, point.control)
             q = residual / jnp.where(inner.residual > 0, inner.residual, 1)
-            resolution = np.finfo(q.dtype).eps * norm(
-                point.control, problem.flow.schedule.step_size
-            )
+            resolution = _resolution(problem, point.control, _extent(batch))
             sweeps = inner.sweeps + 1
-            solved = residual <= jnp.maximum(self.inner_tolerance * first, 8 * resolution)
-            solved &= jnp.isfinite(point.objective)
-            hopeless = ~(q <= self.contraction) | ~jnp.isfinite(point.objective)
+            contracts = (q <= self.contraction) & jnp.isfinite(point.objective)
+            # Below rounding a ratio of residuals says nothing; above it, it must contract.
+            rounded = (residual <= 8 * resolution) & jnp.isfinite(point.objective)
+            solved = rounded | (contracts & (residual <= self.inner_tolerance * first))
             verdict = jnp.where(
                 solved,
                 _Verdict.SOLVED,
-                jnp.where(hopeless | (sweeps >= self.sweeps), _Verdict.BROKEN, _Verdict.OPEN),
+                jnp.where(contracts & (sweeps < self.sweeps), _Verdict.OPEN, _Verdict.BROKEN),
             )
             return _Inner(
                 point, following, residual, jnp.maximum(inner.contraction, q), sweeps, verdict
@@ -270,3 +270,39 @@ class MinimizingMovement(Method):
 def _distance(problem: ControlProblem, control: Control, other: Control) -> Float[Array, ""]:
     difference = jax.tree.map(jnp.subtract, control, other)
     return norm(difference, problem.flow.schedule.step_size)
+
+
+def _extent(batch: Batch) -> Float[Array, ""]:
+    """The root mean square of the particles: what their rounding errors are relative to."""
+    measure = batch.measure
+    squares = jnp.sum(jnp.asarray(measure.x) ** 2, axis=1)
+    return jnp.sqrt(jnp.vdot(measure.weights, squares))
+
+
+def _resolution(
+    problem: ControlProblem, control: Control, extent: Float[Array, ""]
+) -> Float[Array, ""]:
+    """The size of changes of a control that rounding hides.
+
+    Relative to the control, ε ‖θ‖; and whatever the control, a change that moves particles
+    by less than ε |x|: one of L² norm ε |x| / √T for F = θ.
+    """
+    schedule = problem.flow.schedule
+    least = extent / schedule.horizon**0.5
+    epsilon = np.finfo(extent.dtype).eps
+    return epsilon * jnp.maximum(norm(control, schedule.step_size), least)
+
+
+def _slack(start: Point, extent: Float[Array, ""]) -> Float[Array, ""]:
+    """How far rounding may move the objective.
+
+    Relative to J itself, and by errors δx = ε |x| of the final states in a cost that is
+    quadratic near its minimum: δℓ = 2 √ℓ δx + δx².
+    """
+    epsilon = np.finfo(extent.dtype).eps
+    moved = epsilon * extent
+    return _ROUNDING * (
+        epsilon * jnp.abs(start.objective)
+        + moved * jnp.sqrt(jnp.abs(start.terminal_cost))
+        + moved**2
+    )

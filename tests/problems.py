@@ -1,0 +1,212 @@
+"""The registry of small problems on which the laws are tested, and the flow written plainly.
+
+# notation: d dimension, N particles, A_j active components of block j, λ Tikhonov weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.special
+
+import autoencodes as ac
+from autoencodes.fields import ControlledField, Perceptron, Translation
+
+
+class Swing(ControlledField):
+    """A user's own field, F(t, x; A, c) = A x cos t + c, with names of its own."""
+
+    def velocity(self, t: Any, x: Any, theta: Any) -> Any:
+        return jnp.cos(t) * (theta["A"] @ x) + theta["c"]
+
+    def init(self, key: Any, width: int, scale: float) -> Any:
+        return {"A": scale * jax.random.normal(key, (width, width)), "c": jnp.zeros(width)}
+
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "tanh": np.tanh,
+    "relu": lambda a: np.maximum(a, 0),
+    "gelu": lambda a: a * scipy.special.ndtr(a),
+    "softplus": lambda a: np.log1p(np.exp(-np.abs(a))) + np.maximum(a, 0),
+    "identity": lambda a: a,
+    "sin": np.sin,
+}
+"""The activations, written a second time."""
+
+
+def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.ndarray:
+    """The velocity of the particles (N, width), written a second time, in NumPy."""
+    theta = {name: np.asarray(values) for name, values in theta.items()}
+    if isinstance(field, Perceptron):
+        return ACTIVATIONS[field.activation](x @ theta["W"].T + theta["b"])
+    if isinstance(field, Swing):
+        return np.cos(t) * (x @ theta["A"].T) + theta["c"]
+    return np.tile(theta["theta"], (len(x), 1))
+
+
+def euler(flow: ac.Flow, control: Any, x: np.ndarray, first: int = 0) -> np.ndarray:
+    """The states x_l for l = first..L from x_first = x, by plain loops over all of R^d.
+
+    At a switch time the state is the one before the switch.
+    """
+    schedule = flow.schedule
+    path, now, before = [np.array(x, float)], 0, frozenset(range(schedule.dim))
+    for block, controls in zip(schedule.blocks, control, strict=True):
+        active = list(block.active)
+        for k in range(block.steps):
+            kept = before & set(active) if k == 0 else set(active)
+            if now >= first:
+                state = path[-1].copy()
+                if schedule.memory == "reset":
+                    state[:, [i for i in range(schedule.dim) if i not in kept]] = 0
+                theta = {name: values[k] for name, values in controls.items()}
+                time = now * schedule.horizon / schedule.steps
+                moved = velocity(flow.field, time, state[:, active], theta)
+                state[:, active] += schedule.horizon / schedule.steps * moved
+                path.append(state)
+            now += 1
+        before = frozenset(active)
+    return np.array(path)
+
+
+def draw(flow: ac.Flow, seed: int, scale: float = 1.0) -> Any:
+    """A control of the flow's shapes whose every entry is random, biases too."""
+    random = np.random.default_rng(seed)
+    shapes = jax.eval_shape(flow.init, jax.random.key(0))
+    return jax.tree.map(lambda a: jnp.asarray(random.normal(0, scale, a.shape)), shapes)
+
+
+def flat(control: Any) -> np.ndarray:
+    """All entries of a control, in the order of its leaves."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(control)])
+
+
+def unflat(values: Any, like: Any) -> Any:
+    """The control of the given shapes that has these entries."""
+    leaves, structure = jax.tree.flatten(like)
+    ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
+    parts = jnp.split(jnp.asarray(values), ends)
+    shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(structure, shaped)
+
+
+def distance(found: Any, expected: Any) -> float:
+    """The relative error |a − b| / |b| of two trees of arrays; |a| where b = 0."""
+    a, b = flat(found), flat(expected)
+    return float(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1))
+
+
+_TANH = Perceptron("tanh")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small problem, its control, particles and directions."""
+
+    name: str
+    schedule: ac.WidthSchedule
+    field: ControlledField = _TANH
+    tikhonov: float = 0.01
+    weighted: bool = False
+    supervised: bool = False
+    scale: float = 0.7
+    seed: int = 0
+
+    @cached_property
+    def flow(self) -> ac.Flow:
+        return ac.Flow(self.schedule, self.field)
+
+    @cached_property
+    def problem(self) -> ac.ControlProblem:
+        return ac.ControlProblem(self.flow, tikhonov=self.tikhonov)
+
+    @cached_property
+    def control(self) -> Any:
+        return draw(self.flow, self.seed, self.scale)
+
+    def direction(self, seed: int) -> Any:
+        return draw(self.flow, 1000 + seed)
+
+    @cached_property
+    def measure(self) -> ac.EmpiricalMeasure:
+        """Seven particles; where weighted, one of them has weight 0."""
+        random = np.random.default_rng(2000 + self.seed)
+        x, y = random.normal(size=(2, 7, self.schedule.dim))
+        weights = np.append(random.uniform(0.5, 2, 6), 0.0) if self.weighted else None
+        return ac.EmpiricalMeasure(x, y if self.supervised else None, weights)
+
+
+def _blocks(
+    dim: int, memory: str, *blocks: tuple[tuple[int, ...], int], horizon: float = 1.2
+) -> ac.WidthSchedule:
+    return ac.WidthSchedule(dim, [ac.Block(a, steps) for a, steps in blocks], horizon, memory)
+
+
+def _autoencoder(memory: str, *args: Any, **options: Any) -> ac.WidthSchedule:
+    return ac.WidthSchedule.autoencoder(*args, **options, memory=memory)
+
+
+_OVERLAPPING = ((2, 0), 2), ((1, 2, 3), 1), ((3, 0), 1)
+_OVERLAPPING_IN_ONE = ((4, 1, 2), 2), ((1,), 6), ((3, 1, 0), 1)
+
+
+def _cases_of(memory: str) -> list[Case]:
+    """What is tested under both memories."""
+    in_one = _blocks(5, memory, *_OVERLAPPING_IN_ONE)
+    return [
+        Case(f"one-component bottleneck, {memory}", _autoencoder(memory, 3, [3, 2, 1], 1, 1.0)),
+        Case(
+            f"permuted, weights, targets, {memory}",
+            _autoencoder(memory, 4, [4, 2], 2, 0.8, order=[2, 0, 3, 1]),
+            Perceptron("sin"),
+            weighted=True,
+            supervised=True,
+        ),
+        Case(
+            f"scanned blocks, {memory}",
+            _autoencoder(memory, 3, [3, 2], 5, 2.0, order=[1, 2, 0]),
+            Perceptron("softplus"),
+            tikhonov=0.1,
+            weighted=True,
+        ),
+        Case(
+            f"first and last block not full, {memory}",
+            _autoencoder(memory, 4, [3, 1], 1, 1.0, order=[3, 1, 0, 2]),
+            Perceptron("gelu"),
+            supervised=True,
+        ),
+        Case(f"overlapping blocks, {memory}", _blocks(4, memory, *_OVERLAPPING), weighted=True),
+        Case(f"overlapping in one component, {memory}", in_one, Perceptron("identity")),
+    ]
+
+
+CASES = [
+    Case("constant", ac.WidthSchedule.constant(3, 4, 1.0)),
+    Case("constant, scanned, own field", ac.WidthSchedule.constant(2, 7, 1.5), Swing()),
+    Case("constant, relu", ac.WidthSchedule.constant(3, 2, 1.0), Perceptron("relu")),
+    *_cases_of("reset"),
+    *_cases_of("hold"),
+    Case("overlapping, own field, hold", _blocks(4, "hold", *_OVERLAPPING), Swing()),
+    Case(
+        "encoder, no penalty, reset",
+        ac.WidthSchedule.encoder(4, [4, 3, 1], 1, 0.9),
+        supervised=True,
+        tikhonov=0.0,
+    ),
+    Case("decoder, hold", ac.WidthSchedule.decoder(4, [3, 2], 2, 0.9, [0, 3, 1, 2], "hold")),
+    Case(
+        "translation, reset",
+        ac.WidthSchedule.autoencoder(3, [3, 1], 1, 1.0),
+        Translation(),
+        weighted=True,
+        supervised=True,
+    ),
+]
+IDS = [case.name.replace(", ", "-").replace(" ", "_") for case in CASES]
+BY_NAME = {case.name: case for case in CASES}

@@ -1,0 +1,87 @@
+"""The fields: their formulas, how controls are drawn, and their descriptions."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from problems import ACTIVATIONS, Swing, velocity
+
+import autoencodes as ac
+from autoencodes import fields
+
+BUILT_IN = [*(fields.Perceptron(name) for name in ACTIVATIONS), fields.Translation()]
+DRAWS = 4000
+
+
+@pytest.mark.parametrize("field", [*BUILT_IN, Swing()], ids=str)
+def test_the_velocity_is_the_formula(field: fields.ControlledField) -> None:
+    random = np.random.default_rng(0)
+    shapes = field.init(jax.random.key(0), 3, 1.0)
+    theta = {name: jax.numpy.asarray(random.normal(size=a.shape)) for name, a in shapes.items()}
+    for x in 4 * random.normal(size=(20, 3)):
+        found = field.velocity(jax.numpy.asarray(0.3), jax.numpy.asarray(x), theta)
+        np.testing.assert_allclose(found, velocity(field, 0.3, x[None], theta)[0], 1e-12, 1e-15)
+
+
+@pytest.mark.parametrize(("width", "scale"), [(1, 0.5), (4, 0.5), (5, 2.0)])
+def test_a_perceptron_draws_its_weights_with_variance_scale_squared_over_width(
+    width: int, scale: float
+) -> None:
+    keys = jax.random.split(jax.random.key(1), DRAWS)
+    theta = jax.vmap(lambda key: fields.Perceptron().init(key, width, scale))(keys)
+    assert theta["W"].shape == (DRAWS, width, width)
+    assert theta["b"].shape == (DRAWS, width)
+    error = 4 / np.sqrt(DRAWS * width**2)  # four standard deviations of a mean
+    assert np.mean(theta["W"] ** 2) * width / scale**2 == pytest.approx(1, abs=2 * error)
+    assert np.mean(theta["W"]) == pytest.approx(0, abs=error * scale / np.sqrt(width))
+    assert not theta["b"].any()
+
+
+def test_a_translation_draws_its_entries_with_variance_scale_squared() -> None:
+    keys = jax.random.split(jax.random.key(2), DRAWS)
+    theta = jax.vmap(lambda key: fields.Translation().init(key, 3, 0.5))(keys)["theta"]
+    assert theta.shape == (DRAWS, 3)
+    assert np.var(theta) == pytest.approx(0.25, rel=8 / np.sqrt(3 * DRAWS))
+
+
+@pytest.mark.parametrize("field", BUILT_IN, ids=str)
+def test_scale_zero_draws_zero(field: fields.ControlledField) -> None:
+    for values in field.init(jax.random.key(0), 3, 0.0).values():
+        assert not values.any()
+
+
+def test_an_unknown_activation_is_refused_with_the_list_of_the_known_ones() -> None:
+    with pytest.raises(ac.InputError, match=r"tanh, relu, gelu.*got 'tan'"):
+        fields.Perceptron("tan")
+
+
+@pytest.mark.parametrize("field", BUILT_IN, ids=str)
+def test_a_built_in_field_is_built_again_from_its_description(
+    field: fields.ControlledField,
+) -> None:
+    again = fields.build(fields.describe(field))
+    assert type(again) is type(field)
+    assert again == field
+
+
+def test_fields_are_equal_where_their_attributes_are() -> None:
+    assert fields.Perceptron("sin") == fields.Perceptron("sin")
+    assert fields.Perceptron("sin") != fields.Perceptron("tanh")
+
+
+def test_a_field_of_the_users_own_is_described_by_its_class_and_not_built() -> None:
+    description = fields.describe(Swing())
+    assert description == {"name": "problems.Swing"}
+    with pytest.raises(ac.InputError, match=r"problems\.Swing.*not built in.*pass the field"):
+        fields.build(description)
+
+
+def test_a_description_without_a_name_is_refused() -> None:
+    with pytest.raises(ac.InputError, match="not built in"):
+        fields.build({})
+
+
+def test_a_field_without_a_formula_cannot_be_made() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        fields.ControlledField()  # type: ignore[abstract]

@@ -1,0 +1,293 @@
+"""The flow: explicit Euler along a schedule of varying width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import BY_NAME, CASES, IDS, Case, Swing, distance, draw, euler
+from problems import velocity as plain_velocity
+
+import autoencodes as ac
+from autoencodes.fields import Perceptron
+
+every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
+HOLD = [case for case in CASES if case.schedule.memory == "hold"]
+MANY_BLOCKS = [case for case in CASES if len(case.schedule.blocks) > 1]
+
+
+def close(found: Any, expected: Any, tolerance: float = 1e-13) -> None:
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@every_case
+def test_the_trajectory_is_that_of_plain_loops_over_the_whole_space(case: Case) -> None:
+    found = case.flow.trajectory(case.control, case.measure.x)
+    close(found, euler(case.flow, case.control, case.measure.x))
+
+
+@every_case
+def test_the_trajectory_goes_from_the_particles_to_their_push(case: Case) -> None:
+    x = case.measure.x
+    path = case.flow.trajectory(case.control, x)
+    assert path.shape == (case.schedule.steps + 1, *x.shape)
+    np.testing.assert_array_equal(path[0], x)
+    close(path[-1], case.flow.push(case.control, x))
+
+
+@every_case
+def test_inactive_components_are_untouched_under_hold_and_absent_under_reset(case: Case) -> None:
+    schedule = case.schedule
+    path = np.asarray(case.flow.trajectory(case.control, case.measure.x))
+    for j, (first, block) in enumerate(zip(schedule.first_steps, schedule.blocks, strict=True)):
+        inactive = list(schedule.inactive(j))
+        during = path[first + 1 : first + block.steps + 1, :, inactive]
+        before = path[first][:, inactive] if schedule.memory == "hold" else 0
+        np.testing.assert_array_equal(during, np.broadcast_to(before, during.shape))
+
+
+@every_case
+def test_decoding_what_was_encoded_is_the_push(case: Case) -> None:
+    flow, control, x = case.flow, case.control, case.measure.x
+    latent, held = flow.encode(control, x, held=True)
+    assert latent.shape == (len(x), case.schedule.latent)
+    np.testing.assert_array_equal(flow.encode(control, x), latent)
+    close(flow.decode(control, latent, held), flow.push(control, x))
+    if case.schedule.memory == "reset":
+        assert held.shape == (len(x), 0)
+        close(flow.decode(control, latent), flow.push(control, x))
+
+
+@every_case
+def test_the_latent_values_are_the_active_state_at_the_end_of_the_bottleneck(case: Case) -> None:
+    schedule, j = case.schedule, case.schedule.bottleneck
+    block = schedule.blocks[j]
+    state = euler(case.flow, case.control, case.measure.x)[schedule.first_steps[j] + block.steps]
+    latent, held = case.flow.encode(case.control, case.measure.x, held=True)
+    close(latent, state[:, list(block.active)])
+    if schedule.memory == "hold":
+        close(held, state[:, list(schedule.inactive(j))])
+
+
+@pytest.mark.parametrize("case", HOLD, ids=lambda case: case.name)
+def test_without_held_values_the_decoder_resumes_from_zero(case: Case) -> None:
+    latent, held = case.flow.encode(case.control, case.measure.x, held=True)
+    found = case.flow.decode(case.control, latent)
+    np.testing.assert_array_equal(found, case.flow.decode(case.control, latent, 0 * held))
+
+
+@pytest.mark.parametrize("memory", ["reset", "hold"])
+def test_data_that_agree_behind_the_bottleneck_are_decoded_alike_under_reset(memory: str) -> None:
+    case = BY_NAME[f"permuted, weights, targets, {memory}"]
+    flow, latent = case.flow, case.schedule.blocks[case.schedule.bottleneck].active
+    # An encoder that stands still: the bottleneck sees the latent components as they came.
+    still = jax.tree.map(jnp.zeros_like, case.control[: case.schedule.bottleneck + 1])
+    control = (*still, *case.control[case.schedule.bottleneck + 1 :])
+    x = np.asarray(case.measure.x)
+    other = x + 1
+    other[:, list(latent)] = x[:, list(latent)]
+    outputs = [np.asarray(flow.push(control, rows)) for rows in (x, other)]
+    assert np.array_equal(*outputs) == (memory == "reset")
+
+
+@every_case
+def test_permuted_particles_are_permuted_in_the_output(case: Case) -> None:
+    x, order = np.asarray(case.measure.x), np.random.default_rng(0).permutation(7)
+    close(case.flow.push(case.control, x[order]), case.flow.push(case.control, x)[order])
+
+
+@pytest.mark.parametrize("case", MANY_BLOCKS[::3], ids=lambda case: case.name)
+def test_relabelled_components_are_relabelled_in_the_output(case: Case) -> None:
+    old, x = case.schedule, np.asarray(case.measure.x)
+    label = np.random.default_rng(1).permutation(old.dim)
+    blocks = [ac.Block([int(label[i]) for i in b.active], b.steps) for b in old.blocks]
+    schedule = ac.WidthSchedule(old.dim, blocks, old.horizon, old.memory)
+    relabelled = np.empty_like(x)
+    relabelled[:, label] = x
+    output = ac.Flow(schedule, case.field).push(case.control, relabelled)
+    close(output[:, label], case.flow.push(case.control, x))
+
+
+@pytest.mark.parametrize("memory", ["reset", "hold"])
+def test_an_order_with_permuted_data_gives_permuted_output(memory: str) -> None:
+    order, arguments = [2, 0, 3, 1], (4, [4, 3, 1], 1, 1.0)
+    plain = ac.Flow(ac.WidthSchedule.autoencoder(*arguments, memory=memory))
+    ordered = ac.Flow(ac.WidthSchedule.autoencoder(*arguments, order=order, memory=memory))
+    control, x = draw(plain, 0), np.random.default_rng(0).normal(size=(5, 4))
+    close(plain.push(control, x[:, order]), ordered.push(control, x)[:, order])
+    close(plain.encode(control, x[:, order]), ordered.encode(control, x))
+
+
+def test_the_order_within_a_block_is_the_order_of_its_control() -> None:
+    case, order = BY_NAME["overlapping blocks, hold"], [2, 0, 1]
+    blocks, control = list(case.schedule.blocks), list(case.control)
+    blocks[1] = ac.Block([blocks[1].active[i] for i in order], blocks[1].steps)
+    W, b = control[1]["W"], control[1]["b"]
+    control[1] = {"W": W[:, order][:, :, order], "b": b[:, order]}
+    schedule = ac.WidthSchedule(4, blocks, case.schedule.horizon, "hold")
+    found = ac.Flow(schedule).push(tuple(control), case.measure.x)
+    close(found, case.flow.push(case.control, case.measure.x))
+
+
+def _cut(case: Case, values: Any, longest: int = 3) -> Any:
+    """A control, cut into shorter blocks."""
+    return tuple(
+        {name: a[first : first + longest] for name, a in arrays.items()}
+        for block, arrays in zip(case.schedule.blocks, values, strict=True)
+        for first in range(0, block.steps, longest)
+    )
+
+
+def test_scanned_blocks_are_unrolled_blocks() -> None:
+    case = BY_NAME["overlapping in one component, hold"]
+    control = _cut(case, case.control)
+    steps = iter(len(next(iter(block.values()))) for block in control)
+    actives = [b.active for b in case.schedule.blocks for _ in range(0, b.steps, 3)]
+    blocks = [ac.Block(active, next(steps)) for active in actives]
+    old = case.schedule
+    flow = ac.Flow(ac.WidthSchedule(old.dim, blocks, old.horizon, old.memory), case.field)
+    close(flow.push(control, case.measure.x), case.flow.push(case.control, case.measure.x))
+    unrolled = ac.ControlProblem(flow, tikhonov=case.tikhonov).gradient(control, case.measure)
+    scanned = _cut(case, case.problem.gradient(case.control, case.measure))
+    assert distance(unrolled, scanned) < 1e-13
+
+
+@pytest.mark.parametrize(("memory", "field"), [("reset", Perceptron("tanh")), ("hold", Swing())])
+def test_the_error_is_of_first_order_in_the_step_size(memory: str, field: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3))
+
+    def output(steps: int) -> np.ndarray:
+        schedule = ac.WidthSchedule.autoencoder(3, [3, 1], steps, 1.0, memory=memory)
+        flow = ac.Flow(schedule, field)
+        one = draw(ac.Flow(ac.WidthSchedule.autoencoder(3, [3, 1], 1, 1.0), field), 0)
+        control = jax.tree.map(lambda a: jnp.repeat(a, steps, axis=0), one)
+        return np.asarray(flow.push(control, x))
+
+    # Richardson's extrapolation of two fine solutions has an error of second order.
+    exact = 2 * output(4000) - output(2000)
+    errors = np.array([np.abs(output(steps) - exact).max() for steps in (20, 40, 80)])
+    np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), 1, atol=0.05)
+
+
+@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
+def test_the_precision_of_the_control_is_that_of_the_result(case: Case) -> None:
+    single = jax.tree.map(lambda a: a.astype(jnp.float32), case.control)
+    found = case.flow.push(single, case.measure.x)
+    assert found.dtype == jnp.float32
+    close(found, case.flow.push(case.control, case.measure.x), 1e-4)
+
+
+def test_every_result_has_the_precision_of_the_control() -> None:
+    case = BY_NAME["overlapping blocks, hold"]
+    control = jax.tree.map(lambda a: a.astype(jnp.float32), case.control)
+    assert case.flow.trajectory(control, case.measure.x).dtype == jnp.float32
+    latent, held = case.flow.encode(control, case.measure.x, held=True)
+    assert latent.dtype == held.dtype == jnp.float32
+    assert case.flow.decode(control, np.asarray(latent, float)).dtype == jnp.float32
+    assert case.flow.init(jax.random.key(0), dtype=jnp.float32)[0]["W"].dtype == jnp.float32
+
+
+def test_a_drawn_control_has_the_fields_shapes_and_differs_from_step_to_step() -> None:
+    case = BY_NAME["overlapping blocks, reset"]
+    control = case.flow.init(jax.random.key(0), 0.5)
+    case.flow.check_control(control)
+    np.testing.assert_array_equal(control[0]["W"], case.flow.init(jax.random.key(0))[0]["W"])
+    rows = np.concatenate(
+        [block["W"].reshape(-1, block["W"].shape[1] ** 2)[:, :1] for block in control]
+    )
+    assert len(np.unique(rows)) == case.schedule.steps
+    assert case.flow.init(jax.random.key(1))[0]["W"][0, 0, 0] != control[0]["W"][0, 0, 0]
+
+
+def test_the_flow_can_be_compiled_mapped_and_differentiated_from_outside() -> None:
+    case = BY_NAME["overlapping blocks, hold"]
+    flow, problem, control, measure = case.flow, case.problem, case.control, case.measure
+    x, output = jnp.asarray(measure.x), flow.push(control, measure.x)
+    close(jax.jit(flow.push)(control, x), output)
+    close(jax.vmap(lambda row: flow.push(control, row[None])[0])(x), output)
+    close(jax.jit(problem.objective)(control, measure), problem.objective(control, measure))
+    two = jax.tree.map(lambda a: jnp.stack([a, 2 * a]), control)
+    both = jax.vmap(problem.objective, in_axes=(0, None))(two, measure)
+    close(both[0], problem.objective(control, measure))
+    usual = jax.jit(jax.grad(problem.objective))(control, measure)
+    scaled = jax.tree.map(lambda a: a / case.schedule.step_size, usual)
+    assert distance(scaled, problem.gradient(control, measure)) < 1e-12
+    jacobian = jax.jacobian(flow.push, argnums=1)(control, x[:1])
+    step = 1e-6 * np.eye(4)[:, None]
+    ends = [np.stack([flow.push(control, x[:1] + s * e) for e in step]) for s in (1, -1)]
+    close(jacobian[0, :, 0], (ends[0] - ends[1])[:, 0].T / 2e-6, 1e-8)
+
+
+def test_the_velocity_is_that_of_every_particle() -> None:
+    case = BY_NAME["constant, scanned, own field"]
+    theta = {name: a[0] for name, a in case.control[0].items()}
+    x = jnp.asarray(case.measure.x)
+    found = case.flow.velocity(jnp.asarray(0.3), theta, x)
+    close(found, plain_velocity(case.field, 0.3, np.asarray(x), theta))
+
+
+def _shape_errors() -> list[tuple[str, Any, str]]:
+    case = BY_NAME["permuted, weights, targets, hold"]
+    flow, control, x = case.flow, case.control, np.asarray(case.measure.x)
+    short = (*control[:1], {**control[1], "b": control[1]["b"][:1]}, *control[2:])
+    renamed = ({"W": control[0]["W"], "c": control[0]["b"]}, *control[1:])
+    z = np.zeros((3, 2))
+    return [
+        (
+            "short",
+            lambda: flow.push(short, x),
+            r"control\[1\]\['b'\].*shape \(2, 2\); got \(1, 2\)",
+        ),
+        ("renamed", lambda: flow.push(renamed, x), "tuple of 3 dicts.*entries W, b"),
+        ("blocks", lambda: flow.push(control[:2], x), "tuple of 3 dicts"),
+        ("dim", lambda: flow.push(control, x[:, :3]), r"particles.*\(N, 4\).*shape \(7, 3\)"),
+        ("vector", lambda: flow.push(control, x[0]), r"particles.*\(N, 4\).*shape \(4,\)"),
+        ("path", lambda: flow.trajectory(control, x.T), r"\(N, 4\).*shape \(4, 7\)"),
+        ("encode", lambda: flow.encode(control, x.T), r"\(N, 4\).*shape \(4, 7\)"),
+        ("latent", lambda: flow.decode(control, x), r"latent values.*\(N, 2\).*shape \(7, 4\)"),
+        ("held", lambda: flow.decode(control, z, z[:, :1]), r"held.*\(N, 2\).*shape \(3, 1\)"),
+        ("rows", lambda: flow.decode(control, z, z[:2]), "one row for each.*expected 3, got 2"),
+        ("scale", lambda: flow.init(jax.random.key(0), -1.0), "scale.*at least 0; got -1"),
+        ("nan", lambda: flow.init(jax.random.key(0), np.nan), "scale.*finite.*got nan"),
+    ]
+
+
+@pytest.mark.parametrize(("call", "message"), [e[1:] for e in _shape_errors()], ids=lambda v: None)
+def test_what_does_not_fit_the_flow_is_refused_by_name(call: Any, message: str) -> None:
+    with pytest.raises(ac.InputError, match=message):
+        call()
+
+
+def _explosion(memory: str) -> tuple[ac.Flow, Any, np.ndarray]:
+    """A flow that leaves the finite numbers in its first component, in its first block."""
+    blocks = [ac.Block([0, 1], 2), ac.Block([1], 1), ac.Block([1, 0], 1)]
+    flow = ac.Flow(ac.WidthSchedule(2, blocks, 1.0, memory), Perceptron("identity"))
+    control = jax.tree.map(jnp.zeros_like, draw(flow, 0))
+    control[0]["W"] = control[0]["W"].at[:, 0, 0].set(1e200)
+    return flow, control, np.ones((3, 2))
+
+
+@pytest.mark.parametrize("method", ["push", "trajectory"])
+def test_a_flow_that_leaves_the_finite_numbers_says_so(method: str) -> None:
+    flow, control, x = _explosion("hold")
+    with pytest.raises(ac.NumericalFailure, match=r"left the finite numbers of float64.*tanh"):
+        getattr(flow, method)(control, x)
+
+
+def test_held_values_that_are_not_finite_are_not_handed_on() -> None:
+    flow, control, x = _explosion("hold")
+    np.testing.assert_array_equal(flow.encode(control, x), 1)
+    with pytest.raises(ac.NumericalFailure, match="left the finite numbers"):
+        flow.encode(control, x, held=True)
+
+
+@pytest.mark.parametrize(
+    "call", ["objective", "gradient", "costate", "hamiltonian", "pmp_residual"]
+)
+def test_what_follows_from_an_exploding_flow_fails_too(call: str) -> None:
+    flow, control, x = _explosion("hold")
+    with pytest.raises(ac.NumericalFailure, match="left the finite numbers"):
+        getattr(ac.ControlProblem(flow), call)(control, ac.EmpiricalMeasure(x))

@@ -1,0 +1,195 @@
+"""Minimizing movements: descent on random problems, and the guard.
+
+# notation: θ^k control after k movements, τ their step, J objective, λ Tikhonov weight.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import ACTIVATIONS, BY_NAME, draw, flat
+
+import autoencodes as ac
+from autoencodes.fields import Perceptron
+
+SHAPES = ((2, [2, 1]), (2, [1]), (3, [2, 1]))
+
+
+def _log(low: float, high: float) -> Any:
+    return st.floats(math.log10(low), math.log10(high)).map(lambda power: 10**power)
+
+
+PROBLEMS = st.fixed_dictionaries(
+    {
+        "shape": st.sampled_from(SHAPES),
+        "steps": st.sampled_from([1, 5]),
+        "horizon": st.floats(0.1, 20),
+        "memory": st.sampled_from(["reset", "hold"]),
+        "activation": st.sampled_from(sorted(ACTIVATIONS)),
+        "tikhonov": _log(1e-6, 1),
+        "tau": _log(1e-3, 1e2),
+        "seed": st.integers(0, 2**20),
+    }
+)
+
+
+@hypothesis.settings(max_examples=12)
+@hypothesis.given(PROBLEMS)
+def test_every_accepted_movement_decreases_the_objective_by_what_it_moved(
+    drawn: dict[str, Any],
+) -> None:
+    dim, widths = drawn["shape"]
+    schedule = ac.WidthSchedule.autoencoder(
+        dim, widths, drawn["steps"], drawn["horizon"], memory=drawn["memory"]
+    )
+    flow = ac.Flow(schedule, Perceptron(drawn["activation"]))
+    problem = ac.ControlProblem(flow, tikhonov=drawn["tikhonov"])
+    method = ac.MinimizingMovement(tau=drawn["tau"])
+    for scale in (0.1, 1.0, 3.0):
+        x, y = np.random.default_rng(drawn["seed"]).normal(size=(2, 4, dim))
+        _follow(problem, method, draw(flow, drawn["seed"], scale), ac.EmpiricalMeasure(x, y))
+
+
+def _follow(
+    problem: ac.ControlProblem, method: ac.MinimizingMovement, control: Any, measure: Any
+) -> None:
+    """Three movements one by one: the inequality of MATH 5, recomputed, and honest ends."""
+    before, resume = float(problem.objective(control, measure)), None
+    for step in (1, 2, 3):
+        result = ac.fit(problem, control, measure, method=method, steps=step, resume=resume)
+        assert np.isfinite(flat(result.control)).all()
+        assert result.failed == result.reason.startswith("failed: no movement")
+        assert result.converged == result.reason.startswith("converged: the PMP residual")
+        if not result.history:
+            assert result.failed
+            np.testing.assert_array_equal(flat(result.control), flat(control))
+            return
+        [record] = result.history
+        assert all(math.isfinite(value) for value in record.values())
+        after = float(problem.objective(result.control, measure))
+        assert record["objective"] == pytest.approx(after, rel=1e-12)
+        moved = flat(result.control) - flat(control)
+        work = problem.flow.schedule.step_size * moved @ moved / (2 * record["tau"])
+        assert after + work <= before * (1 + 1e-12)
+        assert 0 < record["tau"] <= method.tau
+        assert record["contraction"] <= method.contraction
+        if result.converged:
+            assert problem.pmp_residual(result.control, measure) <= 1e-6 * (1 + 1e-9)
+            return
+        control, before, resume = result.control, after, result.resumption
+
+
+def _trap() -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
+    """One component to be contracted about 1: shooting with τ = 1 does not contract."""
+    flow = ac.Flow(ac.WidthSchedule.constant(1, 2, 2.0))
+    x = np.random.default_rng(0).normal(size=(6, 1))
+    problem = ac.ControlProblem(flow, tikhonov=0.01)
+    return problem, draw(flow, 0, 0.3), ac.EmpiricalMeasure(x, 1 + 0.5 * x)
+
+
+def test_where_unguarded_movements_oscillate_with_period_two_the_guarded_ones_arrive() -> None:
+    problem, control, measure = _trap()
+    tau, data, path = 1.0, measure.astype(float), [control]
+    pull = jax.jit(lambda theta: problem.sweep(theta, data)[1])
+    for _ in range(400):
+        start = theta = path[-1]
+        for _ in range(5):
+            theta = jax.tree.map(lambda a, g: (a - tau * g) / (1 + 0.02 * tau), start, pull(theta))
+        path.append(theta)
+    last, one_ago, two_ago = (flat(theta) for theta in path[:-4:-1])
+    assert np.abs(last - two_ago).max() < 1e-9
+    assert np.abs(last - one_ago).max() > 0.1
+    assert problem.pmp_residual(path[-1], measure) > 0.5
+    method = ac.MinimizingMovement(tau=tau)
+    result = ac.fit(problem, control, measure, method=method, steps=5000, tolerance=1e-8)
+    assert result.converged, result.reason
+    assert problem.pmp_residual(result.control, measure) <= 1e-8 * (1 + 1e-6)
+    assert sum(record["retries"] for record in result.history) > 0
+    objectives = [record["objective"] for record in result.history]
+    assert (np.diff(objectives) <= 1e-12 * np.abs(objectives[1:])).all()
+
+
+@pytest.mark.parametrize("name", ["permuted, weights, targets, reset", "decoder, hold"])
+def test_the_guard_shrinks_a_step_that_is_far_too_large(name: str) -> None:
+    case, tau = BY_NAME[name], 1e8
+    method = ac.MinimizingMovement(tau=tau)
+    result = ac.fit(case.problem, case.control, case.measure, method=method, steps=20)
+    assert len(result.history) == 20
+    assert result.history[0]["retries"] > 0
+    assert result.history[0]["tau"] < tau / 1e3
+    objectives = [record["objective"] for record in result.history]
+    assert (
+        np.diff([float(case.problem.objective(case.control, case.measure)), *objectives]) < 0
+    ).all()
+
+
+def _overflow(entry: float) -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
+    flow = ac.Flow(ac.WidthSchedule.constant(2, 3, 1.0), Perceptron("identity"))
+    control = jax.tree.map(lambda a: jnp.full_like(a, entry), draw(flow, 0))
+    return ac.ControlProblem(flow), control, ac.EmpiricalMeasure(np.ones((4, 2)))
+
+
+@pytest.mark.parametrize("entry", [1e40, 1e60, 1e200])
+def test_a_training_that_cannot_begin_says_why_and_keeps_its_control(entry: float) -> None:
+    problem, control, measure = _overflow(entry)
+    result = ac.fit(problem, control, measure, steps=5)
+    assert result.failed
+    assert not result.converged
+    assert not result.interrupted
+    assert result.history == []
+    assert result.resumption.step == 0
+    assert result.reason.startswith("failed: ")
+    assert "take a" in result.reason
+    assert "nan" not in result.reason
+    np.testing.assert_array_equal(flat(result.control), flat(control))
+
+
+def test_mini_batches_with_the_same_key_are_the_same_bit_for_bit() -> None:
+    case = BY_NAME["permuted, weights, targets, hold"]
+
+    def train(seed: int) -> ac.Result:
+        key = jax.random.key(seed)
+        return ac.fit(case.problem, case.control, case.measure, steps=7, batch_size=2, key=key)
+
+    one, again, other = train(0), train(0), train(1)
+    np.testing.assert_array_equal(flat(one.control), flat(again.control))
+    assert (flat(one.control) != flat(other.control)).any()
+    values = [[{**r, "seconds": 0} for r in result.history] for result in (one, again)]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-16])
+def test_arriving_at_rounding_is_no_failure(scale: float) -> None:
+    # Reconstruction at full width: θ = 0 is the minimiser, with J = 0.
+    case = BY_NAME["constant"]
+    near = jax.tree.map(lambda a: scale * a, case.control)
+    result = ac.fit(case.problem, near, case.measure, steps=2000)
+    assert not result.failed, result.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tau": 0.0}, "tau must be finite"),
+        ({"tau": -1.0}, "tau must be finite"),
+        ({"tau": math.inf}, "tau must be finite.*got tau=inf"),
+        ({"tau": math.nan}, "tau must be finite.*got tau=nan"),
+        ({"tau": 1.0, "smallest_tau": 2.0}, "not above it"),
+        ({"smallest_tau": 0.0}, "smallest_tau positive"),
+        ({"sweeps": 0}, "sweeps must be at least 1; got 0"),
+        ({"inner_tolerance": 0.0}, "inner_tolerance must lie between 0 and 1"),
+        ({"inner_tolerance": 1.0}, "inner_tolerance must lie between 0 and 1"),
+        ({"contraction": 1.0}, "contraction must lie between 0 and 1; got 1"),
+        ({"contraction": math.nan}, "contraction must lie between 0 and 1"),
+    ],
+)
+def test_a_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ac.InputError, match=message):
+        ac.MinimizingMovement(**options)
