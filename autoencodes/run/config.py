@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from autoencodes.errors import InputError
-from autoencodes.run.presets import preset
+from autoencodes.run.presets import by_name, preset, scaling_kind
 
 
 class TrainConfig(BaseModel):
@@ -47,8 +47,15 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32)
     precision: Literal["float32", "float64"] | None = None
 
-    def completed(self, dim: int, rows: int, value_range: Any) -> TrainConfig:
-        """The configuration with every entry decided, for training rows of a dimension.
+    def scaled(self, value_range: tuple[float, float] | None) -> str:
+        """How the data are to be scaled: as configured, else as the data set asks."""
+        named = by_name(self.data).get("scaling")
+        return str(self.scaling or named or scaling_kind(value_range))
+
+    def completed(self, dim: int, rows: int, variance: float, scaling: str) -> TrainConfig:
+        """The configuration with every entry decided, in the light of the training rows.
+
+        ``variance`` is the sum over the features of their variances, once scaled.
 
         Raises
         ------
@@ -65,7 +72,7 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"latent must not exceed the dimension of the data, {dim}; got {self.latent}"
             )
-        return make(**{**preset(given, dim, rows, value_range), **given})
+        return make(**{**preset(given, dim, rows, variance), "scaling": scaling, **given})
 
 
 def make(**entries: Any) -> TrainConfig:

@@ -6,10 +6,14 @@ carry over to tables of their kind.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-_WIDE = 256
-"""Dimension above which steps cost enough to take fewer of them."""
+_STEPS = 20
+"""Euler steps of a flow, about; more for many blocks."""
+
+_UPDATES = 8000
+"""Updates of the control in a training."""
 
 # The toy laws, as the paper has them: 21 Euler steps of Δt = 1, the second component off in
 # the middle; small enough for whole-measure steps in double precision.
@@ -30,7 +34,7 @@ _PLANE = {
 
 _BY_NAME: dict[str, dict[str, Any]] = {
     "digits": {"latent": 8},
-    "mnist": {"latent": 32, "epochs": 16},
+    "mnist": {"latent": 32},
     "gaussian-sign": _PLANE,
     "parabola": _PLANE,
     "moons": _PLANE,
@@ -46,7 +50,12 @@ _BY_NAME: dict[str, dict[str, Any]] = {
 }
 
 
-def preset(given: dict[str, Any], dim: int, rows: int, value_range: Any) -> dict[str, Any]:
+def scaling_kind(value_range: tuple[float, float] | None) -> str:
+    """How data are scaled by default: those of a known range, as images have, to [0, 1]."""
+    return "standard" if value_range is None else "unit"
+
+
+def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
     Parameters
@@ -55,41 +64,43 @@ def preset(given: dict[str, Any], dim: int, rows: int, value_range: Any) -> dict
         The entries that the user decided.
     dim, rows : int
         Dimension and number of the training rows.
-    value_range : (float, float) or None
-        The known range of the values; without one the data are taken for a table.
+    variance : float
+        The sum over the features of their variances, in the flow's units.
     """
-    known = {**_BY_NAME.get(given["data"], {}), **given}
+    known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
         known.pop("widths", None)
     latent = known.get("latent") or max(1, min(dim // 2, max(2, dim // 8)))
-    widths = tuple(known.get("widths") or halving(dim, latent))
-    batch_size = known.get("batch_size", 64 if rows < 20_000 else 256)
-    steps_per_block = known.get("steps_per_block", 4 if dim <= _WIDE else 2)
-    blocks = 2 * len(widths) - 1
-    updates = rows // batch_size if 0 < batch_size < rows else 1
+    widths = tuple(known.get("widths") or geometric(dim, latent))
+    batch_size = known.get("batch_size", min(128, rows))
+    batches = max(1, rows // batch_size) if batch_size else 1
     general = {
-        "scaling": "standard" if value_range is None else "unit",
         "order": "variance",
-        "steps_per_block": steps_per_block,
-        "horizon": 0.5 * blocks * steps_per_block,
+        "steps_per_block": math.ceil(_STEPS / (2 * len(widths) - 1)),
+        "horizon": 10.0,
         "init_scale": 0.5,
-        "tikhonov": 0.5 / rows,
+        "tikhonov": 0.1 * variance / rows,
         "method": "adam",
         "learning_rate": 4e-3,
         "tau": 1.0,
-        "epochs": max(1, min(400, (9_000 if dim <= _WIDE else 5_000) // updates)),
+        "epochs": max(1, round(_UPDATES / batches)),
         "batch_size": batch_size,
         "precision": "float32",
     }
     return {**general, **known, "widths": widths, "latent": widths[-1]}
 
 
-def halving(dim: int, latent: int) -> tuple[int, ...]:
-    """Widths that halve from the dimension down to the latent width: 64, 32, 16, 8.
+def by_name(data: str) -> dict[str, Any]:
+    """What is decided by the name of a built-in data set alone."""
+    return dict(_BY_NAME.get(data, {}))
 
-    A halved width is taken while it is at least twice the latent one.
+
+def geometric(dim: int, latent: int) -> tuple[int, ...]:
+    """Widths from the dimension down to the latent one, each about half of the one before.
+
+    w_i = round(d (k/d)^(i/r)) with r = round(log2(d/k)), at least 1: 64, 32, 16, 8.
     """
-    widths = [dim]
-    while widths[-1] // 2 >= 2 * latent:
-        widths.append(widths[-1] // 2)
-    return (*widths, latent) if latent < widths[-1] else tuple(widths)
+    if latent == dim:
+        return (dim,)
+    halvings = max(1, round(math.log2(dim / latent)))
+    return tuple(round(dim * (latent / dim) ** (i / halvings)) for i in range(halvings + 1))

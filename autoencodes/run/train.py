@@ -103,16 +103,18 @@ def prepare(config: TrainConfig) -> Job:
         test_fraction=config.test_fraction,
     )
     rows = data.train
-    config = config.completed(data.dim, rows.size, data.value_range)
+    kind = config.scaled(data.value_range)
+    scaling = Scaling.of(kind, rows.x, data.value_range)
+    variance = np.var(rows.x, axis=0, dtype=np.float64) / scaling.scale**2
+    config = config.completed(data.dim, rows.size, float(variance.sum()), kind)
     dtype = np.dtype(config.precision)
-    scaling = Scaling.of(str(config.scaling), rows.x, data.value_range)
     train = _scaled(rows, scaling, dtype)
     schedule = WidthSchedule.autoencoder(
         data.dim,
         config.widths or (),
         config.steps_per_block or 1,
         config.horizon or 1.0,
-        _order(str(config.order), np.asarray(train.x)),
+        _order(str(config.order), variance),
         config.memory,
     )
     flow = Flow(schedule, Perceptron(config.activation))
@@ -320,11 +322,10 @@ def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> Empirica
     return EmpiricalMeasure(x, y, measure.weights)
 
 
-def _order(kind: str, x: np.ndarray) -> list[int]:
-    """The components in the order in which they are kept longest."""
+def _order(kind: str, variance: np.ndarray) -> list[int]:
+    """The components, the one to keep longest first."""
     if kind == "index":
-        return list(range(x.shape[1]))
-    variance = np.var(x, axis=0, dtype=np.float64)
+        return list(range(len(variance)))
     return [int(i) for i in np.argsort(-variance, kind="stable")]
 
 

@@ -9,29 +9,29 @@ import pytest
 
 from autoencodes.errors import InputError
 from autoencodes.run.config import TrainConfig, from_toml, make, read_toml, to_toml
-from autoencodes.run.presets import halving
+from autoencodes.run.presets import geometric
 
 
 @pytest.mark.parametrize(
     ("dim", "latent", "widths"),
     [
         (64, 8, (64, 32, 16, 8)),
-        (784, 32, (784, 392, 196, 98, 32)),
-        (30, 4, (30, 15, 4)),
+        (784, 32, (784, 414, 218, 115, 61, 32)),
+        (30, 4, (30, 15, 8, 4)),
         (5, 2, (5, 2)),
         (2, 1, (2, 1)),
         (3, 3, (3,)),
         (1, 1, (1,)),
     ],
 )
-def test_widths_halve_down_to_the_latent_one(dim: int, latent: int, widths: Any) -> None:
-    assert halving(dim, latent) == widths
+def test_widths_fall_geometrically_to_the_latent_one(dim: int, latent: int, widths: Any) -> None:
+    assert geometric(dim, latent) == widths
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 5, 8, 30, 64, 500])
 @pytest.mark.parametrize("rows", [2, 100, 10_000, 1_000_000])
 def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
-    entries = make(data="table.csv").completed(dim, rows, None).model_dump()
+    entries = make(data="table.csv").completed(dim, rows, 1.0 * dim, "standard").model_dump()
     assert [name for name, value in entries.items() if value is None] == ["data_dir"]
     assert entries["widths"][0] == dim
     assert entries["latent"] == entries["widths"][-1]
@@ -39,16 +39,16 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
 
 
 def test_what_is_given_takes_precedence_over_the_preset() -> None:
-    config = make(data="digits", latent=5, tikhonov=0.0, epochs=3).completed(64, 1438, (0, 16))
+    config = make(data="digits", latent=5, tikhonov=0.0, epochs=3).completed(64, 1438, 4.7, "unit")
     assert (config.latent, config.tikhonov, config.epochs) == (5, 0.0, 3)
-    assert config.widths == halving(64, 5)
-    wide = make(data="parabola", widths=(2, 2)).completed(2, 200, None)
+    assert config.widths == geometric(64, 5)
+    wide = make(data="parabola", widths=(2, 2)).completed(2, 200, 0.4, "none")
     assert (wide.widths, wide.latent, wide.horizon) == ((2, 2), 2, 21.0)
-    assert make(data="parabola", latent=2).completed(2, 200, None).widths == (2,)
+    assert make(data="parabola", latent=2).completed(2, 200, 0.4, "none").widths == (2,)
 
 
 def test_toml_keeps_every_entry(tmp_path: Path) -> None:
-    config = make(data='a "b"\\\n\t\x7fé.csv', data_dir="/x").completed(7, 90, None)
+    config = make(data='a "b"\\\n\t\x7fé.csv', data_dir="/x").completed(7, 90, 7.0, "standard")
     (tmp_path / "c.toml").write_text(to_toml(config))
     assert from_toml(tmp_path / "c.toml") == config
 
@@ -75,9 +75,9 @@ def test_a_wrong_entry_is_named(entries: dict[str, Any], message: str) -> None:
 
 def test_contradictions_are_named() -> None:
     with pytest.raises(InputError, match="latent 3 contradicts the last of the widths, 8"):
-        make(latent=3, widths=(64, 8)).completed(64, 100, None)
+        make(latent=3, widths=(64, 8)).completed(64, 100, 64.0, "standard")
     with pytest.raises(InputError, match="latent must not exceed the dimension of the data, 4"):
-        make(latent=5).completed(4, 100, None)
+        make(latent=5).completed(4, 100, 4.0, "standard")
 
 
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
