@@ -140,7 +140,10 @@ class ControlProblem(eqx.Module):
     def pmp_residual(
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
     ) -> Float[Array, ""]:
-        """‖2 λ θ + g(θ)‖ / (‖2 λ θ‖ + ‖g(θ)‖), in [0, 1]; 0 at a stationary control."""
+        """‖2 λ θ + g(θ)‖ / (‖2 λ θ‖ + ‖g(θ)‖), in [0, 1]; 0 at a stationary control.
+
+        With λ = 0 it tells nothing: it is 1 unless g vanishes exactly.
+        """
         self.check_measure(measure, batch_size)
         residual = _pmp_residual(self, control, measure, batch_size)
         return finite(residual, "the PMP residual")
@@ -319,13 +322,34 @@ def _hamiltonian(
     costates = _sweep(problem, control, measure).costate
     values = []
     for j, first in enumerate(flow.schedule.first_steps):
-        for k, t in enumerate(flow.times(j, measure.x.dtype)):
-            theta = jax.tree.map(lambda a, k=k: a[k], candidate[j])
-            x = flow.restrict(states[first + k], j).active
-            q = flow.restrict(costates[first + k + 1], j).active
-            gain = jnp.vdot(q, flow.velocity(t, theta, x))
-            values.append(-gain - problem.tikhonov * inner((theta,), (theta,), 1.0))
-    return jnp.stack(values)
+        last = first + flow.schedule.blocks[j].steps
+        gains = jax.vmap(partial(_gain, flow, j))(
+            flow.times(j, measure.x.dtype),
+            candidate[j],
+            states[first:last],
+            costates[first + 1 : last + 1],
+        )
+        values.append(-gains - problem.tikhonov * _squares(candidate[j]))
+    return jnp.concatenate(values)
+
+
+def _gain(
+    flow: Flow,
+    block: int,
+    t: Float[Array, ""],
+    theta: Any,
+    x: Float[Array, "particle dim"],
+    q: Float[Array, "particle dim"],
+) -> Float[Array, ""]:
+    """Σ_i w_i p^i · F(t, x^i, θ) at one step, from ambient states and weighted costates."""
+    velocity = flow.velocity(t, theta, flow.restrict(x, block).active)
+    return jnp.vdot(flow.restrict(q, block).active, velocity)
+
+
+def _squares(control: Any) -> Float[Array, " step"]:
+    """|θ_l|² for every step of a block."""
+    leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(control)]
+    return sum(jnp.sum(a**2, axis=tuple(range(1, a.ndim))) for a in leaves)  # type: ignore[return-value]
 
 
 def _add(control: Control, other: Control) -> Control:

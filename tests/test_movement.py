@@ -165,6 +165,16 @@ def test_mini_batches_with_the_same_key_are_the_same_bit_for_bit() -> None:
     assert values[0] == values[1]
 
 
+def test_a_training_that_fails_keeps_the_movements_that_were_accepted() -> None:
+    # At a kink of relu ever smaller τ are needed: here no more than 1e-10 is allowed.
+    case, method = BY_NAME["constant, relu"], ac.MinimizingMovement(smallest_tau=1e-10)
+    result = ac.fit(case.problem, case.control, case.measure, method=method, steps=200)
+    assert result.failed
+    assert result.resumption.step == result.history[-1]["step"]
+    found = case.problem.objective(result.control, case.measure)
+    assert found == pytest.approx(result.history[-1]["objective"], rel=1e-12)
+
+
 @pytest.mark.parametrize("scale", [1e-10, 1e-16])
 def test_arriving_at_rounding_is_no_failure(scale: float) -> None:
     # Reconstruction at full width: θ = 0 is the minimiser, with J = 0.

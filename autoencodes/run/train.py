@@ -201,6 +201,7 @@ def _run(
             callbacks=[_Recorder(job, folder, watcher)],
             resume=checkpoint,
         )
+    folder.rewind_history(result.resumption.step)  # a failed training may have stepped back
     folder.write_checkpoint(result.resumption)
     model = job.with_control(result.control)
     folder.write_model(model)

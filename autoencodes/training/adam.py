@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.cost import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Status, evaluate
+from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
 
 
 class AdamState(eqx.Module):
-    """The control and the optimiser's moments."""
+    """The control and the optimiser's moments; on the whole measure also the control before.
+
+    On mini-batches ``before`` is empty: keeping it would cost two passes over the control.
+    """
 
     control: Control
+    before: Control
     moments: Any
     status: Int[Array, ""]
     steps: int = eqx.field(static=True)
@@ -55,7 +58,8 @@ class Adam(Method):
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> AdamState:
         moments = self._optimiser(steps).init(control)
-        return AdamState(control, moments, jnp.asarray(int(Status.RUNNING)), steps)
+        before = control if batch.whole else ()
+        return AdamState(control, before, moments, jnp.asarray(int(Status.RUNNING)), steps)
 
     def step(
         self, problem: ControlProblem, state: AdamState, batch: Batch, tolerance: Float[Array, ""]
@@ -67,9 +71,14 @@ class Adam(Method):
         updates, moments = self._optimiser(state.steps).update(gradient, state.moments)
         control: Any = optax.apply_updates(state.control, updates)
         fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-        if batch.whole:  # else no selection: it would cost two more passes over the control
-            converged = fine & (problem.residual(state.control, point.g) <= tolerance)
-            control = jax.tree.map(partial(jnp.where, converged), state.control, control)
+        before = state.before
+        if batch.whole:
+            residual = problem.residual(state.control, point.g)
+            converged = fine & (residual <= tolerance)
+            before = _where(fine, state.control, state.before)
+            fine &= all_finite(control, moments)
+            moments = _where(fine, moments, state.moments)
+            control = _where(fine & ~converged, control, before)
         status = jnp.where(
             ~fine, Status.FAILED, jnp.where(converged, Status.CONVERGED, Status.RUNNING)
         )
@@ -79,9 +88,9 @@ class Adam(Method):
             "gradient_evaluations": jnp.asarray(1),
         }
         if batch.whole:
-            info["residual"] = problem.residual(state.control, point.g)
+            info["residual"] = residual
         status = status.astype(state.status.dtype)
-        return AdamState(control, moments, status, state.steps), info
+        return AdamState(control, before, moments, status, state.steps), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
@@ -94,3 +103,8 @@ class Adam(Method):
             0.0, self.learning_rate, int(self.warmup * steps), max(steps, 1)
         )
         return optax.adam(rate)
+
+
+def _where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
+    """One of two trees of arrays."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

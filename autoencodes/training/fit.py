@@ -58,8 +58,8 @@ class Progress:
     seconds: float
     control: Control
     records: tuple[Record, ...]
-    """The history's new records; a callback may add entries to the last one, which
-    describes ``control``."""
+    """The history's new records; a callback may add entries to the last one, which belongs to
+    ``control`` (Adam's own numbers were taken before its last update)."""
     resumption: Resumption
 
 
@@ -68,9 +68,9 @@ class Result:
     """What a training came to.
 
     ``converged`` tells whether the PMP residual fell to the tolerance, ``reason`` why the
-    training ended, in words. ``control`` is finite in any case; where a method failed, it is
-    the last one between rounds whose objective was seen to be finite, and ``resumption`` is
-    there. ``resumption`` lets a later
+    training ended, in words. ``control`` is finite in any case; where a method failed on
+    mini-batches and lost its own, it is that of the last epoch's beginning whose objective was
+    seen to be finite. ``resumption`` lets a later
     ``fit`` go on from here.
     """
 
@@ -219,10 +219,10 @@ class _Loop:
             while not reason:
                 began, before = time.perf_counter(), here
                 here, records, status, last = self._advance(here, length, began)
-                # A step made has seen a finite objective at the control it began from.
-                good = before if here.step > before.step else good
-                if status is Status.FAILED:
-                    here = good
+                if before.step % self.batches == 0 and here.step > before.step:
+                    good = before  # a step made has seen a finite objective there
+                if status is Status.FAILED and not self._usable(here, last):
+                    here, records = good, ()
                 length = _paced(length, time.perf_counter() - began)
                 history.extend(records)
                 progress = Progress(
@@ -238,7 +238,7 @@ class _Loop:
                 reason = self._reason(here, status, last, interruption.asked, stopped)
         return Result(
             here.state.control,
-            history,
+            [record for record in history if record["step"] <= here.step],
             converged=status is Status.CONVERGED,
             interrupted=interruption.asked and status is Status.RUNNING and here.step < self.steps,
             failed=status is Status.FAILED,
@@ -286,6 +286,11 @@ class _Loop:
         evaluations += sum(round(row["gradient_evaluations"]) for row in rows[len(steps) :])
         there = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
         return there, tuple(records), status, rows[-1]
+
+    def _usable(self, here: Resumption, last: Record) -> bool:
+        """Whether a method that failed has left a control whose objective is finite."""
+        seen = self.batch_size is None or bool(np.isfinite(last["objective"]))
+        return seen and bool(_finite(here.state))
 
     def _order(self, epoch: int) -> Int[Array, " particle"]:
         """The order in which an epoch visits the particles: a function of the key alone."""

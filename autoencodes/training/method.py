@@ -76,8 +76,9 @@ class Method(eqx.Module):
         """One step on the given particles.
 
         On the whole measure the status becomes CONVERGED once the PMP residual is at most
-        ``tolerance``; the state then carries the control that has it. With FAILED the state
-        may carry anything: ``fit`` falls back on an earlier one.
+        ``tolerance``; the state then carries the control that has it. With FAILED it carries
+        the last control whose objective was finite; on mini-batches, if keeping that is too
+        dear, it may carry anything, and ``fit`` falls back on an epoch's beginning.
         """
 
     @abc.abstractmethod

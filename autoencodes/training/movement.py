@@ -24,6 +24,10 @@ _ROUNDING = 64
 """How many single rounding errors a sum over particles and steps may show."""
 
 
+_PATIENCE = 100
+"""After how many movements in a row without any improvement a training has stalled."""
+
+
 class _Verdict(enum.IntEnum):
     OPEN = 0
     SOLVED = 1
@@ -55,10 +59,12 @@ class _Attempt(NamedTuple):
 
 
 class MovementState(eqx.Module):
-    """The last accepted point, and the τ with which to try next."""
+    """The last accepted point, the τ with which to try next, and how long nothing has improved."""
 
     point: Point
     tau: Float[Array, ""]
+    least_residual: Float[Array, ""]
+    idle: Int[Array, ""]
     status: Int[Array, ""]
 
     @property
@@ -129,7 +135,8 @@ class MinimizingMovement(Method):
     ) -> MovementState:
         point = evaluate(problem, control, batch)
         tau = jnp.asarray(self.tau, point.objective.dtype)
-        return MovementState(point, tau, jnp.asarray(int(Status.RUNNING)))
+        least = jnp.full_like(tau, jnp.inf)
+        return MovementState(point, tau, least, jnp.asarray(0), jnp.asarray(int(Status.RUNNING)))
 
     def step(
         self,
@@ -145,15 +152,17 @@ class MinimizingMovement(Method):
         )
         residual = problem.residual(point.control, point.g)
         resolution = _resolution(problem, point.control, _extent(batch))
+        decreases = point.objective < start.objective - _slack(start, _extent(batch))
+        improves = decreases | (residual < 0.99 * state.least_residual)
+        idle = jnp.where(improves, 0, state.idle + 1)
+        stalls = (attempt.moved <= resolution) | (idle >= _PATIENCE)
         status = jnp.where(
             ~attempt.accepted,
             Status.FAILED,
             jnp.where(
                 batch.whole & (residual <= tolerance),
                 Status.CONVERGED,
-                jnp.where(
-                    batch.whole & (attempt.moved <= resolution), Status.STALLED, Status.RUNNING
-                ),
+                jnp.where(batch.whole & stalls, Status.STALLED, Status.RUNNING),
             ),
         )
         info = {
@@ -165,13 +174,16 @@ class MinimizingMovement(Method):
             "contraction": attempt.contraction,
             "retries": attempt.retries,
         }
-        return MovementState(point, attempt.next_tau, status.astype(state.status.dtype)), info
+        least = jnp.minimum(residual, state.least_residual)
+        status = status.astype(state.status.dtype)
+        return MovementState(point, attempt.next_tau, least, idle, status), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
             return (
-                "the movements have become smaller than rounding: the control is stationary to "
-                f"working precision, at a PMP residual of {info['residual']:.1e}"
+                "neither the objective nor the PMP residual decreases any more beyond rounding, at "
+                f"a residual of {info['residual']:.1e}: the control is stationary to working "
+                "precision, or it sits at a kink of the field (relu)"
             )
         if not jnp.isfinite(info["objective"]):
             return (

@@ -154,7 +154,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) ->
     settings = config()
     RunFolder.create(tmp_path / "run", prepare(settings).config)
     (tmp_path / "run" / "history.jsonl").write_text('{"step": 22, "epoch": 1}\n{"st')
-    assert resume(tmp_path / "run").metrics["steps"] == 66
+    assert resume(tmp_path / "run").metrics["steps"] == prepare(settings).steps
     train(settings, tmp_path / "whole")
     file = "model.safetensors"
     assert (tmp_path / "run" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
