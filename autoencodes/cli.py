@@ -21,14 +21,11 @@ app = typer.Typer(
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or "
-        "the path of an .npy, .npz, .csv or IDX file.",
-    ),
-]
+_DATA_HELP = (
+    "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the path "
+    "of an .npy, .npz, .csv or IDX file."
+)
+Data = Annotated[str, typer.Argument(metavar="DATA", help=_DATA_HELP)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as train writes it.")]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .npy, .npz or .csv.")
@@ -73,7 +70,9 @@ def _options(
 
 @app.command()
 def train(
-    data: Data = "digits",
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help=f"{_DATA_HELP} [default: digits]")
+    ] = None,
     widths: Annotated[
         str | None,
         typer.Option(metavar="64,32,8", help="The encoder's widths; the decoder mirrors them."),
@@ -149,15 +148,20 @@ def train(
     from autoencodes.report import draw
     from autoencodes.run.config import make, read_toml
 
+    entries = {**(read_toml(config) if config else {}), **options}
     with Display() as display:
         if resume:
             assert out is not None
-            outcome = run.resume(out, options, display)
+            outcome = run.resume(out, make(**entries).model_dump(include=set(entries)), display)
         else:
-            entries = read_toml(config) if config else {}
-            outcome = run.train(make(**{**entries, **options}), out, display)
-        pictures = draw(outcome.folder)
+            outcome = run.train(make(**entries), out, display)
+        try:
+            pictures, lack = draw(outcome.folder), ""
+        except MissingExtra as error:
+            pictures, lack = [], str(error)
         display.end(outcome, len(pictures))
+    if lack:
+        print(f"autoencodes: no pictures: {lack}", file=sys.stderr)
     if outcome.metrics["interrupted"]:
         raise typer.Exit(INTERRUPTED)
     if outcome.metrics["failed"]:

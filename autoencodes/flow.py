@@ -217,7 +217,10 @@ class Flow(eqx.Module):
                     f"control{jax.tree_util.keystr(path)} must have shape {wanted.shape}; "
                     f"got {jnp.shape(given)}"
                 )
-        return jnp.result_type(*jax.tree.leaves(control))
+        dtype = jnp.result_type(*jax.tree.leaves(control))
+        if not jnp.issubdtype(dtype, jnp.floating):
+            raise InputError(f"the control must hold floating-point numbers; got {dtype}")
+        return dtype
 
     @property
     def _ambient(self) -> Layout:

@@ -162,4 +162,5 @@ def _weights(weights: Any, count: int) -> Any:
         )
     if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
         raise InputError("weights must be finite and non-negative, and not all zero")
+    given = given / given.max()  # so that the sum cannot overflow
     return given / given.sum()

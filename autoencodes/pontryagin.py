@@ -76,13 +76,15 @@ class ControlProblem(eqx.Module):
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
     ) -> Float[Array, ""]:
         """J(θ) = ∫ ℓ dμ_T + λ ‖θ‖²."""
-        return self.terminal_cost(control, measure, batch_size) + self.penalty(control)
+        cost = self.terminal_cost(control, measure, batch_size)
+        return finite(cost + self.penalty(control), "the objective")
 
     def terminal_cost(
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
     ) -> Float[Array, ""]:
         """∫ ℓ dμ_T = Σ_i w_i ℓ(x_L^i, y^i)."""
-        self.check_measure(measure, batch_size)
+        self.check_measure(measure)
+        batch_size = counted("batch_size", batch_size)
         return finite(_terminal_cost(self, control, measure, batch_size), "the terminal cost")
 
     def penalty(self, control: Control) -> Float[Array, ""]:
@@ -119,7 +121,8 @@ class ControlProblem(eqx.Module):
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
     ) -> Control:
         """∇J(θ)_l = 2 λ θ_l + g_l(θ), the gradient in L², with the control's structure."""
-        self.check_measure(measure, batch_size)
+        self.check_measure(measure)
+        batch_size = counted("batch_size", batch_size)
         return _all_finite(_gradient(self, control, measure, batch_size), "the gradient")
 
     def hvp(
@@ -133,7 +136,8 @@ class ControlProblem(eqx.Module):
 
         It is symmetric: <ζ, H η> = <H ζ, η>.
         """
-        self.check_measure(measure, batch_size)
+        self.check_measure(measure)
+        batch_size = counted("batch_size", batch_size)
         product = _hvp(self, control, measure, direction, batch_size)
         return _all_finite(product, "the Hessian-vector product")
 
@@ -144,7 +148,8 @@ class ControlProblem(eqx.Module):
 
         With λ = 0 it tells nothing: it is 1 unless g vanishes exactly.
         """
-        self.check_measure(measure, batch_size)
+        self.check_measure(measure)
+        batch_size = counted("batch_size", batch_size)
         residual = _pmp_residual(self, control, measure, batch_size)
         return finite(residual, "the PMP residual")
 
@@ -155,8 +160,10 @@ class ControlProblem(eqx.Module):
     ) -> tuple[Float[Array, ""], Control]:
         """(∫ ℓ dμ_T, g(θ)): one forward and one backward sweep, streamed if asked."""
 
+        dtype = jnp.result_type(*jax.tree.leaves(control))
+
         def piece(part: EmpiricalMeasure) -> tuple[Float[Array, ""], Control]:
-            swept = _sweep(self, control, part)
+            swept = _sweep(self, control, part.astype(dtype))
             return swept.terminal_cost, swept.gradient
 
         return measure.integrate(piece, batch_size)
@@ -168,7 +175,7 @@ class ControlProblem(eqx.Module):
         total = size(pull) + size(g)
         return size(_add(pull, g)) / jnp.where(total == 0, 1, total)
 
-    def check_measure(self, measure: EmpiricalMeasure, batch_size: int | None = None) -> None:
+    def check_measure(self, measure: EmpiricalMeasure) -> None:
         """InputError unless the measure has the problem's dimensions."""
         dim = self.flow.schedule.dim
         if measure.dim != dim:
@@ -180,8 +187,19 @@ class ControlProblem(eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
-        if batch_size is not None and not (int(batch_size) == batch_size and batch_size > 0):
-            raise InputError(f"batch_size must be a positive integer or None; got {batch_size}")
+
+
+def counted(name: str, count: Any) -> int | None:
+    """A positive integer or None, as Python's own int; InputError for anything else."""
+    if count is None:
+        return None
+    try:
+        number = int(count)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if number < 1 or number != count:
+        raise InputError(f"{name} must be an integer, at least 1; got {count!r}")
+    return number
 
 
 def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Sweep:
@@ -257,18 +275,21 @@ def _costate_steps(
 def _terminal_cost(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
+    dtype = problem.flow.check_control(control)
+
     def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
+        part = part.astype(dtype)  # a piece at a time, or memory would grow with N
         losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), jnp.asarray(part.y))
         return jnp.vdot(part.weights, losses)
 
-    return measure.astype(problem.flow.check_control(control)).integrate(piece, batch_size)
+    return measure.integrate(piece, batch_size)
 
 
 @eqx.filter_jit
 def _gradient(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Control:
-    measure = measure.astype(problem.flow.check_control(control))
+    problem.flow.check_control(control)
     _, g = problem.sweep(control, measure, batch_size)
     return jax.tree.map(lambda theta, slope: 2 * problem.tikhonov * theta + slope, control, g)
 
@@ -282,9 +303,11 @@ def _hvp(
     batch_size: int | None,
 ) -> Control:
     problem.flow.check_control(direction)
-    measure = measure.astype(problem.flow.check_control(control))
+    dtype = problem.flow.check_control(control)
 
     def piece(part: EmpiricalMeasure) -> Control:
+        part = part.astype(dtype)
+
         def g(theta: Control) -> Control:
             return _sweep(problem, theta, part).gradient
 
@@ -298,7 +321,7 @@ def _hvp(
 def _pmp_residual(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
-    measure = measure.astype(problem.flow.check_control(control))
+    problem.flow.check_control(control)
     return problem.residual(control, problem.sweep(control, measure, batch_size)[1])
 
 

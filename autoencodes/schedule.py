@@ -196,12 +196,15 @@ class WidthSchedule:
 
     @property
     def bottleneck(self) -> int:
-        """The index of the narrowest block (of several: the middle one).
+        """The index of the narrowest block; of several the middle one, but in an encoder, which
+        begins wider and ends narrowest, the last.
 
         The encoder ends with its last step; its active components are the latent ones.
         """
         narrowest = min(self.widths)
         ties = [j for j, width in enumerate(self.widths) if width == narrowest]
+        if self.widths[-1] == narrowest < self.widths[0]:
+            return ties[-1]
         return ties[(len(ties) - 1) // 2]
 
     @property

@@ -91,7 +91,7 @@ def from_toml(path: str | Path) -> TrainConfig:
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The entries of a TOML file, unchecked."""
     try:
-        return tomllib.loads(Path(path).read_text())
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: expected a configuration in TOML ({error})") from error
 

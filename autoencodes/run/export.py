@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -52,7 +54,7 @@ def write_rows(path: str | Path, rows: np.ndarray, column: str, **more: np.ndarr
     if path.suffix.lower() == ".npy":
         np.save(buffer, rows, allow_pickle=False)
     elif path.suffix.lower() == ".npz":
-        np.savez(buffer, allow_pickle=False, **{column: rows, **more})
+        np.savez(buffer, **{column: rows, **more})  # type: ignore[arg-type]
     else:
         table = rows.reshape(len(rows), -1)
         names = [f"{column}_{k}" for k in range(table.shape[1])] if rows.ndim > 1 else [column]
@@ -70,7 +72,7 @@ def read_latent(path: str | Path) -> Latent | np.ndarray:
             with np.load(path, allow_pickle=False) as archive:
                 if "latent" in archive and "held" in archive:
                     return Latent(archive["latent"], archive["held"])
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise InputError(
                 f"{path}: expected an .npz archive of latent rows ({error})"
             ) from error

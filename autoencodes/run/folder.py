@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ class RunFolder:
         """What was measured at the end."""
         path = self._file("metrics.json")
         try:
-            found: dict[str, Any] = json.loads(path.read_text())
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: there are no metrics to read ({error})") from error
         return found
@@ -112,7 +113,7 @@ class RunFolder:
     def history(self) -> list[dict[str, Any]]:
         """The lines of history.jsonl; a last line cut short by a crash is left out."""
         path = self._file("history.jsonl")
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
     @property
@@ -126,14 +127,14 @@ class RunFolder:
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Replaces the metrics."""
-        text = json.dumps(metrics, indent=2, allow_nan=False)
+        text = json.dumps(_known(metrics), indent=2, allow_nan=False)
         atomic.write(self._file("metrics.json"), text + "\n")
 
     def append_history(self, records: Iterable[dict[str, Any]]) -> None:
         """Adds lines to the history."""
-        lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
+        lines = [json.dumps(_known(record), allow_nan=False) + "\n" for record in records]
         if lines:
-            with self._file("history.jsonl").open("a") as stream:
+            with self._file("history.jsonl").open("a", encoding="utf-8") as stream:
                 stream.write("".join(lines))
 
     def rewind_history(self, step: int) -> None:
@@ -161,7 +162,7 @@ class RunFolder:
             "step": resumption.step,
             "gradient_evaluations": resumption.gradient_evaluations,
             "seconds": resumption.seconds,
-            "pending": list(resumption.pending),
+            "pending": [_known(row) for row in resumption.pending],
         }
         self._write_arrays("checkpoint/state.safetensors", arrays, facts)
 
@@ -189,3 +190,11 @@ class RunFolder:
 
     def _file(self, name: str) -> Path:
         return self.path / name
+
+
+def _known(entries: dict[str, Any]) -> dict[str, Any]:
+    """The entries, with None for a number that overflowed: no file holds a NaN."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in entries.items()
+    }

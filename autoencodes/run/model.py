@@ -186,7 +186,8 @@ def load(path: str | Path, field: ControlledField | None = None) -> Model:
     path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path
     header, tensors = read_tensors(path, "autoencodes", "a model")
-    if header.get("format") != _FORMAT:
+    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        header = header if isinstance(header, dict) else {}
         raise InputError(
             f"{path}: expected a model of format {_FORMAT}, got {header.get('format')!r}; "
             "load it with the version of autoencodes that wrote it"
@@ -205,9 +206,12 @@ def load(path: str | Path, field: ControlledField | None = None) -> Model:
             for j in range(len(blocks))
         )
         scaling = Scaling(tensors["scaling.shift"], tensors["scaling.scale"])
-    except (KeyError, TypeError) as error:
+        described = header["field"]
+        if not all(control) or scaling.shift.shape != (schedule.dim,):
+            raise KeyError("the control or the scaling")
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: the model file is incomplete ({error})") from error
-    flow = Flow(schedule, field or fields.build(header["field"]))
+    flow = Flow(schedule, field or fields.build(described))
     return Model(flow, control, scaling, None if shape is None else (shape[0], shape[1]))
 
 

@@ -27,6 +27,7 @@ from autoencodes.run.model import Model, push
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import WidthSchedule
 from autoencodes.training import Adam, Method, MinimizingMovement, Progress, Result, fit
+from autoencodes.training.interruption import Interruption
 
 _CHECKPOINT_SECONDS = 30.0
 _STREAMED = 8192
@@ -201,6 +202,12 @@ def _run(
             callbacks=[_Recorder(job, folder, watcher)],
             resume=checkpoint,
         )
+    with Interruption():  # Ctrl-C waits the seconds that it takes to save what there is
+        return _finish(job, folder, result, began)
+
+
+def _finish(job: Job, folder: RunFolder, result: Result, began: float) -> Outcome:
+    """Measures and writes what a training came to."""
     folder.rewind_history(result.resumption.step)  # a failed training may have stepped back
     folder.write_checkpoint(result.resumption)
     model = job.with_control(result.control)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,74 +16,17 @@ from jaxtyping import Array, Float, Int, Key
 from autoencodes.cost import Control
 from autoencodes.errors import InputError
 from autoencodes.measure import EmpiricalMeasure
-from autoencodes.pontryagin import ControlProblem
+from autoencodes.pontryagin import ControlProblem, counted
 from autoencodes.training.interruption import Interruption
 from autoencodes.training.method import Batch, Info, Method, Status, all_finite
 from autoencodes.training.movement import MinimizingMovement
+from autoencodes.training.result import Callback, Progress, Record, Result, Resumption
 
 _LONGEST_ROUND = 256
 """The most steps that one compiled round makes."""
 
 _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds progress shows and Ctrl-C is heard."""
-
-Record = dict[str, Any]
-"""A line of the history: numbers by name."""
-
-
-@dataclass(frozen=True)
-class Resumption:
-    """Where a training stands: what ``fit(..., resume=...)`` goes on from, bit for bit.
-
-    Of ``state`` only the arrays matter, in the order of ``jax.tree.leaves``: a list of
-    them, as a file may hold it, does as well.
-    """
-
-    state: Any
-    step: int = 0
-    gradient_evaluations: int = 0
-    seconds: float = 0.0
-    pending: tuple[Record, ...] = ()
-    """The steps of an epoch that has begun, until it ends and becomes a record."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback sees after every round of steps."""
-
-    step: int
-    steps: int
-    batches: int
-    """Steps in an epoch."""
-    seconds: float
-    control: Control
-    records: tuple[Record, ...]
-    """The history's new records; a callback may add entries to the last one, which belongs to
-    ``control`` (Adam's own numbers were taken before its last update)."""
-    resumption: Resumption
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a training came to.
-
-    ``converged`` tells whether the PMP residual fell to the tolerance, ``reason`` why the
-    training ended, in words. ``control`` is finite in any case; where a method failed on
-    mini-batches and lost its own, it is that of the last epoch's beginning whose objective was
-    seen to be finite. ``resumption`` lets a later
-    ``fit`` go on from here.
-    """
-
-    control: Control
-    history: list[Record]
-    converged: bool
-    interrupted: bool
-    failed: bool
-    reason: str
-    resumption: Resumption
-
-
-Callback = Callable[[Progress], bool | None]
 
 
 def fit(
@@ -145,13 +88,19 @@ def fit(
     -----
     Ctrl-C ends the training at the next round with what there is; a second one at once.
     """
-    _check_numbers(steps, batch_size, stream_size, tolerance)
+    steps = counted("steps", steps) or 1
+    batch_size = counted("batch_size", batch_size)
+    stream_size = counted("stream_size", stream_size)
+    if not (np.isfinite(tolerance) and tolerance >= 0):
+        raise InputError(f"tolerance must be a finite number, at least 0; got {tolerance}")
     problem.check_measure(measure)
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
     if batch_size is not None and key is None:
         raise InputError("mini-batches are drawn at random: pass key=jax.random.key(seed)")
     control = jax.tree.map(jnp.asarray, control)
+    if not bool(_finite(control)):
+        raise InputError("the control to begin with must be finite; it holds a NaN or an infinity")
     loop = _Loop(
         problem,
         measure.astype(problem.flow.check_control(control)),
@@ -207,7 +156,9 @@ class _Loop:
                 "resume it with the settings it was started with"
             )
         state = jax.tree.unflatten(structure, [jnp.asarray(a) for a in leaves])
-        return replace(resume, state=state)
+        # A training that had ended finds out anew whether it has.
+        running = jnp.asarray(int(Status.RUNNING), state.status.dtype)
+        return replace(resume, state=eqx.tree_at(lambda s: s.status, state, running))
 
     def run(self, here: Resumption, callbacks: Sequence[Callback]) -> Result:
         """Round after round until there is a reason to stop."""
@@ -270,6 +221,7 @@ class _Loop:
         if not bool(_finite(state)):  # moments too: infinite ones would freeze the control
             status = Status.FAILED
         elapsed = time.perf_counter() - began
+        infos = jax.device_get(infos)
         rows = [{name: float(v[k]) for name, v in infos.items()} for k in range(count)]
         # A step that failed moved nothing: it is counted as work, and is no step.
         steps = rows[:-1] if status is Status.FAILED else rows
@@ -337,17 +289,6 @@ def _record(
         **totals,
         **{name: mean for name, mean in means.items() if name not in (*first, *totals)},
     }
-
-
-def _check_numbers(
-    steps: int, batch_size: int | None, stream_size: int | None, tolerance: float
-) -> None:
-    counts = {"steps": steps, "batch_size": batch_size, "stream_size": stream_size}
-    for name, count in counts.items():
-        if count is not None and not (int(count) == count and count >= 1):
-            raise InputError(f"{name} must be an integer, at least 1; got {count}")
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise InputError(f"tolerance must be a finite number, at least 0; got {tolerance}")
 
 
 _finite = eqx.filter_jit(all_finite)

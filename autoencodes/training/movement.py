@@ -63,6 +63,7 @@ class MovementState(eqx.Module):
 
     point: Point
     tau: Float[Array, ""]
+    least_objective: Float[Array, ""]
     least_residual: Float[Array, ""]
     idle: Int[Array, ""]
     status: Int[Array, ""]
@@ -82,7 +83,7 @@ class MinimizingMovement(Method):
     fallen to ``inner_tolerance`` times ρ_0. Its fixed point is the movement's stationarity
     condition. DΛ = −τ H_ℓ / (1 + 2 λ τ) is self-adjoint; where ‖DΛ‖ ≤ q < 1, the movement's
     Hessian H_ℓ + 2 λ + 1/τ ≥ (1 − q)(1 + 2 λ τ)/τ is positive: the fixed point is the
-    unique minimiser there, and
+    unique minimiser on a convex set that holds both controls and on which this is so, and
       J(θ^(k+1)) + ‖θ^(k+1) − θ^k‖² / (2τ) ≤ J(θ^k).                                  (D)
     Nothing of this is presumed. A movement is accepted only if every measured ratio
     q = ρ_s / ρ_(s−1) was at most ``contraction``, the tolerance was reached within
@@ -136,7 +137,9 @@ class MinimizingMovement(Method):
         point = evaluate(problem, control, batch)
         tau = jnp.asarray(self.tau, point.objective.dtype)
         least = jnp.full_like(tau, jnp.inf)
-        return MovementState(point, tau, least, jnp.asarray(0), jnp.asarray(int(Status.RUNNING)))
+        return MovementState(
+            point, tau, least, least, jnp.asarray(0), jnp.asarray(int(Status.RUNNING))
+        )
 
     def step(
         self,
@@ -152,12 +155,15 @@ class MinimizingMovement(Method):
         )
         residual = problem.residual(point.control, point.g)
         resolution = _resolution(problem, point.control, _extent(batch))
-        decreases = point.objective < start.objective - _slack(start, _extent(batch))
+        decreases = point.objective < state.least_objective - _slack(start, _extent(batch))
         improves = decreases | (residual < 0.99 * state.least_residual)
         idle = jnp.where(improves, 0, state.idle + 1)
-        stalls = (attempt.moved <= resolution) | (idle >= _PATIENCE)
+        stationary = self._reach(problem, point) <= _ROUNDING * resolution
+        stalls = stationary & (attempt.moved <= resolution) | (idle >= _PATIENCE)
+        # A movement below rounding, at a control that is not stationary, is no movement.
+        lost = ~stationary & (attempt.moved <= resolution)
         status = jnp.where(
-            ~attempt.accepted,
+            ~attempt.accepted | lost,
             Status.FAILED,
             jnp.where(
                 batch.whole & (residual <= tolerance),
@@ -174,9 +180,12 @@ class MinimizingMovement(Method):
             "contraction": attempt.contraction,
             "retries": attempt.retries,
         }
-        least = jnp.minimum(residual, state.least_residual)
+        best = (
+            jnp.where(decreases, point.objective, state.least_objective),
+            jnp.where(improves, jnp.minimum(residual, state.least_residual), state.least_residual),
+        )
         status = status.astype(state.status.dtype)
-        return MovementState(point, attempt.next_tau, least, idle, status), info
+        return MovementState(point, attempt.next_tau, *best, idle, status), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
@@ -193,8 +202,9 @@ class MinimizingMovement(Method):
         q = info["contraction"]
         seen = f"last contraction factor {q:.2g}" if np.isfinite(q) else "the last one overflowed"
         return (
-            f"no movement with τ ≥ {self.smallest_tau:.0e} contracts and decreases the objective "
-            f"({seen}): take a shorter horizon, a smaller initial scale or float64"
+            f"no movement with τ ≥ {self.smallest_tau:.0e}, and large enough to be more than "
+            f"rounding, contracts and decreases the objective ({seen}): take a shorter horizon, a "
+            "smaller initial scale or float64"
         )
 
     def _move(
@@ -232,14 +242,23 @@ class MinimizingMovement(Method):
     def _next_tau(
         self, tau: Float[Array, ""], q: Float[Array, ""], accepted: Bool[Array, ""]
     ) -> Float[Array, ""]:
-        """Twice τ after an easy movement; after a failed one, what would halve the limit.
+        """Twice τ after an easy movement; after a failed one, about what would halve q's limit.
 
-        q is at most proportional to τ, so that τ · (contraction/2) / q contracts.
+        q = τ Lip(g) / (1 + 2 λ τ) is proportional to τ while 2 λ τ is small; where it is not,
+        it takes more than one failure.
         """
         easy = accepted & (q < 0.4 * self.contraction)
         grown = jnp.where(easy, jnp.minimum(2 * tau, self.tau), tau)
         aim = jnp.where(jnp.isfinite(q) & (q > 0), 0.5 * self.contraction / q, 0.01)
         return jnp.where(accepted, grown, tau * jnp.clip(aim, 0.01, 0.5))
+
+    def _reach(self, problem: ControlProblem, point: Point) -> Float[Array, ""]:
+        """How far Λ with the largest τ would carry the control: τ ‖∇J‖ / (1 + 2 λ τ)."""
+        shrunk = 1 + 2 * problem.tikhonov * self.tau
+        step = jax.tree.map(
+            lambda a, g: self.tau * (2 * problem.tikhonov * a + g) / shrunk, point.control, point.g
+        )
+        return norm(step, problem.flow.schedule.step_size)
 
     def _contract(
         self, problem: ControlProblem, start: Point, tau: Float[Array, ""], batch: Batch
