@@ -305,7 +305,7 @@ def test_what_does_not_fit_the_problem_is_refused_by_name(name: str) -> None:
 def test_a_batch_has_at_least_one_particle(batch_size: int) -> None:
     case = BY_NAME["constant"]
     for method in (case.problem.objective, case.problem.gradient, case.problem.pmp_residual):
-        with pytest.raises(ac.InputError, match="batch_size must be a positive integer"):
+        with pytest.raises(ac.InputError, match="batch_size must be an integer, at least 1"):
             method(case.control, case.measure, batch_size)
 
 

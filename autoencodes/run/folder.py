@@ -104,9 +104,11 @@ class RunFolder:
         """What was measured at the end."""
         path = self._file("metrics.json")
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: there are no metrics to read ({error})") from error
+        if not isinstance(found, dict):
+            raise InputError(f"{path}: expected a JSON object of metrics; the file is damaged")
         return found
 
     @property
@@ -114,7 +116,16 @@ class RunFolder:
         """The lines of history.jsonl; a last line cut short by a crash is left out."""
         path = self._file("history.jsonl")
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        try:
+            records = [json.loads(line) for line in lines if line.endswith("\n")]
+            for record in records:
+                int(record["step"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{path}: expected one JSON object with a step on every line; the file is damaged "
+                f"({error}): remove the run and train anew"
+            ) from error
+        return records
 
     @property
     def figures(self) -> Path:

@@ -82,8 +82,19 @@ class Model(eqx.Module):
         def decode(*parts: Any) -> tuple[Any]:
             return (self.flow.decode(self.control, *parts),)
 
-        given = (latent,) if held is None else (latent, held)
-        (pushed,) = _in_pieces(decode, self.control, *(np.asarray(part) for part in given))
+        given = [np.asarray(part) for part in (latent, held) if part is not None]
+        width = self.flow.schedule.latent
+        if given[0].ndim != 2 or given[0].shape[1] != width:
+            raise InputError(
+                f"latent values must be an array (N, {width}), one a row; got shape "
+                f"{given[0].shape}"
+            )
+        if len(given) == 2 and (given[1].ndim != 2 or len(given[1]) != len(given[0])):
+            raise InputError(
+                f"held values must have one row for each of the {len(given[0])} latent rows; got "
+                f"shape {given[1].shape}"
+            )
+        (pushed,) = _in_pieces(decode, self.control, *given)
         return self.scaling.undo(pushed, self.dtype)
 
     def reconstruct(self, x: Any) -> Num[np.ndarray, "particle dim"]:

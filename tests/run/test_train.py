@@ -236,3 +236,25 @@ def test_supervised_laws_have_no_pca(tmp_path: Path) -> None:
     outcome = train(make(data="bimodal-1d", epochs=5), tmp_path / "run")
     assert outcome.metrics["pca_test_mse"] is None
     assert not outcome.folder.samples.facts["reconstructs"]
+
+
+@pytest.mark.parametrize("content", ["not JSON\n", "[1, 2]\n", '{"epoch": 3}\n'])
+def test_a_damaged_run_folder_is_named(tmp_path: Path, content: str) -> None:
+    train(config(epochs=1), tmp_path / "run")
+    folder = RunFolder.open(tmp_path / "run")
+    (tmp_path / "run" / "history.jsonl").write_text(content)
+    with pytest.raises(InputError, match=r"history\.jsonl: .* damaged"):
+        folder.history  # noqa: B018
+    if not content.startswith("{"):
+        (tmp_path / "run" / "metrics.json").write_text(content)
+        with pytest.raises(InputError, match=r"metrics\.json"):
+            folder.metrics  # noqa: B018
+
+
+def test_a_converged_run_that_lost_its_metrics_can_be_finished(tmp_path: Path) -> None:
+    before = train(make(data="bimodal-1d"), tmp_path / "run")
+    assert before.metrics["converged"]
+    (tmp_path / "run" / "metrics.json").unlink()
+    after = resume(tmp_path / "run")
+    assert after.metrics["converged"]
+    assert after.metrics["test_mse"] == pytest.approx(before.metrics["test_mse"], rel=1e-4)
