@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autoencodes import datasets, fields
+    from autoencodes.certificate import Certificate, certify
     from autoencodes.cost import SquaredError, TerminalCost, inner, norm
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
     from autoencodes.flow import Flow, Latent
@@ -19,11 +20,31 @@ if TYPE_CHECKING:
     from autoencodes.run import Model, load, save
     from autoencodes.scaling import Scaling
     from autoencodes.schedule import Block, WidthSchedule
-    from autoencodes.training import Adam, Method, MinimizingMovement, Progress, Result, fit
+    from autoencodes.training import (
+        LBFGS,
+        SGD,
+        Adam,
+        AdamW,
+        Anderson,
+        Contraction,
+        ExtendedMSA,
+        GaussNewton,
+        InnerSolver,
+        Method,
+        MetricMovement,
+        MinimizingMovement,
+        NewtonCG,
+        Progress,
+        QuasiNewton,
+        Result,
+        fit,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Certificate": "certificate",
+    "certify": "certificate",
     "SquaredError": "cost",
     "TerminalCost": "cost",
     "inner": "cost",
@@ -41,7 +62,18 @@ _HOMES = {
     "Scaling": "scaling",
     "Block": "schedule",
     "WidthSchedule": "schedule",
+    "LBFGS": "training",
+    "SGD": "training",
     "Adam": "training",
+    "QuasiNewton": "training",
+    "NewtonCG": "training",
+    "InnerSolver": "training",
+    "GaussNewton": "training",
+    "Contraction": "training",
+    "Anderson": "training",
+    "AdamW": "training",
+    "ExtendedMSA": "training",
+    "MetricMovement": "training",
     "Method": "training",
     "MinimizingMovement": "training",
     "Progress": "training",

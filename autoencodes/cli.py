@@ -102,16 +102,33 @@ def train(
         float | None, typer.Option(help="Size of the random initial control.")
     ] = None,
     method: Annotated[
-        str | None, typer.Option(metavar="movement|adam", help="The training method.")
+        str | None,
+        typer.Option(metavar="movement|adam|adamw|sgd|lbfgs|msa", help="The training method."),
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Adam's peak rate.")] = None,
+    inner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|contraction|anderson|lbfgs|newton-cg|gauss-newton",
+            help="How a movement on all rows is solved.",
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The peak rate of adam, adamw and sgd.")
+    ] = None,
     tau: Annotated[float | None, typer.Option(help="The largest step τ of a movement.")] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Deviation of noise on mini-batches, in trained units.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Rows of a mini-batch; 0: all rows in every step.")
     ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="Stop at this PMP residual (whole batches).")
+    ] = None,
+    record: Annotated[
+        bool | None,
+        typer.Option("--record", help="Measure λ_min, residual and |control| along the way."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of initial control and batches.")] = None,
     precision: Annotated[str | None, typer.Option(metavar="float32|float64")] = None,
@@ -240,6 +257,48 @@ def score(
             print(f"{part} rows {mask.sum()}: {errors[mask].mean():.6g}")
     quantiles = ", ".join(f"{q}% {_percentile(errors, q):.3g}" for q in (50, 90, 99, 100))
     print(f"error of a row, percentiles: {quantiles}")
+
+
+@app.command()
+def certify(
+    run: Run,
+    particles: Annotated[
+        int | None,
+        typer.Option(help="Certify J over so many random training rows.  [default: all]"),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="When the search for the eigenvalues ends with what it has.")
+    ] = 300.0,
+    digits: Annotated[float, typer.Option(help="Wanted digits of the eigenvalues, 1 to 12.")] = 3,
+    tau: Annotated[
+        float | None, typer.Option(help="A step τ to tell the contraction factor at.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of random starts and samples.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Certify a run's model: curvature, optimality, contraction, stretch and generalisation.
+
+    Prints what each number lets one conclude, and what not, and writes them to
+    RUN/certificate.json. Ctrl-C ends it with what there is.
+    """
+    from autoencodes.display import Certifying
+    from autoencodes.run.certify import certify as certify_run
+
+    with Certifying() as display:
+        found, path = certify_run(
+            run,
+            data_dir,
+            particles=particles,
+            seconds=seconds,
+            digits=digits,
+            tau=tau,
+            seed=seed,
+            progress=display.advance,
+        )
+    print("\n".join(f"- {line}" for line in found.lines()))
+    print(f"wrote {path}", file=sys.stderr)
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command()

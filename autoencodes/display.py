@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from autoencodes.certificate import Progress as Stage
 from autoencodes.run.train import Job, Outcome
 from autoencodes.training import Progress as Round
 
@@ -113,3 +114,44 @@ class Display:
 def _figures(record: dict[str, Any]) -> str:
     test = record.get("test_mse")
     return f"loss {record['objective']:.4g}" + ("" if test is None else f"  test error {test:.4g}")
+
+
+_QUIET_SECONDS = 15.0
+"""How long plain lines stay silent about a part of a certificate that goes on."""
+
+
+class Certifying:
+    """Shows a certificate as it comes; a context, so that the bar is taken down in any case."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar: Progress | None = None
+        self._part = ""
+        self._said = 0.0
+
+    def __enter__(self) -> Certifying:
+        if self._console.is_terminal:
+            columns = (BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.add_task("reading", total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, stage: Stage) -> None:
+        """Shows the part that is computed; elsewhere than on a terminal, now and then."""
+        text = f"{stage.part}  {stage.text}".rstrip()
+        if self._bar is not None:
+            total = None if stage.share is None else 1.0
+            self._bar.update(
+                self._bar.task_ids[0], description=text, total=total, completed=stage.share or 0.0
+            )
+            return
+        now = time.perf_counter()
+        if stage.part != self._part or now - self._said > _QUIET_SECONDS:
+            self._part, self._said = stage.part, now
+            self._console.print(text, markup=False, soft_wrap=True)
+            sys.stderr.flush()

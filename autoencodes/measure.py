@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Real
+from jaxtyping import Array, Float, Int, Key, Real
 
 from autoencodes.errors import InputError
 
@@ -93,6 +93,13 @@ class EmpiricalMeasure(eqx.Module):
         """
         scale = self.size / rows.shape[0]
         return _replace(self, self.x[rows], self.y[rows], self.weights[rows] * scale)
+
+    def jittered(self, key: Key[Array, ""], size: float) -> EmpiricalMeasure:
+        """The particles moved by N(0, size² I), independently; their targets are not."""
+        x = jnp.asarray(self.x)
+        return _replace(
+            self, x + size * jax.random.normal(key, x.shape, x.dtype), self.y, self.weights
+        )
 
     def integrate(
         self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None

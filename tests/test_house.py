@@ -14,10 +14,12 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
-    {"atomic", "cost", "fields", "measure", "precision", "scaling", "schedule"},
+    {"atomic", "cost", "fields", "measure", "precision", "scaling", "schedule", "wasserstein"},
     {"datasets", "flow"},
     {"pontryagin"},
+    {"curvature", "spectrum"},
     {"training"},
+    {"certificate"},
     {"run"},
     {"display", "report"},
     {"cli"},

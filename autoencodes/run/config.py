@@ -37,13 +37,20 @@ class TrainConfig(BaseModel):
     init_scale: float | None = Field(None, ge=0)
 
     tikhonov: float | None = Field(None, ge=0)
-    method: Literal["movement", "adam"] | None = None
+    method: Literal["movement", "adam", "adamw", "sgd", "lbfgs", "msa"] | None = None
+    inner: Literal["auto", "contraction", "anderson", "lbfgs", "newton-cg", "gauss-newton"] = "auto"
+    """How a movement on the whole measure is solved."""
     learning_rate: PositiveFloat | None = None
     tau: PositiveFloat | None = None
+    """The largest step of a movement."""
     epochs: PositiveInt | None = None
     batch_size: int | None = Field(None, ge=0)
     """Particles of a mini-batch; 0: all of them in every step."""
+    noise: float | None = Field(None, ge=0)
+    """Deviation of the noise on the particles of a mini-batch, in the flow's units."""
     tolerance: float = Field(1e-6, ge=0)
+    record: bool = False
+    """Whether curvature and residual are measured along the training."""
     seed: int = Field(0, ge=0, lt=2**32)
     precision: Literal["float32", "float64"] | None = None
 
@@ -108,6 +115,8 @@ def _toml(value: Any) -> str:
         return f'"{escaped}"'
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(v) for v in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return repr(value)
 
 

@@ -25,8 +25,6 @@ _PLANE = {
     "scaling": "none",
     "init_scale": 1.0,
     "tikhonov": 1e-4,
-    "method": "movement",
-    "tau": 1.0,
     "epochs": 3000,
     "batch_size": 0,
     "precision": "float64",
@@ -80,11 +78,12 @@ def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[
         "horizon": 10.0,
         "init_scale": 0.5,
         "tikhonov": 0.1 * variance / rows,
-        "method": "adam",
+        "method": "movement",
         "learning_rate": 4e-3,
-        "tau": 1.0,
+        "tau": 8e-3 if 0 < batch_size < rows else 1e10,
         "epochs": max(1, round(_UPDATES / batches)),
         "batch_size": batch_size,
+        "noise": 0.0,
         "precision": "float32",
     }
     return {**general, **known, "widths": widths, "latent": widths[-1]}

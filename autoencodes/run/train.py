@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -23,10 +22,12 @@ from autoencodes.precision import precision
 from autoencodes.run.baseline import Pca
 from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder, Samples
+from autoencodes.run.methods import method
 from autoencodes.run.model import Model, push
+from autoencodes.run.recording import Course
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import WidthSchedule
-from autoencodes.training import Adam, Method, MinimizingMovement, Progress, Result, fit
+from autoencodes.training import Method, Progress, Result, fit
 from autoencodes.training.interruption import Interruption
 
 _CHECKPOINT_SECONDS = 30.0
@@ -124,7 +125,13 @@ def prepare(config: TrainConfig) -> Job:
     model = Model(flow, control, scaling, data.image_shape)
     problem = ControlProblem(flow, tikhonov=config.tikhonov or 0.0)
     return Job(
-        config, data, model, problem, _method(config), train, _scaled(data.test, scaling, dtype)
+        config,
+        data,
+        model,
+        problem,
+        method(config, not config.batch_size or config.batch_size >= rows.size),
+        train,
+        _scaled(data.test, scaling, dtype),
     )
 
 
@@ -198,8 +205,10 @@ def _run(
             key=jax.random.fold_in(jax.random.key(job.config.seed), 1),
             batch_size=job.config.batch_size or None,
             stream_size=_STREAMED,
+            noise=job.config.noise or 0.0,
             tolerance=job.config.tolerance,
             callbacks=[_Recorder(job, folder, watcher)],
+            every=1 if job.config.record and not job.config.batch_size else None,
             resume=checkpoint,
         )
     with Interruption():  # Ctrl-C waits the seconds that it takes to save what there is
@@ -228,10 +237,14 @@ class _Recorder:
         self._folder = folder
         self._watcher = watcher
         self._saved = time.perf_counter()
+        self._course = Course(job.problem, job.train) if job.config.record else None
 
     def __call__(self, progress: Progress) -> None:
         if progress.records:
-            progress.records[-1]["test_mse"] = self._test_error(progress)
+            last = progress.records[-1]
+            last["test_mse"] = self._test_error(progress)
+            if self._course is not None and last["step"] == progress.step:
+                last.update(self._course.measured(progress.step, progress.control))
             self._folder.append_history(progress.records)
         now = time.perf_counter()
         if now - self._saved > _CHECKPOINT_SECONDS:
@@ -335,14 +348,6 @@ def _order(kind: str, variance: np.ndarray) -> list[int]:
     if kind == "index":
         return list(range(len(variance)))
     return [int(i) for i in np.argsort(-variance, kind="stable")]
-
-
-def _method(config: TrainConfig) -> Method:
-    make: dict[str, Callable[[], Method]] = {
-        "adam": lambda: Adam(config.learning_rate or 0.0),
-        "movement": lambda: MinimizingMovement(config.tau or 0.0),
-    }
-    return make[str(config.method)]()
 
 
 def _stem(name: str) -> str:

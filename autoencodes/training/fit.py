@@ -19,11 +19,15 @@ from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem, counted
 from autoencodes.training.interruption import Interruption
 from autoencodes.training.method import Batch, Info, Method, Status, all_finite
+from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
 from autoencodes.training.result import Callback, Progress, Record, Result, Resumption
 
 _LONGEST_ROUND = 256
 """The most steps that one compiled round makes."""
+
+_NOISE = 2**32 - 1
+"""Sets the keys of noise apart from those of the epochs' orders."""
 
 _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds progress shows and Ctrl-C is heard."""
@@ -39,8 +43,10 @@ def fit(
     key: Key[Array, ""] | None = None,
     batch_size: int | None = None,
     stream_size: int | None = None,
+    noise: float = 0.0,
     tolerance: float = 1e-6,
     callbacks: Iterable[Callback] = (),
+    every: int | None = None,
     resume: Resumption | None = None,
 ) -> Result:
     """Improve a control by a method, step by step, until a stated reason to stop.
@@ -52,7 +58,8 @@ def fit(
         Where to begin; its precision is that of the training.
     measure : EmpiricalMeasure
         The training particles.
-    method : Method, default MinimizingMovement()
+    method : Method, optional
+        By default MinimizingMovement() on the whole measure, MetricMovement() on mini-batches.
     steps : int
         The most steps (movements, or optimiser updates), at least 1.
     key : PRNG key
@@ -63,11 +70,17 @@ def fit(
         more): every step sees the whole measure, and is an epoch.
     stream_size : int, optional
         For whole-measure steps, how many particles pass at a time (memory, not result).
+    noise : float
+        σ ≥ 0, over mini-batches only: each batch's particles are moved by N(0, σ² I), drawn
+        anew in every step, and their targets are not. The measure is then μ_0^N smoothed by a
+        Gaussian, which regularises the flow where particles are few.
     tolerance : float
         On the whole measure, stop once the PMP residual is at most this.
     callbacks : iterable of callables
         Each is called with a ``Progress`` after every round (about half a second) and may
         return True to stop.
+    every : int, optional
+        The most steps of a round, for callbacks that must see every so many.
     resume : Resumption, optional
         Go on from an earlier training of the same problem, method and key. ``steps``
         still counts from that training's beginning.
@@ -96,6 +109,13 @@ def fit(
     problem.check_measure(measure)
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
+    if not (np.isfinite(noise) and noise >= 0):
+        raise InputError(f"noise must be a finite number, at least 0; got {noise}")
+    if noise and batch_size is None:
+        raise InputError(
+            "noise is drawn anew for every mini-batch: give a batch_size below the number of "
+            f"particles, {measure.size}, or noise=0"
+        )
     if batch_size is not None and key is None:
         raise InputError("mini-batches are drawn at random: pass key=jax.random.key(seed)")
     control = jax.tree.map(jnp.asarray, control)
@@ -104,12 +124,14 @@ def fit(
     loop = _Loop(
         problem,
         measure.astype(problem.flow.check_control(control)),
-        method or MinimizingMovement(),
+        method or (MinimizingMovement() if batch_size is None else MetricMovement()),
         steps,
         key,
         batch_size,
         stream_size,
+        float(noise),
         tolerance,
+        counted("every", every) or _LONGEST_ROUND,
     )
     begin = Resumption(loop.begin(control)) if resume is None else loop.restore(resume, control)
     return loop.run(begin, tuple(callbacks))
@@ -126,7 +148,9 @@ class _Loop:
     key: Key[Array, ""] | None
     batch_size: int | None
     stream_size: int | None
+    noise: float
     tolerance: float
+    every: int
 
     @property
     def batches(self) -> int:
@@ -174,7 +198,7 @@ class _Loop:
                     good = before  # a step made has seen a finite objective there
                 if status is Status.FAILED and not self._usable(here, last):
                     here, records = good, ()
-                length = _paced(length, time.perf_counter() - began)
+                length = min(_paced(length, time.perf_counter() - began), self.every)
                 history.extend(records)
                 progress = Progress(
                     here.step,
@@ -211,6 +235,7 @@ class _Loop:
             here.state,
             self.measure,
             self._order(epoch),
+            self._noise(here.step - first),
             jnp.asarray(first),
             jnp.asarray(min(length, left)),
             jnp.asarray(self.tolerance),
@@ -250,6 +275,12 @@ class _Loop:
             return jnp.arange(1)
         assert self.key is not None
         return jax.random.permutation(jax.random.fold_in(self.key, epoch), self.measure.size)
+
+    def _noise(self, begun: int) -> tuple[Key[Array, ""], float] | None:
+        """The key of an epoch's noise, a function of the key and the step alone, and its size."""
+        if not self.noise or self.key is None:
+            return None
+        return jax.random.fold_in(jax.random.fold_in(self.key, _NOISE), begun), self.noise
 
     def _reason(
         self, here: Resumption, status: Status, last: Record, asked: bool, stopped: bool
@@ -317,6 +348,7 @@ def _round(
     state: Any,
     measure: EmpiricalMeasure,
     order: Int[Array, " row"],
+    noise: tuple[Key[Array, ""], float] | None,
     first: Int[Array, ""],
     count: Int[Array, ""],
     tolerance: Float[Array, ""],
@@ -329,7 +361,11 @@ def _round(
         if batch_size is None:
             return method.step(problem, state, Batch(measure, True, stream_size), tolerance)
         rows = jax.lax.dynamic_slice_in_dim(order, (first + k) * batch_size, batch_size)
-        return method.step(problem, state, Batch(measure.sample(rows), False), tolerance)
+        sample = measure.sample(rows)
+        if noise is not None:
+            key, size = noise
+            sample = sample.jittered(jax.random.fold_in(key, first + k), size)
+        return method.step(problem, state, Batch(sample, False), tolerance)
 
     def going(carry: tuple[Int[Array, ""], Any, Info]) -> Any:
         return (carry[0] < count) & (carry[1].status == Status.RUNNING)

@@ -1,13 +1,12 @@
-"""Minimizing movements, each solved by the shooting contraction.
+"""Minimizing movements: the paper's outer loop, with a step that adapts itself.
 
-# notation: θ^k control before a movement, τ its step, Λ the shooting map, ρ_s residual of the
-# inner loop after s sweeps, q its contraction factor, J objective, g Hamiltonian gradient.
+# notation: θ^k control before a movement, τ its step, J objective, g Hamiltonian gradient,
+# I(θ) = J(θ) + ‖θ − θ^k‖²/(2τ) the movement's own objective, λ Tikhonov weight.
 """
 
 from __future__ import annotations
 
-import enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,54 +17,46 @@ from jaxtyping import Array, Bool, Float, Int
 from autoencodes.cost import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Point, Status, evaluate
-
-_ROUNDING = 64
-"""How many single rounding errors a sum over particles and steps may show."""
-
+from autoencodes.training.method import Batch, Info, Method, Point, Status
+from autoencodes.training.rounding import ROUNDING, extent, resolution, slack
+from autoencodes.training.solvers import InnerSolver, choose
+from autoencodes.training.solvers.choice import check_name
+from autoencodes.training.solvers.solver import distance, gradient
 
 _PATIENCE = 100
 """After how many movements in a row without any improvement a training has stalled."""
 
-
-class _Verdict(enum.IntEnum):
-    OPEN = 0
-    SOLVED = 1
-    BROKEN = 2
-
-
-class _Inner(NamedTuple):
-    """The inner loop: the last point that a sweep evaluated, and how the loop fares."""
-
-    point: Point
-    next: Control
-    residual: Float[Array, ""]
-    contraction: Float[Array, ""]
-    sweeps: Int[Array, ""]
-    verdict: Int[Array, ""]
+_STATIONARY = 1e-4
+"""The PMP residual below which a control that cannot be improved is called stationary."""
 
 
 class _Attempt(NamedTuple):
     """Movements tried from the same control with ever smaller τ."""
 
     point: Point
+    memory: Any
     tau: Float[Array, ""]
     next_tau: Float[Array, ""]
     contraction: Float[Array, ""]
     moved: Float[Array, ""]
-    sweeps: Int[Array, ""]
+    evaluations: Int[Array, ""]
     retries: Int[Array, ""]
     accepted: Bool[Array, ""]
 
 
 class MovementState(eqx.Module):
-    """The last accepted point, the τ with which to try next, and how long nothing has improved."""
+    """The last accepted point, what the solver knows there, the τ with which to try next, and
+    how long nothing has improved.
+    """
 
     point: Point
+    memory: Any
     tau: Float[Array, ""]
     least_objective: Float[Array, ""]
     least_residual: Float[Array, ""]
     idle: Int[Array, ""]
+    begun: Int[Array, ""]
+    """Gradient evaluations that the point took and no step has counted yet."""
     status: Int[Array, ""]
 
     @property
@@ -75,48 +66,55 @@ class MovementState(eqx.Module):
 
 
 class MinimizingMovement(Method):
-    """θ^(k+1) = argmin_θ J(θ) + ‖θ − θ^k‖² / (2τ), by contraction, guarded.
+    """θ^(k+1) ≈ argmin_θ J(θ) + ‖θ − θ^k‖² / (2τ), with τ found along the way.
 
-    The inner loop iterates the shooting map
-      Λ(θ) = (θ^k − τ g(θ)) / (1 + 2 λ τ),
-    one forward and one backward sweep each, until its residual ρ_s = ‖Λ(θ_s) − θ_s‖ has
-    fallen to ``inner_tolerance`` times ρ_0. Its fixed point is the movement's stationarity
-    condition. DΛ = −τ H_ℓ / (1 + 2 λ τ) is self-adjoint; where ‖DΛ‖ ≤ q < 1, the movement's
-    Hessian H_ℓ + 2 λ + 1/τ ≥ (1 − q)(1 + 2 λ τ)/τ is positive: the fixed point is the
-    unique minimiser on a convex set that holds both controls and on which this is so, and
-      J(θ^(k+1)) + ‖θ^(k+1) − θ^k‖² / (2τ) ≤ J(θ^k).                                  (D)
-    Nothing of this is presumed. A movement is accepted only if every measured ratio
-    q = ρ_s / ρ_(s−1) was at most ``contraction``, the tolerance was reached within
-    ``sweeps`` sweeps, every number is finite, and (D) holds on the particles it was
-    computed with, all up to rounding, below which neither q nor (D) means anything. Else τ
-    shrinks and the movement is tried again from θ^k; after an easy one τ doubles, up to
-    ``tau``. The control that is accepted is the
-    last one that a sweep evaluated, so that (D) is seen, not inferred.
+    A movement is accepted only if every number is finite, its inner solver accepts it, and
+      J(θ^(k+1)) + ‖θ^(k+1) − θ^k‖² / (2τ) ≤ J(θ^k)                                     (D)
+    holds on the particles it was computed with, up to rounding in its second term. That J does
+    not increase is asked to the last digit; but where its last digits are noise, within 64 ε J,
+    a gradient that falls decides in its place.
+    The control that is accepted is the last one that a sweep evaluated, so that (D) is seen,
+    not inferred. Else τ shrinks and the movement is tried again from θ^k; after an easy one it
+    grows, up to ``tau``: by the measured contraction factor for the fixed-point solvers, by
+    how well J keeps the model's promise for the others.
+
+    How exactly a movement is solved. (D) is a sufficient decrease, with constant 1/(2 ``tau``).
+    With it goes a bound of the gradient by the movement,
+      ‖∇J(θ^(k+1))‖ ≤ b ‖θ^(k+1) − θ^k‖:                                               (E)
+    - the fixed-point solvers stop at ‖∇I(θ)‖ ≤ (σ/τ) ‖θ − θ^k‖; since ∇I = ∇J + (θ − θ^k)/τ,
+      (E) holds with b = (1 + σ)/τ;
+    - the model solvers make one step (B + 1/τ) η = −∇J(θ^k) + r, ‖r‖ ≤ κ ‖∇J(θ^k)‖, κ < 1: then
+      (1 − κ) ‖∇J(θ^k)‖ ≤ ‖B + 1/τ‖ ‖η‖, and ∇J is Lipschitz on bounded sets, so that (E) holds
+      with b = ‖B + 1/τ‖/(1 − κ) + Lip(∇J).
+    Where the controls stay bounded (λ > 0 sees to it: λ ‖θ^k‖² ≤ J(θ^0) by (D)), the models are
+    bounded and ∇J is Lipschitz, τ stays away from 0, so that b is one constant. (D) and (E) are
+    conditions H1 and H2 of Attouch, Bolte and Svaiter (Math. Program. 137, 2013, theorem 2.9);
+    J is continuous and has the Kurdyka-Łojasiewicz property, being real analytic for the smooth
+    activations: the movements have finite length in sum and converge to ONE stationary control,
+    from every start. Which one, and whether another lies lower, they do not tell.
 
     A mini-batch is held fixed through a movement with all its retries.
 
     Parameters
     ----------
     tau : float
-        The largest τ > 0 tried. With τ → ∞ movements become pure shooting.
-    sweeps : int
-        The most sweeps of one inner loop, at least 1.
-    inner_tolerance : float
-        In (0, 1).
-    contraction : float
-        The largest contraction factor q accepted, in (0, 1).
+        The largest τ > 0 tried. With τ → ∞ contractions become pure shooting.
+    inner : str or InnerSolver
+        ``contraction``, ``anderson``, ``lbfgs``, ``newton-cg``, ``gauss-newton``; ``auto`` is
+        Gauss-Newton for small problems, else L-BFGS (``solvers.choose``).
+    first_tau : float
+        The τ to begin with, or ``tau`` where that is smaller.
     smallest_tau : float
         Below it the method gives up and says so.
 
     Notes
     -----
-    Source: MATH 5.
+    Source: MATH 5; the inexactness also Solodov and Svaiter, J. Convex Anal. 6 (1999).
     """
 
-    tau: float = eqx.field(static=True, default=1.0)
-    sweeps: int = eqx.field(static=True, default=30)
-    inner_tolerance: float = eqx.field(static=True, default=1e-3)
-    contraction: float = eqx.field(static=True, default=0.8)
+    tau: float = eqx.field(static=True, default=1e10)
+    inner: str | InnerSolver = eqx.field(static=True, default="auto")
+    first_tau: float = eqx.field(static=True, default=1e3)
     smallest_tau: float = eqx.field(static=True, default=1e-14)
 
     def __check_init__(self) -> None:
@@ -125,21 +123,27 @@ class MinimizingMovement(Method):
                 "tau must be finite, and smallest_tau positive and not above it; "
                 f"got tau={self.tau}, smallest_tau={self.smallest_tau}"
             )
-        if self.sweeps < 1:
-            raise InputError(f"sweeps must be at least 1; got {self.sweeps}")
-        for name in ("inner_tolerance", "contraction"):
-            if not 0 < getattr(self, name) < 1:
-                raise InputError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
+        if not self.smallest_tau <= self.first_tau < float("inf"):
+            raise InputError(
+                "first_tau must be finite and not below smallest_tau; "
+                f"got first_tau={self.first_tau}, smallest_tau={self.smallest_tau}"
+            )
+        if not isinstance(self.inner, InnerSolver):
+            check_name(self.inner)
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> MovementState:
-        point = evaluate(problem, control, batch)
-        tau = jnp.asarray(self.tau, point.objective.dtype)
-        least = jnp.full_like(tau, jnp.inf)
-        return MovementState(
-            point, tau, least, least, jnp.asarray(0), jnp.asarray(int(Status.RUNNING))
+        point, memory, evaluations = choose(self.inner, problem, control).begin(
+            problem, control, batch
         )
+        tau = jnp.asarray(min(self.first_tau, self.tau), point.objective.dtype)
+        least = jnp.full_like(tau, jnp.inf)
+        # Weakly typed numbers here would compile the first round of a training twice.
+        running = jnp.asarray(int(Status.RUNNING), int)
+        none = jnp.asarray(0, int)
+        begun = jnp.asarray(evaluations, int) if batch.whole else none
+        return MovementState(point, memory, tau, least, least, none, begun, running)
 
     def step(
         self,
@@ -148,51 +152,52 @@ class MinimizingMovement(Method):
         batch: Batch,
         tolerance: Float[Array, ""],
     ) -> tuple[MovementState, Info]:
-        start = state.point if batch.whole else evaluate(problem, state.control, batch)
-        attempt = self._move(problem, start, state.tau, batch)
-        point = jax.tree.map(
-            lambda new, old: jnp.where(attempt.accepted, new, old), attempt.point, start
-        )
+        solver = choose(self.inner, problem, state.control)
+        start, memory, begun = state.point, state.memory, state.begun
+        if not batch.whole:
+            start, fresh, begun = solver.begin(problem, state.control, batch)
+            # What a solver knows of J in general stays; what it knows of these particles is new.
+            memory = fresh if solver.forgets else memory
+        attempt = self._move(problem, solver, start, memory, state.tau, batch)
+        point = _where(attempt.accepted, attempt.point, start)
+        memory = _where(attempt.accepted, attempt.memory, memory)
         residual = problem.residual(point.control, point.g)
-        resolution = _resolution(problem, point.control, _extent(batch))
-        decreases = point.objective < state.least_objective - _slack(start, _extent(batch))
-        improves = decreases | (residual < 0.99 * state.least_residual)
-        idle = jnp.where(improves, 0, state.idle + 1)
-        stationary = self._reach(problem, point) <= _ROUNDING * resolution
-        stalls = stationary & (attempt.moved <= resolution) | (idle >= _PATIENCE)
-        # A movement below rounding, at a control that is not stationary, is no movement.
-        lost = ~stationary & (attempt.moved <= resolution)
-        status = jnp.where(
-            ~attempt.accepted | lost,
-            Status.FAILED,
-            jnp.where(
-                batch.whole & (residual <= tolerance),
-                Status.CONVERGED,
-                jnp.where(batch.whole & stalls, Status.STALLED, Status.RUNNING),
-            ),
-        )
+        judged = self._judge(problem, state, start, point, residual, attempt, batch, tolerance)
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
             **({"residual": residual} if batch.whole else {}),
-            "gradient_evaluations": attempt.sweeps + (0 if batch.whole else 1),
+            "gradient_evaluations": attempt.evaluations + begun,
             "tau": attempt.tau,
             "contraction": attempt.contraction,
             "retries": attempt.retries,
+            "sweeps": attempt.evaluations,
+            "control_norm": norm(point.control, problem.flow.schedule.step_size),
         }
-        best = (
-            jnp.where(decreases, point.objective, state.least_objective),
-            jnp.where(improves, jnp.minimum(residual, state.least_residual), state.least_residual),
+        # Where nothing went, on these particles, the next ones begin anew.
+        next_tau = jnp.where(attempt.accepted, attempt.next_tau, min(self.first_tau, self.tau))
+        after = MovementState(
+            point,
+            memory,
+            next_tau.astype(state.tau.dtype),
+            *judged[:3],
+            jnp.zeros_like(state.begun),
+            judged[3],
         )
-        status = status.astype(state.status.dtype)
-        return MovementState(point, attempt.next_tau, *best, idle, status), info
+        return after, info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
+            residual = info["residual"]
+            meaning = (
+                "the control is stationary to working precision"
+                if residual < _STATIONARY
+                else "rounding hides what is left (try float64), or the control sits at a kink of "
+                "the field (relu: try tanh)"
+            )
             return (
-                "neither the objective nor the PMP residual decreases any more beyond rounding, at "
-                f"a residual of {info['residual']:.1e}: the control is stationary to working "
-                "precision, or it sits at a kink of the field (relu)"
+                "no movement, however small, decreases the objective any more beyond rounding, at "
+                f"a PMP residual of {residual:.1e}: {meaning}"
             )
         if not jnp.isfinite(info["objective"]):
             return (
@@ -203,14 +208,59 @@ class MinimizingMovement(Method):
         seen = f"last contraction factor {q:.2g}" if np.isfinite(q) else "the last one overflowed"
         return (
             f"no movement with τ ≥ {self.smallest_tau:.0e}, and large enough to be more than "
-            f"rounding, contracts and decreases the objective ({seen}): take a shorter horizon, a "
-            "smaller initial scale or float64"
+            f"rounding, is solved and decreases the objective ({seen}): take a shorter horizon, a "
+            "smaller initial scale, another inner solver or float64"
+        )
+
+    def _judge(
+        self,
+        problem: ControlProblem,
+        state: MovementState,
+        start: Point,
+        point: Point,
+        residual: Float[Array, ""],
+        attempt: _Attempt,
+        batch: Batch,
+        tolerance: Float[Array, ""],
+    ) -> tuple[Float[Array, ""], Float[Array, ""], Int[Array, ""], Int[Array, ""]]:
+        """(least objective, least residual, idle movements, status) after an attempt."""
+        size = extent(batch.measure)
+        hidden = resolution(problem, point.control, size)
+        decreases = point.objective < state.least_objective - slack(start, size)
+        improves = decreases | (residual < 0.99 * state.least_residual)
+        idle = jnp.where(improves if batch.whole else attempt.accepted, 0, state.idle + 1)
+        stationary = self._reach(problem, point) <= ROUNDING * hidden
+        rests = ~attempt.accepted | (attempt.moved <= hidden)
+        lost = ~jnp.isfinite(start.objective)
+        if batch.whole:
+            # The very first movement, at a control that is not stationary, must succeed.
+            lost |= rests & ~stationary & jnp.isinf(state.least_objective)
+            ends = [(residual <= tolerance, Status.CONVERGED)]
+            ends += [(rests | (idle >= _PATIENCE), Status.STALLED)]
+        else:
+            ends = [(idle >= _PATIENCE, Status.FAILED)]
+        cases = [(lost, Status.FAILED), *ends]
+        status = jnp.select(
+            [case for case, _ in cases], [int(name) for _, name in cases], int(Status.RUNNING)
+        )
+        return (
+            jnp.where(decreases, point.objective, state.least_objective),
+            jnp.where(improves, jnp.minimum(residual, state.least_residual), state.least_residual),
+            idle,
+            status.astype(state.status.dtype),
         )
 
     def _move(
-        self, problem: ControlProblem, start: Point, tau: Float[Array, ""], batch: Batch
+        self,
+        problem: ControlProblem,
+        solver: InnerSolver,
+        start: Point,
+        memory: Any,
+        tau: Float[Array, ""],
+        batch: Batch,
     ) -> _Attempt:
         """Movements from ``start`` with shrinking τ until one is accepted."""
+        allowed = slack(start, extent(batch.measure))
 
         def undecided(attempt: _Attempt) -> Bool[Array, ""]:
             possible = attempt.next_tau >= self.smallest_tau
@@ -218,122 +268,45 @@ class MinimizingMovement(Method):
 
         def attempt_next(last: _Attempt) -> _Attempt:
             tau = last.next_tau
-            inner = self._contract(problem, start, tau, batch)
-            moved = _distance(problem, inner.point.control, start.control)
-            slack = _slack(start, _extent(batch))
-            descends = inner.point.objective + moved**2 / (2 * tau) <= start.objective + slack
-            accepted = (inner.verdict == _Verdict.SOLVED) & descends
+            inner = solver.solve(problem, start, memory, tau, batch)
+            moved = distance(problem, inner.point.control, start.control)
+            descends = inner.point.objective + moved**2 / (2 * tau) <= start.objective + allowed
+            descends &= _lower(problem, inner.point, start)
+            accepted = inner.solved & descends
+            change = jnp.where(accepted, inner.growth, inner.shrinkage)
             return _Attempt(
                 inner.point,
+                inner.memory,
                 tau,
-                self._next_tau(tau, inner.contraction, accepted),
+                jnp.minimum(tau * change, self.tau).astype(tau.dtype),
                 inner.contraction,
                 moved,
-                last.sweeps + inner.sweeps,
+                last.evaluations + inner.evaluations,
                 last.retries + 1,
                 accepted,
             )
 
-        zero = jnp.zeros_like(tau)
-        none = jnp.asarray(0)
-        first = _Attempt(start, tau, tau, zero, zero, none, none - 1, jnp.asarray(False))
+        zero, none = jnp.zeros_like(tau), jnp.asarray(0)
+        no = jnp.asarray(False)
+        first = _Attempt(start, memory, tau, tau, zero, zero, none, none - 1, no)
         return jax.lax.while_loop(undecided, attempt_next, first)
 
-    def _next_tau(
-        self, tau: Float[Array, ""], q: Float[Array, ""], accepted: Bool[Array, ""]
-    ) -> Float[Array, ""]:
-        """Twice τ after an easy movement; after a failed one, about what would halve q's limit.
-
-        q = τ Lip(g) / (1 + 2 λ τ) is proportional to τ while 2 λ τ is small; where it is not,
-        it takes more than one failure.
-        """
-        easy = accepted & (q < 0.4 * self.contraction)
-        grown = jnp.where(easy, jnp.minimum(2 * tau, self.tau), tau)
-        aim = jnp.where(jnp.isfinite(q) & (q > 0), 0.5 * self.contraction / q, 0.01)
-        return jnp.where(accepted, grown, tau * jnp.clip(aim, 0.01, 0.5))
-
     def _reach(self, problem: ControlProblem, point: Point) -> Float[Array, ""]:
-        """How far Λ with the largest τ would carry the control: τ ‖∇J‖ / (1 + 2 λ τ)."""
-        shrunk = 1 + 2 * problem.tikhonov * self.tau
-        step = jax.tree.map(
-            lambda a, g: self.tau * (2 * problem.tikhonov * a + g) / shrunk, point.control, point.g
-        )
-        return norm(step, problem.flow.schedule.step_size)
-
-    def _contract(
-        self, problem: ControlProblem, start: Point, tau: Float[Array, ""], batch: Batch
-    ) -> _Inner:
-        """The inner loop from θ^k, until it is solved or breaks a rule."""
-
-        def shoot(point: Point) -> Control:
-            shrunk = 1 + 2 * problem.tikhonov * tau
-            return jax.tree.map(lambda a, g: (a - tau * g) / shrunk, start.control, point.g)
-
-        def sweep(inner: _Inner) -> _Inner:
-            point = evaluate(problem, inner.next, batch)
-            following = shoot(point)
-            residual = _distance(problem, following, point.control)
-            q = residual / jnp.where(inner.residual > 0, inner.residual, 1)
-            resolution = _resolution(problem, point.control, _extent(batch))
-            sweeps = inner.sweeps + 1
-            contracts = (q <= self.contraction) & jnp.isfinite(point.objective)
-            # Below rounding a ratio of residuals says nothing; above it, it must contract.
-            rounded = (residual <= 8 * resolution) & jnp.isfinite(point.objective)
-            solved = rounded | (contracts & (residual <= self.inner_tolerance * first))
-            verdict = jnp.where(
-                solved,
-                _Verdict.SOLVED,
-                jnp.where(contracts & (sweeps < self.sweeps), _Verdict.OPEN, _Verdict.BROKEN),
-            )
-            return _Inner(
-                point, following, residual, jnp.maximum(inner.contraction, q), sweeps, verdict
-            )
-
-        following = shoot(start)
-        first = _distance(problem, following, start.control)
-        zero = jnp.zeros_like(first)
-        begin = _Inner(
-            start, following, first, zero, jnp.asarray(0), jnp.asarray(int(_Verdict.OPEN))
-        )
-        return jax.lax.while_loop(lambda inner: inner.verdict == _Verdict.OPEN, sweep, begin)
+        """How far Λ with τ = 1, or ``tau``, would carry the control: τ ‖∇J‖ / (1 + 2 λ τ)."""
+        tau = min(self.tau, 1.0)
+        size = norm(gradient(problem, point), problem.flow.schedule.step_size)
+        return tau * size / (1 + 2 * problem.tikhonov * tau)
 
 
-def _distance(problem: ControlProblem, control: Control, other: Control) -> Float[Array, ""]:
-    difference = jax.tree.map(jnp.subtract, control, other)
-    return norm(difference, problem.flow.schedule.step_size)
+def _lower(problem: ControlProblem, point: Point, start: Point) -> Bool[Array, ""]:
+    """Whether J is not higher; if by no more than its last digits, whether ‖∇J‖ is lower."""
+    noise = ROUNDING * float(np.finfo(point.objective.dtype).eps) * jnp.abs(start.objective)
+    step_size = problem.flow.schedule.step_size
+    sizes = [norm(gradient(problem, at), step_size) for at in (point, start)]
+    calmer = (point.objective <= start.objective + noise) & (sizes[0] < sizes[1])
+    return (point.objective <= start.objective) | calmer
 
 
-def _extent(batch: Batch) -> Float[Array, ""]:
-    """The root mean square of the particles: what their rounding errors are relative to."""
-    measure = batch.measure
-    squares = jnp.sum(jnp.asarray(measure.x) ** 2, axis=1)
-    return jnp.sqrt(jnp.vdot(measure.weights, squares))
-
-
-def _resolution(
-    problem: ControlProblem, control: Control, extent: Float[Array, ""]
-) -> Float[Array, ""]:
-    """The size of changes of a control that rounding hides.
-
-    Relative to the control, ε ‖θ‖; and whatever the control, a change that moves particles
-    by less than ε |x|: one of L² norm ε |x| / √T for F = θ.
-    """
-    schedule = problem.flow.schedule
-    least = extent / schedule.horizon**0.5
-    epsilon = np.finfo(extent.dtype).eps
-    return epsilon * jnp.maximum(norm(control, schedule.step_size), least)
-
-
-def _slack(start: Point, extent: Float[Array, ""]) -> Float[Array, ""]:
-    """How far rounding may move the objective.
-
-    Relative to J itself, and by errors δx = ε |x| of the final states in a cost that is
-    quadratic near its minimum: δℓ = 2 √ℓ δx + δx².
-    """
-    epsilon = np.finfo(extent.dtype).eps
-    moved = epsilon * extent
-    return _ROUNDING * (
-        epsilon * jnp.abs(start.objective)
-        + moved * jnp.sqrt(jnp.abs(start.terminal_cost))
-        + moved**2
-    )
+def _where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
+    """One of two trees of arrays."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

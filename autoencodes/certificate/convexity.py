@@ -1,0 +1,171 @@
+"""What the spectrum of the Hessian says: local convexity, and whether the shooting map contracts.
+
+# notation: H Hessian of J in L², H_ℓ = H − 2 λ I its part from the terminal cost, λ Tikhonov
+# weight, Λ shooting map with step τ, q its contraction factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoencodes.certificate.hessian import Hessian
+from autoencodes.spectrum import CONFIDENCE, End, Spectrum, ends
+
+DENSE = 500
+"""Controls of up to this many entries have their whole Hessian computed, unless asked otherwise."""
+
+
+@dataclass(frozen=True)
+class Eigenvalue:
+    """An eigenvalue of H at an end of its spectrum, in [lower, upper].
+
+    Dense: the bounds are those of rounding. By Lanczos: an eigenvalue lies within ``error`` of
+    ``value``; the bound on the inner side is the Rayleigh quotient's, hence certain but for
+    rounding; the outer one holds with the probability of ``Curvature.confidence``.
+    ``estimate`` is the error to expect if no eigenvalue was missed: residual²/gap.
+    """
+
+    value: float
+    error: float
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Both ends of the spectrum of H(θ) in L²; ``method`` is "dense" or "lanczos".
+
+    ``converged``: both values have the digits that were asked for, by their estimates.
+    """
+
+    smallest: Eigenvalue
+    largest: Eigenvalue
+    method: str
+    confidence: float
+    products: int
+    rounding: float
+    converged: bool
+
+    @property
+    def locally_convex(self) -> str:
+        """ "yes" if λ_min > 0 within its bounds, "no" if λ_min < 0 within them, "undecided"."""
+        if self.smallest.lower > 0:
+            return "yes"
+        return "no" if self.smallest.upper < 0 else "undecided"
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """The factor of the shooting map Λ at a control.
+
+    Λ(θ) = (θ^k − τ g(θ))/(1 + 2λτ) has the derivative −τ H_ℓ/(1 + 2λτ), symmetric in L²: near
+    the control it contracts by exactly
+      q(τ) = τ R/(1 + 2λτ),   R = max |eig(H_ℓ)|,
+    which grows with τ towards R/(2λ), the factor of pure shooting (``shooting``; infinite for
+    λ = 0 < R). q(τ) < 1 ⟺ τ (R − 2λ) < 1: for every τ if R ≤ 2λ, else below
+    ``largest_tau`` = 1/(R − 2λ). ``factor`` is q at ``tau``, where one was given.
+
+    Source: MATH 5.
+    """
+
+    radius: float
+    shooting: float
+    largest_tau: float
+    tau: float | None
+    factor: float | None
+
+
+def curvature(
+    hessian: Hessian,
+    *,
+    method: str = "auto",
+    digits: float = 3,
+    seed: int = 0,
+    stop: Callable[[Spectrum], bool] = lambda _: False,
+    improved: np.ndarray | None = None,
+) -> Curvature:
+    """λ_min and λ_max of a Hessian, by ``method`` "dense", "lanczos" or (by size) "auto".
+
+    Lanczos ends when both estimates have the digits and the sign of λ_min is certain, or when
+    it cannot become so; or when ``stop``, asked after every product, says so.
+    """
+    if method == "dense" or (method == "auto" and hessian.size <= DENSE):
+        return _dense(hessian)
+
+    def enough(found: Spectrum) -> bool:
+        return stop(found) or (found.converged and _settled(found))
+
+    found = ends(
+        hessian,
+        hessian.size,
+        hessian.dtype,
+        seed=seed,
+        digits=digits,
+        improved=improved,
+        stop=enough,
+    )
+    return _from_lanczos(found)
+
+
+def contraction(curvature: Curvature, tikhonov: float, tau: float | None = None) -> Contraction:
+    """The contraction factor of Λ, from both ends of the spectrum of H."""
+    pull = 2 * tikhonov
+    radius = max(abs(curvature.smallest.value - pull), abs(curvature.largest.value - pull))
+    shooting = radius / pull if pull else (math.inf if radius else 0.0)
+    largest = math.inf if radius <= pull else 1 / (radius - pull)
+    factor = None if tau is None else _factor(radius, pull, tau)
+    return Contraction(radius, shooting, largest, tau, factor)
+
+
+def _factor(radius: float, pull: float, tau: float) -> float:
+    """q(τ) = R/(1/τ + 2λ), which no large τ overflows."""
+    if not math.isinf(tau):
+        return radius / (1 / tau + pull)
+    return radius / pull if pull else math.inf
+
+
+def _settled(found: Spectrum) -> bool:
+    """Whether more products cannot tell more of the sign of λ_min."""
+    low = found.smallest
+    positive = low.beyond - found.rounding > 0
+    hopeless = found.restarted or low.value <= found.rounding or low.residual <= found.rounding
+    return positive or hopeless
+
+
+def _dense(hessian: Hessian) -> Curvature:
+    """From all of H: its two halves differ by rounding, which bounds the eigenvalues' error."""
+    matrix = hessian.dense()
+    values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
+    size = float(np.abs(values).max())
+    epsilon = float(np.finfo(hessian.dtype).eps)
+    error = 10 * epsilon * size + float(np.linalg.norm(matrix - matrix.T)) / 2
+    low, high = (
+        Eigenvalue(float(v), error, error, float(v) - error, float(v) + error)
+        for v in (values[0], values[-1])
+    )
+    return Curvature(low, high, "dense", 1.0, hessian.size, error, True)
+
+
+def _from_lanczos(found: Spectrum) -> Curvature:
+    slack = found.rounding
+
+    def known(end: End, lower: float, upper: float) -> Eigenvalue:
+        return Eigenvalue(
+            end.value, end.residual + slack, end.estimate, lower - slack, upper + slack
+        )
+
+    low, high = found.smallest, found.largest
+    return Curvature(
+        known(low, low.beyond, low.value),
+        known(high, high.value, high.beyond),
+        "lanczos",
+        CONFIDENCE,
+        found.products,
+        slack,
+        found.converged,
+    )

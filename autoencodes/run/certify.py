@@ -1,0 +1,83 @@
+"""The certificate of a run: its data and model, read again, and ``certificate.json``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoencodes import atomic, datasets
+from autoencodes.certificate import Certificate
+from autoencodes.certificate import certify as certify_control
+from autoencodes.datasets import Dataset
+from autoencodes.errors import InputError
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.run.folder import RunFolder
+from autoencodes.run.model import Model
+
+
+def certify(
+    path: str | Path, data_dir: str | Path | None = None, **options: Any
+) -> tuple[Certificate, Path]:
+    """Certifies a run's model over the rows it was trained on, and writes the certificate.
+
+    Parameters
+    ----------
+    path : a run folder that holds a model
+    data_dir : where MNIST's files lie, if elsewhere than at the training
+    options : of ``autoencodes.certificate.certify``
+
+    Returns
+    -------
+    The certificate, and the file in the run's folder that holds it.
+
+    Raises
+    ------
+    InputError
+        If there is no run or no model in it yet, or its data are not to be found.
+    NumericalFailure
+        If the model's particles leave the finite numbers.
+    OSError
+        If the file cannot be written.
+    """
+    folder = RunFolder.open(path)
+    if not (folder.path / "model.safetensors").is_file():
+        raise InputError(
+            f"{path} holds no model yet; let its training end, or continue it with: "
+            f"autoencodes train --out {path} --resume"
+        )
+    config, model = folder.config, folder.model
+    data = datasets.load(
+        config.data,
+        data_dir=data_dir or config.data_dir,
+        seed=config.split_seed,
+        test_fraction=config.test_fraction,
+    )
+    train, test = measures(model, data)
+    problem = ControlProblem(model.flow, tikhonov=config.tikhonov or 0.0)
+    found = certify_control(problem, model.control, train, test, **options)
+    written = folder.path / "certificate.json"
+    text = json.dumps(found.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+    atomic.write(written, text + "\n")
+    return found, written
+
+
+def measures(model: Model, data: Dataset) -> tuple[EmpiricalMeasure, EmpiricalMeasure | None]:
+    """Train and test rows in the flow's units and precision; None where no row is for testing."""
+    dim = model.flow.schedule.dim
+    if data.dim != dim:
+        raise InputError(
+            f"{data.name} has rows of {data.dim} features, but the run's model takes {dim}; "
+            "give the data that it was trained on"
+        )
+    test = _scaled(model, data.test) if np.any(data.is_test) else None
+    return _scaled(model, data.train), test
+
+
+def _scaled(model: Model, rows: EmpiricalMeasure) -> EmpiricalMeasure:
+    x = model.scaling.apply(rows.x, model.dtype)
+    y = None if rows.reconstructs else model.scaling.apply(rows.y, model.dtype)
+    return EmpiricalMeasure(x, y, rows.weights)

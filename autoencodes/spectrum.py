@@ -1,0 +1,271 @@
+"""Both ends of the spectrum of a symmetric operator, from its products with vectors.
+
+# notation: A symmetric operator on R^m, v_j Lanczos vectors, T_k = VᵀAV, (θ, V s) Ritz pair, β_k
+# the length of what A v_k leaves outside of span V, g Gaussian start, λ an eigenvalue of A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+Vector = Float[np.ndarray, " entry"]
+Product = Callable[[Vector], Any]
+CONFIDENCE = 0.99
+"""The probability with which ``End.beyond`` holds at both ends at once."""
+_MOST_VECTORS = 300
+_MEMORY = 2 * 2**30
+_MOST_PRODUCTS = 20_000
+"""Where a search ends that rounding keeps from its digits."""
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of the spectrum.
+
+    ``value`` is a Rayleigh quotient: the eigenvalue at the end never lies on its inner side.
+    An eigenvalue lies within ``residual`` = |A v − θ v| of it; ``estimate`` is the smaller of
+    that and residual²/gap, the size of its error if no eigenvalue was missed. With probability
+    ``CONFIDENCE`` none lies further out than ``beyond``. All but for ``Spectrum.rounding``.
+    """
+
+    value: float
+    residual: float
+    estimate: float
+    beyond: float
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Both ends, what they cost, and how exact the arithmetic was.
+
+    ``rounding`` bounds, up to a modest factor, how far rounding moves an eigenvalue.
+    ``vectors`` are the two Ritz vectors of length 1; ``converged`` says whether both
+    estimates reached the digits that were asked for, with nothing as far beyond either end as
+    its own size; once ``restarted``, ``beyond`` improves no more and is not asked for.
+    """
+
+    smallest: End
+    largest: End
+    rounding: float
+    products: int
+    converged: bool
+    restarted: bool
+    vectors: Float[np.ndarray, "2 entry"]
+
+
+def ends(
+    product: Product,
+    size: int,
+    dtype: Any,
+    *,
+    seed: int,
+    digits: float = 3,
+    improved: Vector | None = None,
+    stop: Callable[[Spectrum], bool] = lambda found: found.converged,
+    most_vectors: int | None = None,
+) -> Spectrum:
+    """The smallest and the largest eigenvalue, by Lanczos with full reorthogonalisation.
+
+      A V_k = V_k T_k + β_k v_(k+1) e_kᵀ;   |A V s − θ V s| = β_k |s_k|.
+    The start is v_1 = (g + u)/|g + u|, g ~ N(0, I), u an ``improved`` vector independent of g
+    (or 0). When the basis is full it is restarted with its outermost Ritz vectors.
+
+    *What lies beyond.* Before a restart v_(k+1) = p_k(A) v_1, with p_k(t) = Π_i (t − θ_i)/Π_j β_j.
+    For a unit eigenvector e of λ this gives 1 ≥ |<e, v_(k+1)>| = |p_k(λ)| |<e, v_1>|. Whatever
+    u, |<e, g + u>| < z has at most the probability that it has for u = 0 (a normal density is
+    highest at its mean), P(|N(0,1)| < z). So |p_k(λ)| ≤ |g + u|/z with that probability as
+    the risk, and as |p_k| grows outside of its zeros this bounds λ. It holds for any spectrum,
+    multiple eigenvalues too, and it closes up as the Krylov space becomes invariant.
+
+    Parameters
+    ----------
+    product : from a vector (m,) to A times it
+    size : m, at least 1
+    dtype : precision of the vectors; all small matrices are in float64
+    seed : of g
+    digits : relative accuracy 10^-digits asked of both estimates
+    improved : u, (m,), drawn without looking at g
+    stop : asked after every product; True ends the search, which also ends by itself where the
+        Krylov space is invariant
+    most_vectors : the size of the basis; by default 300, or what 2 GiB hold
+
+    Raises
+    ------
+    ArithmeticError
+        If the very first product is not finite; later ones end the search.
+
+    Source: Parlett, The Symmetric Eigenvalue Problem (1998), chapters 11 and 13; Wu and Simon
+    (2000) for the restart; van Dorsselaer, Hochstenbach and van der Vorst (2000) for p_k, here
+    with a shifted start.
+    """
+    start = np.random.default_rng(seed).standard_normal(size)
+    if improved is not None:
+        start = start + improved
+    room = most_vectors or min(_MOST_VECTORS, _MEMORY // (np.dtype(dtype).itemsize * size))
+    basis = _Basis(size, dtype, max(8, int(room)), start)
+    while True:
+        if not basis.extend(product) and basis.products == 0:
+            raise ArithmeticError("the first product is not finite")
+        found = basis.spectrum(digits)
+        if basis.exhausted or stop(found) or found.products >= _MOST_PRODUCTS:
+            return basis.with_vectors(found)
+        if basis.full:
+            basis.restart()
+
+
+def uniform_gap(size: int, steps: int, risk: float) -> float:
+    """The relative gap ε that Lanczos leaves for ANY spectrum, but with probability ``risk``.
+
+      P{λ_max − θ_max > ε (λ_max − λ_min)} ≤ 1.648 √m exp(−√ε (2k − 1)),  k ≥ 1 steps,
+    from a start that is uniform on the sphere. Not below what ``End.beyond`` knows in practice:
+    it holds before the spectrum is seen.
+
+    Source: Kuczyński and Woźniakowski, SIAM J. Matrix Anal. Appl. 13 (1992), theorem 4.2, for
+    A − λ_min I.
+    """
+    return min(1.0, (np.log(1.648 * np.sqrt(size) / risk) / (2 * steps - 1)) ** 2)
+
+
+class _Basis:
+    """An orthonormal basis that grows by one product at a time, and the operator on it."""
+
+    def __init__(self, size: int, dtype: Any, room: int, start: Vector) -> None:
+        length = float(np.linalg.norm(start))
+        risk = (1 - CONFIDENCE) / 2
+        self._reach = np.log(length / NormalDist().inv_cdf((1 + risk) / 2))
+        self._vectors = np.empty((min(room, size) + 1, size), dtype)
+        self._vectors[0] = start / length
+        self._matrix = np.zeros((len(self._vectors) - 1,) * 2)
+        self._count = 0
+        self._last = 0.0
+        self._logs = 0.0
+        self._beyond = (-np.inf, np.inf)
+        self._restarted = False
+        self._skew = 0.0
+        self._kept = 0
+        self._failed = False
+        self.products = 0
+        self.exhausted = False
+
+    @property
+    def full(self) -> bool:
+        return self._count == len(self._matrix)
+
+    def extend(self, product: Product) -> bool:
+        """Takes in A times the newest vector; False, and the end, where that is not finite."""
+        k = self._count
+        found = np.array(product(self._vectors[k]), self._vectors.dtype)
+        if not np.isfinite(found).all():
+            self.exhausted, self._failed = True, True
+            return False
+        before = float(np.linalg.norm(found))
+        column = self._project(found, k + 1)
+        # Always twice: after one pass a loss of orthogonality would grow from step to step.
+        column += self._project(found, k + 1)
+        # Below the subdiagonal (and the restart's coupling) only asymmetry and rounding remain.
+        self._skew += float(np.sum(column[self._kept : max(self._kept, k - 1)] ** 2))
+        self._matrix[: k + 1, k] = self._matrix[k, : k + 1] = column
+        self._last = float(np.linalg.norm(found))
+        self._count, self.products = k + 1, self.products + 1
+        scale = max(before, float(np.abs(self._matrix).max()))
+        epsilon = float(np.finfo(self._vectors.dtype).eps)
+        self.exhausted = self._last <= 10 * epsilon * scale or self._count == found.size
+        if self.exhausted:
+            self._last = min(self._last, 10 * epsilon * scale)
+        self._logs += float(np.log(max(self._last, np.finfo(float).tiny)))
+        self._vectors[k + 1] = found / (self._last or 1.0)
+        return True
+
+    def _project(self, vector: Vector, count: int) -> Float[np.ndarray, " basis"]:
+        """Takes from a vector, in place, its part in the span; the part's coefficients."""
+        span = self._vectors[:count]
+        column = span @ vector
+        vector -= column @ span
+        return column.astype(float)
+
+    def spectrum(self, digits: float) -> Spectrum:
+        """What is known of the ends now; the vectors are left empty."""
+        values, vectors = np.linalg.eigh(self._matrix[: self._count, : self._count])
+        residuals = self._last * np.abs(vectors[-1])
+        if not self._restarted:
+            self._beyond = self._outermost(values)
+        size = float(np.abs(values).max())
+        epsilon = float(np.finfo(self._vectors.dtype).eps)
+        rounding = 10 * epsilon * size + float(np.sqrt(self._skew))
+        low = _end(values, residuals, self._beyond[0])
+        mirrored = _end(-values[::-1], residuals[::-1], -self._beyond[1])
+        high = End(-mirrored.value, mirrored.residual, mirrored.estimate, -mirrored.beyond)
+        wanted = 0.5 * 10.0**-digits
+
+        def reached(end: End) -> bool:
+            # The estimate alone would be fooled while the space has not yet seen the end.
+            far = abs(end.beyond - end.value) > max(abs(end.value), 10 * rounding)
+            return (self._restarted or not far) and end.estimate <= max(
+                wanted * abs(end.value), epsilon * size
+            )
+
+        done = (reached(low) and reached(high)) or (self.exhausted and not self._failed)
+        none = np.empty((2, 0))
+        return Spectrum(low, high, rounding, self.products, done, self._restarted, none)
+
+    def _outermost(self, values: Float[np.ndarray, " basis"]) -> tuple[float, float]:
+        """How far out |p_k| stays within its bound, on either side."""
+        width = float(values[-1] - values[0]) + float(np.abs(values).max()) + self._last
+        width = max(width, float(np.finfo(float).tiny))  # the operator may be 0
+
+        def grown(shift: float, end: float) -> bool:
+            with np.errstate(divide="ignore"):
+                logs = np.log(np.abs(end + shift - values)).sum()
+            return bool(logs - self._logs > self._reach)
+
+        bounds = []
+        for end, sign in ((values[0], -1.0), (values[-1], 1.0)):
+            inside, outside = 0.0, width
+            while not grown(sign * outside, end) and outside < np.finfo(float).max / 4:
+                inside, outside = outside, 2 * outside
+            for _ in range(60):
+                middle = (inside + outside) / 2
+                inside, outside = (
+                    (inside, middle) if grown(sign * middle, end) else (middle, outside)
+                )
+            bounds.append(float(end + sign * outside))
+        return max(bounds[0], self._beyond[0]), min(bounds[1], self._beyond[1])
+
+    def restart(self) -> None:
+        """Keeps the outermost Ritz vectors of both ends, and the newest vector after them."""
+        k = self._count
+        values, vectors = np.linalg.eigh(self._matrix)
+        low, high = max(2, k // 3), max(1, k // 8)
+        kept = np.r_[0:low, k - high : k]
+        newest = self._vectors[k].copy()
+        for first in range(0, newest.size, 1 << 16):  # in place, a strip at a time
+            strip = self._vectors[:k, first : first + (1 << 16)]
+            strip[: len(kept)] = vectors[:, kept].T.astype(strip.dtype) @ strip
+        self._vectors[len(kept)] = newest
+        self._matrix[:] = 0
+        self._matrix[range(len(kept)), range(len(kept))] = values[kept]
+        self._count = self._kept = len(kept)
+        self._restarted = True
+
+    def with_vectors(self, found: Spectrum) -> Spectrum:
+        """The same result with its two Ritz vectors."""
+        _, vectors = np.linalg.eigh(self._matrix[: self._count, : self._count])
+        weights = vectors[:, [0, -1]].T.astype(self._vectors.dtype)
+        pair = weights @ self._vectors[: self._count]
+        return replace(found, vectors=pair)
+
+
+def _end(values: Any, residuals: Any, beyond: float) -> End:
+    """The lower end, from ascending Ritz values and their residuals."""
+    residual = float(residuals[0])
+    # Ritz values within their residuals of the first stand for one cluster with it.
+    apart = values - residuals - values[0]
+    clear = apart[apart > residual]
+    estimate = min(residual, residual**2 / float(clear[0])) if len(clear) else residual
+    return End(float(values[0]), residual, estimate, min(float(beyond), float(values[0])))

@@ -1,0 +1,219 @@
+"""L-BFGS on the whole measure, the classical baseline.
+
+# notation: θ control, J objective, ∇J = 2λθ + g its gradient in L², Δt step size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from autoencodes.cost import Control
+from autoencodes.errors import InputError
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.descent import where
+from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
+from autoencodes.training.rounding import extent, slack
+from autoencodes.training.standstill import PATIENCE, Standstill, describe, watch
+
+
+class LBFGSState(eqx.Module):
+    """The last accepted point, the differences known there, and what has been achieved so far."""
+
+    point: Point
+    memory: optax.ScaleByLBFGSState
+    seen: Standstill
+    begun: Int[Array, ""]
+    """Gradient evaluations that the point took and no step has counted yet."""
+    status: Int[Array, ""]
+
+    @property
+    def control(self) -> Control:
+        """The control of the point."""
+        return self.point.control
+
+
+class _Search(NamedTuple):
+    """What one line search came to."""
+
+    point: Point
+    memory: optax.ScaleByLBFGSState
+    evaluations: Int[Array, ""]
+    accepted: Bool[Array, ""]
+
+
+class LBFGS(Method):
+    """L-BFGS with optax's zoom line search (strong Wolfe conditions), for whole measures.
+
+    The direction is −B⁻¹∇J, with B⁻¹ from the last ``memory`` differences of controls and of
+    gradients. The line search demands Armijo's decrease or, once J changes by no more than
+    rounding hides, the slope condition of Hager and Zhang. Its result is accepted only if J does
+    not exceed the least value seen by more than rounding: J never increases. Else the control
+    stays, the memory is emptied, and the next step searches along −∇J; where that finds
+    nothing either, the method has stalled.
+
+    Every trial of the line search is one forward and one backward sweep, and the last one's
+    serves the next step, so that ``gradient_evaluations`` is the number of trials, and one for
+    the control to start from.
+
+    Parameters
+    ----------
+    memory : int
+        How many pairs of differences are kept, at least 1.
+    trials : int
+        The most trials of one line search, at least 1.
+
+    Raises
+    ------
+    InputError
+        From ``fit``, on mini-batches: differences of gradients over other particles are noise.
+
+    Notes
+    -----
+    Source: Liu and Nocedal, Math. Program. 45 (1989); Nocedal and Wright, Numerical
+    Optimization (2006), algorithms 3.5 and 3.6; Hager and Zhang, ACM TOMS 32 (2006).
+    """
+
+    memory: int = eqx.field(static=True, default=10)
+    trials: int = eqx.field(static=True, default=20)
+
+    def __check_init__(self) -> None:
+        for name in ("memory", "trials"):
+            count = getattr(self, name)
+            if int(count) != count or count < 1:
+                raise InputError(f"{name} must be an integer, at least 1; got {count}")
+
+    def init(
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+    ) -> LBFGSState:
+        if not batch.whole:
+            raise InputError(
+                "LBFGS needs the whole measure in every step: leave batch_size out (stream_size "
+                "bounds the memory instead), or take MinimizingMovement, Adam, AdamW or SGD"
+            )
+        point = evaluate(problem, control, batch)
+        seen = Standstill(point.objective, problem.residual(control, point.g), jnp.asarray(0, int))
+        running = jnp.asarray(int(Status.RUNNING), int)
+        return LBFGSState(point, self._empty(control), seen, jnp.asarray(1, int), running)
+
+    def step(
+        self, problem: ControlProblem, state: LBFGSState, batch: Batch, tolerance: Float[Array, ""]
+    ) -> tuple[LBFGSState, Info]:
+        start = state.point
+        there = problem.residual(start.control, start.g) <= tolerance
+        stayed = _Search(start, state.memory, jnp.asarray(0, int), jnp.asarray(False))
+        found = jax.lax.cond(
+            there, lambda: stayed, lambda: self._search(problem, state, batch, stayed)
+        )
+        residual = problem.residual(found.point.control, found.point.g)
+        seen = watch(state.seen, found.point, residual, slack(start, extent(batch.measure)))
+        # Without a memory the direction was −∇J: there is no other to try.
+        stuck = ~found.accepted & (state.memory.count == 0)
+        cases = [
+            (~jnp.isfinite(start.objective + residual), Status.FAILED),
+            (residual <= tolerance, Status.CONVERGED),
+            (stuck | (seen.idle >= PATIENCE), Status.STALLED),
+        ]
+        status = jnp.select([case for case, _ in cases], [int(name) for _, name in cases], 0)
+        info = {
+            "objective": found.point.objective,
+            "terminal_cost": found.point.terminal_cost,
+            "residual": residual,
+            "gradient_evaluations": found.evaluations + state.begun,
+        }
+        status = status.astype(state.status.dtype)
+        begun = jnp.zeros_like(state.begun)
+        return LBFGSState(found.point, found.memory, seen, begun, status), info
+
+    def explain(self, status: Status, info: dict[str, float]) -> str:
+        if status is Status.STALLED:
+            return (
+                "no step along the gradient decreases the objective any more beyond rounding, "
+                + describe(info["residual"])
+            )
+        return (
+            "the objective or the size of its gradient is not finite at the control to start "
+            "from: take a smaller initial scale, a shorter horizon or a bounded activation, or "
+            "scale the data"
+        )
+
+    def _search(
+        self, problem: ControlProblem, state: LBFGSState, batch: Batch, stayed: _Search
+    ) -> _Search:
+        """One line search from the state's point; ``stayed`` with its work where it fails."""
+        start, step_size = state.point, problem.flow.schedule.step_size
+        allowed = slack(start, extent(batch.measure))
+        # Of the stacked arrays J has the gradient Δt ∇J: the slopes that the search compares
+        # with differences of J must be made of it.
+        slope = _stacked(problem, start)
+        hidden = allowed / jnp.maximum(jnp.abs(start.objective), np.finfo(allowed.dtype).tiny)
+        line = optax.scale_by_zoom_linesearch(
+            self.trials, approx_dec_rtol=hidden, initial_guess_strategy="one"
+        )
+        direction: Any
+        memory: Any
+        search: Any
+        direction, memory = self._model().update(slope, state.memory, start.control)
+        updates, search = line.update(
+            jax.tree.map(jnp.negative, direction),
+            line.init(start.control),
+            start.control,
+            value=start.objective,
+            grad=slope,
+            value_fn=_objective(problem, batch),
+        )
+        control: Any = optax.apply_updates(start.control, updates)
+        g = jax.tree.map(
+            lambda s, a: s / step_size - 2 * problem.tikhonov * a, search.grad, control
+        )
+        cost = search.value - problem.penalty(control)
+        point = Point(control, cost, search.value, g)
+        accepted = all_finite(point) & (search.learning_rate > 0)
+        accepted &= search.value <= state.seen.objective + allowed
+        found = _Search(point, memory, jnp.asarray(0, int), accepted)
+        # A model that leads nowhere is forgotten.
+        kept = stayed._replace(memory=self._empty(start.control))
+        chosen = where(accepted, found, kept)
+        return chosen._replace(evaluations=search.info.num_linesearch_steps)
+
+    def _empty(self, control: Control) -> optax.ScaleByLBFGSState:
+        """No differences yet; optax's weights are given the control's precision."""
+        empty: Any = self._model().init(control)
+        dtype = jnp.result_type(*jax.tree.leaves(control))
+        return empty._replace(weights_memory=empty.weights_memory.astype(dtype))
+
+    def _model(self) -> optax.GradientTransformation:
+        return optax.scale_by_lbfgs(memory_size=self.memory)
+
+
+def _stacked(problem: ControlProblem, point: Point) -> Control:
+    """Δt (2λθ + g): the gradient of J in the stacked arrays."""
+    step_size = problem.flow.schedule.step_size
+    return jax.tree.map(
+        lambda a, g: step_size * (2 * problem.tikhonov * a + g), point.control, point.g
+    )
+
+
+def _objective(problem: ControlProblem, batch: Batch) -> Callable[[Control], Float[Array, ""]]:
+    """J as a function that JAX differentiates by the one sweep that evaluates it."""
+
+    @jax.custom_vjp
+    def objective(control: Control) -> Float[Array, ""]:
+        return evaluate(problem, control, batch).objective
+
+    def forward(control: Control) -> tuple[Float[Array, ""], Control]:
+        point = evaluate(problem, control, batch)
+        return point.objective, _stacked(problem, point)
+
+    def backward(slope: Control, cotangent: Float[Array, ""]) -> tuple[Control]:
+        return (jax.tree.map(lambda s: cotangent * s, slope),)
+
+    objective.defvjp(forward, backward)
+    return objective

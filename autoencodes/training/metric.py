@@ -1,0 +1,222 @@
+"""Movements in a variable metric, for mini-batches.
+
+# notation: θ^k control, g_B Hamiltonian gradient on the mini-batch B, m its running mean, v the
+# running mean of its squares, P diagonal metric, τ step, λ Tikhonov weight, θ̄ averaged control.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from autoencodes.cost import Control, norm
+from autoencodes.errors import InputError
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
+
+_AVERAGED_EVERY = 8
+"""Steps between two that enter the average: it would cost two passes over the control in each."""
+
+_WARM = 0.02
+"""The share of the steps over which τ rises."""
+
+
+class MetricState(eqx.Module):
+    """The control that moves, the metric's running means, and what is handed out.
+
+    ``average`` is empty on the whole measure, ``before`` on mini-batches: each would only cost
+    memory there.
+    """
+
+    moving: Control
+    mean: Control
+    square: Control
+    average: Control
+    before: Control
+    count: Int[Array, ""]
+    status: Int[Array, ""]
+    steps: int = eqx.field(static=True)
+
+    @property
+    def control(self) -> Control:
+        """θ̄ on mini-batches, θ on the whole measure."""
+        return self.average or self.moving
+
+
+class MetricMovement(Method):
+    """θ^(k+1) = argmin_θ <m, θ> + λ ‖θ‖² + <θ − θ^k, P (θ − θ^k)> / (2 τ_k), and its average θ̄.
+
+    The movement with its terminal cost linearised and a diagonal metric P in place of the
+    identity; it is strongly convex, and solved in closed form, entry by entry:
+      θ^(k+1) = (P θ^k − τ_k m) / (P + 2 λ τ_k),
+      m = (1 − β_1) Σ_j β_1^(k−j) g_B(θ^j) / (1 − β_1^k),
+      P = v^(1/2),   v likewise of g_B², with β_2.
+    P makes a step invariant to the scale of the gradient, as in Adam (Kingma and Ba, 2015); the
+    Tikhonov term is not linearised but minimised, so that no τ is too large for it. Entries of
+    P below ``floor`` times its root mean square are raised to that: where there is no gradient,
+    rounding moves nothing, and the Tikhonov term brings the entry to 0.
+
+    τ_k rises linearly over the first 2 % of the steps, stays at ``tau``, and falls to 0 as a
+    half cosine over the last ``decay`` of them. What is handed out is the average
+      θ̄ ← θ̄ + (θ − θ̄) / (1 + ``average`` k τ_k / (8 ``tau``))   in every eighth step,
+    over about the last tenth of the steps made (Polyak and Juditsky, 1992): it takes the noise
+    of mini-batches out long before τ falls, and where τ falls, and the noise with it, the average
+    follows θ the more closely. The history's objective is that of θ on the batches.
+
+    On the whole measure there is no noise to average: θ itself is handed out, and the training
+    ends when its PMP residual is at most the tolerance. No decrease is promised: there
+    ``MinimizingMovement`` is the method.
+
+    Parameters
+    ----------
+    tau : float
+        The largest step, > 0, in units of a control's entries.
+    decay : float
+        The share of the steps over which τ falls, in (0, 1].
+    average : float
+        The share of the steps made over which θ̄ averages, in (0, 1]; 0: no average.
+    floor : float
+        In [0, 1).
+    betas : (float, float)
+        β_1 and β_2, in [0, 1).
+
+    Notes
+    -----
+    Source: MATH 5, "beyond".
+    """
+
+    tau: float = eqx.field(static=True, default=8e-3)
+    decay: float = eqx.field(static=True, default=0.3)
+    average: float = eqx.field(static=True, default=0.1)
+    floor: float = eqx.field(static=True, default=1e-6)
+    betas: tuple[float, float] = eqx.field(static=True, default=(0.9, 0.999))
+
+    def __check_init__(self) -> None:
+        if not 0 < self.tau < float("inf"):
+            raise InputError(f"tau must be a positive finite number; got {self.tau}")
+        if not 0 < self.decay <= 1:
+            raise InputError(f"decay must lie in (0, 1]; got {self.decay}")
+        if not 0 <= self.average <= 1:
+            raise InputError(f"average must lie in [0, 1]; got {self.average}")
+        if not 0 <= self.floor < 1:
+            raise InputError(f"floor must lie in [0, 1); got {self.floor}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InputError(f"betas must lie in [0, 1); got {self.betas}")
+
+    def init(
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+    ) -> MetricState:
+        zero = jax.tree.map(jnp.zeros_like, control)
+        averaged = self.average > 0 and not batch.whole
+        return MetricState(
+            control,
+            zero,
+            zero,
+            jax.tree.map(jnp.copy, control) if averaged else (),
+            control if batch.whole else (),
+            jnp.asarray(0, int),  # weakly typed, it would compile the first round twice
+            jnp.asarray(int(Status.RUNNING), int),
+            steps,
+        )
+
+    def step(
+        self, problem: ControlProblem, state: MetricState, batch: Batch, tolerance: Float[Array, ""]
+    ) -> tuple[MetricState, Info]:
+        point = evaluate(problem, state.moving, batch)
+        count = state.count + 1
+        tau = self.step_at(state.count, state.steps).astype(point.objective.dtype)
+        mean, square = self._means(state, point.g)
+        moving = self._moved(problem, state.moving, mean, square, count, tau)
+        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
+        before, average = state.before, self._averaged(state, moving, count, tau)
+        info = {
+            "objective": point.objective,
+            "terminal_cost": point.terminal_cost,
+            "gradient_evaluations": jnp.asarray(1),
+            "tau": tau,
+        }
+        if batch.whole:
+            info["residual"] = problem.residual(state.moving, point.g)
+            info["control_norm"] = norm(state.moving, problem.flow.schedule.step_size)
+            converged = fine & (info["residual"] <= tolerance)
+            before = _where(fine, state.moving, state.before)
+            fine &= all_finite(moving, mean, square)
+            mean, square = _where(fine, (mean, square), (state.mean, state.square))
+            moving = _where(fine & ~converged, moving, before)
+        status = jnp.select(
+            [~fine, converged], [int(Status.FAILED), int(Status.CONVERGED)], int(Status.RUNNING)
+        ).astype(state.status.dtype)
+        return (
+            MetricState(moving, mean, square, average, before, count, status, state.steps),
+            info,
+        )
+
+    def explain(self, status: Status, info: dict[str, float]) -> str:
+        return (
+            "the objective or its gradient is not finite: take a smaller tau or initial scale, a "
+            "shorter horizon or a bounded activation; the last good control is kept"
+        )
+
+    def step_at(self, count: Any, steps: int) -> Float[Array, ""]:
+        """τ_k of the k-th of ``steps`` steps, counted from 0."""
+        share = (count + 1) / max(steps, 1)
+        fall = jnp.clip((share - (1 - self.decay)) / self.decay, 0, 1)
+        rise = jnp.minimum(share / _WARM, 1.0)
+        return self.tau * rise * 0.5 * (1 + jnp.cos(np.pi * fall))
+
+    def _means(self, state: MetricState, g: Control) -> tuple[Control, Control]:
+        first, second = self.betas
+        mean = jax.tree.map(lambda m, a: first * m + (1 - first) * a, state.mean, g)
+        square = jax.tree.map(lambda v, a: second * v + (1 - second) * a * a, state.square, g)
+        return mean, square
+
+    def _moved(
+        self,
+        problem: ControlProblem,
+        control: Control,
+        mean: Control,
+        square: Control,
+        count: Int[Array, ""],
+        tau: Float[Array, ""],
+    ) -> Control:
+        """(P θ − τ m) / (P + 2 λ τ), entry by entry."""
+        first, second = (1 - beta ** count.astype(tau.dtype) for beta in self.betas)
+        leaves = jax.tree.leaves(square)
+        total = sum(jnp.sum(v) for v in leaves) / sum(v.size for v in leaves)
+        tiny = float(np.finfo(tau.dtype).tiny)
+        least = jnp.maximum(self.floor * jnp.sqrt(total / second), tiny**0.5)
+        pull = 2 * problem.tikhonov * tau
+
+        def move(theta: Any, m: Any, v: Any) -> Any:
+            metric = jnp.maximum(jnp.sqrt(v / second), least)
+            return (metric * theta - tau * (m / first)) / (metric + pull)
+
+        moved: Control = jax.tree.map(move, control, mean, square)
+        return moved
+
+    def _averaged(
+        self, state: MetricState, moving: Control, count: Int[Array, ""], tau: Float[Array, ""]
+    ) -> Control:
+        """θ̄, every few steps nearer to θ."""
+        if not state.average:
+            return ()
+        window = self.average * count * (tau / self.tau)
+        share = 1 / (1 + window / _AVERAGED_EVERY)
+
+        def nearer(average: Control) -> Control:
+            return jax.tree.map(lambda a, b: (a + share * (b - a)).astype(a.dtype), average, moving)
+
+        averaged: Control = jax.lax.cond(
+            count % _AVERAGED_EVERY == 0, nearer, lambda same: same, state.average
+        )
+        return averaged
+
+
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    """One of two trees of arrays."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
