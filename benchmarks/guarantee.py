@@ -28,7 +28,14 @@ from autoencodes.training.solvers import SOLVERS
 
 REASONS = ("converged: the PMP residual", "stalled: no movement", "failed: ", "budget spent: all")
 _STARTS = 10
-SHAPES = ((1, (1,), 3), (2, (2, 1), 1), (2, (2, 1), 5), (3, (3, 2), 2), (3, (2, 1), 2))
+SHAPES = (
+    (1, (1,), 3),
+    (12, (12, 3), 1),
+    (2, (2, 1), 1),
+    (2, (2, 1), 5),
+    (3, (3, 2), 2),
+    (3, (2, 1), 2),
+)
 
 
 def structure(random: np.random.Generator) -> dict[str, Any]:
@@ -76,7 +83,8 @@ def faults(problem: dict[str, Any], ends: collections.Counter[str]) -> list[str]
     rounding = 1e3 * float(np.finfo(problem["dtype"]).eps)
     rises = np.diff(path)
     found = []
-    if (rises > 64 * np.finfo(problem["dtype"]).eps * np.abs(path[:-1])).any():
+    lowest = np.minimum.accumulate(path)[:-1]
+    if (path[1:] > lowest * (1 + 64 * float(np.finfo(problem["dtype"]).eps))).any():
         found.append(f"J rose by {rises.max():.3g} at {path[np.argmax(rises)]:.6g}")
     if math.isfinite(begin) and not abs(end - path[-1]) <= rounding * max(abs(end), 1e-30) * 100:
         found.append(f"J is said to be {path[-1]:.9g}, and is {end:.9g}")

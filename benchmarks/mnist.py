@@ -81,7 +81,7 @@ def measured(job: Job, name: str, seconds: float) -> str:
                 reached = f"{spent:.0f} s, step {progress.step}"
         at = time.perf_counter()
 
-    train(job, method, 1, [])  # compiles
+    train(job, method, steps, [lambda progress: True])  # compiles what is timed
     at = time.perf_counter()
     result = train(job, method, steps, [watch])
     fitted = job.error(result.control, job.train)
@@ -103,7 +103,7 @@ def main() -> None:
     print(
         f"\nMNIST, widths {config.widths}, {job.parameters:,} parameters, batches of "
         f"{config.batch_size}, λ = {config.tikhonov:.2g}, τ = {config.tau:g}, "
-        f"noise {config.noise:g}, {config.precision}"
+        f"noise {config.noise or 0:g}, {config.precision}"
     )
     print(f"{'method':24}{'steps':>8}{'to 0.0060':>20}{'test':>10}{'training':>10}{'an image':>10}")
     print("\n".join(lines))

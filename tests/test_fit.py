@@ -17,7 +17,10 @@ import autoencodes as ac
 CASE = BY_NAME["constant, relu"]
 KNOWN = BY_NAME["translation, reset"]
 KEY = jax.random.key(0)
-METHODS = {"movement": ac.MinimizingMovement(1.0, "contraction"), "adam": ac.Adam(learning_rate=0.05)}
+METHODS = {
+    "movement": ac.MinimizingMovement(1.0, "contraction"),
+    "adam": ac.Adam(learning_rate=0.05),
+}
 FIELDS = ("step", "epoch", "objective", "terminal_cost", "gradient_evaluations", "seconds")
 
 every_method = pytest.mark.parametrize("name", METHODS)

@@ -70,7 +70,8 @@ def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[
         known.pop("widths", None)
     latent = known.get("latent") or max(1, min(dim // 2, max(2, dim // 8)))
     widths = tuple(known.get("widths") or geometric(dim, latent))
-    batch_size = known.get("batch_size", min(128, rows))
+    name = known.get("method", default_method())
+    batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1
     general = {
         "order": "variance",
@@ -78,15 +79,31 @@ def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[
         "horizon": 10.0,
         "init_scale": 0.5,
         "tikhonov": 0.1 * variance / rows,
-        "method": "movement",
-        "learning_rate": 4e-3,
-        "tau": 8e-3 if 0 < batch_size < rows else 1e10,
+        "method": name,
+        **_step(name, whole=not 0 < batch_size < rows),
         "epochs": max(1, round(_UPDATES / batches)),
         "batch_size": batch_size,
-        "noise": 0.0,
         "precision": "float32",
     }
     return {**general, **known, "widths": widths, "latent": widths[-1]}
+
+
+def default_method() -> str:
+    """The method where none is given."""
+    return "movement"
+
+
+def default_batch_size(method: str, rows: int) -> int:
+    """Rows of a mini-batch; 0, all of them, for a method that needs them all."""
+    return 0 if method == "lbfgs" else min(128, rows)
+
+
+def _step(method: str, whole: bool) -> dict[str, float]:
+    """The size of a method's steps, by the name that the method has for it."""
+    if method == "movement":
+        return {"tau": 1e10 if whole else 8e-3}
+    rates = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
+    return {"learning_rate": rates[method]} if method in rates else {}
 
 
 def by_name(data: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from autoencodes.precision import precision
 from autoencodes.run.baseline import Pca
 from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder, Samples
-from autoencodes.run.methods import method
+from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
 from autoencodes.run.recording import Course
 from autoencodes.scaling import Scaling
@@ -75,6 +75,11 @@ class Job:
         return sum(leaf.size for leaf in jax.tree.leaves(self.model.control))
 
     @property
+    def whole(self) -> bool:
+        """Whether every step sees all training rows."""
+        return is_whole(self.config, self.train.size)
+
+    @property
     def steps(self) -> int:
         """The most steps of the training."""
         size = self.config.batch_size or self.train.size
@@ -108,7 +113,9 @@ def prepare(config: TrainConfig) -> Job:
     kind = config.scaled(data.value_range)
     scaling = Scaling.of(kind, rows.x, data.value_range)
     variance = np.var(rows.x, axis=0, dtype=np.float64) / scaling.scale**2
+    check(config, rows.size)
     config = config.completed(data.dim, rows.size, float(variance.sum()), kind)
+    chosen = method(config, rows.size)
     dtype = np.dtype(config.precision)
     train = _scaled(rows, scaling, dtype)
     schedule = WidthSchedule.autoencoder(
@@ -129,7 +136,7 @@ def prepare(config: TrainConfig) -> Job:
         data,
         model,
         problem,
-        method(config, not config.batch_size or config.batch_size >= rows.size),
+        chosen,
         train,
         _scaled(data.test, scaling, dtype),
     )
@@ -208,7 +215,7 @@ def _run(
             noise=job.config.noise or 0.0,
             tolerance=job.config.tolerance,
             callbacks=[_Recorder(job, folder, watcher)],
-            every=1 if job.config.record and not job.config.batch_size else None,
+            every=1 if job.config.record and job.whole else None,
             resume=checkpoint,
         )
     with Interruption():  # Ctrl-C waits the seconds that it takes to save what there is
@@ -244,7 +251,8 @@ class _Recorder:
             last = progress.records[-1]
             last["test_mse"] = self._test_error(progress)
             if self._course is not None and last["step"] == progress.step:
-                last.update(self._course.measured(progress.step, progress.control))
+                found = self._course.measured(progress.step, progress.control)
+                last.update({name: value for name, value in found.items() if name not in last})
             self._folder.append_history(progress.records)
         now = time.perf_counter()
         if now - self._saved > _CHECKPOINT_SECONDS:

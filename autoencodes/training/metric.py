@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int
 from autoencodes.cost import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.descent import where
 from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
 
 _AVERAGED_EVERY = 8
@@ -144,10 +145,10 @@ class MetricMovement(Method):
             info["residual"] = problem.residual(state.moving, point.g)
             info["control_norm"] = norm(state.moving, problem.flow.schedule.step_size)
             converged = fine & (info["residual"] <= tolerance)
-            before = _where(fine, state.moving, state.before)
+            before = where(fine, state.moving, state.before)
             fine &= all_finite(moving, mean, square)
-            mean, square = _where(fine, (mean, square), (state.mean, state.square))
-            moving = _where(fine & ~converged, moving, before)
+            mean, square = where(fine, (mean, square), (state.mean, state.square))
+            moving = where(fine & ~converged, moving, before)
         status = jnp.select(
             [~fine, converged], [int(Status.FAILED), int(Status.CONVERGED)], int(Status.RUNNING)
         ).astype(state.status.dtype)
@@ -211,12 +212,7 @@ class MetricMovement(Method):
         def nearer(average: Control) -> Control:
             return jax.tree.map(lambda a, b: (a + share * (b - a)).astype(a.dtype), average, moving)
 
-        averaged: Control = jax.lax.cond(
-            count % _AVERAGED_EVERY == 0, nearer, lambda same: same, state.average
-        )
+        # The first steps, where the window is short, and the last one always count.
+        due = (count % _AVERAGED_EVERY == 0) | (count < _AVERAGED_EVERY) | (count >= state.steps)
+        averaged: Control = jax.lax.cond(due, nearer, lambda same: same, state.average)
         return averaged
-
-
-def _where(condition: Any, yes: Any, no: Any) -> Any:
-    """One of two trees of arrays."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -17,17 +17,13 @@ from jaxtyping import Array, Bool, Float, Int
 from autoencodes.cost import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Point, Status
+from autoencodes.training.descent import where
+from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite
 from autoencodes.training.rounding import ROUNDING, extent, resolution, slack
 from autoencodes.training.solvers import InnerSolver, choose
 from autoencodes.training.solvers.choice import check_name
 from autoencodes.training.solvers.solver import distance, gradient
-
-_PATIENCE = 100
-"""After how many movements in a row without any improvement a training has stalled."""
-
-_STATIONARY = 1e-4
-"""The PMP residual below which a control that cannot be improved is called stationary."""
+from autoencodes.training.standstill import PATIENCE, Standstill, describe, watch
 
 
 class _Attempt(NamedTuple):
@@ -52,9 +48,7 @@ class MovementState(eqx.Module):
     point: Point
     memory: Any
     tau: Float[Array, ""]
-    least_objective: Float[Array, ""]
-    least_residual: Float[Array, ""]
-    idle: Int[Array, ""]
+    seen: Standstill
     begun: Int[Array, ""]
     """Gradient evaluations that the point took and no step has counted yet."""
     status: Int[Array, ""]
@@ -83,15 +77,19 @@ class MinimizingMovement(Method):
       ‖∇J(θ^(k+1))‖ ≤ b ‖θ^(k+1) − θ^k‖:                                               (E)
     - the fixed-point solvers stop at ‖∇I(θ)‖ ≤ (σ/τ) ‖θ − θ^k‖; since ∇I = ∇J + (θ − θ^k)/τ,
       (E) holds with b = (1 + σ)/τ;
-    - the model solvers make one step (B + 1/τ) η = −∇J(θ^k) + r, ‖r‖ ≤ κ ‖∇J(θ^k)‖, κ < 1: then
-      (1 − κ) ‖∇J(θ^k)‖ ≤ ‖B + 1/τ‖ ‖η‖, and ∇J is Lipschitz on bounded sets, so that (E) holds
-      with b = ‖B + 1/τ‖/(1 − κ) + Lip(∇J).
-    Where the controls stay bounded (λ > 0 sees to it: λ ‖θ^k‖² ≤ J(θ^0) by (D)), the models are
-    bounded and ∇J is Lipschitz, τ stays away from 0, so that b is one constant. (D) and (E) are
-    conditions H1 and H2 of Attouch, Bolte and Svaiter (Math. Program. 137, 2013, theorem 2.9);
-    J is continuous and has the Kurdyka-Łojasiewicz property, being real analytic for the smooth
-    activations: the movements have finite length in sum and converge to ONE stationary control,
-    from every start. Which one, and whether another lies lower, they do not tell.
+    - the model solvers make one step (B + 1/τ) η = −∇J(θ^k), so that ‖∇J(θ^k)‖ ≤ ‖B + 1/τ‖ ‖η‖,
+      and ‖∇J(θ^(k+1))‖ ≤ ‖∇J(θ^k)‖ + Lip(∇J) ‖η‖: (E) holds with b = ‖B + 1/τ‖ + Lip(∇J). That
+      Newton-CG ends its system early changes nothing: its iterates grow in norm, and the first
+      one has ‖η‖ ≥ ‖∇J(θ^k)‖ / ‖H + 1/τ‖ already.
+    Where the controls stay bounded (λ > 0 sees to it: λ ‖θ^k‖² ≤ J(θ^0) by (D)), ∇J is Lipschitz
+    with some L, and b is one constant: B is at most L for Newton, continuous in θ for
+    Gauss-Newton, and for L-BFGS each of its few pairs has ‖y‖ ≤ L ‖s‖ and <s, y'> ≥ c ‖s‖ ‖y'‖,
+    which bounds an update. And τ stays away from 0: as τ → 0, τ (B + 1/τ) → 1, uniformly, so that
+    the step is −τ ∇J + O(τ²) and (D) holds from some τ on. (D) and (E) are conditions H1 and H2 of
+    Attouch, Bolte and Svaiter (Math. Program. 137, 2013, theorem 2.9); J is continuous and has the
+    Kurdyka-Łojasiewicz property, being real analytic for the smooth activations: in exact
+    arithmetic the movements have finite length in sum and converge to ONE stationary control, from
+    every start. Which one, and whether another lies lower, they do not tell.
 
     A mini-batch is held fixed through a movement with all its retries.
 
@@ -143,7 +141,8 @@ class MinimizingMovement(Method):
         running = jnp.asarray(int(Status.RUNNING), int)
         none = jnp.asarray(0, int)
         begun = jnp.asarray(evaluations, int) if batch.whole else none
-        return MovementState(point, memory, tau, least, least, none, begun, running)
+        seen = Standstill(least, least, none)
+        return MovementState(point, memory, tau, seen, begun, running)
 
     def step(
         self,
@@ -159,10 +158,15 @@ class MinimizingMovement(Method):
             # What a solver knows of J in general stays; what it knows of these particles is new.
             memory = fresh if solver.forgets else memory
         attempt = self._move(problem, solver, start, memory, state.tau, batch)
-        point = _where(attempt.accepted, attempt.point, start)
-        memory = _where(attempt.accepted, attempt.memory, memory)
+        point = where(attempt.accepted, attempt.point, start)
+        memory = where(attempt.accepted, attempt.memory, memory)
         residual = problem.residual(point.control, point.g)
-        judged = self._judge(problem, state, start, point, residual, attempt, batch, tolerance)
+        seen = watch(state.seen, point, residual, slack(start, extent(batch.measure)))
+        if not batch.whole:  # objectives on other particles do not compare
+            seen = seen._replace(idle=jnp.where(attempt.accepted, 0, state.seen.idle + 1))
+        status = self._judge(
+            problem, state, start, point, residual, attempt, batch, tolerance, seen
+        )
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
@@ -180,24 +184,17 @@ class MinimizingMovement(Method):
             point,
             memory,
             next_tau.astype(state.tau.dtype),
-            *judged[:3],
+            seen,
             jnp.zeros_like(state.begun),
-            judged[3],
+            status.astype(state.status.dtype),
         )
         return after, info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
-            residual = info["residual"]
-            meaning = (
-                "the control is stationary to working precision"
-                if residual < _STATIONARY
-                else "rounding hides what is left (try float64), or the control sits at a kink of "
-                "the field (relu: try tanh)"
-            )
             return (
-                "no movement, however small, decreases the objective any more beyond rounding, at "
-                f"a PMP residual of {residual:.1e}: {meaning}"
+                "no movement improves the objective or the PMP residual any more beyond rounding, "
+                + describe(info["residual"])
             )
         if not jnp.isfinite(info["objective"]):
             return (
@@ -222,32 +219,23 @@ class MinimizingMovement(Method):
         attempt: _Attempt,
         batch: Batch,
         tolerance: Float[Array, ""],
-    ) -> tuple[Float[Array, ""], Float[Array, ""], Int[Array, ""], Int[Array, ""]]:
-        """(least objective, least residual, idle movements, status) after an attempt."""
-        size = extent(batch.measure)
-        hidden = resolution(problem, point.control, size)
-        decreases = point.objective < state.least_objective - slack(start, size)
-        improves = decreases | (residual < 0.99 * state.least_residual)
-        idle = jnp.where(improves if batch.whole else attempt.accepted, 0, state.idle + 1)
+        seen: Standstill,
+    ) -> Int[Array, ""]:
+        """The status after an attempt."""
+        hidden = resolution(problem, point.control, extent(batch.measure))
         stationary = self._reach(problem, point) <= ROUNDING * hidden
         rests = ~attempt.accepted | (attempt.moved <= hidden)
-        lost = ~jnp.isfinite(start.objective)
+        finite = jnp.isfinite(start.objective)
+        cases = [(~finite, Status.FAILED)]
         if batch.whole:
             # The very first movement, at a control that is not stationary, must succeed.
-            lost |= rests & ~stationary & jnp.isinf(state.least_objective)
-            ends = [(residual <= tolerance, Status.CONVERGED)]
-            ends += [(rests | (idle >= _PATIENCE), Status.STALLED)]
+            lost = rests & ~stationary & jnp.isinf(state.seen.objective)
+            cases += [(residual <= tolerance, Status.CONVERGED), (lost, Status.FAILED)]
+            cases += [(rests | (seen.idle >= PATIENCE), Status.STALLED)]
         else:
-            ends = [(idle >= _PATIENCE, Status.FAILED)]
-        cases = [(lost, Status.FAILED), *ends]
-        status = jnp.select(
+            cases += [(seen.idle >= PATIENCE, Status.FAILED)]
+        return jnp.select(
             [case for case, _ in cases], [int(name) for _, name in cases], int(Status.RUNNING)
-        )
-        return (
-            jnp.where(decreases, point.objective, state.least_objective),
-            jnp.where(improves, jnp.minimum(residual, state.least_residual), state.least_residual),
-            idle,
-            status.astype(state.status.dtype),
         )
 
     def _move(
@@ -272,8 +260,9 @@ class MinimizingMovement(Method):
             moved = distance(problem, inner.point.control, start.control)
             descends = inner.point.objective + moved**2 / (2 * tau) <= start.objective + allowed
             descends &= _lower(problem, inner.point, start)
-            accepted = inner.solved & descends
+            accepted = inner.solved & descends & all_finite(inner.point, inner.memory)
             change = jnp.where(accepted, inner.growth, inner.shrinkage)
+            change = jnp.where((change > 0) & jnp.isfinite(change), change, 0.01)
             return _Attempt(
                 inner.point,
                 inner.memory,
@@ -305,8 +294,3 @@ def _lower(problem: ControlProblem, point: Point, start: Point) -> Bool[Array, "
     sizes = [norm(gradient(problem, at), step_size) for at in (point, start)]
     calmer = (point.objective <= start.objective + noise) & (sizes[0] < sizes[1])
     return (point.objective <= start.objective) | calmer
-
-
-def _where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
-    """One of two trees of arrays."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -62,7 +62,7 @@ def test_toml_keeps_every_entry(tmp_path: Path) -> None:
         ({"horizon": float("nan")}, "horizon: .*finite number; got nan"),
         ({"widths": ()}, "widths: "),
         ({"widths": (8, 0)}, r"widths\.1: .*greater than 0; got 0"),
-        ({"method": "sgd"}, "method: .*'movement' or 'adam'; got 'sgd'"),
+        ({"method": "rmsprop"}, "method: .*'movement', 'adam', .*; got 'rmsprop'"),
         ({"memory": "skip"}, "memory: .*'reset' or 'hold'; got 'skip'"),
         ({"epochs": "many"}, "epochs: .*got 'many'"),
         ({"test_fraction": 1.0}, "test-fraction: .*less than 1; got 1.0"),

@@ -13,6 +13,7 @@ import pytest
 
 from autoencodes import datasets
 from autoencodes.errors import InputError
+from autoencodes.report import draw
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.baseline import Pca
 from autoencodes.run.config import TrainConfig, make
@@ -132,8 +133,12 @@ def test_the_same_seed_gives_the_same_model_bitwise(
 
 @pytest.mark.parametrize(
     "entries",
-    [{}, {"method": "movement", "epochs": 2}, {"data": "moons", "epochs": 30, "widths": (2, 1)}],
-    ids=["adam", "movement on mini-batches", "movement on the whole"],
+    [
+        {"noise": 0.1},
+        {"method": "adam", "epochs": 2},
+        {"data": "moons", "epochs": 30, "widths": (2, 1)},
+    ],
+    ids=["movement on mini-batches", "adam", "movement on the whole"],
 )
 def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path, entries: dict[str, Any]) -> None:
     settings = config(**entries)
@@ -148,6 +153,27 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path, entries: dict[st
         assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
     assert again.metrics["reason"] == whole.metrics["reason"]
     assert without_clocks(again.folder) == without_clocks(whole.folder)
+
+
+def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -> None:
+    entries = {"data": "parabola", "epochs": 12, "steps_per_block": 2, "tikhonov": 0.1}
+    entries["widths"] = (2, 1)
+    outcome = train(config(**entries, record=True), tmp_path / "run")
+    measured = [line for line in outcome.folder.history if "lambda_min" in line]
+    assert [line["step"] for line in measured] == list(range(1, len(outcome.folder.history) + 1))
+    for line in measured:
+        assert line["lambda_min"] <= line["lambda_max"]
+        assert 0 <= line["lambda_min_error"] < 1e-6 * line["lambda_max"]
+        assert {"residual", "control_norm", "tau", "contraction", "sweeps"} <= set(line)
+    assert any(path.name == "course.png" for path in draw(outcome.folder))
+
+
+@pytest.mark.parametrize("method", ["adamw", "sgd", "lbfgs", "msa"])
+def test_every_method_trains_by_its_name(tmp_path: Path, method: str) -> None:
+    entries = {"data": "parabola", "widths": (2, 1), "learning_rate": 1e-3}
+    metrics = train(config(**entries, method=method), tmp_path / "run").metrics
+    assert metrics["steps"] == 3
+    assert not metrics["failed"]
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
@@ -151,7 +152,8 @@ def _mixed(
     """The next iterate, from a least-squares problem regularised relative to its own size."""
     gram = residuals @ residuals.T
     size = jnp.trace(gram)
-    ridge = _RIDGE * jnp.where(size > 0, size, 1) * jnp.eye(len(gram), dtype=gram.dtype)
+    least = max(_RIDGE, 10 * float(np.finfo(gram.dtype).eps))
+    ridge = least * jnp.where(size > 0, size, 1) * jnp.eye(len(gram), dtype=gram.dtype)
     # An empty slot has a zero row: its weight comes out as 0.
     weights = jnp.linalg.solve(gram + ridge, residuals @ residual)
     return image - weights @ images

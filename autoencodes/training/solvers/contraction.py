@@ -102,7 +102,7 @@ class Contraction(InnerSolver):
             near = residual * (1 + 2 * problem.tikhonov * tau) <= self.tolerance * moved
             solved = rounded | (contracts & near)
             broken = ~solved & (~contracts | (loop.sweeps + 1 >= self.sweeps))
-            factor = jnp.maximum(loop.factor, q)
+            factor = jnp.where(rounded, loop.factor, jnp.maximum(loop.factor, q))
             return _Loop(point, following, residual, factor, loop.sweeps + 1, solved, broken)
 
         following = shoot(problem, start, start, tau)

@@ -47,9 +47,11 @@ class NewtonCG(InnerSolver):
 
     A direction p with <p, H p>/<p, p> ≤ −1/τ proves that the movement is not strongly convex
     at this τ: it is given up, and τ falls below the reciprocal of what was found. So τ knows of
-    λ_min(H). The system is solved to min(``forcing``, ‖∇J‖^(1/2)) of its right-hand side
-    (Eisenstat and Walker, 1996). One product counts as two gradient evaluations: a forward
-    and a backward sweep of tangents beside those of the particles.
+    λ_min(H). The system is solved to min(``forcing``, |∇J|^(1/2)) of its right-hand side, |·|
+    over the entries (Eisenstat and Walker, 1996), or as far as ``products`` go. H is linearised
+    once a movement, which holds the states and costates of all particles. One product counts as
+    two gradient evaluations: a forward and a backward sweep of tangents beside those of the
+    particles.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ class NewtonCG(InnerSolver):
         return Inner(
             point,
             (),
-            end.convex & jnp.isfinite(point.objective),
+            end.convex & (end.products > 0) & jnp.isfinite(end.square),
             contraction,
             2 * end.products + 1,
             growth,

@@ -1,4 +1,4 @@
-"""Movements by a limited-memory quasi-Newton model, for whole measures and many controls.
+"""Movements by a limited-memory quasi-Newton model, for many controls.
 
 # notation: s = difference of two controls, y = that of their gradients ∇J, B model of the
 # Hessian, τ step of the movement, θ^k control before it, η the movement.
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
@@ -35,9 +36,9 @@ class QuasiNewton(InnerSolver):
 
     The Hessian of I is that of J plus 1/τ: a pair (s, y) of J is a pair (s, y + s/τ) of every
     movement's own problem, so that what earlier movements saw of J serves later ones, at
-    whatever τ. The two-loop recursion begins from the last pair's <s, y'>/<y', y'>; a pair with
-    <s, y + s/τ> ≤ 0, along which I is not convex, is left out, and with it the model stays
-    positive definite. One gradient evaluation a movement.
+    whatever τ. The two-loop recursion begins from the last pair's <s, y'>/<y', y'>, y' = y + s/τ; a
+    pair with <s, y'> ≤ ε^(1/2) ‖s‖ ‖y'‖, along which I is not convex, is left out, and the model
+    stays positive definite. One gradient evaluation a movement.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ def two_loops(
     s, y = pairs.s[order], pairs.y[order] + pairs.s[order] / tau
     curvature = jnp.einsum("km,km->k", s, y)
     sizes = jnp.linalg.norm(s, axis=1) * jnp.linalg.norm(y, axis=1)
-    usable = curvature > 1e-10 * sizes
+    least = float(np.finfo(slope.dtype).eps) ** 0.5  # below it, curvature may be rounding
+    usable = curvature > least * sizes
     rho = jnp.where(usable, 1 / jnp.where(usable, curvature, 1), 0)
 
     def down(v: Any, pair: Any) -> tuple[Any, Any]:
