@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -80,9 +81,23 @@ def _eigenvalue(axes: Axes, history: list[dict[str, Any]], name: str) -> None:
     if len(error) == len(y):
         axes.fill_between(x, y - error, y + error, color=style.AUTOENCODE, alpha=0.25, linewidth=0)
     axes.axhline(0, color=style.PCA, linestyle=(0, (4, 2)), linewidth=0.8)
-    small = max(float(np.abs(y[-1])), 1e-3 * float(np.abs(y).max()), 1e-12)
+    size = float(np.abs(y).max()) or 1.0
+    small = min(max(float(np.abs(y[-1])), 1e-3 * size), size)
     axes.set_yscale("symlog", linthresh=small)
-    axes.locator_params(axis="y", numticks=4)
+    axes.set_yticks(_ticks(float(y.min()), float(y.max()), small))
+    axes.minorticks_off()
+
+
+def _ticks(low: float, high: float, small: float) -> list[float]:
+    """0, and on either side powers of ten that stand clear of it and of each other."""
+
+    def side(end: float) -> list[float]:
+        if end <= 3 * small:
+            return []
+        last, first = math.floor(math.log10(end)), math.ceil(math.log10(3 * small))
+        return [10.0**k for k in range(last, first - 1, -2)]
+
+    return [*(-t for t in side(-low)), 0.0, *reversed(side(high))]
 
 
 _LABELS = {
