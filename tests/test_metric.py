@@ -120,6 +120,23 @@ def test_noise_is_drawn_anew_and_the_same_again_on_resuming() -> None:
     assert (flat(calm.control) != flat(whole.control)).any()
 
 
+def test_a_training_that_breaks_down_retreats_to_its_average() -> None:
+    # relu at a step far too large for it: without the retreat the objective leaves all bounds.
+    case = BY_NAME["constant, relu"]
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    measure = ac.EmpiricalMeasure(x, x @ np.diag([1.0, -0.5, 2.0]))
+    options = {"steps": 1500, "batch_size": 8, "key": KEY}
+    method = ac.MetricMovement(tau=0.5, decay=0.5)
+    result = ac.fit(case.problem, case.control, measure, method=method, **options)
+    assert sum(record["retreats"] for record in result.history) > 0
+    assert not result.failed, result.reason
+    state = result.resumption.state
+    assert state.scale < 1
+    assert case.problem.objective(result.control, measure) < case.problem.objective(
+        case.control, measure
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -101,7 +101,7 @@ def default_batch_size(method: str, rows: int) -> int:
 def _step(method: str, whole: bool) -> dict[str, float]:
     """The size of a method's steps, by the name that the method has for it."""
     if method == "movement":
-        return {"tau": 1e10 if whole else 8e-3}
+        return {"tau": 1e10 if whole else 5e-3}
     rates = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
     return {"learning_rate": rates[method]} if method in rates else {}
 

@@ -23,6 +23,13 @@ from autoencodes.training.method import Batch, Info, Method, Status, all_finite,
 _AVERAGED_EVERY = 8
 """Steps between two that enter the average: it would cost two passes over the control in each."""
 
+_BROKEN, _SETTLED, _HOPELESS = 2.0, 200, 1e-6
+"""A batch's objective over its running mean from which training has broken down, the step from
+which that is judged, and the share of τ at which retreating is given up."""
+
+_LAG = 50
+"""Steps over which the objective's running mean reaches back; a plain mean at first."""
+
 _WARM = 0.02
 """The share of the steps over which τ rises."""
 
@@ -39,6 +46,10 @@ class MetricState(eqx.Module):
     square: Control
     average: Control
     before: Control
+    level: Float[Array, ""]
+    """Running mean of the batches' objectives."""
+    scale: Float[Array, ""]
+    """By how much retreats have made τ smaller."""
     count: Int[Array, ""]
     status: Int[Array, ""]
     steps: int = eqx.field(static=True)
@@ -69,6 +80,11 @@ class MetricMovement(Method):
     of mini-batches out long before τ falls, and where τ falls, and the noise with it, the average
     follows θ the more closely. The history's objective is that of θ on the batches.
 
+    Training at a large τ can break down from one step to the next, when gradients outgrow what P
+    has seen. Where a batch's objective is more than twice its running mean, or not finite, the
+    method retreats: θ goes back to θ̄, m to 0, and τ is halved for good. The history's
+    ``retreats`` counts such steps.
+
     On the whole measure there is no noise to average: θ itself is handed out, and the training
     ends when its PMP residual is at most the tolerance. No decrease is promised: there
     ``MinimizingMovement`` is the method.
@@ -91,7 +107,7 @@ class MetricMovement(Method):
     Source: MATH 5, "beyond".
     """
 
-    tau: float = eqx.field(static=True, default=8e-3)
+    tau: float = eqx.field(static=True, default=5e-3)
     decay: float = eqx.field(static=True, default=0.3)
     average: float = eqx.field(static=True, default=0.1)
     floor: float = eqx.field(static=True, default=1e-6)
@@ -114,12 +130,15 @@ class MetricMovement(Method):
     ) -> MetricState:
         zero = jax.tree.map(jnp.zeros_like, control)
         averaged = self.average > 0 and not batch.whole
+        dtype = jnp.result_type(*jax.tree.leaves(control))
         return MetricState(
             control,
             zero,
             zero,
             jax.tree.map(jnp.copy, control) if averaged else (),
             control if batch.whole else (),
+            jnp.zeros((), dtype),
+            jnp.ones((), dtype),
             jnp.asarray(0, int),  # weakly typed, it would compile the first round twice
             jnp.asarray(int(Status.RUNNING), int),
             steps,
@@ -130,17 +149,18 @@ class MetricMovement(Method):
     ) -> tuple[MetricState, Info]:
         point = evaluate(problem, state.moving, batch)
         count = state.count + 1
-        tau = self.step_at(state.count, state.steps).astype(point.objective.dtype)
+        tau = (state.scale * self.step_at(state.count, state.steps)).astype(state.scale.dtype)
         mean, square = self._means(state, point.g)
         moving = self._moved(problem, state.moving, mean, square, count, tau)
-        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-        before, average = state.before, self._averaged(state, moving, count, tau)
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
             "gradient_evaluations": jnp.asarray(1),
             "tau": tau,
         }
+        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
+        level, scale, before = state.level, state.scale, state.before
+        average = self._averaged(state, moving, count, tau)
         if batch.whole:
             info["residual"] = problem.residual(state.moving, point.g)
             info["control_norm"] = norm(state.moving, problem.flow.schedule.step_size)
@@ -149,11 +169,24 @@ class MetricMovement(Method):
             fine &= all_finite(moving, mean, square)
             mean, square = where(fine, (mean, square), (state.mean, state.square))
             moving = where(fine & ~converged, moving, before)
+        elif state.average:
+            bad = ~(point.objective <= _BROKEN * state.level) & (state.count >= _SETTLED)
+            moving, mean, square, average = _unless(bad, state, (moving, mean, square, average))
+            drift = (point.objective - level) / jnp.minimum(count, _LAG)
+            level = jnp.where(bad, level, level + drift)
+            scale = jnp.where(bad, scale / 2, scale)
+            fine |= bad & (scale > _HOPELESS)
+            info["retreats"] = bad.astype(point.objective.dtype)
+            # What is reported stays finite: a step that was taken back counts at the mean.
+            for name in ("objective", "terminal_cost"):
+                info[name] = jnp.where(bad & fine, state.level, info[name])
         status = jnp.select(
             [~fine, converged], [int(Status.FAILED), int(Status.CONVERGED)], int(Status.RUNNING)
         ).astype(state.status.dtype)
         return (
-            MetricState(moving, mean, square, average, before, count, status, state.steps),
+            MetricState(
+                moving, mean, square, average, before, level, scale, count, status, state.steps
+            ),
             info,
         )
 
@@ -216,3 +249,14 @@ class MetricMovement(Method):
         due = (count % _AVERAGED_EVERY == 0) | (count < _AVERAGED_EVERY) | (count >= state.steps)
         averaged: Control = jax.lax.cond(due, nearer, lambda same: same, state.average)
         return averaged
+
+
+def _unless(bad: Any, state: MetricState, reached: Any) -> Any:
+    """(θ, m, v, θ̄) as a step reached them; if it broke down, those to retreat to."""
+    kept = (
+        state.average,
+        jax.tree.map(jnp.zeros_like, state.mean),
+        state.square,
+        state.average,
+    )
+    return jax.lax.cond(bad, lambda _, back: back, lambda on, _: on, reached, kept)
