@@ -27,6 +27,7 @@ _BROKEN, _SETTLED, _HOPELESS = 2.0, 200, 1e-6
 """A batch's objective over its running mean from which training has broken down, the step from
 which that is judged, and the share of τ at which retreating is given up."""
 
+_COSTS = ("objective", "terminal_cost")
 _LAG = 50
 """Steps over which the objective's running mean reaches back; a plain mean at first."""
 
@@ -162,8 +163,10 @@ class MetricMovement(Method):
         level, scale, before = state.level, state.scale, state.before
         average = self._averaged(state, moving, count, tau)
         if batch.whole:
-            info["residual"] = problem.residual(state.moving, point.g)
-            info["control_norm"] = norm(state.moving, problem.flow.schedule.step_size)
+            info |= {
+                "residual": problem.residual(state.moving, point.g),
+                "control_norm": norm(state.moving, problem.flow.schedule.step_size),
+            }
             converged = fine & (info["residual"] <= tolerance)
             before = where(fine, state.moving, state.before)
             fine &= all_finite(moving, mean, square)
@@ -178,17 +181,12 @@ class MetricMovement(Method):
             fine |= bad & (scale > _HOPELESS)
             info["retreats"] = bad.astype(point.objective.dtype)
             # What is reported stays finite: a step that was taken back counts at the mean.
-            for name in ("objective", "terminal_cost"):
-                info[name] = jnp.where(bad & fine, state.level, info[name])
+            info |= {name: jnp.where(bad & fine, state.level, info[name]) for name in _COSTS}
         status = jnp.select(
             [~fine, converged], [int(Status.FAILED), int(Status.CONVERGED)], int(Status.RUNNING)
         ).astype(state.status.dtype)
-        return (
-            MetricState(
-                moving, mean, square, average, before, level, scale, count, status, state.steps
-            ),
-            info,
-        )
+        after = (moving, mean, square, average, before, level, scale, count, status, state.steps)
+        return MetricState(*after), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
