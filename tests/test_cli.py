@@ -75,7 +75,7 @@ def test_options_come_before_the_file_and_the_file_before_the_preset(tmp_path: P
     )
     config = RunFolder.open(out).config
     assert (config.latent, config.epochs, config.tikhonov) == (6, 1, 0.01)
-    assert config.learning_rate == 4e-3
+    assert config.tau == 5e-3
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "csv"])

@@ -83,6 +83,7 @@ def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[
         **_step(name, whole=not 0 < batch_size < rows),
         "epochs": max(1, round(_UPDATES / batches)),
         "batch_size": batch_size,
+        "noise": 0.0,
         "precision": "float32",
     }
     return {**general, **known, "widths": widths, "latent": widths[-1]}

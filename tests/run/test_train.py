@@ -170,10 +170,29 @@ def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -
 
 @pytest.mark.parametrize("method", ["adamw", "sgd", "lbfgs", "msa"])
 def test_every_method_trains_by_its_name(tmp_path: Path, method: str) -> None:
-    entries = {"data": "parabola", "widths": (2, 1), "learning_rate": 1e-3}
+    entries = {"data": "parabola", "widths": (2, 1)}
     metrics = train(config(**entries, method=method), tmp_path / "run").metrics
     assert metrics["steps"] == 3
     assert not metrics["failed"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"method": "lbfgs", "batch_size": 50}, "method lbfgs works on all rows"),
+        ({"noise": 0.1, "batch_size": 0}, "noise is for mini-batches"),
+        ({"inner": "newton-cg"}, "inner newton-cg is how movements on all rows are solved"),
+        ({"inner": "anderson", "method": "adam", "batch_size": 0}, "got method adam"),
+        ({"learning_rate": 0.1}, "learning-rate belongs to adam, .*got method movement"),
+        ({"tau": 0.1, "method": "adam"}, "tau is the step of movements; got method adam"),
+    ],
+)
+def test_an_entry_that_would_do_nothing_is_refused_before_anything_is_written(
+    tmp_path: Path, entries: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train(config(**entries), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
@@ -246,6 +265,7 @@ def test_a_failure_is_reported_and_leaves_a_finite_model(tmp_path: Path) -> None
     settings = make(
         data=str(tmp_path / "x.npy"),
         activation="identity",
+        method="adam",
         learning_rate=1e12,
         epochs=50,
         steps_per_block=3,
