@@ -42,10 +42,10 @@ def structure(random: np.random.Generator) -> dict[str, Any]:
     """What is compiled."""
     return {
         "shape": SHAPES[random.integers(len(SHAPES))],
-        "memory": random.choice(["reset", "hold"]),
-        "field": random.choice([*sorted(ACTIVATIONS), "translation"]),
-        "inner": random.choice(["auto", "auto", *SOLVERS]),
-        "dtype": random.choice(["float64", "float64", "float32"]),
+        "memory": str(random.choice(["reset", "hold"])),
+        "field": str(random.choice([*sorted(ACTIVATIONS), "translation"])),
+        "inner": str(random.choice(["auto", "auto", *SOLVERS])),
+        "dtype": str(random.choice(["float64", "float64", "float32"])),
         "horizon": float(10 ** random.uniform(-1, math.log10(50))),
         "tikhonov": float(10 ** random.uniform(-8, 0)),
     }

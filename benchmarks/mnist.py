@@ -94,10 +94,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="MNIST by movements and by Adam.")
     parser.add_argument("--data-dir", default=None)
     parser.add_argument("--seconds", type=float, default=150.0)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--latent", type=int, default=30)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
-    job = prepare(make(data="mnist", data_dir=options.data_dir, latent=options.latent))
+    job = prepare(
+        make(
+            data="mnist",
+            data_dir=options.data_dir,
+            latent=options.latent,
+            batch_size=options.batch_size,
+        )
+    )
     lines = [measured(job, name, options.seconds) for name in options.methods]
     config = job.config
     print(

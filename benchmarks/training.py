@@ -8,7 +8,7 @@ W ~ N(0, 0.1²) and b = 0, a new draw for each seed.
 - gaussian-sign: x ~ N(0, I), target (sign x_1, 0); active {1,2}, {2}, {1,2}: the component
   that the target needs is switched off.
 
-Every method starts from the same control and may spend 12,000 gradient evaluations (one: a
+Every method starts from the same control and may spend 6,000 gradient evaluations (one: a
 forward and a backward sweep over all particles; a Jacobian of d outputs counts as d, a
 Hessian-vector product as 2). ``best`` is the least J that any method finds from that start.
 Printed over the seeds: the median count until J ≤ 1.01 best (a method that never comes there
@@ -34,7 +34,7 @@ from scipy.optimize import minimize
 
 import autoencodes as ac
 
-BUDGET = 12_000
+BUDGET = 6_000
 PENALTIES = {"parabola": (1e-3, 1e-5), "gaussian-sign": (1e-3, 1e-5)}
 ACTIVE = {"parabola": ((0, 1), (0,), (0, 1)), "gaussian-sign": ((0, 1), (1,), (0, 1))}
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -49,7 +48,7 @@ class Course:
         """The entries for a step's record; none where it is not yet time."""
         if step < self._next:
             return {}
-        self._next = max(step + 1, math.ceil(step * _GROWTH))
+        self._next = max(step + 1, int(step * _GROWTH))
         try:
             return self._measured(control)
         except (ArithmeticError, np.linalg.LinAlgError):  # numbers that overflow: no measurement
