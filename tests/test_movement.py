@@ -132,6 +132,63 @@ def test_the_guard_shrinks_a_step_that_is_far_too_large(name: str) -> None:
     ).all()
 
 
+def _valleys() -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
+    """The parabola at small λ, from a start from which first steps lead to several minima."""
+    flow = ac.Flow(ac.WidthSchedule(2, [ac.Block(a, 3) for a in ((0, 1), (0,), (0, 1))], 9.0))
+    s = np.linspace(-1, 1, 20)
+    measure = ac.EmpiricalMeasure(np.stack([s, s**2], axis=1))
+    return ac.ControlProblem(flow, tikhonov=1e-3), draw(flow, 0, 0.1), measure
+
+
+def test_of_several_trials_the_lowest_is_handed_out_and_the_objective_never_rises() -> None:
+    problem, control, measure = _valleys()
+    alone = [
+        ac.fit(problem, control, measure, method=ac.MinimizingMovement(first_tau=tau), steps=2000)
+        for tau in (1e3, 1e-2)
+    ]
+    method = ac.MinimizingMovement(first_tau=(1e3, 1e-2))
+    both = ac.fit(problem, control, measure, method=method, steps=4000)
+    assert both.converged, both.reason
+    ends = [float(problem.objective(result.control, measure)) for result in alone]
+    assert abs(ends[0] - ends[1]) > 0.01 * min(ends)
+    assert float(problem.objective(both.control, measure)) == pytest.approx(min(ends), rel=1e-9)
+    assert problem.pmp_residual(both.control, measure) <= 1e-6 * (1 + 1e-9)
+    assert both.history[-1]["residual"] == pytest.approx(
+        float(problem.pmp_residual(both.control, measure)), rel=1e-6
+    )
+    trials = [record["trial"] for record in both.history]
+    assert trials == sorted(trials)
+    assert [trials.count(k) for k in (1, 2)] == [len(result.history) for result in alone]
+    path = [record["objective"] for record in both.history]
+    assert (np.diff(path) <= 1e-12 * np.abs(path[1:])).all()
+    # Begun again, the start is evaluated once more, and nothing else is counted twice.
+    spent = [result.history[-1]["gradient_evaluations"] for result in alone]
+    assert both.history[-1]["gradient_evaluations"] == sum(spent)
+
+
+def test_where_steps_end_in_a_later_trial_the_lowest_is_still_known_to_have_converged() -> None:
+    problem, control, measure = _valleys()
+    method = ac.MinimizingMovement(first_tau=(1e3, 1e-2))
+    first = ac.fit(
+        problem, control, measure, method=ac.MinimizingMovement(first_tau=1e3), steps=2000
+    )
+    steps = len(first.history) + 3
+    cut = ac.fit(problem, control, measure, method=method, steps=steps)
+    assert cut.history[-1]["trial"] == 2
+    assert cut.converged, cut.reason
+    np.testing.assert_array_equal(flat(cut.control), flat(first.control))
+    whole = ac.fit(problem, control, measure, method=method, steps=4000)
+    on = ac.fit(problem, control, measure, method=method, steps=4000, resume=cut.resumption)
+    np.testing.assert_array_equal(flat(on.control), flat(whole.control))
+    assert len(on.history) == len(whole.history) - steps
+
+
+def test_first_steps_that_the_largest_one_makes_equal_are_one_trial() -> None:
+    problem, control, measure = _valleys()
+    result = ac.fit(problem, control, measure, method=ac.MinimizingMovement(1e-3), steps=3)
+    assert "trial" not in result.history[-1]
+
+
 def _overflow(entry: float) -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
     flow = ac.Flow(ac.WidthSchedule.constant(2, 3, 1.0), Perceptron("identity"))
     control = jax.tree.map(lambda a: jnp.full_like(a, entry), draw(flow, 0))
@@ -200,6 +257,8 @@ def test_arriving_at_rounding_is_no_failure(scale: float) -> None:
         ({"smallest_tau": 0.0}, "smallest_tau positive"),
         ({"first_tau": 0.0}, "first_tau must be finite and not below smallest_tau"),
         ({"first_tau": math.nan}, "first_tau must be finite"),
+        ({"first_tau": ()}, "first_tau must be finite"),
+        ({"first_tau": (1.0, -1.0)}, "first_tau must be finite and not below smallest_tau"),
         ({"inner": "bfgs"}, "inner must be auto, contraction, .*; got 'bfgs'"),
     ],
 )

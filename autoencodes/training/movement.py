@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -23,7 +24,7 @@ from autoencodes.training.rounding import ROUNDING, extent, resolution, slack
 from autoencodes.training.solvers import InnerSolver, choose
 from autoencodes.training.solvers.choice import check_name
 from autoencodes.training.solvers.solver import distance, gradient
-from autoencodes.training.standstill import PATIENCE, Standstill, describe, watch
+from autoencodes.training.standstill import PATIENCE, Standstill, describe, unseen, watch
 
 
 class _Attempt(NamedTuple):
@@ -40,9 +41,21 @@ class _Attempt(NamedTuple):
     accepted: Bool[Array, ""]
 
 
+class _Search(NamedTuple):
+    """Where every trial begins, the lowest point of all trials so far, and which trial it is."""
+
+    start: Control
+    lowest: Point
+    ended: Int[Array, ""]
+    """The status with which the lowest point's trial ended, or RUNNING."""
+    leading: Bool[Array, ""]
+    """Whether the lowest point is that of the trial at hand."""
+    trial: Int[Array, ""]
+
+
 class MovementState(eqx.Module):
     """The last accepted point, what the solver knows there, the τ with which to try next, and
-    how long nothing has improved.
+    how long nothing has improved. ``search`` is empty where there is one trial only.
     """
 
     point: Point
@@ -51,12 +64,19 @@ class MovementState(eqx.Module):
     seen: Standstill
     begun: Int[Array, ""]
     """Gradient evaluations that the point took and no step has counted yet."""
+    count: Int[Array, ""]
+    search: Any
     status: Int[Array, ""]
+    steps: int = eqx.field(static=True)
 
     @property
     def control(self) -> Control:
-        """The control of the point."""
-        return self.point.control
+        """The control of the lowest point."""
+        return self.search.lowest.control if self.search else self.point.control
+
+
+def _several(taus: float | Sequence[float]) -> tuple[float, ...]:
+    return tuple(taus) if isinstance(taus, Sequence) else (taus,)
 
 
 class MinimizingMovement(Method):
@@ -91,6 +111,15 @@ class MinimizingMovement(Method):
     arithmetic the movements have finite length in sum and converge to ONE stationary control, from
     every start. Which one, and whether another lies lower, they do not tell.
 
+    Hence several trials. A large first τ leaps far from θ^0; with a small one the movements
+    follow the gradient flow from θ^0 into the nearest valley (De Giorgi's minimizing movements)
+    before τ grows. Neither is lower in general. So on the whole measure, once a trial has
+    converged or stalled, the next begins again at θ^0 with the next of ``first_tau``. What is
+    handed out and reported is the lowest point of all trials, so that J never increases; the
+    history's ``trial`` tells which one is at work, and ``tau``, ``contraction``, ``retries`` and
+    ``sweeps`` are its own. The training ends with the last trial, for the reason for which the
+    lowest one ended.
+
     A mini-batch is held fixed through a movement with all its retries.
 
     Parameters
@@ -100,8 +129,9 @@ class MinimizingMovement(Method):
     inner : str or InnerSolver
         ``contraction``, ``anderson``, ``lbfgs``, ``newton-cg``, ``gauss-newton``; ``auto`` is
         Gauss-Newton for small problems, else L-BFGS (``solvers.choose``).
-    first_tau : float
-        The τ to begin with, or ``tau`` where that is smaller.
+    first_tau : float or sequence of floats
+        The τ to begin with, or ``tau`` where that is smaller. Several: one trial for each, on
+        the whole measure; mini-batches, where no trial ever ends, begin with the first of them.
     smallest_tau : float
         Below it the method gives up and says so.
 
@@ -112,7 +142,9 @@ class MinimizingMovement(Method):
 
     tau: float = eqx.field(static=True, default=1e10)
     inner: str | InnerSolver = eqx.field(static=True, default="auto")
-    first_tau: float = eqx.field(static=True, default=1e3)
+    first_tau: float | Sequence[float] = eqx.field(
+        static=True, default=(1e3, 1e-2, 1.0), converter=_several
+    )
     smallest_tau: float = eqx.field(static=True, default=1e-14)
 
     def __check_init__(self) -> None:
@@ -121,9 +153,10 @@ class MinimizingMovement(Method):
                 "tau must be finite, and smallest_tau positive and not above it; "
                 f"got tau={self.tau}, smallest_tau={self.smallest_tau}"
             )
-        if not self.smallest_tau <= self.first_tau < float("inf"):
+        taus = _several(self.first_tau)
+        if not taus or not all(self.smallest_tau <= tau < float("inf") for tau in taus):
             raise InputError(
-                "first_tau must be finite and not below smallest_tau; "
+                "first_tau must be finite and not below smallest_tau, each where it is several; "
                 f"got first_tau={self.first_tau}, smallest_tau={self.smallest_tau}"
             )
         if not isinstance(self.inner, InnerSolver):
@@ -135,14 +168,15 @@ class MinimizingMovement(Method):
         point, memory, evaluations = choose(self.inner, problem, control).begin(
             problem, control, batch
         )
-        tau = jnp.asarray(min(self.first_tau, self.tau), point.objective.dtype)
-        least = jnp.full_like(tau, jnp.inf)
+        tau = jnp.asarray(self._trials[0], point.objective.dtype)
         # Weakly typed numbers here would compile the first round of a training twice.
         running = jnp.asarray(int(Status.RUNNING), int)
         none = jnp.asarray(0, int)
         begun = jnp.asarray(evaluations, int) if batch.whole else none
-        seen = Standstill(least, least, none)
-        return MovementState(point, memory, tau, seen, begun, running)
+        several = batch.whole and len(self._trials) > 1
+        search = _Search(control, point, running, jnp.asarray(True), none) if several else ()
+        seen = unseen(point)
+        return MovementState(point, memory, tau, seen, begun, none, search, running, steps)
 
     def step(
         self,
@@ -167,27 +201,37 @@ class MinimizingMovement(Method):
         status = self._judge(
             problem, state, start, point, residual, attempt, batch, tolerance, seen
         )
-        info = {
-            "objective": point.objective,
-            "terminal_cost": point.terminal_cost,
-            **({"residual": residual} if batch.whole else {}),
-            "gradient_evaluations": attempt.evaluations + begun,
-            "tau": attempt.tau,
-            "contraction": attempt.contraction,
-            "retries": attempt.retries,
-            "sweeps": attempt.evaluations,
-            "control_norm": norm(point.control, problem.flow.schedule.step_size),
-        }
         # Where nothing went, on these particles, the next ones begin anew.
-        next_tau = jnp.where(attempt.accepted, attempt.next_tau, min(self.first_tau, self.tau))
+        next_tau = jnp.where(attempt.accepted, attempt.next_tau, self._trials[0])
         after = MovementState(
             point,
             memory,
             next_tau.astype(state.tau.dtype),
             seen,
             jnp.zeros_like(state.begun),
+            state.count + 1,
+            state.search,
             status.astype(state.status.dtype),
+            state.steps,
         )
+        info = {
+            "gradient_evaluations": attempt.evaluations + begun,
+            "tau": attempt.tau,
+            "contraction": attempt.contraction,
+            "retries": attempt.retries,
+            "sweeps": attempt.evaluations,
+        }
+        if state.search:
+            info["trial"] = state.search.trial + 1
+            after = self._searched(problem, solver, after, batch)
+            point = after.search.lowest
+            residual = problem.residual(point.control, point.g)
+        info |= {
+            "objective": point.objective,
+            "terminal_cost": point.terminal_cost,
+            **({"residual": residual} if batch.whole else {}),
+            "control_norm": norm(point.control, problem.flow.schedule.step_size),
+        }
         return after, info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
@@ -209,6 +253,41 @@ class MinimizingMovement(Method):
             "smaller initial scale, another inner solver or float64"
         )
 
+    @property
+    def _trials(self) -> tuple[float, ...]:
+        """The τ that trials begin with, each once."""
+        return tuple(dict.fromkeys(min(tau, self.tau) for tau in _several(self.first_tau)))
+
+    def _searched(
+        self, problem: ControlProblem, solver: InnerSolver, state: MovementState, batch: Batch
+    ) -> MovementState:
+        """The lowest point brought up to date; and if its trial is over, the next one begun."""
+        point, search = state.point, state.search
+        lower = point.objective < search.lowest.objective - slack(point, extent(batch.measure))
+        leading = search.leading | lower
+        lowest = where(leading, point, search.lowest)
+        ended = jnp.where(leading, state.status, search.ended).astype(state.status.dtype)
+        over, finite = state.status != Status.RUNNING, jnp.isfinite(lowest.objective)
+        again = over & finite & (search.trial + 1 < len(self._trials))
+        trial = jnp.where(again, search.trial + 1, search.trial).astype(search.trial.dtype)
+        search = _Search(search.start, lowest, ended, leading & ~again, trial)
+
+        def begin() -> Any:
+            there, memory, evaluations = solver.begin(problem, search.start, batch)
+            tau = jnp.asarray(self._trials, state.tau.dtype)[trial]
+            return there, memory, tau, unseen(there), jnp.asarray(evaluations, state.begun.dtype)
+
+        def stay() -> Any:
+            return point, state.memory, state.tau, state.seen, state.begun
+
+        moved = jax.lax.cond(again, begin, stay)
+        # Where the steps end in the midst of a trial that leads to nothing lower, the one that
+        # found the lowest point has ended before.
+        last = (state.count >= state.steps) & (ended != Status.FAILED)
+        status = jnp.where((over & ~again) | last, ended, int(Status.RUNNING))
+        status = status.astype(state.status.dtype)
+        return MovementState(*moved, state.count, search, status, state.steps)
+
     def _judge(
         self,
         problem: ControlProblem,
@@ -229,7 +308,7 @@ class MinimizingMovement(Method):
         cases = [(~finite, Status.FAILED)]
         if batch.whole:
             # The very first movement, at a control that is not stationary, must succeed.
-            lost = rests & ~stationary & jnp.isinf(state.seen.objective)
+            lost = rests & ~stationary & (state.seen.objective == unseen(point).objective)
             cases += [(residual <= tolerance, Status.CONVERGED), (lost, Status.FAILED)]
             cases += [(rests | (seen.idle >= PATIENCE), Status.STALLED)]
         else:

@@ -24,6 +24,12 @@ class Standstill(NamedTuple):
     idle: Int[Array, ""]
 
 
+def unseen(point: Point) -> Standstill:
+    """What is known before the first step: the largest finite numbers, as states are finite."""
+    least = jnp.full_like(point.objective, jnp.finfo(point.objective.dtype).max)
+    return Standstill(least, least, jnp.asarray(0, int))
+
+
 def watch(
     seen: Standstill, point: Point, residual: Float[Array, ""], slack: Float[Array, ""]
 ) -> Standstill:
