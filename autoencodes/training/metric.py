@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.cost import Control, norm
 from autoencodes.errors import InputError
@@ -112,7 +112,7 @@ class MetricMovement(Method):
     decay: float = eqx.field(static=True, default=0.3)
     average: float = eqx.field(static=True, default=0.1)
     floor: float = eqx.field(static=True, default=1e-6)
-    betas: tuple[float, float] = eqx.field(static=True, default=(0.9, 0.999))
+    betas: tuple[float, float] = eqx.field(static=True, default=(0.9, 0.95))
 
     def __check_init__(self) -> None:
         if not 0 < self.tau < float("inf"):
@@ -151,17 +151,20 @@ class MetricMovement(Method):
         point = evaluate(problem, state.moving, batch)
         count = state.count + 1
         tau = (state.scale * self.step_at(state.count, state.steps)).astype(state.scale.dtype)
-        mean, square = self._means(state, point.g)
-        moving = self._moved(problem, state.moving, mean, square, count, tau)
+        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
+        level, scale, before = state.level, state.scale, state.before
+        bad = jnp.asarray(False)
+        if state.average:
+            bad = ~(point.objective <= _BROKEN * level) & (state.count >= _SETTLED)
+        mean, square = self._means(state, point.g, bad)
+        moving = self._moved(problem, state, mean, square, count, tau, bad)
+        average = self._averaged(state, moving, count, tau, bad)
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
             "gradient_evaluations": jnp.asarray(1),
             "tau": tau,
         }
-        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-        level, scale, before = state.level, state.scale, state.before
-        average = self._averaged(state, moving, count, tau)
         if batch.whole:
             info |= {
                 "residual": problem.residual(state.moving, point.g),
@@ -173,8 +176,6 @@ class MetricMovement(Method):
             mean, square = where(fine, (mean, square), (state.mean, state.square))
             moving = where(fine & ~converged, moving, before)
         elif state.average:
-            bad = ~(point.objective <= _BROKEN * state.level) & (state.count >= _SETTLED)
-            moving, mean, square, average = _unless(bad, state, (moving, mean, square, average))
             drift = (point.objective - level) / jnp.minimum(count, _LAG)
             level = jnp.where(bad, level, level + drift)
             scale = jnp.where(bad, scale / 2, scale)
@@ -201,22 +202,34 @@ class MetricMovement(Method):
         rise = jnp.minimum(share / _WARM, 1.0)
         return self.tau * rise * 0.5 * (1 + jnp.cos(np.pi * fall))
 
-    def _means(self, state: MetricState, g: Control) -> tuple[Control, Control]:
+    # Retreats are decided entry by entry within the passes over the control, and not by a branch
+    # around them: that would copy all four trees in every step.
+
+    def _means(
+        self, state: MetricState, g: Control, bad: Bool[Array, ""]
+    ) -> tuple[Control, Control]:
+        """m and v after a step; retreating, m is 0, and v, which has not seen g, stays."""
         first, second = self.betas
-        mean = jax.tree.map(lambda m, a: first * m + (1 - first) * a, state.mean, g)
-        square = jax.tree.map(lambda v, a: second * v + (1 - second) * a * a, state.square, g)
-        return mean, square
+
+        def mean(m: Any, a: Any) -> Any:
+            return jnp.where(bad, 0, first * m + (1 - first) * a)
+
+        def square(v: Any, a: Any) -> Any:
+            return jnp.where(bad, v, second * v + (1 - second) * a * a)
+
+        return jax.tree.map(mean, state.mean, g), jax.tree.map(square, state.square, g)
 
     def _moved(
         self,
         problem: ControlProblem,
-        control: Control,
+        state: MetricState,
         mean: Control,
         square: Control,
         count: Int[Array, ""],
         tau: Float[Array, ""],
+        bad: Bool[Array, ""],
     ) -> Control:
-        """(P θ − τ m) / (P + 2 λ τ), entry by entry."""
+        """(P θ − τ m) / (P + 2 λ τ), entry by entry; retreating, θ̄."""
         first, second = (1 - beta ** count.astype(tau.dtype) for beta in self.betas)
         leaves = jax.tree.leaves(square)
         total = sum(jnp.sum(v) for v in leaves) / sum(v.size for v in leaves)
@@ -224,15 +237,22 @@ class MetricMovement(Method):
         least = jnp.maximum(self.floor * jnp.sqrt(total / second), tiny**0.5)
         pull = 2 * problem.tikhonov * tau
 
-        def move(theta: Any, m: Any, v: Any) -> Any:
+        def move(theta: Any, m: Any, v: Any, average: Any) -> Any:
             metric = jnp.maximum(jnp.sqrt(v / second), least)
-            return (metric * theta - tau * (m / first)) / (metric + pull)
+            moved = (metric * theta - tau * (m / first)) / (metric + pull)
+            return jnp.where(bad, average, moved)
 
-        moved: Control = jax.tree.map(move, control, mean, square)
+        back = state.average or state.moving
+        moved: Control = jax.tree.map(move, state.moving, mean, square, back)
         return moved
 
     def _averaged(
-        self, state: MetricState, moving: Control, count: Int[Array, ""], tau: Float[Array, ""]
+        self,
+        state: MetricState,
+        moving: Control,
+        count: Int[Array, ""],
+        tau: Float[Array, ""],
+        bad: Bool[Array, ""],
     ) -> Control:
         """θ̄, every few steps nearer to θ."""
         if not state.average:
@@ -245,16 +265,5 @@ class MetricMovement(Method):
 
         # The first steps, where the window is short, and the last one always count.
         due = (count % _AVERAGED_EVERY == 0) | (count < _AVERAGED_EVERY) | (count >= state.steps)
-        averaged: Control = jax.lax.cond(due, nearer, lambda same: same, state.average)
+        averaged: Control = jax.lax.cond(due & ~bad, nearer, lambda same: same, state.average)
         return averaged
-
-
-def _unless(bad: Any, state: MetricState, reached: Any) -> Any:
-    """(θ, m, v, θ̄) as a step reached them; if it broke down, those to retreat to."""
-    kept = (
-        state.average,
-        jax.tree.map(jnp.zeros_like, state.mean),
-        state.square,
-        state.average,
-    )
-    return jax.lax.cond(bad, lambda _, back: back, lambda on, _: on, reached, kept)
