@@ -4,7 +4,7 @@ Run:  python benchmarks/mnist.py --data-dir DIR [--epochs 10] [--methods NAME ..
 
 The same network (latent 30, the default widths), initial control, mini-batches and machine for
 all; one after the other in one process. Each method's schedule is laid out for ``--epochs``; the
-clock counts training alone (no compilation, no evaluation). About fifty times a training the test
+clock counts training alone (no compilation, no evaluation). About forty times a training the test
 error per pixel is taken, of the control that the method would hand out. Printed: seconds and
 steps until it is at most 0.0060, seconds in all, the final test and training error per pixel and
 the test error per image (× 784).
@@ -32,7 +32,7 @@ METHODS = {
     "Adam 8e-3": lambda tau: ac.Adam(8e-3),
 }
 GOAL = 0.0060
-_EVALUATIONS = 50
+_EVALUATIONS = 40
 
 
 def train(job: Job, method: ac.Method, steps: int, callbacks: list[Any]) -> ac.Result:

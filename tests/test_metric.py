@@ -43,8 +43,8 @@ def test_a_movement_is_the_minimiser_in_its_metric(decay: float) -> None:
     theta, mean, square = flat(CASE.control), 0.0, 0.0
     for k in range(steps):
         g = pull(unflat(theta, CASE.control))
-        mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
-        metric = np.sqrt(square / (1 - 0.999 ** (k + 1)))
+        mean, square = 0.9 * mean + 0.1 * g, square + (g**2 - square) / (1 + 0.1 * k)
+        metric = np.sqrt(square)
         metric = np.maximum(metric, 1e-6 * np.sqrt(np.mean(metric**2)))
         step = rate(k, steps, tau, decay)
         # The stationarity of <m, θ> + λ‖θ‖² + <θ − θ^k, P (θ − θ^k)>/(2τ), entry by entry.
@@ -159,7 +159,8 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
         ({"decay": 0.0}, r"decay must lie in \(0, 1\]"),
         ({"average": 1.5}, r"average must lie in \[0, 1\]"),
         ({"floor": 1.0}, r"floor must lie in \[0, 1\)"),
-        ({"betas": (0.9, 1.0)}, r"betas must lie in \[0, 1\)"),
+        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\)"),
+        ({"memory": 0.0}, r"memory must lie in \(0, 1\]"),
     ],
 )
 def test_a_metric_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:

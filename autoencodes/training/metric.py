@@ -67,10 +67,12 @@ class MetricMovement(Method):
     The movement with its terminal cost linearised and a diagonal metric P in place of the
     identity; it is strongly convex, and solved in closed form, entry by entry:
       θ^(k+1) = (P θ^k − τ_k m) / (P + 2 λ τ_k),
-      m = (1 − β_1) Σ_j β_1^(k−j) g_B(θ^j) / (1 − β_1^k),
-      P = v^(1/2),   v likewise of g_B², with β_2.
-    P makes a step invariant to the scale of the gradient, as in Adam (Kingma and Ba, 2015); the
-    Tikhonov term is not linearised but minimised, so that no τ is too large for it. Entries of
+      m = (1 − β) Σ_j β^(k−j) g_B(θ^j) / (1 − β^k),   β = ``momentum``,
+      P = v^(1/2),   v ← v + (g_B² − v) / (1 + ``memory`` k).
+    P makes a step invariant to the scale of the gradient, as in Adam (Kingma and Ba, 2015); but
+    v averages over a share of the steps made, and not over a fixed number: early on gradients
+    change fast and what is old misleads, later a short memory only adds noise. The Tikhonov term
+    is not linearised but minimised, so that no τ is too large for it. Entries of
     P below ``floor`` times its root mean square are raised to that: where there is no gradient,
     rounding moves nothing, and the Tikhonov term brings the entry to 0.
 
@@ -100,8 +102,10 @@ class MetricMovement(Method):
         The share of the steps made over which θ̄ averages, in (0, 1]; 0: no average.
     floor : float
         In [0, 1).
-    betas : (float, float)
-        β_1 and β_2, in [0, 1).
+    momentum : float
+        β in [0, 1).
+    memory : float
+        The share of the steps made over which v averages, in (0, 1].
 
     Notes
     -----
@@ -112,7 +116,8 @@ class MetricMovement(Method):
     decay: float = eqx.field(static=True, default=0.3)
     average: float = eqx.field(static=True, default=0.1)
     floor: float = eqx.field(static=True, default=1e-6)
-    betas: tuple[float, float] = eqx.field(static=True, default=(0.9, 0.95))
+    momentum: float = eqx.field(static=True, default=0.9)
+    memory: float = eqx.field(static=True, default=0.1)
 
     def __check_init__(self) -> None:
         if not 0 < self.tau < float("inf"):
@@ -123,8 +128,10 @@ class MetricMovement(Method):
             raise InputError(f"average must lie in [0, 1]; got {self.average}")
         if not 0 <= self.floor < 1:
             raise InputError(f"floor must lie in [0, 1); got {self.floor}")
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise InputError(f"betas must lie in [0, 1); got {self.betas}")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"momentum must lie in [0, 1); got {self.momentum}")
+        if not 0 < self.memory <= 1:
+            raise InputError(f"memory must lie in (0, 1]; got {self.memory}")
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
@@ -209,13 +216,13 @@ class MetricMovement(Method):
         self, state: MetricState, g: Control, bad: Bool[Array, ""]
     ) -> tuple[Control, Control]:
         """m and v after a step; retreating, m is 0, and v, which has not seen g, stays."""
-        first, second = self.betas
+        beta, share = self.momentum, 1 / (1 + self.memory * state.count)
 
         def mean(m: Any, a: Any) -> Any:
-            return jnp.where(bad, 0, first * m + (1 - first) * a)
+            return jnp.where(bad, 0, beta * m + (1 - beta) * a)
 
         def square(v: Any, a: Any) -> Any:
-            return jnp.where(bad, v, second * v + (1 - second) * a * a)
+            return jnp.where(bad, v, v + (share * (a * a - v)).astype(v.dtype))
 
         return jax.tree.map(mean, state.mean, g), jax.tree.map(square, state.square, g)
 
@@ -230,16 +237,16 @@ class MetricMovement(Method):
         bad: Bool[Array, ""],
     ) -> Control:
         """(P θ − τ m) / (P + 2 λ τ), entry by entry; retreating, θ̄."""
-        first, second = (1 - beta ** count.astype(tau.dtype) for beta in self.betas)
+        weight = 1 - self.momentum ** count.astype(tau.dtype)
         leaves = jax.tree.leaves(square)
         total = sum(jnp.sum(v) for v in leaves) / sum(v.size for v in leaves)
         tiny = float(np.finfo(tau.dtype).tiny)
-        least = jnp.maximum(self.floor * jnp.sqrt(total / second), tiny**0.5)
+        least = jnp.maximum(self.floor * jnp.sqrt(total), tiny**0.5)
         pull = 2 * problem.tikhonov * tau
 
         def move(theta: Any, m: Any, v: Any, average: Any) -> Any:
-            metric = jnp.maximum(jnp.sqrt(v / second), least)
-            moved = (metric * theta - tau * (m / first)) / (metric + pull)
+            metric = jnp.maximum(jnp.sqrt(v), least)
+            moved = (metric * theta - tau * (m / weight)) / (metric + pull)
             return jnp.where(bad, average, moved)
 
         back = state.average or state.moving
