@@ -8,6 +8,7 @@ W ~ N(0, 0.1²) and b = 0, a new draw for each seed.
 - gaussian-sign: x ~ N(0, I), target (sign x_1, 0); active {1,2}, {2}, {1,2}: the component
   that the target needs is switched off.
 
+Movements try several first τ, one after the other; what is counted is counted over all trials.
 Every method starts from the same control and may spend 6,000 gradient evaluations (one: a
 forward and a backward sweep over all particles; a Jacobian of d outputs counts as d, a
 Hessian-vector product as 2). ``best`` is the least J that any method finds from that start.
