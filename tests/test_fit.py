@@ -72,7 +72,8 @@ def test_a_training_that_spent_its_budget_says_so(name: str) -> None:
 def test_a_training_converges_when_the_residual_reaches_the_tolerance(
     name: str, tolerance: float
 ) -> None:
-    method = {"movement": ac.MinimizingMovement(), "adam": ac.Adam(learning_rate=0.02)}[name]
+    movement = ac.MinimizingMovement(first_tau=1e3)
+    method = {"movement": movement, "adam": ac.Adam(learning_rate=0.02)}[name]
     problem = ac.ControlProblem(KNOWN.flow, tikhonov=0.5)
     start = (KNOWN.control, KNOWN.measure)
     result = ac.fit(problem, *start, method=method, steps=2000, tolerance=tolerance)

@@ -76,7 +76,7 @@ class MovementState(eqx.Module):
 
 
 def _several(taus: float | Sequence[float]) -> tuple[float, ...]:
-    return tuple(taus) if isinstance(taus, Sequence) else (taus,)
+    return tuple(float(tau) for tau in np.atleast_1d(taus))
 
 
 class MinimizingMovement(Method):
@@ -131,7 +131,8 @@ class MinimizingMovement(Method):
         Gauss-Newton for small problems, else L-BFGS (``solvers.choose``).
     first_tau : float or sequence of floats
         The τ to begin with, or ``tau`` where that is smaller. Several: one trial for each, on
-        the whole measure; mini-batches, where no trial ever ends, begin with the first of them.
+        the whole measure and if ``tau`` is above the first of them; mini-batches, where no trial
+        ever ends, begin with the first of them.
     smallest_tau : float
         Below it the method gives up and says so.
 
@@ -214,25 +215,9 @@ class MinimizingMovement(Method):
             status.astype(state.status.dtype),
             state.steps,
         )
-        info = {
-            "gradient_evaluations": attempt.evaluations + begun,
-            "tau": attempt.tau,
-            "contraction": attempt.contraction,
-            "retries": attempt.retries,
-            "sweeps": attempt.evaluations,
-        }
         if state.search:
-            info["trial"] = state.search.trial + 1
             after = self._searched(problem, solver, after, batch)
-            point = after.search.lowest
-            residual = problem.residual(point.control, point.g)
-        info |= {
-            "objective": point.objective,
-            "terminal_cost": point.terminal_cost,
-            **({"residual": residual} if batch.whole else {}),
-            "control_norm": norm(point.control, problem.flow.schedule.step_size),
-        }
-        return after, info
+        return after, _report(problem, state, after, attempt, begun, batch)
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
@@ -255,8 +240,11 @@ class MinimizingMovement(Method):
 
     @property
     def _trials(self) -> tuple[float, ...]:
-        """The τ that trials begin with, each once."""
-        return tuple(dict.fromkeys(min(tau, self.tau) for tau in _several(self.first_tau)))
+        """The τ that trials begin with, each once; one where ``tau`` binds from the beginning."""
+        taus = _several(self.first_tau)
+        if self.tau <= taus[0]:
+            return (self.tau,)
+        return tuple(dict.fromkeys(min(tau, self.tau) for tau in taus))
 
     def _searched(
         self, problem: ControlProblem, solver: InnerSolver, state: MovementState, batch: Batch
@@ -267,8 +255,9 @@ class MinimizingMovement(Method):
         leading = search.leading | lower
         lowest = where(leading, point, search.lowest)
         ended = jnp.where(leading, state.status, search.ended).astype(state.status.dtype)
-        over, finite = state.status != Status.RUNNING, jnp.isfinite(lowest.objective)
-        again = over & finite & (search.trial + 1 < len(self._trials))
+        over = state.status != Status.RUNNING
+        # A trial that failed has shrunk τ through all that another could begin with.
+        again = over & (state.status != Status.FAILED) & (search.trial + 1 < len(self._trials))
         trial = jnp.where(again, search.trial + 1, search.trial).astype(search.trial.dtype)
         search = _Search(search.start, lowest, ended, leading & ~again, trial)
 
@@ -280,13 +269,14 @@ class MinimizingMovement(Method):
         def stay() -> Any:
             return point, state.memory, state.tau, state.seen, state.begun
 
-        moved = jax.lax.cond(again, begin, stay)
+        point, memory, tau, seen, begun = jax.lax.cond(again, begin, stay)
         # Where the steps end in the midst of a trial that leads to nothing lower, the one that
         # found the lowest point has ended before.
         last = (state.count >= state.steps) & (ended != Status.FAILED)
         status = jnp.where((over & ~again) | last, ended, int(Status.RUNNING))
         status = status.astype(state.status.dtype)
-        return MovementState(*moved, state.count, search, status, state.steps)
+        count, steps = state.count, state.steps
+        return MovementState(point, memory, tau, seen, begun, count, search, status, steps)
 
     def _judge(
         self,
@@ -373,3 +363,30 @@ def _lower(problem: ControlProblem, point: Point, start: Point) -> Bool[Array, "
     sizes = [norm(gradient(problem, at), step_size) for at in (point, start)]
     calmer = (point.objective <= start.objective + noise) & (sizes[0] < sizes[1])
     return (point.objective <= start.objective) | calmer
+
+
+def _report(
+    problem: ControlProblem,
+    before: MovementState,
+    after: MovementState,
+    attempt: _Attempt,
+    begun: Int[Array, ""],
+    batch: Batch,
+) -> Info:
+    """What a step says of the lowest point, and of the movement that was made."""
+    point = after.search.lowest if after.search else after.point
+    info = {
+        "objective": point.objective,
+        "terminal_cost": point.terminal_cost,
+        "gradient_evaluations": attempt.evaluations + begun,
+        "tau": attempt.tau,
+        "contraction": attempt.contraction,
+        "retries": attempt.retries,
+        "sweeps": attempt.evaluations,
+        "control_norm": norm(point.control, problem.flow.schedule.step_size),
+    }
+    if batch.whole:
+        info["residual"] = problem.residual(point.control, point.g)
+    if before.search:
+        info["trial"] = before.search.trial + 1
+    return info

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from autoencodes.training.method import Point
@@ -26,7 +27,8 @@ class Standstill(NamedTuple):
 
 def unseen(point: Point) -> Standstill:
     """What is known before the first step: the largest finite numbers, as states are finite."""
-    least = jnp.full_like(point.objective, jnp.finfo(point.objective.dtype).max)
+    most = float(np.finfo(point.objective.dtype).max)
+    least = jnp.full_like(point.objective, most)
     return Standstill(least, least, jnp.asarray(0, int))
 
 
