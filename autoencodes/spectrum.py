@@ -119,19 +119,6 @@ def ends(
             basis.restart()
 
 
-def uniform_gap(size: int, steps: int, risk: float) -> float:
-    """The relative gap ε that Lanczos leaves for ANY spectrum, but with probability ``risk``.
-
-      P{λ_max − θ_max > ε (λ_max − λ_min)} ≤ 1.648 √m exp(−√ε (2k − 1)),  k ≥ 1 steps,
-    from a start that is uniform on the sphere. Not below what ``End.beyond`` knows in practice:
-    it holds before the spectrum is seen.
-
-    Source: Kuczyński and Woźniakowski, SIAM J. Matrix Anal. Appl. 13 (1992), theorem 4.2, for
-    A − λ_min I.
-    """
-    return min(1.0, (np.log(1.648 * np.sqrt(size) / risk) / (2 * steps - 1)) ** 2)
-
-
 class _Basis:
     """An orthonormal basis that grows by one product at a time, and the operator on it."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoencodes.spectrum import CONFIDENCE, Spectrum, ends, uniform_gap
+from autoencodes.spectrum import CONFIDENCE, Spectrum, ends
 
 
 def matrix(values: Any, seed: int = 0) -> np.ndarray:
@@ -134,10 +134,3 @@ def test_products_that_overflow_end_the_search() -> None:
     assert found.products == 5
     assert not found.converged
     assert np.isfinite([found.smallest.value, found.smallest.beyond]).all()
-
-
-def test_the_uniform_gap_falls_with_the_steps() -> None:
-    gaps = [uniform_gap(1000, k, 0.01) for k in (1, 10, 100)]
-    assert gaps == sorted(gaps, reverse=True)
-    assert gaps[0] == 1
-    assert gaps[2] == pytest.approx((np.log(1.648 * 1000**0.5 / 0.01) / 199) ** 2)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from autoencodes.report import style
 from autoencodes.report.findings import Findings
-from autoencodes.report.loss import Series, series
+from autoencodes.report.loss import Series, mark_trials, series
 from autoencodes.report.scales import logarithmic
 
 _FEW = 60
@@ -36,6 +36,7 @@ def picture(findings: Findings) -> Figure | None:
     for axes, (name, draw) in zip(rows, shown.items(), strict=True):
         draw(axes, history, name)
         axes.grid(axis="y")
+    mark_trials(rows, rows[0], history, "gradient_evaluations")
     work = series(history, "gradient_evaluations")[1]
     logarithmic(rows[-1], "x", work)
     rows[-1].set_xlabel("gradient evaluations")

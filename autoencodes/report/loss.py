@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,7 @@ def picture(findings: Findings) -> Figure | None:
     _errors(rows[0], findings)
     for axes, name in zip(rows[1:], moves, strict=True):
         _movement(axes, history, name)
+    mark_trials(rows, rows[min(1, len(moves))], history, "epoch")
     _epochs(rows[-1], series(history, "epoch")[1])
     figure.align_ylabels()
     return figure
@@ -108,6 +111,27 @@ def _curve(axes: Axes, x: Series, y: Series, **look: Any) -> None:
     x, low, middle, high = stretches(x, y)
     axes.fill_between(x, low, high, color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(x, middle, **look)
+
+
+def mark_trials(
+    rows: Iterable[Axes], named: Axes, history: list[dict[str, Any]], position: str
+) -> None:
+    """A line through the rows where a further trial of a training begins; its number in one."""
+    rows = tuple(rows)
+    for before, line in pairwise(history):
+        if line.get("trial") == before.get("trial"):
+            continue
+        for axes in rows:
+            axes.axvline(before[position], color=style.FAINT, linewidth=0.8, zorder=0.5)
+        named.annotate(
+            f"trial {line['trial']:.0f}",
+            (before[position], 1),
+            (2, -1),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize="x-small",
+        )
 
 
 def series(history: list[dict[str, Any]], name: str) -> tuple[Series, Series]:

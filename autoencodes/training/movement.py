@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -261,22 +262,20 @@ class MinimizingMovement(Method):
         trial = jnp.where(again, search.trial + 1, search.trial).astype(search.trial.dtype)
         search = _Search(search.start, lowest, ended, leading & ~again, trial)
 
-        def begin() -> Any:
+        def begin() -> MovementState:
             there, memory, evaluations = solver.begin(problem, search.start, batch)
             tau = jnp.asarray(self._trials, state.tau.dtype)[trial]
-            return there, memory, tau, unseen(there), jnp.asarray(evaluations, state.begun.dtype)
+            begun = jnp.asarray(evaluations, state.begun.dtype)
+            return replace(
+                state, point=there, memory=memory, tau=tau, seen=unseen(there), begun=begun
+            )
 
-        def stay() -> Any:
-            return point, state.memory, state.tau, state.seen, state.begun
-
-        point, memory, tau, seen, begun = jax.lax.cond(again, begin, stay)
+        here = jax.lax.cond(again, begin, lambda: state)
         # Where the steps end in the midst of a trial that leads to nothing lower, the one that
         # found the lowest point has ended before.
         last = (state.count >= state.steps) & (ended != Status.FAILED)
         status = jnp.where((over & ~again) | last, ended, int(Status.RUNNING))
-        status = status.astype(state.status.dtype)
-        count, steps = state.count, state.steps
-        return MovementState(point, memory, tau, seen, begun, count, search, status, steps)
+        return replace(here, search=search, status=status.astype(state.status.dtype))
 
     def _judge(
         self,

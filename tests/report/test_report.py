@@ -264,3 +264,17 @@ def test_numbers_and_names_are_read_as_they_are_written() -> None:
     assert written == ["0", "0.0158", "123", "1,234", "1×10⁻⁵", "2.35×10⁻¹²", "1×10⁷"]
     assert plain("a\n$x$") == r"a \$x\$"
     assert plain("x" * 30, 10) == "x" * 9 + "…"
+
+
+def test_the_beginnings_of_further_trials_are_marked() -> None:
+    from autoencodes.report import course, loss, style
+
+    lines = [
+        {**line, "trial": 1.0 + (k >= 3) + (k >= 7), "lambda_min": 0.1, "gradient_evaluations": k}
+        for k, line in enumerate(history(10, 5, 0.1, movement=True), 1)
+    ]
+    with style.context():
+        for module, where in ((loss, 1), (course, 0)):
+            figure = module.picture(replace(CASES["table-5"](), history=lines))
+            texts = [note.get_text() for note in figure.axes[where].texts]
+            assert texts == ["trial 2", "trial 3"], module.__name__
