@@ -243,6 +243,8 @@ class _Loop:
             self.stream_size,
         )
         count, status = int(done), Status(int(state.status))
+        if status is Status.RUNNING and here.step + count >= self.steps:
+            status = Status(int(self.method.ending(state)))
         if not bool(_finite(state)):  # moments too: infinite ones would freeze the control
             status = Status.FAILED
         elapsed = time.perf_counter() - began

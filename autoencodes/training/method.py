@@ -81,6 +81,11 @@ class Method(eqx.Module):
         dear, it may carry anything, and ``fit`` falls back on an epoch's beginning.
         """
 
+    def ending(self, state: Any) -> Int[Array, ""]:
+        """The status of a training whose steps are spent while the method could go on."""
+        status: Int[Array, ""] = state.status
+        return status
+
     @abc.abstractmethod
     def explain(self, status: Status, info: dict[str, float]) -> str:
         """Why the method cannot go on, in words, from the last step's report."""

@@ -65,10 +65,8 @@ class MovementState(eqx.Module):
     seen: Standstill
     begun: Int[Array, ""]
     """Gradient evaluations that the point took and no step has counted yet."""
-    count: Int[Array, ""]
     search: Any
     status: Int[Array, ""]
-    steps: int = eqx.field(static=True)
 
     @property
     def control(self) -> Control:
@@ -178,7 +176,7 @@ class MinimizingMovement(Method):
         several = batch.whole and len(self._trials) > 1
         search = _Search(control, point, running, jnp.asarray(True), none) if several else ()
         seen = unseen(point)
-        return MovementState(point, memory, tau, seen, begun, none, search, running, steps)
+        return MovementState(point, memory, tau, seen, begun, search, running)
 
     def step(
         self,
@@ -211,14 +209,16 @@ class MinimizingMovement(Method):
             next_tau.astype(state.tau.dtype),
             seen,
             jnp.zeros_like(state.begun),
-            state.count + 1,
             state.search,
             status.astype(state.status.dtype),
-            state.steps,
         )
         if state.search:
             after = self._searched(problem, solver, after, batch)
         return after, _report(problem, state, after, attempt, begun, batch)
+
+    def ending(self, state: MovementState) -> Int[Array, ""]:
+        """Where a later trial has led to nothing lower, the status of the one that did."""
+        return state.search.ended if state.search else state.status
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
@@ -271,10 +271,7 @@ class MinimizingMovement(Method):
             )
 
         here = jax.lax.cond(again, begin, lambda: state)
-        # Where the steps end in the midst of a trial that leads to nothing lower, the one that
-        # found the lowest point has ended before.
-        last = (state.count >= state.steps) & (ended != Status.FAILED)
-        status = jnp.where((over & ~again) | last, ended, int(Status.RUNNING))
+        status = jnp.where(over & ~again, ended, int(Status.RUNNING))
         return replace(here, search=search, status=status.astype(state.status.dtype))
 
     def _judge(
