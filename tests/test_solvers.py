@@ -59,7 +59,7 @@ def test_the_gauss_newton_matrix_is_the_hessian_of_the_linearised_flow(name: str
     control, measure = case.control, case.measure.astype(jnp.float64)
     entries, unravel = ravel_pytree(control)
     found = gauss_newton(case.problem, control, measure)
-    push = jax.linearize(lambda v: case.flow.push(unravel(v), measure.x), entries)[1]
+    push = jax.jit(jax.linearize(lambda v: case.flow.push(unravel(v), measure.x), entries)[1])
     ends = case.flow.push(control, measure.x)
 
     def linearised(step: Any) -> Any:
@@ -67,7 +67,8 @@ def test_the_gauss_newton_matrix_is_the_hessian_of_the_linearised_flow(name: str
         return jnp.vdot(measure.weights, losses) / case.schedule.step_size
 
     still = jnp.zeros_like(entries)
-    np.testing.assert_allclose(found.matrix, jax.hessian(linearised)(still), rtol=1e-10, atol=1e-12)
+    hessian = jax.jit(jax.hessian(linearised))(still)
+    np.testing.assert_allclose(found.matrix, hessian, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.g, jax.grad(linearised)(still), rtol=1e-10, atol=1e-12)
     cost, g = case.problem.sweep(control, measure)
     np.testing.assert_allclose(found.terminal_cost, cost, rtol=1e-12)
