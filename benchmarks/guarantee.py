@@ -71,7 +71,8 @@ def faults(problem: dict[str, Any], ends: collections.Counter[str]) -> list[str]
     flow = ac.Flow(schedule, field)
     task = ac.ControlProblem(flow, tikhonov=problem["tikhonov"])
     x, y = np.random.default_rng(problem["seed"]).normal(size=(2, 8, dim))
-    measure = ac.EmpiricalMeasure(x, y if problem["supervised"] else None)
+    # To reconstruct is to have y = x: given as targets, both kinds share what is compiled.
+    measure = ac.EmpiricalMeasure(x, y if problem["supervised"] else x)
     with precision(problem["dtype"]):
         control = flow.init(jax.random.key(problem["seed"]), problem["scale"], problem["dtype"])
         method = ac.MinimizingMovement(inner=problem["inner"])
