@@ -53,6 +53,13 @@ def test_a_movement_is_the_minimiser_in_its_metric(decay: float) -> None:
     np.testing.assert_allclose(flat(found.control), theta, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize(("steps", "largest"), [(10, 5e-3), (1000, 5e-3), (16_000, 2.5e-3)])
+def test_in_a_longer_training_the_largest_step_is_smaller(steps: int, largest: float) -> None:
+    method = ac.MetricMovement()
+    assert float(method.step_at(steps // 2, steps)) == pytest.approx(largest)
+    assert float(ac.MetricMovement(tau=0.1).step_at(steps // 2, steps)) == pytest.approx(0.1)
+
+
 def test_what_is_handed_out_on_mini_batches_is_the_average() -> None:
     options = {"steps": 60, "batch_size": 3, "key": KEY}
     averaged = ac.fit(

@@ -59,10 +59,13 @@ class TrainConfig(BaseModel):
         named = by_name(self.data).get("scaling")
         return str(self.scaling or named or scaling_kind(value_range))
 
-    def completed(self, dim: int, rows: int, variance: float, scaling: str) -> TrainConfig:
+    def completed(
+        self, dim: int, rows: int, variance: float, scaling: str, carried: int | None = None
+    ) -> TrainConfig:
         """The configuration with every entry decided, in the light of the training rows.
 
-        ``variance`` is the sum over the features of their variances, once scaled.
+        ``variance`` is the sum over the features of their variances, once scaled; ``carried``
+        the number of features that carry nearly all of it, by default all.
 
         Raises
         ------
@@ -79,7 +82,8 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"latent must not exceed the dimension of the data, {dim}; got {self.latent}"
             )
-        return make(**{**preset(given, dim, rows, variance), "scaling": scaling, **given})
+        entries = preset(given, dim, rows, variance, carried or dim)
+        return make(**{**entries, "scaling": scaling, **given})
 
 
 def make(**entries: Any) -> TrainConfig:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from autoencodes.training.metric import usual_tau
+
 _STEPS = 20
 """Euler steps of a flow, about; more for many blocks."""
 
@@ -53,7 +55,9 @@ def scaling_kind(value_range: tuple[float, float] | None) -> str:
     return "standard" if value_range is None else "unit"
 
 
-def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[str, Any]:
+def preset(
+    given: dict[str, Any], dim: int, rows: int, variance: float, carried: int
+) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
     Parameters
@@ -64,24 +68,27 @@ def preset(given: dict[str, Any], dim: int, rows: int, variance: float) -> dict[
         Dimension and number of the training rows.
     variance : float
         The sum over the features of their variances, in the flow's units.
+    carried : int
+        The number of components that carry nearly all of it, those to keep longest first.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
         known.pop("widths", None)
     latent = known.get("latent") or max(1, min(dim // 2, max(2, dim // 8)))
-    widths = tuple(known.get("widths") or geometric(dim, latent))
+    widths = tuple(known.get("widths") or falling(max(carried, latent), latent))
     name = known.get("method", default_method())
     batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1
+    epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
     general = {
         "order": "variance",
-        "steps_per_block": math.ceil(_STEPS / (2 * len(widths) - 1)),
+        "steps_per_block": max(1, round(_STEPS / (2 * len(widths) - 1))),
         "horizon": 10.0,
         "init_scale": 0.5,
         "tikhonov": 0.1 * variance / rows,
         "method": name,
-        **_step(name, whole=not 0 < batch_size < rows),
-        "epochs": max(1, round(_UPDATES / batches)),
+        **_step(name, None if not 0 < batch_size < rows else epochs * batches),
+        "epochs": epochs,
         "batch_size": batch_size,
         "noise": 0.0,
         "precision": "float32",
@@ -99,10 +106,13 @@ def default_batch_size(method: str, rows: int) -> int:
     return 0 if method == "lbfgs" else min(128, rows)
 
 
-def _step(method: str, whole: bool) -> dict[str, float]:
-    """The size of a method's steps, by the name that the method has for it."""
+def _step(method: str, updates: int | None) -> dict[str, float]:
+    """The size of a method's steps, by the name that the method has for it.
+
+    ``updates`` is how many are made on mini-batches; None on all rows.
+    """
     if method == "movement":
-        return {"tau": 1e10 if whole else 5e-3}
+        return {"tau": 1e10 if updates is None else usual_tau(updates)}
     rates = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
     return {"learning_rate": rates[method]} if method in rates else {}
 
@@ -112,12 +122,14 @@ def by_name(data: str) -> dict[str, Any]:
     return dict(_BY_NAME.get(data, {}))
 
 
-def geometric(dim: int, latent: int) -> tuple[int, ...]:
-    """Widths from the dimension down to the latent one, each about half of the one before.
+def falling(first: int, latent: int) -> tuple[int, ...]:
+    """Widths from the first one down to the latent one, slowly where they are wide.
 
-    w_i = round(d (k/d)^(i/r)) with r = round(log2(d/k)), at least 1: 64, 32, 16, 8.
+    w_i^p = w_0^p + (k^p − w_0^p) i/r with p = 2/3, which lies between a linear (p = 1) and a
+    geometric fall (p → 0), and r = round(2 log2(w_0/k)), at least 1, at most 9 so that ``_STEPS``
+    suffice for a step in every block: 64, 52, 42, 32, 23, 15, 8.
     """
-    if latent == dim:
-        return (dim,)
-    halvings = max(1, round(math.log2(dim / latent)))
-    return tuple(round(dim * (latent / dim) ** (i / halvings)) for i in range(halvings + 1))
+    falls = min(_STEPS // 2 - 1, max(1, round(2 * math.log2(first / latent))))
+    high, low = first ** (2 / 3), latent ** (2 / 3)
+    widths = (round((high + (low - high) * i / falls) ** 1.5) for i in range(falls + 1))
+    return tuple(dict.fromkeys(widths))  # small ones may coincide

@@ -34,6 +34,9 @@ _LAG = 50
 _WARM = 0.02
 """The share of the steps over which τ rises."""
 
+_SHORT = 1000
+"""The steps up to which a training is short: beyond, τ is smaller."""
+
 
 class MetricState(eqx.Module):
     """The control that moves, the metric's running means, and what is handed out.
@@ -61,6 +64,15 @@ class MetricState(eqx.Module):
         return self.average or self.moving
 
 
+def usual_tau(steps: int) -> float:
+    """0.005 min(1, 1000/``steps``)^(1/4): the largest τ of a training of so many steps.
+
+    A short training needs long steps to arrive at all; in a long one they only leave their noise
+    in the control, which fits it worse and generalises less (docs/training.md has the figures).
+    """
+    return 5e-3 * min(1.0, _SHORT / max(steps, 1)) ** 0.25
+
+
 class MetricMovement(Method):
     """θ^(k+1) = argmin_θ <m, θ> + λ ‖θ‖² + <θ − θ^k, P (θ − θ^k)> / (2 τ_k), and its average θ̄.
 
@@ -78,7 +90,7 @@ class MetricMovement(Method):
 
     τ_k rises linearly over the first 2 % of the steps, stays at ``tau``, and falls to 0 as a
     half cosine over the last ``decay`` of them. What is handed out is the average
-      θ̄ ← θ̄ + (θ − θ̄) / (1 + ``average`` k τ_k / (8 ``tau``))   in every eighth step,
+      θ̄ ← θ̄ + (θ − θ̄) / (1 + ``average`` k τ_k / (8 τ))   in every eighth step, τ the largest,
     over about the last tenth of the steps made (Polyak and Juditsky, 1992): it takes the noise
     of mini-batches out long before τ falls, and where τ falls, and the noise with it, the average
     follows θ the more closely. The history's objective is that of θ on the batches.
@@ -94,8 +106,8 @@ class MetricMovement(Method):
 
     Parameters
     ----------
-    tau : float
-        The largest step, > 0, in units of a control's entries.
+    tau : float, optional
+        The largest step, > 0, in units of a control's entries; by default ``usual_tau(steps)``.
     decay : float
         The share of the steps over which τ falls, in (0, 1].
     average : float
@@ -112,7 +124,7 @@ class MetricMovement(Method):
     Source: MATH 5, "beyond".
     """
 
-    tau: float = eqx.field(static=True, default=5e-3)
+    tau: float | None = eqx.field(static=True, default=None)
     decay: float = eqx.field(static=True, default=0.3)
     average: float = eqx.field(static=True, default=0.1)
     floor: float = eqx.field(static=True, default=1e-6)
@@ -120,7 +132,7 @@ class MetricMovement(Method):
     memory: float = eqx.field(static=True, default=0.1)
 
     def __check_init__(self) -> None:
-        if not 0 < self.tau < float("inf"):
+        if self.tau is not None and not 0 < self.tau < float("inf"):
             raise InputError(f"tau must be a positive finite number; got {self.tau}")
         if not 0 < self.decay <= 1:
             raise InputError(f"decay must lie in (0, 1]; got {self.decay}")
@@ -207,7 +219,11 @@ class MetricMovement(Method):
         share = (count + 1) / max(steps, 1)
         fall = jnp.clip((share - (1 - self.decay)) / self.decay, 0, 1)
         rise = jnp.minimum(share / _WARM, 1.0)
-        return self.tau * rise * 0.5 * (1 + jnp.cos(np.pi * fall))
+        return self.largest(steps) * rise * 0.5 * (1 + jnp.cos(np.pi * fall))
+
+    def largest(self, steps: int) -> float:
+        """The largest τ of a training of so many steps."""
+        return usual_tau(steps) if self.tau is None else self.tau
 
     # Retreats are decided entry by entry within the passes over the control, and not by a branch
     # around them: that would copy all four trees in every step.
@@ -264,7 +280,7 @@ class MetricMovement(Method):
         """θ̄, every few steps nearer to θ."""
         if not state.average:
             return ()
-        window = self.average * count * (tau / self.tau)
+        window = self.average * count * (tau / self.largest(state.steps))
         share = 1 / (1 + window / _AVERAGED_EVERY)
 
         def nearer(average: Control) -> Control:

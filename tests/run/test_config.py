@@ -9,23 +9,23 @@ import pytest
 
 from autoencodes.errors import InputError
 from autoencodes.run.config import TrainConfig, from_toml, make, read_toml, to_toml
-from autoencodes.run.presets import geometric
+from autoencodes.run.presets import falling
 
 
 @pytest.mark.parametrize(
     ("dim", "latent", "widths"),
     [
-        (64, 8, (64, 32, 16, 8)),
-        (784, 32, (784, 414, 218, 115, 61, 32)),
-        (30, 4, (30, 15, 8, 4)),
-        (5, 2, (5, 2)),
+        (64, 8, (64, 52, 42, 32, 23, 15, 8)),
+        (602, 30, (602, 517, 437, 362, 291, 226, 166, 113, 67, 30)),
+        (30, 4, (30, 25, 20, 15, 11, 7, 4)),
+        (5, 2, (5, 4, 3, 2)),
         (2, 1, (2, 1)),
         (3, 3, (3,)),
         (1, 1, (1,)),
     ],
 )
-def test_widths_fall_geometrically_to_the_latent_one(dim: int, latent: int, widths: Any) -> None:
-    assert geometric(dim, latent) == widths
+def test_widths_fall_to_the_latent_one(dim: int, latent: int, widths: Any) -> None:
+    assert falling(dim, latent) == widths
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 5, 8, 30, 64, 500])
@@ -41,10 +41,27 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     assert entries["epochs"] >= 1
 
 
+@pytest.mark.parametrize("carried", [3, 40, 64])
+def test_widths_begin_with_what_carries_the_variance(carried: int) -> None:
+    config = make(data="digits").completed(64, 1438, 4.7, "unit", carried)
+    assert config.widths == falling(max(carried, 8), 8)
+    assert make(widths=(64, 8)).completed(64, 1438, 4.7, "unit", carried).widths == (64, 8)
+
+
+def test_long_trainings_on_mini_batches_take_smaller_steps() -> None:
+    taus = [
+        make(data="digits", epochs=epochs).completed(64, 1280, 4.7, "unit").tau
+        for epochs in (10, 100, 1600)
+    ]
+    assert taus == pytest.approx([5e-3, 5e-3, 5e-3 * 16**-0.25])
+    assert make(data="digits", tau=0.1, epochs=1600).completed(64, 1280, 4.7, "unit").tau == 0.1
+    assert make(data="digits", batch_size=0).completed(64, 1280, 4.7, "unit").tau == 1e10
+
+
 def test_what_is_given_takes_precedence_over_the_preset() -> None:
     config = make(data="digits", latent=5, tikhonov=0.0, epochs=3).completed(64, 1438, 4.7, "unit")
     assert (config.latent, config.tikhonov, config.epochs) == (5, 0.0, 3)
-    assert config.widths == geometric(64, 5)
+    assert config.widths == falling(64, 5)
     wide = make(data="parabola", widths=(2, 2)).completed(2, 200, 0.4, "none")
     assert (wide.widths, wide.latent, wide.horizon) == ((2, 2), 2, 21.0)
     assert make(data="parabola", latent=2).completed(2, 200, 0.4, "none").widths == (2,)

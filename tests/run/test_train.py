@@ -239,6 +239,23 @@ def test_bad_data_or_settings_create_no_folder(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
 
 
+@pytest.mark.parametrize(
+    ("entries", "first"),
+    [({}, 5), ({"order": "index"}, 8), ({"memory": "hold"}, 8), ({"scaling": "none"}, 6)],
+)
+def test_components_that_carry_nothing_are_never_active(
+    tmp_path: Path, entries: dict[str, Any], first: int
+) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 8))
+    x[:, [1, 4, 6]] = [3.0, 0.0, 0.0]  # unless it is centred, the 3 has to be reproduced
+    np.save(tmp_path / "t.npy", x)
+    job = prepare(make(data=str(tmp_path / "t.npy"), latent=2, **entries))
+    assert job.model.flow.schedule.widths[0] == first
+    if first == 5:
+        found = job.model.reconstruct(x)
+        np.testing.assert_allclose(found[:, [1, 4, 6]], x[:, [1, 4, 6]], atol=1e-6)
+
+
 def test_folders_are_numbered_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("my.table.npy", np.random.default_rng(0).normal(size=(50, 4)))
