@@ -65,7 +65,7 @@ class TrainConfig(BaseModel):
         """The configuration with every entry decided, in the light of the training rows.
 
         ``variance`` is the sum over the features of their variances, once scaled; ``carried``
-        the number of features that carry nearly all of it, by default all.
+        the number of features that carry nearly all of it, where the rest need no width.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"latent must not exceed the dimension of the data, {dim}; got {self.latent}"
             )
-        entries = preset(given, dim, rows, variance, carried or dim)
+        entries = preset(given, dim, rows, variance, carried)
         return make(**{**entries, "scaling": scaling, **given})
 
 

@@ -56,7 +56,7 @@ def scaling_kind(value_range: tuple[float, float] | None) -> str:
 
 
 def preset(
-    given: dict[str, Any], dim: int, rows: int, variance: float, carried: int
+    given: dict[str, Any], dim: int, rows: int, variance: float, carried: int | None = None
 ) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
@@ -68,20 +68,24 @@ def preset(
         Dimension and number of the training rows.
     variance : float
         The sum over the features of their variances, in the flow's units.
-    carried : int
-        The number of components that carry nearly all of it, those to keep longest first.
+    carried : int, optional
+        The number of components that carry nearly all of it, the most varied first. Where these
+        are kept longest, and the others would leave the state, only they are ever active.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
         known.pop("widths", None)
     latent = known.get("latent") or max(1, min(dim // 2, max(2, dim // 8)))
-    widths = tuple(known.get("widths") or falling(max(carried, latent), latent))
+    order = known.get("order", "variance")
+    drops = order == "variance" and given["memory"] == "reset"
+    first = max(carried, latent) if carried and drops else dim
+    widths = tuple(known.get("widths") or falling(first, latent))
     name = known.get("method", default_method())
     batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1
     epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
     general = {
-        "order": "variance",
+        "order": order,
         "steps_per_block": max(1, round(_STEPS / (2 * len(widths) - 1))),
         "horizon": 10.0,
         "init_scale": 0.5,

@@ -24,7 +24,6 @@ from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder, Samples
 from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
-from autoencodes.run.presets import by_name
 from autoencodes.run.recording import Course
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import WidthSchedule
@@ -119,7 +118,7 @@ def prepare(config: TrainConfig) -> Job:
     variance = np.var(rows.x, axis=0, dtype=np.float64) / scaling.scale**2
     check(config, rows.size)
     mean = scaling.apply(np.mean(rows.x, axis=0, dtype=np.float64, keepdims=True), np.float64)[0]
-    carried = _carried(config, rows, variance, mean)
+    carried = _carried(variance, mean) if rows.reconstructs else None
     config = config.completed(data.dim, rows.size, float(variance.sum()), kind, carried)
     chosen = method(config, rows.size)
     dtype = np.dtype(config.precision)
@@ -364,17 +363,11 @@ def _order(kind: str, variance: np.ndarray) -> list[int]:
     return [int(i) for i in np.argsort(-variance, kind="stable")]
 
 
-def _carried(
-    config: TrainConfig, rows: EmpiricalMeasure, variance: np.ndarray, mean: np.ndarray
-) -> int:
+def _carried(variance: np.ndarray, mean: np.ndarray) -> int:
     """How many components, the most varied first, carry all but 1e-4 of the variance.
 
-    The rest may stay switched off throughout, at 0: what that costs is their mean square. All
-    count where they are ordered otherwise, keep their values, or are not what is reconstructed.
+    If the rest are switched off throughout, at 0, that costs their mean square.
     """
-    order = config.order or by_name(config.data).get("order", "variance")
-    if order != "variance" or config.memory != "reset" or not rows.reconstructs:
-        return len(variance)
     squares = (variance + mean**2)[_order("variance", variance)]
     lost = np.cumsum(squares[::-1])[::-1]
     return max(1, int(np.sum(lost > _NEGLIGIBLE * variance.sum())))

@@ -251,7 +251,7 @@ def test_components_that_carry_nothing_are_never_active(
     np.save(tmp_path / "t.npy", x)
     job = prepare(make(data=str(tmp_path / "t.npy"), latent=2, **entries))
     assert job.model.flow.schedule.widths[0] == first
-    if first == 5:
+    if not entries:  # what is never active has its mean, here its only value
         found = job.model.reconstruct(x)
         np.testing.assert_allclose(found[:, [1, 4, 6]], x[:, [1, 4, 6]], atol=1e-6)
 
