@@ -183,6 +183,20 @@ def test_where_steps_end_in_a_later_trial_the_lowest_is_still_known_to_have_conv
     assert len(on.history) == len(whole.history) - steps
 
 
+def test_rises_within_the_last_digits_of_the_objective_do_not_add_up() -> None:
+    # Found by benchmarks/guarantee.py: here a rise of 36 ε J was followed by others.
+    flow = ac.Flow(ac.WidthSchedule.constant(1, 3, 6.878940355637865))
+    problem = ac.ControlProblem(flow, tikhonov=1.6361624116969248e-06)
+    x = np.random.default_rng(511629000).normal(size=(2, 8, 1))[0]
+    start = flow.init(jax.random.key(511629000), 1.0)
+    control = jax.tree.map(lambda a: 1.566891024594859 * a, start)
+    method = ac.MinimizingMovement(inner="gauss-newton")
+    result = ac.fit(problem, control, ac.EmpiricalMeasure(x), method=method, steps=40)
+    path = np.array([record["objective"] for record in result.history])
+    lowest = np.minimum.accumulate(path)
+    assert (path <= lowest * (1 + 64 * np.finfo(float).eps)).all()
+
+
 def test_first_steps_that_the_largest_one_makes_equal_are_one_trial() -> None:
     problem, control, measure = _valleys()
     result = ac.fit(problem, control, measure, method=ac.MinimizingMovement(1e-3), steps=3)

@@ -65,6 +65,8 @@ class MovementState(eqx.Module):
     seen: Standstill
     begun: Int[Array, ""]
     """Gradient evaluations that the point took and no step has counted yet."""
+    least: Float[Array, ""]
+    """The lowest objective of the trial."""
     search: Any
     status: Int[Array, ""]
 
@@ -84,8 +86,8 @@ class MinimizingMovement(Method):
     A movement is accepted only if every number is finite, its inner solver accepts it, and
       J(θ^(k+1)) + ‖θ^(k+1) − θ^k‖² / (2τ) ≤ J(θ^k)                                     (D)
     holds on the particles it was computed with, up to rounding in its second term. That J does
-    not increase is asked to the last digit; but where its last digits are noise, within 64 ε J,
-    a gradient that falls decides in its place.
+    not increase is asked to the last digit; but where its last digits are noise, within 64 ε J of
+    the lowest so far, a gradient that falls decides in its place.
     The control that is accepted is the last one that a sweep evaluated, so that (D) is seen,
     not inferred. Else τ shrinks and the movement is tried again from θ^k; after an easy one it
     grows, up to ``tau``: by the measured contraction factor for the fixed-point solvers, by
@@ -176,7 +178,7 @@ class MinimizingMovement(Method):
         several = batch.whole and len(self._trials) > 1
         search = _Search(control, point, running, jnp.asarray(True), none) if several else ()
         seen = unseen(point)
-        return MovementState(point, memory, tau, seen, begun, search, running)
+        return MovementState(point, memory, tau, seen, begun, point.objective, search, running)
 
     def step(
         self,
@@ -191,12 +193,14 @@ class MinimizingMovement(Method):
             start, fresh, begun = solver.begin(problem, state.control, batch)
             # What a solver knows of J in general stays; what it knows of these particles is new.
             memory = fresh if solver.forgets else memory
-        attempt = self._move(problem, solver, start, memory, state.tau, batch)
+        # Objectives on other particles do not compare.
+        least = state.least if batch.whole else start.objective
+        attempt = self._move(problem, solver, start, least, memory, state.tau, batch)
         point = where(attempt.accepted, attempt.point, start)
         memory = where(attempt.accepted, attempt.memory, memory)
         residual = problem.residual(point.control, point.g)
         seen = watch(state.seen, point, residual, slack(start, extent(batch.measure)))
-        if not batch.whole:  # objectives on other particles do not compare
+        if not batch.whole:
             seen = seen._replace(idle=jnp.where(attempt.accepted, 0, state.seen.idle + 1))
         status = self._judge(
             problem, state, start, point, residual, attempt, batch, tolerance, seen
@@ -209,6 +213,7 @@ class MinimizingMovement(Method):
             next_tau.astype(state.tau.dtype),
             seen,
             jnp.zeros_like(state.begun),
+            jnp.minimum(least, point.objective),
             state.search,
             status.astype(state.status.dtype),
         )
@@ -266,9 +271,8 @@ class MinimizingMovement(Method):
             there, memory, evaluations = solver.begin(problem, search.start, batch)
             tau = jnp.asarray(self._trials, state.tau.dtype)[trial]
             begun = jnp.asarray(evaluations, state.begun.dtype)
-            return replace(
-                state, point=there, memory=memory, tau=tau, seen=unseen(there), begun=begun
-            )
+            new = {"point": there, "memory": memory, "tau": tau, "seen": unseen(there)}
+            return replace(state, **new, begun=begun, least=there.objective)
 
         here = jax.lax.cond(again, begin, lambda: state)
         status = jnp.where(over & ~again, ended, int(Status.RUNNING))
@@ -308,6 +312,7 @@ class MinimizingMovement(Method):
         problem: ControlProblem,
         solver: InnerSolver,
         start: Point,
+        least: Float[Array, ""],
         memory: Any,
         tau: Float[Array, ""],
         batch: Batch,
@@ -324,7 +329,7 @@ class MinimizingMovement(Method):
             inner = solver.solve(problem, start, memory, tau, batch)
             moved = distance(problem, inner.point.control, start.control)
             descends = inner.point.objective + moved**2 / (2 * tau) <= start.objective + allowed
-            descends &= _lower(problem, inner.point, start)
+            descends &= _lower(problem, inner.point, start, least)
             accepted = inner.solved & descends & all_finite(inner.point, inner.memory)
             change = jnp.where(accepted, inner.growth, inner.shrinkage)
             change = jnp.where((change > 0) & jnp.isfinite(change), change, 0.01)
@@ -352,12 +357,17 @@ class MinimizingMovement(Method):
         return tau * size / (1 + 2 * problem.tikhonov * tau)
 
 
-def _lower(problem: ControlProblem, point: Point, start: Point) -> Bool[Array, ""]:
-    """Whether J is not higher; if by no more than its last digits, whether ‖∇J‖ is lower."""
-    noise = ROUNDING * float(np.finfo(point.objective.dtype).eps) * jnp.abs(start.objective)
+def _lower(
+    problem: ControlProblem, point: Point, start: Point, least: Float[Array, ""]
+) -> Bool[Array, ""]:
+    """Whether J is not higher; if by no more than its last digits, whether ‖∇J‖ is lower.
+
+    Noise is judged by the ``least`` J so far: from one movement to the next, it would add up.
+    """
+    noise = ROUNDING * float(np.finfo(point.objective.dtype).eps) * jnp.abs(least)
     step_size = problem.flow.schedule.step_size
     sizes = [norm(gradient(problem, at), step_size) for at in (point, start)]
-    calmer = (point.objective <= start.objective + noise) & (sizes[0] < sizes[1])
+    calmer = (point.objective <= least + noise) & (sizes[0] < sizes[1])
     return (point.objective <= start.objective) | calmer
 
 
