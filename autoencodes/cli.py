@@ -84,7 +84,23 @@ def train(
     horizon: Annotated[float | None, typer.Option(help="The final time T.")] = None,
     memory: Annotated[
         str | None,
-        typer.Option(metavar="reset|hold", help="Do switched-off components keep their value?"),
+        typer.Option(
+            metavar="reset|hold|skip",
+            help="Of what is switched off: nothing, its value, or its value shown to the decoder.",
+        ),
+    ] = None,
+    field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="perceptron|two-layer|low-rank",
+            help="The velocity: s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b), with s the activation.",
+        ),
+    ] = None,
+    hidden: Annotated[
+        int | None, typer.Option(help="Neurons of the two-layer field; by default the width.")
+    ] = None,
+    rank: Annotated[
+        int | None, typer.Option(help="The most neurons of the low-rank field.")
     ] = None,
     activation: Annotated[
         str | None, typer.Option(help="tanh, relu, gelu, softplus, identity or sin.")
@@ -189,7 +205,7 @@ def train(
 def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
     """Write the latent values of every row of DATA.
 
-    Under memory hold, an .npz file also keeps the held values.
+    Under memory hold or skip, an .npz file also keeps the values that go around the bottleneck.
     """
     from autoencodes.run import export
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autoencodes.certificate import Progress as Stage
-from autoencodes.run.train import Job, Outcome
+from autoencodes.run.job import Job
+from autoencodes.run.train import Outcome
 from autoencodes.training import Progress as Round
 
 _LINES = 20
@@ -30,6 +30,7 @@ class Display:
         self._job: Job | None = None
         self._began = (0, 0.0)
         self._last = ""
+        self._test = ""
         self._printed = 0
 
     def __enter__(self) -> Display:
@@ -66,8 +67,10 @@ class Display:
         """Shows where the training stands."""
         if not self._last:  # until the first epoch has ended, time went into compilation
             self._began = (progress.step, time.perf_counter())
-        if progress.records:
-            self._last = _figures(progress.records[-1])
+        for record in progress.records:
+            if (test := record.get("test_mse")) is not None:
+                self._test = f"  test error {test:.4g} (epoch {record['epoch']})"
+            self._last = f"loss {record['objective']:.4g}{self._test}"
         epochs = progress.steps // progress.batches
         epoch = progress.step // progress.batches
         text = f"epoch {epoch}/{epochs}  {self._last}  {self._left(progress)}"
@@ -85,6 +88,8 @@ class Display:
         if metrics["pca_test_mse"]:
             ratio = metrics["test_mse"] / metrics["pca_test_mse"]
             error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
+        if alone := metrics["test_mse_bottleneck_only"]:
+            error += f", {alone:.3g} without what goes around the bottleneck"
         self._say(
             f"{metrics['reason']}\n"
             f"{self._job.data.name} through {metrics['latent']} of {metrics['dim']} components: "
@@ -109,11 +114,6 @@ class Display:
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
         sys.stderr.flush()
-
-
-def _figures(record: dict[str, Any]) -> str:
-    test = record.get("test_mse")
-    return f"loss {record['objective']:.4g}" + ("" if test is None else f"  test error {test:.4g}")
 
 
 _QUIET_SECONDS = 15.0

@@ -1,12 +1,13 @@
 """The controlled flow of particles whose width varies.
 
-# notation: x_l state after l steps; A_j active components of block j; Δt step size;
-# θ_l control of step l; a layout lists which ambient component stands where in a row.
+# notation: x_l state after l steps; A_j active components of block j; m_j stored values that the
+# field of block j sees; Δt step size; θ_l control of step l; a layout lists which coordinate
+# stands where in a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import inspect
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
@@ -21,27 +22,16 @@ from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField, Perceptron
 from autoencodes.fields.field import StepControl
 from autoencodes.schedule import WidthSchedule
+from autoencodes.state import State, beside, rearrange
 
 _LONGEST_UNROLLED = 4
 """Steps of a block up to which its loop is unrolled: beyond, compilation costs more than
 the loop's overhead saves (benchmarks/gradient.py measures it)."""
 
-Layout = tuple[Hashable, ...]
-
-
-class State(NamedTuple):
-    """Particles within a block: what the field sees and moves, and what it leaves alone.
-
-    Under ``reset`` nothing is stored; under ``hold`` the inactive components are, in
-    the order of ``WidthSchedule.inactive``.
-    """
-
-    active: Float[Array, "particle width"]
-    stored: Float[Array, "particle stored"]
-
 
 class Latent(NamedTuple):
-    """What ``Flow.encode(..., held=True)`` returns under memory ``hold``."""
+    """What ``Flow.encode(..., held=True)`` returns: the latent components, and the values of
+    ``WidthSchedule.stored`` at the bottleneck, which go around it."""
 
     latent: Float[Array, "particle latent"] | Float[np.ndarray, "particle latent"]
     held: Float[Array, "particle held"] | Float[np.ndarray, "particle held"]
@@ -53,7 +43,9 @@ class Flow(eqx.Module):
     On block j, with G the field and θ_l the control of step l,
       x_(l+1, A_j) = x_(l, A_j) + Δt G(t_l, x_(l, A_j), θ_l);
     at a switch the state is restricted to the components that stay, and lifted by those
-    that enter: at 0 under ``reset``, at their own value under ``hold``.
+    that enter: at 0 under ``reset``, at their own value under ``hold``. Under ``skip`` they enter
+    at 0, and G(t_l, (x_(l, A_j), m_j), θ_l) also sees the values m_j that they left with: a flow on
+    R^(d + number of stored values), in which those are frozen.
 
     Parameters
     ----------
@@ -85,8 +77,8 @@ class Flow(eqx.Module):
     def push(self, control: Control, x: Any) -> Float[Array, "particle dim"]:
         """Φ^θ_(0,T)(x): the particles (N, d) at the final time.
 
-        A component that is inactive in the last block is 0 under ``reset`` and has its
-        held value under ``hold``.
+        A component that is inactive in the last block is 0, but under ``hold``, where it has its
+        held value.
 
         Raises
         ------
@@ -102,8 +94,8 @@ class Flow(eqx.Module):
         """x_l for l = 0..L, in the ambient space: an array (L + 1, N, d).
 
         At a switch time this is the state BEFORE the switch, so that the first entry is
-        x itself and the last is ``push(control, x)``. Inactive components are 0 under
-        ``reset`` and have their held values under ``hold``.
+        x itself and the last is ``push(control, x)``. Inactive components are 0, but under
+        ``hold``, where they have their held values.
         """
         return finite(_trajectory(self, control, self.rows(x)), "the trajectory")
 
@@ -120,22 +112,25 @@ class Flow(eqx.Module):
     ) -> Float[Array, "particle latent"] | Latent:
         """The latent components: the active state at the end of the bottleneck block.
 
-        With ``held=True`` a pair ``Latent(latent, held)``: under ``hold`` also the values
-        of the switched-off components, (N, d - latent); under ``reset`` there are none,
-        and ``held`` is (N, 0).
+        With ``held=True`` a pair ``Latent(latent, held)``: also the values that go around the
+        bottleneck, those of ``schedule.stored(schedule.bottleneck)``. Under ``hold`` they are the
+        d - latent components that are off, under ``skip`` those of them that return; under
+        ``reset`` there are none, and ``held`` is (N, 0).
         """
         state = _encode(self, control, self.rows(x))
         latent = finite(state.active, "the encoder")
-        return Latent(latent, finite(state.stored, "the encoder")) if held else latent
+        around = state.stored[:, len(self.schedule.seen(self.schedule.bottleneck)) :]
+        return Latent(latent, finite(around, "the encoder")) if held else latent
 
     def decode(self, control: Control, z: Any, held: Any = None) -> Float[Array, "particle dim"]:
         """The final state that the blocks after the bottleneck make of latent values (N, latent).
 
-        Under ``hold``, ``held`` takes back what ``encode`` returned; without it the
-        switched-off components resume from 0.
+        ``held`` takes back what ``encode`` returned; without it those values are 0, and what the
+        decoder makes of it comes through the bottleneck alone.
         """
+        bottleneck = self.schedule.bottleneck
         z = _rows(z, self.schedule.latent, "latent values")
-        width = len(self._layout(self.schedule.bottleneck)) - self.schedule.latent
+        width = len(self.schedule.stored(bottleneck))
         stored = np.zeros((z.shape[0], width)) if held is None else held
         stored = _rows(stored, width, "held values")
         if stored.shape[0] != z.shape[0]:
@@ -143,14 +138,16 @@ class Flow(eqx.Module):
                 f"held values must have one row for each latent row: expected {z.shape[0]}, "
                 f"got {stored.shape[0]}"
             )
-        return finite(_decode(self, control, State(z, stored)), "the decoder")
+        if seen := len(self.schedule.seen(bottleneck)):  # no field sees them any more
+            stored = jnp.pad(stored, ((0, 0), (seen, 0)))
+        return finite(_decode(self, control, State(z, jnp.asarray(stored))), "the decoder")
 
     # What follows is for use inside compiled code; nothing is checked there.
 
     def velocity(
-        self, t: Float[Array, ""], theta: StepControl, x: Float[Array, "particle width"]
+        self, t: Float[Array, ""], theta: StepControl, x: Float[Array, "particle input"]
     ) -> Float[Array, "particle width"]:
-        """The field at every particle: the one place that maps over particles."""
+        """The field at every particle, given what it sees: the one place that maps over them."""
         return jax.vmap(self.field.velocity, in_axes=(None, 0, None))(t, x, theta)
 
     def times(self, block: int, dtype: Any) -> Float[Array, " step"]:
@@ -164,13 +161,27 @@ class Flow(eqx.Module):
         steps = self.schedule.blocks[block].steps
         return steps if steps <= _LONGEST_UNROLLED else 1
 
-    def restrict(self, x: Float[Array, "particle dim"], block: int) -> State:
-        """The ambient state, restricted to what a block keeps; the adjoint of ``lift``."""
-        return self._split(block, rearrange(x, self._ambient, self._layout(block)))
+    def enter(self, x: Float[Array, "particle dim"]) -> State:
+        """The state of the first block that the particles begin with."""
+        return self._split(0, rearrange(x, self.schedule.beginning, self.schedule.coordinates(0)))
+
+    def leave(self, costate: State) -> Float[Array, "particle dim"]:
+        """The adjoint of ``enter``."""
+        return rearrange(
+            jnp.concatenate(costate, axis=-1), self.schedule.coordinates(0), self.schedule.beginning
+        )
 
     def lift(self, state: State, block: int) -> Float[Array, "particle dim"]:
         """The state of a block in the ambient space, absent components at 0."""
-        return rearrange(jnp.concatenate(state, axis=-1), self._layout(block), self._ambient)
+        shown = self.schedule.shown(block)
+        row = jnp.concatenate(state, axis=-1)[:, : len(shown)]
+        return rearrange(row, shown, tuple(range(self.schedule.dim)))
+
+    def restrict(self, x: Float[Array, "particle dim"], block: int) -> State:
+        """The adjoint of ``lift``."""
+        row = rearrange(x, tuple(range(self.schedule.dim)), self.schedule.shown(block))
+        width = len(self.schedule.coordinates(block))
+        return self._split(block, jnp.pad(row, ((0, 0), (0, width - row.shape[1]))))
 
     def switch(self, state: State, source: int, target: int) -> State:
         """The state of one block, restricted and lifted to another's components.
@@ -179,23 +190,45 @@ class Flow(eqx.Module):
         that map's adjoint, since the map only moves, drops and zeroes components.
         """
         row = jnp.concatenate(state, axis=-1)
-        return self._split(target, rearrange(row, self._layout(source), self._layout(target)))
+        return self._split(
+            target,
+            rearrange(row, self.schedule.coordinates(source), self.schedule.coordinates(target)),
+        )
+
+    def seen(self, state: State, block: int) -> Float[Array, "particle seen"]:
+        """The stored values that the block's field sees."""
+        return state.stored[:, : len(self.schedule.seen(block))]
 
     def cross(
         self, control: Control, state: State, block: int
     ) -> tuple[State, Float[Array, "step particle width"]]:
         """Euler over the steps of one block: the state after it, and after each step."""
+        seen = self.seen(state, block)
 
         def step(
             x: Float[Array, "particle width"], at: tuple[Float[Array, ""], StepControl]
         ) -> tuple[Float[Array, "particle width"], Float[Array, "particle width"]]:
             t, theta = at
-            x = x + self.schedule.step_size * self.velocity(t, theta, x)
+            x = x + self.schedule.step_size * self.velocity(t, theta, beside(x, seen))
             return x, x
 
         steps: Any = (self.times(block, state.active.dtype), control[block])
         active, path = jax.lax.scan(step, state.active, steps, unroll=self.unroll(block))
         return State(active, state.stored), path
+
+    def inputs(
+        self, control: Control, x: Float[Array, "particle dim"]
+    ) -> tuple[Float[Array, "step particle input"], ...]:
+        """What the field sees at every step, for every block."""
+        state, found = self.enter(x), []
+        for j in range(len(self.schedule.blocks)):
+            if j > 0:
+                state = self.switch(state, j - 1, j)
+            after, path = self.cross(control, state, j)
+            before = jnp.concatenate([state.active[None], path[:-1]])
+            found.append(jax.vmap(beside, (0, None))(before, self.seen(state, j)))
+            state = after
+        return tuple(found)
 
     def check_control(self, control: Control) -> Any:
         """The control's precision, once its structure and shapes are the flow's.
@@ -222,14 +255,6 @@ class Flow(eqx.Module):
             raise InputError(f"the control must hold floating-point numbers; got {dtype}")
         return dtype
 
-    @property
-    def _ambient(self) -> Layout:
-        return tuple(range(self.schedule.dim))
-
-    def _layout(self, block: int) -> Layout:
-        active = self.schedule.blocks[block].active
-        return active if self.schedule.memory == "reset" else active + self.schedule.inactive(block)
-
     def _split(self, block: int, row: Float[Array, "particle row"]) -> State:
         width = self.schedule.blocks[block].width
         return State(row[:, :width], row[:, width:])
@@ -237,23 +262,6 @@ class Flow(eqx.Module):
     def rows(self, x: Any) -> Any:
         """Particles as an array (N, d), or an error that says what came instead."""
         return _rows(x, self.schedule.dim, "particles")
-
-
-def rearrange(
-    row: Float[Array, "particle row"], source: Layout, target: Layout
-) -> Float[Array, "particle other"]:
-    """Each component of ``target`` from where it stands in ``source``, or 0 if it does not.
-
-    Where one layout begins with the other this is a slice or a pad, which nested
-    schedules reduce to; else a gather. Its adjoint is the same with the layouts swapped.
-    """
-    if source[: len(target)] == target:
-        return row[:, : len(target)]
-    if target[: len(source)] == source:
-        return jnp.pad(row, ((0, 0), (0, len(target) - len(source))))
-    place = {component: k for k, component in enumerate(source)}
-    indices = np.array([place.get(component, len(source)) for component in target])
-    return jnp.take(jnp.pad(row, ((0, 0), (0, 1))), indices, axis=1)
 
 
 def finite(values: Float[Array, ...], name: str) -> Float[Array, ...]:
@@ -278,17 +286,32 @@ def _rows(values: Any, width: int, name: str) -> Any:
 @eqx.filter_jit
 def _draw(flow: Flow, key: Key[Array, ""], scale: float) -> Control:
     keys = jax.random.split(key, len(flow.schedule.blocks))
-    return tuple(
-        jax.vmap(lambda k, width=block.width: flow.field.init(k, width, scale))(
-            jax.random.split(block_key, block.steps)
-        )
-        for block_key, block in zip(keys, flow.schedule.blocks, strict=True)
-    )
+    controls = []
+    for j, (block_key, block) in enumerate(zip(keys, flow.schedule.blocks, strict=True)):
+        seen = len(flow.schedule.seen(j))
+        more = (seen,) if seen else ()
+        try:
+            inspect.signature(flow.field.init).bind(block_key, block.width, scale, *more)
+        except TypeError as error:
+            raise InputError(
+                f"the field {type(flow.field).__name__} is not made for memory skip: give its init "
+                "a fourth argument, the number of stored values that the velocity sees beside the "
+                "active components, or take memory reset or hold"
+            ) from error
+        draw = partial(_draw_step, flow.field, block.width, scale, more)
+        controls.append(jax.vmap(draw)(jax.random.split(block_key, block.steps)))
+    return tuple(controls)
+
+
+def _draw_step(
+    field: ControlledField, width: int, scale: float, more: tuple[int, ...], key: Key[Array, ""]
+) -> StepControl:
+    return field.init(key, width, scale, *more)
 
 
 @eqx.filter_jit
 def _encode(flow: Flow, control: Control, x: Num[Array, "particle dim"]) -> State:
-    state = flow.restrict(x.astype(flow.check_control(control)), 0)
+    state = flow.enter(x.astype(flow.check_control(control)))
     for j in range(flow.schedule.bottleneck + 1):
         if j > 0:
             state = flow.switch(state, j - 1, j)
@@ -312,7 +335,7 @@ def _trajectory(
 ) -> Float[Array, "time particle dim"]:
     x = x.astype(flow.check_control(control))
     pieces = [x[None]]
-    state = flow.restrict(x, 0)
+    state = flow.enter(x)
     for j in range(len(flow.schedule.blocks)):
         if j > 0:
             state = flow.switch(state, j - 1, j)

@@ -18,8 +18,9 @@ from jaxtyping import Array, Float
 from autoencodes.cost import Control, TerminalCost, inner, norm, terminal_cost
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
-from autoencodes.flow import Flow, State, finite
+from autoencodes.flow import Flow, finite
 from autoencodes.measure import EmpiricalMeasure
+from autoencodes.state import State, beside
 
 
 class Sweep(NamedTuple):
@@ -99,7 +100,8 @@ class ControlProblem(eqx.Module):
 
         p_l is the gradient of ℓ(x_L, y) in x_l, with x_l as ``Flow.trajectory`` has it:
         at a switch time, before the switch. Components that the switch drops have
-        costate 0 there under ``reset``; p_0 is the gradient in the initial particles.
+        costate 0 there under ``reset`` and ``skip``; p_0 is the gradient in the initial
+        particles. The costates of stored values stand in no ambient component.
         """
         self.check_measure(measure)
         return finite(_costate(self, control, measure), "the costate")
@@ -209,7 +211,7 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     the one matrix product that transposing the field in θ yields.
     """
     flow, blocks = problem.flow, range(len(problem.flow.schedule.blocks))
-    state = flow.restrict(jnp.asarray(measure.x), 0)
+    state = flow.enter(jnp.asarray(measure.x))
     tape = []
     for j in blocks:
         if j > 0:
@@ -229,7 +231,7 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
             costate = flow.switch(costate, j, j - 1)
             path.append(flow.lift(costate, j - 1)[None])
         gradient.append(g)
-    path.append(flow.lift(costate, 0)[None])
+    path.append(flow.leave(costate)[None])
     return Sweep(
         jnp.vdot(measure.weights, losses),
         tuple(reversed(gradient)),
@@ -240,9 +242,11 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
 def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple[State, Any]:
     """Euler over a block: the state after it, and the transposed field at every step."""
 
+    seen = flow.seen(state, block)
+
     def step(x: Float[Array, "particle width"], at: Any) -> tuple[Any, Any]:
         t, theta = at
-        velocity, pullback = jax.vjp(partial(flow.velocity, t), theta, x)
+        velocity, pullback = jax.vjp(partial(flow.velocity, t), theta, beside(x, seen))
         return x + flow.schedule.step_size * velocity, pullback
 
     steps = (flow.times(block, state.active.dtype), control[block])
@@ -253,22 +257,31 @@ def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple
 def _costate_steps(
     flow: Flow, pullbacks: Any, costate: State, block: int
 ) -> tuple[State, Float[Array, "step particle dim"], StepControl]:
-    """The costate before a block, in the ambient space before each step, and g over the block."""
+    """The costate before a block, in the ambient space before each step, and g over the block.
 
-    def step(p: Float[Array, "particle width"], pullback: Any) -> tuple[Any, Any]:
+    The field moves the active components alone, but what it sees of the others has a costate too:
+    that of a stored value m grows by Δt (∂_m F)ᵀ p_(l+1) in every step.
+    """
+    width = flow.schedule.blocks[block].width
+    seen = flow.seen(costate, block)
+
+    def step(carry: tuple[Any, Any], pullback: Any) -> tuple[Any, Any]:
+        p, seen = carry
         g, slope = pullback(p)
-        p = p + flow.schedule.step_size * slope
-        return p, (flow.lift(State(p, costate.stored), block), g)
+        p = p + flow.schedule.step_size * slope[:, :width]
+        seen = seen + flow.schedule.step_size * slope[:, width:]
+        return (p, seen), (flow.lift(State(p, costate.stored), block), g)
 
-    active, (path, g) = jax.lax.scan(
+    (active, after), (path, g) = jax.lax.scan(
         step,
-        costate.active,
+        (costate.active, seen),
         pullbacks,
         length=flow.schedule.blocks[block].steps,
         reverse=True,
         unroll=flow.unroll(block),
     )
-    return State(active, costate.stored), path, g
+    stored = jnp.concatenate([after, costate.stored[:, seen.shape[1] :]], axis=1)
+    return State(active, stored), path, g
 
 
 @eqx.filter_jit
@@ -341,7 +354,7 @@ def _hamiltonian(
     flow = problem.flow
     flow.check_control(candidate)
     measure = measure.astype(flow.check_control(control))
-    states = flow.trajectory(control, measure.x)
+    inputs = flow.inputs(control, jnp.asarray(measure.x))
     costates = _sweep(problem, control, measure).costate
     values = []
     for j, first in enumerate(flow.schedule.first_steps):
@@ -349,7 +362,7 @@ def _hamiltonian(
         gains = jax.vmap(partial(_gain, flow, j))(
             flow.times(j, measure.x.dtype),
             candidate[j],
-            states[first:last],
+            inputs[j],
             costates[first + 1 : last + 1],
         )
         values.append(-gains - problem.tikhonov * _squares(candidate[j]))
@@ -361,11 +374,11 @@ def _gain(
     block: int,
     t: Float[Array, ""],
     theta: Any,
-    x: Float[Array, "particle dim"],
+    x: Float[Array, "particle input"],
     q: Float[Array, "particle dim"],
 ) -> Float[Array, ""]:
-    """Σ_i w_i p^i · F(t, x^i, θ) at one step, from ambient states and weighted costates."""
-    velocity = flow.velocity(t, theta, flow.restrict(x, block).active)
+    """Σ_i w_i p^i · F(t, x^i, θ) at one step, from its inputs and ambient weighted costates."""
+    velocity = flow.velocity(t, theta, x)
     return jnp.vdot(flow.restrict(q, block).active, velocity)
 
 

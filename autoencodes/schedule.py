@@ -15,7 +15,7 @@ from typing import Literal, cast, get_args
 
 from autoencodes.errors import InputError
 
-Memory = Literal["reset", "hold"]
+Memory = Literal["reset", "hold", "skip"]
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,13 @@ class WidthSchedule:
         In the order of time; any active sets, nested or not.
     horizon : float
         The final time T > 0; each step lasts Δt = T / Σ_j steps_j.
-    memory : {"reset", "hold"}
+    memory : {"reset", "hold", "skip"}
         What happens to a component between its switch-off and its switch-on.
         ``reset``: it leaves the state and re-enters at 0; a step costs |A_j|².
         ``hold``: it keeps its value and resumes from it.
+        ``skip``: its value m is stored, it re-enters at 0, and the field of the block where it
+        returns also sees m: x' = G(t, (x, m), θ), as the skip connections of a U-net. A component
+        that the first block does not have is stored at time 0.
 
     Raises
     ------
@@ -167,7 +170,7 @@ class WidthSchedule:
         order : sequence of int, optional
             A permutation of 0..d-1, the component to keep longest first; default
             0, 1, ..., d-1.
-        memory : {"reset", "hold"}
+        memory : {"reset", "hold", "skip"}
             See the class.
 
         Raises
@@ -178,6 +181,21 @@ class WidthSchedule:
         active = _nested(dim, widths, order)
         mirrored = [*active, *reversed(active[:-1])]
         return cls(dim, [Block(a, steps_per_block) for a in mirrored], horizon, memory)
+
+    @classmethod
+    def unet(
+        cls,
+        dim: int,
+        widths: Sequence[int],
+        steps_per_block: int,
+        horizon: float,
+        order: Sequence[int] | None = None,
+    ) -> WidthSchedule:
+        """``autoencoder`` under memory ``skip``: what the encoder drops, the decoder sees again.
+
+        The arguments are those of ``autoencoder``. Source: MATH 2.
+        """
+        return cls.autoencoder(dim, widths, steps_per_block, horizon, order, "skip")
 
     @property
     def steps(self) -> int:
@@ -217,8 +235,62 @@ class WidthSchedule:
         """The index l of the first step of every block; its time is t_l = l Δt."""
         return tuple(sum(b.steps for b in self.blocks[:j]) for j in range(len(self.blocks)))
 
+    def returning(self, block: int) -> tuple[int, ...]:
+        """The components that were off until the block begins, and are active in it."""
+        if block == 0:
+            return ()
+        before = set(self.blocks[block - 1].active)
+        return tuple(i for i in self.blocks[block].active if i not in before)
+
+    def returns(self, block: int) -> tuple[int, ...]:
+        """How often each of the d components has returned, up to and in the block."""
+        counts = [0] * self.dim
+        for j in range(1, block + 1):
+            for i in self.returning(j):
+                counts[i] += 1
+        return tuple(counts)
+
+    def seen(self, block: int) -> tuple[int, ...]:
+        """The components whose stored values the block's field sees: none but under ``skip``."""
+        return self.returning(block) if self.memory == "skip" else ()
+
+    def stored(self, block: int) -> tuple[int, ...]:
+        """The components off in the block whose values are kept: under ``reset`` none, under
+        ``hold`` all, under ``skip`` those that return."""
+        if self.memory == "reset":
+            return ()
+        off = self.inactive(block)
+        if self.memory == "hold":
+            return off
+        later = {i for b in self.blocks[block + 1 :] for i in b.active}
+        return tuple(i for i in off if i in later)
+
+    @property
+    def beginning(self) -> tuple[tuple[int, int], ...]:
+        """The coordinates of the particles at time 0, in the order of the ambient components."""
+        return tuple((i, 0) for i in range(self.dim))
+
+    def coordinates(self, block: int) -> tuple[tuple[int, int], ...]:
+        """What stands where in the state of a block: active, seen, stored.
+
+        A coordinate is a component and how often it has begun anew: under ``skip`` it does where
+        it returns, and what it left with remains, in the field's sight, as a coordinate of its
+        own. Under ``reset`` and ``hold`` a component is the same coordinate throughout.
+        """
+        begun = self.returns(block) if self.memory == "skip" else (0,) * self.dim
+        return (
+            *((i, begun[i]) for i in self.blocks[block].active),
+            *((i, begun[i] - 1) for i in self.seen(block)),
+            *((i, begun[i]) for i in self.stored(block)),
+        )
+
+    def shown(self, block: int) -> tuple[int, ...]:
+        """The ambient components that the state of a block begins with; the others are 0."""
+        held = self.stored(block) if self.memory == "hold" else ()
+        return self.blocks[block].active + held
+
     def inactive(self, block: int) -> tuple[int, ...]:
-        """The components I_j, in the order in which ``hold`` stores their values.
+        """The components I_j, in the order in which their values are stored.
 
         The order is that of the first block, then of the index: along a nested
         schedule every switch is then a shift of the border between A_j and I_j.

@@ -152,9 +152,13 @@ class _Basis:
             self.exhausted, self._failed = True, True
             return False
         before = float(np.linalg.norm(found))
-        column = self._project(found, k + 1)
-        # Always twice: after one pass a loss of orthogonality would grow from step to step.
-        column += self._project(found, k + 1)
+        # First what is known to be there, which a three-term recurrence (or, after a restart, the
+        # vectors kept) would take out; then all that rounding has left. Without the second pass a
+        # loss of orthogonality would grow from step to step.
+        column = np.zeros(k + 1)
+        known = 0 if k <= self._kept else k - 1
+        column[known:] = self._project(found, known, k + 1)
+        column += self._project(found, 0, k + 1)
         # Below the subdiagonal (and the restart's coupling) only asymmetry and rounding remain.
         self._skew += float(np.sum(column[self._kept : max(self._kept, k - 1)] ** 2))
         self._matrix[: k + 1, k] = self._matrix[k, : k + 1] = column
@@ -169,9 +173,9 @@ class _Basis:
         self._vectors[k + 1] = found / (self._last or 1.0)
         return True
 
-    def _project(self, vector: Vector, count: int) -> Float[np.ndarray, " basis"]:
-        """Takes from a vector, in place, its part in the span; the part's coefficients."""
-        span = self._vectors[:count]
+    def _project(self, vector: Vector, first: int, end: int) -> Float[np.ndarray, " basis"]:
+        """Takes from a vector, in place, its part in a span of basis vectors; its coefficients."""
+        span = self._vectors[first:end]
         column = span @ vector
         vector -= column @ span
         return column.astype(float)

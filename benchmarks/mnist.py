@@ -20,7 +20,7 @@ import jax
 
 import autoencodes as ac
 from autoencodes.run.config import make
-from autoencodes.run.train import Job, prepare
+from autoencodes.run.job import Job, prepare
 
 METHODS = {
     "movement": lambda tau: ac.MetricMovement(tau),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Most of the tests' time is the compilation of tiny problems: leave the machine code as it comes.
+# What users run is compiled with all optimisations in .ci/run's last step.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 import hypothesis
 import jax
 import pytest

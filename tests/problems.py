@@ -16,7 +16,7 @@ import numpy as np
 import scipy.special
 
 import autoencodes as ac
-from autoencodes.fields import ControlledField, Perceptron, Translation
+from autoencodes.fields import ControlledField, LowRank, Perceptron, Translation, TwoLayer
 
 
 class Swing(ControlledField):
@@ -45,29 +45,42 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
     theta = {name: np.asarray(values) for name, values in theta.items()}
     if isinstance(field, Perceptron):
         return ACTIVATIONS[field.activation](x @ theta["W"].T + theta["b"])
+    if isinstance(field, TwoLayer):
+        neurons = ACTIVATIONS[field.activation](x @ theta["W1"].T + theta["b1"])
+        return neurons @ theta["W2"].T + theta["b2"]
+    if isinstance(field, LowRank):
+        return ACTIVATIONS[field.activation](x @ theta["V"].T + theta["b"]) @ theta["U"].T
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     return np.tile(theta["theta"], (len(x), 1))
 
 
-def euler(flow: ac.Flow, control: Any, x: np.ndarray, first: int = 0) -> np.ndarray:
+def euler(
+    flow: ac.Flow, control: Any, x: np.ndarray, first: int = 0, before_first: Any = None
+) -> np.ndarray:
     """The states x_l for l = first..L from x_first = x, by plain loops over all of R^d.
 
-    At a switch time the state is the one before the switch.
+    At a switch time the state is the one before the switch. Under ``skip``, what was stored
+    before x_first is taken from the path ``before_first``.
     """
     schedule = flow.schedule
     path, now, before = [np.array(x, float)], 0, frozenset(range(schedule.dim))
+    left: dict[int, np.ndarray] = {}  # under skip: what components had when they were switched off
     for block, controls in zip(schedule.blocks, control, strict=True):
         active = list(block.active)
+        back = [i for i in active if i not in before] if schedule.memory == "skip" else []
+        for i in before - set(active) if schedule.memory == "skip" else ():
+            left[i] = (path[-1] if now >= first else before_first[now])[:, i]
         for k in range(block.steps):
             kept = before & set(active) if k == 0 else set(active)
             if now >= first:
                 state = path[-1].copy()
-                if schedule.memory == "reset":
+                if schedule.memory != "hold":
                     state[:, [i for i in range(schedule.dim) if i not in kept]] = 0
                 theta = {name: values[k] for name, values in controls.items()}
                 time = now * schedule.horizon / schedule.steps
-                moved = velocity(flow.field, time, state[:, active], theta)
+                sight = np.column_stack([state[:, active], *(left[i] for i in back)])
+                moved = velocity(flow.field, time, sight, theta)
                 state[:, active] += schedule.horizon / schedule.steps * moved
                 path.append(state)
             now += 1
@@ -79,7 +92,8 @@ def draw(flow: ac.Flow, seed: int, scale: float = 1.0) -> Any:
     """A control of the flow's shapes whose every entry is random, biases too."""
     random = np.random.default_rng(seed)
     shapes = jax.eval_shape(flow.init, jax.random.key(0))
-    return jax.tree.map(lambda a: jnp.asarray(random.normal(0, scale, a.shape)), shapes)
+    with jax.ensure_compile_time_eval():  # it may be drawn first within a compiled function
+        return jax.tree.map(lambda a: jnp.asarray(random.normal(0, scale, a.shape)), shapes)
 
 
 def flat(control: Any) -> np.ndarray:
@@ -155,9 +169,11 @@ def _autoencoder(memory: str, *args: Any, **options: Any) -> ac.WidthSchedule:
 _OVERLAPPING = ((2, 0), 2), ((1, 2, 3), 1), ((3, 0), 1)
 _OVERLAPPING_IN_ONE = ((4, 1, 2), 2), ((1,), 6), ((3, 1, 0), 1)
 
+_TWICE = ((0, 1), 1), ((1,), 1), ((2, 0), 2), ((0,), 1), ((2, 1), 1)
+
 
 def _cases_of(memory: str) -> list[Case]:
-    """What is tested under both memories."""
+    """What is tested under ``reset`` and ``hold`` alike."""
     in_one = _blocks(5, memory, *_OVERLAPPING_IN_ONE)
     return [
         Case(f"one-component bottleneck, {memory}", _autoencoder(memory, 3, [3, 2, 1], 1, 1.0)),
@@ -200,6 +216,23 @@ CASES = [
         tikhonov=0.0,
     ),
     Case("decoder, hold", ac.WidthSchedule.decoder(4, [3, 2], 2, 0.9, [0, 3, 1, 2], "hold")),
+    Case(
+        "permuted, weights, targets, skip",
+        _autoencoder("skip", 4, [4, 3, 1], 2, 0.8, order=[2, 0, 3, 1]),
+        Perceptron("sin"),
+        weighted=True,
+        supervised=True,
+    ),
+    Case("overlapping blocks, skip", _blocks(4, "skip", *_OVERLAPPING), weighted=True),
+    Case("off and on twice, two layers, skip", _blocks(3, "skip", *_TWICE), TwoLayer(4)),
+    Case("scanned, low rank, skip", _autoencoder("skip", 3, [2, 1], 5, 1.0), LowRank(2)),
+    Case("two layers, reset", _autoencoder("reset", 3, [3, 2], 1, 1.0), TwoLayer(4, "gelu")),
+    Case(
+        "low rank, hold",
+        _autoencoder("hold", 3, [3, 1], 1, 1.0),
+        LowRank(2, "sin"),
+        supervised=True,
+    ),
     Case(
         "translation, reset",
         ac.WidthSchedule.autoencoder(3, [3, 1], 1, 1.0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,14 @@ from problems import ACTIVATIONS, Swing, velocity
 import autoencodes as ac
 from autoencodes import fields
 
-BUILT_IN = [*(fields.Perceptron(name) for name in ACTIVATIONS), fields.Translation()]
+BUILT_IN = [
+    *(fields.Perceptron(name) for name in ACTIVATIONS),
+    fields.TwoLayer(),
+    fields.TwoLayer(5, "sin"),
+    fields.LowRank(2),
+    fields.LowRank(7, "gelu"),
+    fields.Translation(),
+]
 DRAWS = 4000
 
 
@@ -36,6 +45,46 @@ def test_a_perceptron_draws_its_weights_with_variance_scale_squared_over_width(
     assert np.mean(theta["W"] ** 2) * width / scale**2 == pytest.approx(1, abs=2 * error)
     assert np.mean(theta["W"]) == pytest.approx(0, abs=error * scale / np.sqrt(width))
     assert not theta["b"].any()
+
+
+@pytest.mark.parametrize(
+    ("field", "inside", "outside", "neurons"),
+    [
+        (fields.TwoLayer(), "W1", "W2", 4),
+        (fields.TwoLayer(6), "W1", "W2", 6),
+        (fields.LowRank(3), "V", "U", 3),
+        (fields.LowRank(9), "V", "U", 4),
+    ],
+    ids=str,
+)
+def test_two_matrices_are_drawn_with_the_variance_that_keeps_sizes(
+    field: fields.ControlledField, inside: str, outside: str, neurons: int
+) -> None:
+    keys = jax.random.split(jax.random.key(3), DRAWS)
+    theta = jax.vmap(lambda key: field.init(key, 4, 0.5))(keys)
+    assert theta[inside].shape == (DRAWS, neurons, 4)
+    assert theta[outside].shape == (DRAWS, 4, neurons)
+    spread = 8 / np.sqrt(DRAWS * 4 * neurons)
+    assert np.var(theta[inside]) == pytest.approx(0.25 / 4, rel=spread)
+    assert np.var(theta[outside]) == pytest.approx(0.25 / neurons, rel=spread)
+    both = np.mean(theta[inside] * np.swapaxes(theta[outside], 1, 2))
+    assert both == pytest.approx(0, abs=0.25 / np.sqrt(4 * neurons) * spread)
+    for name in set(theta) - {inside, outside}:
+        assert not theta[name].any()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: fields.TwoLayer(0), r"hidden must be an integer, at least 1, or None; got 0"),
+        (lambda: fields.TwoLayer(activation="tan"), r"activation must be one of"),
+        (lambda: fields.LowRank(0), r"rank must be an integer, at least 1; got 0"),
+        (lambda: fields.LowRank(2, "tan"), r"activation must be one of"),
+    ],
+)
+def test_numbers_of_neurons_that_cannot_be_are_refused(make: Any, said: str) -> None:
+    with pytest.raises(ac.InputError, match=said):
+        make()
 
 
 def test_a_translation_draws_its_entries_with_variance_scale_squared() -> None:

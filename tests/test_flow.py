@@ -12,10 +12,10 @@ from problems import BY_NAME, CASES, IDS, Case, Swing, distance, draw, euler
 from problems import velocity as plain_velocity
 
 import autoencodes as ac
-from autoencodes.fields import Perceptron
+from autoencodes.fields import Perceptron, TwoLayer
 
 every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
-HOLD = [case for case in CASES if case.schedule.memory == "hold"]
+AROUND = [case for case in CASES if case.schedule.memory != "reset"]
 MANY_BLOCKS = [case for case in CASES if len(case.schedule.blocks) > 1]
 
 
@@ -39,7 +39,7 @@ def test_the_trajectory_goes_from_the_particles_to_their_push(case: Case) -> Non
 
 
 @every_case
-def test_inactive_components_are_untouched_under_hold_and_absent_under_reset(case: Case) -> None:
+def test_inactive_components_are_untouched_under_hold_and_else_absent(case: Case) -> None:
     schedule = case.schedule
     path = np.asarray(case.flow.trajectory(case.control, case.measure.x))
     for j, (first, block) in enumerate(zip(schedule.first_steps, schedule.blocks, strict=True)):
@@ -72,14 +72,14 @@ def test_the_latent_values_are_the_active_state_at_the_end_of_the_bottleneck(cas
         close(held, state[:, list(schedule.inactive(j))])
 
 
-@pytest.mark.parametrize("case", HOLD, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", AROUND, ids=lambda case: case.name)
 def test_without_held_values_the_decoder_resumes_from_zero(case: Case) -> None:
     latent, held = case.flow.encode(case.control, case.measure.x, held=True)
     found = case.flow.decode(case.control, latent)
     np.testing.assert_array_equal(found, case.flow.decode(case.control, latent, 0 * held))
 
 
-@pytest.mark.parametrize("memory", ["reset", "hold"])
+@pytest.mark.parametrize("memory", ["reset", "hold", "skip"])
 def test_data_that_agree_behind_the_bottleneck_are_decoded_alike_under_reset(memory: str) -> None:
     case = BY_NAME[f"permuted, weights, targets, {memory}"]
     flow, latent = case.flow, case.schedule.blocks[case.schedule.bottleneck].active
@@ -111,7 +111,7 @@ def test_relabelled_components_are_relabelled_in_the_output(case: Case) -> None:
     close(output[:, label], case.flow.push(case.control, x))
 
 
-@pytest.mark.parametrize("memory", ["reset", "hold"])
+@pytest.mark.parametrize("memory", ["reset", "hold", "skip"])
 def test_an_order_with_permuted_data_gives_permuted_output(memory: str) -> None:
     order, arguments = [2, 0, 3, 1], (4, [4, 3, 1], 1, 1.0)
     plain = ac.Flow(ac.WidthSchedule.autoencoder(*arguments, memory=memory))
@@ -155,14 +155,17 @@ def test_scanned_blocks_are_unrolled_blocks() -> None:
     assert distance(unrolled, scanned) < 1e-13
 
 
-@pytest.mark.parametrize(("memory", "field"), [("reset", Perceptron("tanh")), ("hold", Swing())])
+@pytest.mark.parametrize(
+    ("memory", "field"), [("reset", Perceptron("tanh")), ("hold", Swing()), ("skip", TwoLayer())]
+)
 def test_the_error_is_of_first_order_in_the_step_size(memory: str, field: Any) -> None:
     x = np.random.default_rng(0).normal(size=(4, 3))
 
     def output(steps: int) -> np.ndarray:
         schedule = ac.WidthSchedule.autoencoder(3, [3, 1], steps, 1.0, memory=memory)
         flow = ac.Flow(schedule, field)
-        one = draw(ac.Flow(ac.WidthSchedule.autoencoder(3, [3, 1], 1, 1.0), field), 0)
+        coarse = ac.WidthSchedule.autoencoder(3, [3, 1], 1, 1.0, memory=memory)
+        one = draw(ac.Flow(coarse, field), 0)
         control = jax.tree.map(lambda a: jnp.repeat(a, steps, axis=0), one)
         return np.asarray(flow.push(control, x))
 
@@ -219,6 +222,44 @@ def test_the_flow_can_be_compiled_mapped_and_differentiated_from_outside() -> No
     step = 1e-6 * np.eye(4)[:, None]
     ends = [np.stack([flow.push(control, x[:1] + s * e) for e in step]) for s in (1, -1)]
     close(jacobian[0, :, 0], (ends[0] - ends[1])[:, 0].T / 2e-6, 1e-8)
+
+
+def test_under_skip_the_field_of_the_returning_block_sees_what_was_stored() -> None:
+    # By hand: x = (a, b); b is stored and leaves, a moves by h (v a), b re-enters at 0 and moves
+    # by h (p a + q 0 + r m), where m = b; then a leaves for good.
+    blocks = [ac.Block([0], 1), ac.Block([0, 1], 1), ac.Block([1], 1)]
+    flow = ac.Flow(ac.WidthSchedule(2, blocks, 3.0, "skip"), Perceptron("identity"))
+    control = jax.tree.map(jnp.zeros_like, draw(flow, 0))
+    assert [block["W"].shape for block in control] == [(1, 1, 1), (1, 2, 3), (1, 1, 1)]
+    control[0]["W"] = jnp.array([[[0.5]]])
+    control[1]["W"] = jnp.array([[[0.0, 0.0, 0.0], [2.0, 7.0, -3.0]]])
+    a, b = 1.5, 0.25
+    expected = [[a, b], [1.5 * a, 0], [1.5 * a, 2 * 1.5 * a - 3 * b], [0, 3 * a - 3 * b]]
+    close(flow.trajectory(control, np.array([[a, b]]))[:, 0], expected)
+    latent, held = flow.encode(control, np.array([[a, b]]), held=True)
+    close(latent, [[1.5 * a]])
+    close(held, [[b]])
+    close(flow.decode(control, latent, held), [[0, 3 * a - 3 * b]])
+
+
+def test_stored_values_stand_apart_and_the_decoder_runs_without_them() -> None:
+    flow = ac.Flow(ac.WidthSchedule.unet(4, [4, 2, 1], 1, 1.0, order=[3, 1, 0, 2]))
+    control, x = draw(flow, 0), np.random.default_rng(0).normal(size=(5, 4))
+    latent, held = flow.encode(control, x, held=True)
+    path = euler(flow, control, x)
+    close(latent, path[3][:, [3]])
+    # Stored at the first switch: components 0 and 2; at the second: component 1.
+    close(held, np.column_stack([path[2][:, 1], path[1][:, 0], path[1][:, 2]]))
+    without = flow.decode(control, latent)
+    close(without, flow.decode(control, latent, np.zeros_like(held)))
+    assert np.abs(without - flow.push(control, x)).max() > 0.01
+
+
+def test_a_field_that_takes_no_stored_values_is_refused_under_skip_alone() -> None:
+    ac.Flow(ac.WidthSchedule.autoencoder(2, [2, 1], 1, 1.0), Swing()).init(jax.random.key(0))
+    flow = ac.Flow(ac.WidthSchedule.unet(2, [2, 1], 1, 1.0), Swing())
+    with pytest.raises(ac.InputError, match=r"Swing is not made for memory skip.*fourth argument"):
+        flow.init(jax.random.key(0))
 
 
 def test_the_velocity_is_that_of_every_particle() -> None:

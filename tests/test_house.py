@@ -14,7 +14,17 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
-    {"atomic", "cost", "fields", "measure", "precision", "scaling", "schedule", "wasserstein"},
+    {
+        "atomic",
+        "cost",
+        "fields",
+        "measure",
+        "precision",
+        "scaling",
+        "schedule",
+        "state",
+        "wasserstein",
+    },
     {"datasets", "flow"},
     {"pontryagin"},
     {"curvature", "spectrum"},

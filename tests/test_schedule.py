@@ -32,7 +32,7 @@ def nested(draw: Any) -> tuple[int, list[int], int, float, list[int], str]:
         draw(st.integers(1, 5)),
         draw(st.floats(0.01, 100)),
         draw(st.permutations(range(dim))),
-        draw(st.sampled_from(["reset", "hold"])),
+        draw(st.sampled_from(["reset", "hold", "skip"])),
     )
 
 
@@ -76,6 +76,30 @@ def test_an_autoencoder_is_an_encoder_and_its_mirror_image(arguments: Any) -> No
     assert whole.blocks[whole.bottleneck] == first.blocks[-1]
 
 
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_stored_and_seen_values_are_those_of_components_that_left(case: Case) -> None:
+    schedule, memory = case.schedule, case.schedule.memory
+    for j, block in enumerate(schedule.blocks):
+        stored, seen = schedule.stored(j), schedule.seen(j)
+        assert set(stored) <= set(schedule.inactive(j))
+        assert set(seen) <= set(block.active)
+        assert not (stored and memory == "reset")
+        assert not (seen and memory != "skip")
+        coordinates = schedule.coordinates(j)
+        assert len(set(coordinates)) == len(coordinates) == block.width + len(seen + stored)
+        if j > 0 and memory == "skip":
+            assert set(seen) == set(block.active) & set(schedule.stored(j - 1))
+    if memory == "skip":
+        assert schedule.stored(len(schedule.blocks) - 1) == ()
+
+
+def test_a_unet_is_an_autoencoder_that_stores() -> None:
+    unet = ac.WidthSchedule.unet(4, [4, 2, 1], 2, 1.0, order=[3, 1, 0, 2])
+    assert unet == autoencoder(4, [4, 2, 1], 2, 1.0, order=[3, 1, 0, 2], memory="skip")
+    assert [unet.stored(j) for j in range(5)] == [(), (0, 2), (1, 0, 2), (0, 2), ()]
+    assert [unet.seen(j) for j in range(5)] == [(), (), (), (1,), (0, 2)]
+
+
 def test_of_several_narrowest_blocks_the_middle_one_is_the_bottleneck() -> None:
     assert autoencoder(4, [4, 2, 2], 1, 1.0).bottleneck == 2
     assert ac.WidthSchedule.constant(3, 5, 1.0).bottleneck == 0
@@ -117,10 +141,13 @@ _ERRORS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: ac.WidthSchedule(2, [ac.Block([0], 1), ac.Block([0, 2], 1)], 1.0),
         r"block 1 must lie in 0..1; got 2",
     ),
-    "memory typo": (lambda: ac.WidthSchedule(1, _one, 1.0, "rest"), "reset, hold; got 'rest'"),
+    "memory typo": (
+        lambda: ac.WidthSchedule(1, _one, 1.0, "rest"),
+        "reset, hold, skip; got 'rest'",
+    ),
     "memory typo in a constructor": (
         lambda: autoencoder(2, [2, 1], 1, 1.0, memory="Hold"),
-        "reset, hold; got 'Hold'",
+        "reset, hold, skip; got 'Hold'",
     ),
     "growing widths": (lambda: autoencoder(4, [3, 1, 2], 1, 1.0), r"not grow.*2 after 1"),
     "growing encoder": (lambda: encoder(4, [1, 2], 1, 1.0), r"not grow.*2 after 1"),

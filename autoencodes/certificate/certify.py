@@ -28,8 +28,14 @@ from autoencodes.training.interruption import Interruption
 _STREAMED = 2048
 _METHODS = ("auto", "dense", "lanczos")
 _PART_ROWS = 1000
-_PART_DIGITS = 2.0
-_PART_PRODUCTS = 100
+_PART_GROWTH = 10**0.5
+_PART_PRODUCTS = 150, 40
+"""The most products on the smallest part, and on every other one."""
+_PART_SECONDS = 0.4
+"""The share of the time that parts may take, where it is limited."""
+_PART_WEIGHT = 10.0
+"""The length of the improved start over that of the Gaussian that it is added to: the bound on
+what lies beyond loosens with its logarithm alone."""
 
 
 @dataclass(frozen=True)
@@ -199,27 +205,34 @@ class _Work:
             return None
 
     def improved(self, stop: Callable[[Spectrum], bool]) -> np.ndarray | None:
-        """A start near the lowest eigenvector: that of a small part of the particles.
+        """A start near the lowest eigenvector, from ever larger parts of the particles.
 
-        Its length √m is that of the Gaussian which it is added to, and of which it is
-        independent. None where a part would not be much smaller than the whole.
+        Each part holds the one before it, three times as large, and begins where that one ended:
+        most products are made on few particles. What is handed out is independent of the Gaussian
+        that it is added to. None where not even the smallest part would be much smaller than the
+        whole, or an end was asked for.
         """
-        if self.measure.size < 4 * _PART_ROWS:
-            return None
-        few = Hessian(
-            self.problem, self.control, _part(self.measure, _PART_ROWS, self.seed + 1), None
-        )
+        found, size = None, float(_PART_ROWS)
+        share = time.monotonic() + _PART_SECONDS * (self.deadline - time.monotonic())
+        most = _PART_PRODUCTS[0]
+        while 2 * size <= self.measure.size and time.monotonic() < share and not self.asked():
+            part = _part(self.measure, round(size), self.seed + 1)
+            few = Hessian(self.problem, self.control, part, None)
 
-        def enough(found: Spectrum) -> bool:
-            return stop(found) or found.converged or found.products >= _PART_PRODUCTS
+            def enough(found: Spectrum, most: int = most) -> bool:
+                low = found.smallest
+                near = low.estimate < 0.1 * abs(low.value) and found.products > most / 2
+                return stop(found) or near or found.products >= most or time.monotonic() > share
 
-        try:
-            found = ends(
-                few, few.size, few.dtype, seed=self.seed + 2, digits=_PART_DIGITS, stop=enough
-            )
-        except (ArithmeticError, np.linalg.LinAlgError):
-            return None
-        return np.sqrt(few.size) * found.vectors[0].astype(float)
+            try:
+                ended = ends(
+                    few, few.size, few.dtype, seed=self.seed + 2, improved=found, stop=enough
+                )
+            except (ArithmeticError, np.linalg.LinAlgError):
+                break
+            found = _PART_WEIGHT * np.sqrt(few.size) * ended.vectors[0].astype(float)
+            size, most = _PART_GROWTH * size, _PART_PRODUCTS[1]
+        return found
 
     def stretches(self, most: int) -> Any:
         """Encoder's and decoder's local Lipschitz constants."""

@@ -45,9 +45,9 @@ def stretches(
     """σ_1 of the encoder's and of the decoder's Jacobian at every particle.
 
     The encoder is x ↦ latent components, the decoder latent ↦ x at the latent values of the
-    particle; under ``hold``, at the held values that its encoding left. Each Jacobian is
-    computed through the bottleneck: as many pullbacks (encoder) or pushforwards (decoder) as
-    there are latent components, a few particles at a time.
+    particle; under ``hold`` and ``skip``, at the held or stored values that its encoding left.
+    Each Jacobian is computed through the bottleneck: as many pullbacks (encoder) or pushforwards
+    (decoder) as there are latent components, a few particles at a time.
 
     Parameters
     ----------

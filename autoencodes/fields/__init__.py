@@ -1,9 +1,19 @@
 """Controlled velocity fields F(t, x, θ), each written for one particle."""
 
 from autoencodes.fields.field import ControlledField as ControlledField
+from autoencodes.fields.low_rank import LowRank as LowRank
 from autoencodes.fields.perceptron import Perceptron as Perceptron
 from autoencodes.fields.registry import build as build
 from autoencodes.fields.registry import describe as describe
 from autoencodes.fields.translation import Translation as Translation
+from autoencodes.fields.two_layer import TwoLayer as TwoLayer
 
-__all__ = ["ControlledField", "Perceptron", "Translation", "build", "describe"]
+__all__ = [
+    "ControlledField",
+    "LowRank",
+    "Perceptron",
+    "Translation",
+    "TwoLayer",
+    "build",
+    "describe",
+]

@@ -24,7 +24,7 @@ class ControlledField(eqx.Module):
 
     @abc.abstractmethod
     def velocity(
-        self, t: Float[Array, ""], x: Float[Array, " width"], theta: StepControl
+        self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
     ) -> Float[Array, " width"]:
         """F(t, x, θ).
 
@@ -32,8 +32,10 @@ class ControlledField(eqx.Module):
         ----------
         t : scalar
             The time t_l = l Δt at the beginning of the step.
-        x : array (width,)
-            The active components, in the order of ``Block.active``.
+        x : array (width + seen,)
+            The active components, in the order of ``Block.active``; under memory ``skip``,
+            after them the stored values m of the components that return with the block, so that
+            the velocity is G(t, (x, m), θ).
         theta : dict of arrays
             The control of the step, as ``init`` shapes it.
 
@@ -44,7 +46,7 @@ class ControlledField(eqx.Module):
         """
 
     @abc.abstractmethod
-    def init(self, key: Key[Array, ""], width: int, scale: float) -> StepControl:
+    def init(self, key: Key[Array, ""], width: int, scale: float, seen: int = 0) -> StepControl:
         """A random control θ_l for one step of a block.
 
         Parameters
@@ -54,4 +56,8 @@ class ControlledField(eqx.Module):
             The number of active components.
         scale : float
             The size of the random entries, ≥ 0; 0 gives the control 0.
+        seen : int
+            The number of stored values that the velocity is given beside the active components.
+            It is passed under memory ``skip`` alone, where there are any: a field that is not
+            made for them can do without this argument.
         """

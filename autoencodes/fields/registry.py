@@ -7,11 +7,18 @@ from typing import Any
 
 from autoencodes.errors import InputError
 from autoencodes.fields.field import ControlledField
+from autoencodes.fields.low_rank import LowRank
 from autoencodes.fields.perceptron import Perceptron
 from autoencodes.fields.translation import Translation
+from autoencodes.fields.two_layer import TwoLayer
 
 FIELDS: MappingProxyType[str, type[ControlledField]] = MappingProxyType(
-    {"perceptron": Perceptron, "translation": Translation}
+    {
+        "perceptron": Perceptron,
+        "two-layer": TwoLayer,
+        "low-rank": LowRank,
+        "translation": Translation,
+    }
 )
 
 

@@ -17,9 +17,9 @@ class Translation(ControlledField):
     """
 
     def velocity(
-        self, t: Float[Array, ""], x: Float[Array, " width"], theta: StepControl
+        self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
     ) -> Float[Array, " width"]:
         return theta["theta"]
 
-    def init(self, key: Key[Array, ""], width: int, scale: float) -> StepControl:
+    def init(self, key: Key[Array, ""], width: int, scale: float, seen: int = 0) -> StepControl:
         return {"theta": scale * jax.random.normal(key, (width,))}

@@ -21,6 +21,7 @@ _FEW_COMPONENTS = 16
 _FEW_STEPS = 40
 _SEEN_STEPS = 80
 _HOLLOW = "#B5BFC8"
+_KEPT = {"reset": "0", "hold": "held", "skip": "stored"}
 
 
 def picture(findings: Findings) -> Figure:
@@ -182,7 +183,7 @@ def _legend(figure: Figure, schedule: WidthSchedule, few: bool) -> None:
     if schedule.latent < max(schedule.widths):
         entries[f"bottleneck, width {schedule.latent}"] = mark(style.ACCENT, style.ACCENT)
     if schedule.latent < schedule.dim:
-        inactive = "inactive, 0" if schedule.memory == "reset" else "inactive, held"
+        inactive = f"inactive, {_KEPT[schedule.memory]}"
         entries[inactive] = mark("white", _HOLLOW) if few else mark(style.PALE, style.PALE)
     figure.legend(
         list(entries.values()),

@@ -32,7 +32,12 @@ class TrainConfig(BaseModel):
     latent: PositiveInt | None = None
     steps_per_block: PositiveInt | None = None
     horizon: PositiveFloat | None = None
-    memory: Literal["reset", "hold"] = "reset"
+    memory: Literal["reset", "hold", "skip"] = "reset"
+    field: Literal["perceptron", "two-layer", "low-rank"] = "perceptron"
+    hidden: PositiveInt | None = None
+    """Neurons of a step of the two-layer field; by default as many as the block is wide."""
+    rank: PositiveInt | None = None
+    """The most neurons of a step of the low-rank field."""
     activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
     init_scale: float | None = Field(None, ge=0)
 

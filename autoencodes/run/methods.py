@@ -77,3 +77,9 @@ def check(config: TrainConfig, rows: int) -> None:
         )
     if config.tau is not None and name != "movement":
         raise InputError(f"tau is the step of movements; got method {name}: leave it out")
+    for entry, field in (("hidden", "two-layer"), ("rank", "low-rank")):
+        if getattr(config, entry) is not None and config.field != field:
+            raise InputError(
+                f"{entry} belongs to the {field} field; got field {config.field}: leave it out, or "
+                f"add --field {field}"
+            )

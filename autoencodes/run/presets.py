@@ -97,6 +97,8 @@ def preset(
         "noise": 0.0,
         "precision": "float32",
     }
+    if given["field"] == "low-rank":
+        general["rank"] = max(latent, round(widths[0] / 4))
     return {**general, **known, "widths": widths, "latent": widths[-1]}
 
 

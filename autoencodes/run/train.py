@@ -11,27 +11,16 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from autoencodes import datasets
-from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError, NumericalFailure
-from autoencodes.fields import Perceptron
-from autoencodes.flow import Flow
-from autoencodes.measure import EmpiricalMeasure
-from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
 from autoencodes.run.baseline import Pca
 from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder, Samples
-from autoencodes.run.methods import check, is_whole, method
+from autoencodes.run.job import Job, prepare
 from autoencodes.run.model import Model, push
 from autoencodes.run.recording import Course
-from autoencodes.scaling import Scaling
-from autoencodes.schedule import WidthSchedule
-from autoencodes.training import Method, Progress, Result, fit
+from autoencodes.training import Progress, Result, fit
 from autoencodes.training.interruption import Interruption
-
-_NEGLIGIBLE = 1e-4
-"""The share of the data's variance that components which are never active may carry."""
 
 _CHECKPOINT_SECONDS = 30.0
 _STREAMED = 8192
@@ -58,93 +47,6 @@ class Outcome:
 
     folder: RunFolder
     metrics: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A training that is set up: the completed configuration and all that it stands for."""
-
-    config: TrainConfig
-    data: Dataset
-    model: Model
-    problem: ControlProblem
-    method: Method
-    train: EmpiricalMeasure
-    test: EmpiricalMeasure
-
-    @property
-    def parameters(self) -> int:
-        """The number of entries of the control."""
-        return sum(leaf.size for leaf in jax.tree.leaves(self.model.control))
-
-    @property
-    def whole(self) -> bool:
-        """Whether every step sees all training rows."""
-        return is_whole(self.config, self.train.size)
-
-    @property
-    def steps(self) -> int:
-        """The most steps of the training."""
-        size = self.config.batch_size or self.train.size
-        return (self.config.epochs or 1) * max(1, self.train.size // size)
-
-    def error(self, control: Any, measure: EmpiricalMeasure) -> float:
-        """The mean squared error per feature, in the flow's units."""
-        pushed = push(self.model.flow, control, measure.x)
-        return float(np.mean((pushed - np.asarray(measure.y)) ** 2, dtype=np.float64))
-
-    def with_control(self, control: Any) -> Model:
-        """The model at a control."""
-        return Model(self.model.flow, control, self.model.scaling, self.model.image_shape)
-
-
-def prepare(config: TrainConfig) -> Job:
-    """Reads the data, completes the configuration and draws the initial control.
-
-    Raises
-    ------
-    InputError
-        If data or configuration cannot be used; nothing has been written then.
-    """
-    data = datasets.load(
-        config.data,
-        data_dir=config.data_dir,
-        seed=config.split_seed,
-        test_fraction=config.test_fraction,
-    )
-    rows = data.train
-    kind = config.scaled(data.value_range)
-    scaling = Scaling.of(kind, rows.x, data.value_range)
-    variance = np.var(rows.x, axis=0, dtype=np.float64) / scaling.scale**2
-    check(config, rows.size)
-    mean = scaling.apply(np.mean(rows.x, axis=0, dtype=np.float64, keepdims=True), np.float64)[0]
-    carried = _carried(variance, mean) if rows.reconstructs else None
-    config = config.completed(data.dim, rows.size, float(variance.sum()), kind, carried)
-    chosen = method(config, rows.size)
-    dtype = np.dtype(config.precision)
-    train = _scaled(rows, scaling, dtype)
-    schedule = WidthSchedule.autoencoder(
-        data.dim,
-        config.widths or (),
-        config.steps_per_block or 1,
-        config.horizon or 1.0,
-        _order(str(config.order), variance),
-        config.memory,
-    )
-    flow = Flow(schedule, Perceptron(config.activation))
-    with precision(dtype):
-        control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
-    model = Model(flow, control, scaling, data.image_shape)
-    problem = ControlProblem(flow, tikhonov=config.tikhonov or 0.0)
-    return Job(
-        config,
-        data,
-        model,
-        problem,
-        chosen,
-        train,
-        _scaled(data.test, scaling, dtype),
-    )
 
 
 def train(
@@ -242,7 +144,7 @@ def _finish(job: Job, folder: RunFolder, result: Result, began: float) -> Outcom
 
 
 class _Recorder:
-    """Measures the test error at the end of an epoch, and writes history and checkpoints."""
+    """Measures the test error every few epochs, and writes history and checkpoints."""
 
     def __init__(self, job: Job, folder: RunFolder, watcher: Watcher | None) -> None:
         self._job = job
@@ -254,7 +156,9 @@ class _Recorder:
     def __call__(self, progress: Progress) -> None:
         if progress.records:
             last = progress.records[-1]
-            last["test_mse"] = self._test_error(progress)
+            ended = progress.step == progress.steps
+            if ended or last["epoch"] == 1 or last["epoch"] % self._job.tested == 0:
+                last["test_mse"] = self._test_error(progress)
             if self._course is not None and last["step"] == progress.step:
                 found = self._course.measured(progress.step, progress.control)
                 last.update({name: value for name, value in found.items() if name not in last})
@@ -273,12 +177,28 @@ class _Recorder:
             return None
 
 
+def _error_through_bottleneck(job: Job, model: Model) -> float | None:
+    """The test error of what comes through the bottleneck alone; None where all does.
+
+    The values that go around it, held or stored, are put to 0, which the decoder was not trained
+    for: None also where it then leaves the finite numbers.
+    """
+    if not model.flow.schedule.stored(model.flow.schedule.bottleneck):
+        return None
+    try:
+        decoded = model.decode(model.encode(job.data.test.x).latent)
+    except NumericalFailure:
+        return None
+    return float(np.mean((model.scaling.apply(decoded, np.float64) - job.test.y) ** 2))
+
+
 def _metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
     """What metrics.json says, but for the time; errors per feature, in the flow's units."""
     train_mse = job.error(result.control, job.train)
     return {
         "train_mse": train_mse,
         "test_mse": job.error(result.control, job.test),
+        "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
         "pca_test_mse": None if pca is None else pca.mean_squared_error(np.asarray(job.test.x)),
         "objective": train_mse * job.data.dim + _penalty(job, result),
         "gradient_evaluations": result.resumption.gradient_evaluations,
@@ -348,29 +268,6 @@ def _numbered(labels: Any) -> tuple[np.ndarray | None, list[str] | None]:
         return None, None
     names, numbers = np.unique(labels, return_inverse=True)
     return numbers, [str(name) for name in names]
-
-
-def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> EmpiricalMeasure:
-    x = scaling.apply(measure.x, dtype)
-    y = None if measure.reconstructs else scaling.apply(measure.y, dtype)
-    return EmpiricalMeasure(x, y, measure.weights)
-
-
-def _order(kind: str, variance: np.ndarray) -> list[int]:
-    """The components, the one to keep longest first."""
-    if kind == "index":
-        return list(range(len(variance)))
-    return [int(i) for i in np.argsort(-variance, kind="stable")]
-
-
-def _carried(variance: np.ndarray, mean: np.ndarray) -> int:
-    """How many components, the most varied first, carry all but 1e-4 of the variance.
-
-    If the rest are switched off throughout, at 0, that costs their mean square.
-    """
-    squares = (variance + mean**2)[_order("variance", variance)]
-    lost = np.cumsum(squares[::-1])[::-1]
-    return max(1, int(np.sum(lost > _NEGLIGIBLE * variance.sum())))
 
 
 def _stem(name: str) -> str:

@@ -33,10 +33,11 @@ two backward. The unit in which the work of a step is counted."""
 
 
 class Extremal(NamedTuple):
-    """A block's steps under the old control: time, states, costates after the step, controls."""
+    """A block's steps under the old control: time, what the field sees of the states, costates
+    after the step, controls."""
 
     t: Float[Array, "*step"]
-    x: Float[Array, "*step particle width"]
+    x: Float[Array, "*step particle input"]
     p: Float[Array, "*step particle width"]
     theta: StepControl
 
@@ -275,18 +276,16 @@ def extremals(
 ) -> tuple[Extremal, ...]:
     """(t_l, x_l, p_(l+1), θ_l) for the steps of every block, on its active components."""
     flow = problem.flow
-    states = flow.trajectory(control, measure.x)
+    inputs = flow.inputs(control, jnp.asarray(measure.x))
     costates = problem.costate(control, measure)
     blocks = []
-    for j, first in enumerate(flow.schedule.first_steps):
+    for j, (first, x) in enumerate(zip(flow.schedule.first_steps, inputs, strict=True)):
         last = first + flow.schedule.blocks[j].steps
-        # Ambient rows at a switch are those before it; restricting them is the switch.
-        x, p = (
-            jax.vmap(lambda rows, j=j: flow.restrict(rows, j).active)(rows)
-            for rows in (states[first:last], costates[first + 1 : last + 1])
+        p = jax.vmap(lambda rows, j=j: flow.restrict(rows, j).active)(
+            costates[first + 1 : last + 1]
         )
         theta: Any = control[j]
-        blocks.append(Extremal(flow.times(j, states.dtype), x, p, theta))
+        blocks.append(Extremal(flow.times(j, x.dtype), x, p, theta))
     return tuple(blocks)
 
 

@@ -34,6 +34,8 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     entries = make(data="table.csv").completed(dim, rows, 1.0 * dim, "standard").model_dump()
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
+        "hidden",  # of the two-layer field alone
+        "rank",  # of the low-rank field alone
         "learning_rate",  # of Adam and its like alone
     ]
     assert entries["widths"][0] == dim
@@ -83,7 +85,7 @@ def test_toml_keeps_every_entry(tmp_path: Path) -> None:
         ({"widths": ()}, "widths: "),
         ({"widths": (8, 0)}, r"widths\.1: .*greater than 0; got 0"),
         ({"method": "rmsprop"}, "method: .*'movement', 'adam', .*; got 'rmsprop'"),
-        ({"memory": "skip"}, "memory: .*'reset' or 'hold'; got 'skip'"),
+        ({"memory": "keep"}, "memory: .*'reset', 'hold' or 'skip'; got 'keep'"),
         ({"epochs": "many"}, "epochs: .*got 'many'"),
         ({"test_fraction": 1.0}, "test-fraction: .*less than 1; got 1.0"),
     ],

@@ -50,10 +50,19 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
     np.testing.assert_array_equal(trained.reconstruct(many)[-37:], trained.reconstruct(X))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("memory", ["reset", "hold"])
-def test_a_saved_model_comes_back_equal(tmp_path: Path, dtype: str, memory: str) -> None:
-    before = model(memory, dtype, ac.fields.Perceptron("sin"))
+@pytest.mark.parametrize(
+    ("dtype", "memory", "field"),
+    [
+        ("float32", "reset", ac.fields.Perceptron("sin")),
+        ("float64", "hold", ac.fields.Perceptron("sin")),
+        ("float32", "hold", ac.fields.TwoLayer(5)),
+        ("float64", "reset", ac.fields.LowRank(2, "relu")),
+    ],
+)
+def test_a_saved_model_comes_back_equal(
+    tmp_path: Path, dtype: str, memory: str, field: ac.fields.ControlledField
+) -> None:
+    before = model(memory, dtype, field)
     save(tmp_path / "m.safetensors", before)
     after = load(tmp_path / "m.safetensors")
     assert after.flow.schedule == before.flow.schedule

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 import pytest
 
-from autoencodes import datasets
+from autoencodes import datasets, fields
 from autoencodes.errors import InputError
 from autoencodes.report import draw
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.baseline import Pca
 from autoencodes.run.config import TrainConfig, make
-from autoencodes.run.train import prepare
+from autoencodes.run.job import prepare
 
 SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}
 
@@ -82,6 +82,8 @@ def test_a_run_leaves_what_the_design_promises(tmp_path: Path) -> None:
     } <= set(lines[0])
     assert lines[-1]["gradient_evaluations"] == metrics["gradient_evaluations"] == metrics["steps"]
     assert lines[-1]["test_mse"] == metrics["test_mse"]
+    # A test error costs a tenth of an epoch here: it is measured in the first, last and fourth.
+    assert [line.get("test_mse") is None for line in lines] == [False, True, False]
 
 
 def test_metrics_are_those_of_the_model_in_its_units(tmp_path: Path) -> None:
@@ -177,6 +179,22 @@ def test_every_method_trains_by_its_name(tmp_path: Path, method: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("entries", "field"),
+    [
+        ({"field": "two-layer", "hidden": 5}, fields.TwoLayer(5, "sin")),
+        ({"field": "low-rank"}, fields.LowRank(1, "sin")),
+    ],
+)
+def test_every_field_trains_by_its_name_and_is_read_again(
+    tmp_path: Path, entries: dict[str, Any], field: fields.ControlledField
+) -> None:
+    entries = {"data": "parabola", "widths": (2, 1), "activation": "sin", **entries}
+    outcome = train(config(**entries), tmp_path / "run")
+    assert not outcome.metrics["failed"]
+    assert outcome.folder.model.flow.field == field
+
+
+@pytest.mark.parametrize(
     ("entries", "message"),
     [
         ({"method": "lbfgs", "batch_size": 50}, "method lbfgs works on all rows"),
@@ -185,6 +203,8 @@ def test_every_method_trains_by_its_name(tmp_path: Path, method: str) -> None:
         ({"inner": "anderson", "method": "adam", "batch_size": 0}, "got method adam"),
         ({"learning_rate": 0.1}, "learning-rate belongs to adam, .*got method movement"),
         ({"tau": 0.1, "method": "adam"}, "tau is the step of movements; got method adam"),
+        ({"hidden": 9}, "hidden belongs to the two-layer field; got field perceptron"),
+        ({"rank": 9, "field": "two-layer"}, "rank belongs to the low-rank field; got field two-"),
     ],
 )
 def test_an_entry_that_would_do_nothing_is_refused_before_anything_is_written(
