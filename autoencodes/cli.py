@@ -86,7 +86,7 @@ def train(
         str | None,
         typer.Option(
             metavar="reset|hold|skip",
-            help="Of what is switched off: nothing, its value, or its value shown to the decoder.",
+            help="A switched-off value is dropped, kept, or seen again where it returns.",
         ),
     ] = None,
     field: Annotated[

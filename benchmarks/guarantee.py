@@ -3,7 +3,7 @@
 Run:  python benchmarks/guarantee.py [--problems 1000] [--seed 0]
 
 Drawn at random for every ten problems, since each draw compiles anew: schedule, memory, field
-(every activation of the perceptron, and the translation), dimension, horizon in [0.1, 50], λ in
+(every activation of the perceptron, and each other field), dimension, horizon in [0.1, 50], λ in
 [1e-8, 1], precision and inner solver. Drawn for each problem: particles, targets or none, the
 initial control and its size in [0.05, 3]. Up to 40 movements on the full batch.
 J at both ends is recomputed by ``ControlProblem.objective``. Printed: how trainings ended, and
@@ -22,12 +22,18 @@ import jax
 import numpy as np
 
 import autoencodes as ac
-from autoencodes.fields.perceptron import ACTIVATIONS
+from autoencodes.fields.activation import ACTIVATIONS
 from autoencodes.precision import precision
 from autoencodes.training.solvers import SOLVERS
 
 REASONS = ("converged: the PMP residual", "stalled: no movement", "failed: ", "budget spent: all")
 _STARTS = 10
+OTHERS: dict[str, ac.fields.ControlledField] = {
+    "two-layer": ac.fields.TwoLayer(3),
+    "low-rank": ac.fields.LowRank(2, "softplus"),
+    "translation": ac.fields.Translation(),
+}
+"""The fields that are no perceptron; of those each activation is drawn."""
 SHAPES = (
     (1, (1,), 3),
     (12, (12, 3), 1),
@@ -42,8 +48,8 @@ def structure(random: np.random.Generator) -> dict[str, Any]:
     """What is compiled."""
     return {
         "shape": SHAPES[random.integers(len(SHAPES))],
-        "memory": str(random.choice(["reset", "hold"])),
-        "field": str(random.choice([*sorted(ACTIVATIONS), "translation"])),
+        "memory": str(random.choice(["reset", "hold", "skip"])),
+        "field": str(random.choice([*sorted(ACTIVATIONS), *OTHERS])),
         "inner": str(random.choice(["auto", "auto", *SOLVERS])),
         "dtype": str(random.choice(["float64", "float64", "float32"])),
         "horizon": float(10 ** random.uniform(-1, math.log10(50))),
@@ -67,8 +73,7 @@ def faults(problem: dict[str, Any], ends: collections.Counter[str]) -> list[str]
         dim, widths, steps, problem["horizon"], memory=problem["memory"]
     )
     named = problem["field"]
-    field = ac.fields.Translation() if named == "translation" else ac.fields.Perceptron(named)
-    flow = ac.Flow(schedule, field)
+    flow = ac.Flow(schedule, OTHERS.get(named) or ac.fields.Perceptron(named))
     task = ac.ControlProblem(flow, tikhonov=problem["tikhonov"])
     x, y = np.random.default_rng(problem["seed"]).normal(size=(2, 8, dim))
     measure = ac.EmpiricalMeasure(x, y if problem["supervised"] else None)

@@ -222,7 +222,8 @@ class _Work:
             def enough(found: Spectrum, most: int = most) -> bool:
                 low = found.smallest
                 near = low.estimate < 0.1 * abs(low.value) and found.products > most / 2
-                return stop(found) or near or found.products >= most or time.monotonic() > share
+                spent = found.products >= most or time.monotonic() > share
+                return stop(found) or found.converged or near or spent
 
             try:
                 ended = ends(

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from autoencodes import datasets
+from autoencodes import datasets, fields
 from autoencodes.datasets import Dataset
-from autoencodes.fields import ControlledField, LowRank, Perceptron, TwoLayer
+from autoencodes.fields import ControlledField
 from autoencodes.flow import Flow
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
@@ -134,11 +134,9 @@ def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> Empirica
 
 def _field(config: TrainConfig) -> ControlledField:
     """The field of a completed configuration."""
-    if config.field == "two-layer":
-        return TwoLayer(config.hidden, config.activation)
-    if config.field == "low-rank":
-        return LowRank(config.rank or 1, config.activation)
-    return Perceptron(config.activation)
+    own = {"two-layer": {"hidden": config.hidden}, "low-rank": {"rank": config.rank}}
+    options = {"activation": config.activation, **own.get(config.field, {})}
+    return fields.build({"name": config.field, **options})
 
 
 def _order(kind: str, variance: np.ndarray) -> list[int]:
