@@ -37,7 +37,7 @@ def row(entries: dict[str, Any], seeds: list[int]) -> str:
     for name in COLUMNS:
         values = [metrics[name] for metrics in found]
         known = None not in values
-        cells.append(f"{np.median(values):10.5f}" if known else f"{'':>10}")
+        cells.append(f"{np.median(values):10.3g}" if known else f"{'':>10}")
     cells.append(f"{np.median([metrics['seconds'] for metrics in found]):8.0f} s")
     return " ".join(cells)
 
