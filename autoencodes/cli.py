@@ -80,8 +80,16 @@ def train(
     latent: Annotated[
         int | None, typer.Option(help="The bottleneck's width, where no widths are given.")
     ] = None,
-    steps_per_block: Annotated[int | None, typer.Option(help="Euler steps a block.")] = None,
+    steps_per_block: Annotated[
+        int | None, typer.Option(help="Steps of the control a block.")
+    ] = None,
     horizon: Annotated[float | None, typer.Option(help="The final time T.")] = None,
+    scheme: Annotated[
+        str | None, typer.Option(metavar="euler|heun|rk4", help="How a step is crossed.")
+    ] = None,
+    substeps: Annotated[
+        int | None, typer.Option(help="Steps of the scheme that share one control.  [default: 1]")
+    ] = None,
     memory: Annotated[
         str | None,
         typer.Option(

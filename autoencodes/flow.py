@@ -22,6 +22,7 @@ from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField, Perceptron
 from autoencodes.fields.field import StepControl
 from autoencodes.schedule import WidthSchedule
+from autoencodes.schemes import Euler, Scheme
 from autoencodes.state import State, beside, rearrange
 
 _LONGEST_UNROLLED = 4
@@ -38,10 +39,11 @@ class Latent(NamedTuple):
 
 
 class Flow(eqx.Module):
-    """The flow Φ^θ of a controlled field along a width schedule, by explicit Euler.
+    """The flow Φ^θ of a controlled field along a width schedule, step by step.
 
     On block j, with G the field and θ_l the control of step l,
-      x_(l+1, A_j) = x_(l, A_j) + Δt G(t_l, x_(l, A_j), θ_l);
+      x_(l+1, A_j) = x_(l, A_j) + Δt G(t_l, x_(l, A_j), θ_l)
+    by explicit Euler; another scheme has its increment function in place of G (``schemes``);
     at a switch the state is restricted to the components that stay, and lifted by those
     that enter: at 0 under ``reset``, at their own value under ``hold``. Under ``skip`` they enter
     at 0, and G(t_l, (x_(l, A_j), m_j), θ_l) also sees the values m_j that they left with: a flow on
@@ -50,7 +52,8 @@ class Flow(eqx.Module):
     Parameters
     ----------
     schedule : WidthSchedule
-    field : ControlledField, default Perceptron("tanh")
+    field : ControlledField, or a tuple with one for each block; default Perceptron("tanh")
+    scheme : Scheme, default Euler()
 
     Notes
     -----
@@ -61,7 +64,23 @@ class Flow(eqx.Module):
     """
 
     schedule: WidthSchedule = eqx.field(static=True)
-    field: ControlledField = eqx.field(default_factory=Perceptron)
+    field: ControlledField | tuple[ControlledField, ...] = eqx.field(default_factory=Perceptron)
+    scheme: Scheme = eqx.field(default_factory=Euler)
+
+    def __check_init__(self) -> None:
+        blocks = len(self.schedule.blocks)
+        if isinstance(self.field, tuple) and len(self.field) != blocks:
+            raise InputError(
+                f"fields must be one for all blocks or one for each of the {blocks}; "
+                f"got {len(self.field)}"
+            )
+
+    @property
+    def fields(self) -> tuple[ControlledField, ...]:
+        """The field of every block."""
+        if isinstance(self.field, tuple):
+            return self.field
+        return (self.field,) * len(self.schedule.blocks)
 
     def init(self, key: Key[Array, ""], scale: float = 0.5, dtype: Any = None) -> Control:
         """A random control, drawn step by step by ``field.init``.
@@ -144,11 +163,23 @@ class Flow(eqx.Module):
 
     # What follows is for use inside compiled code; nothing is checked there.
 
-    def velocity(
-        self, t: Float[Array, ""], theta: StepControl, x: Float[Array, "particle input"]
+    def increment(
+        self, block: int, t: Float[Array, ""], theta: StepControl, x: Float[Array, "particle input"]
     ) -> Float[Array, "particle width"]:
-        """The field at every particle, given what it sees: the one place that maps over them."""
-        return jax.vmap(self.field.velocity, in_axes=(None, 0, None))(t, x, theta)
+        """(x_(l+1) − x_l) / Δt of every particle, given what its field sees, of one block.
+
+        By Euler it is the field's velocity. This is the one place that maps over particles.
+        """
+        field, width = self.fields[block], self.schedule.blocks[block].width
+
+        def one(row: Float[Array, " input"]) -> Float[Array, " width"]:
+            def velocity(s: Float[Array, ""], active: Float[Array, " width"]) -> Any:
+                seen = row[width:]
+                return field.velocity(s, jnp.append(active, seen) if seen.size else active, theta)
+
+            return self.scheme.increment(velocity, t, row[:width], self.schedule.step_size)
+
+        return jax.vmap(one)(x)
 
     def times(self, block: int, dtype: Any) -> Float[Array, " step"]:
         """t_l for the steps of a block."""
@@ -202,14 +233,14 @@ class Flow(eqx.Module):
     def cross(
         self, control: Control, state: State, block: int
     ) -> tuple[State, Float[Array, "step particle width"]]:
-        """Euler over the steps of one block: the state after it, and after each step."""
+        """The steps of one block: the state after it, and after each step."""
         seen = self.seen(state, block)
 
         def step(
             x: Float[Array, "particle width"], at: tuple[Float[Array, ""], StepControl]
         ) -> tuple[Float[Array, "particle width"], Float[Array, "particle width"]]:
             t, theta = at
-            x = x + self.schedule.step_size * self.velocity(t, theta, beside(x, seen))
+            x = x + self.schedule.step_size * self.increment(block, t, theta, beside(x, seen))
             return x, x
 
         steps: Any = (self.times(block, state.active.dtype), control[block])
@@ -238,9 +269,10 @@ class Flow(eqx.Module):
         """
         expected = jax.eval_shape(lambda: _draw(self, jax.random.key(0), 1.0))
         if jax.tree.structure(control) != jax.tree.structure(expected):  # type: ignore[operator]
+            names = ", ".join(dict.fromkeys(name for block in expected for name in block))
             raise InputError(
                 f"the control must be a tuple of {len(expected)} dicts, one for each block, "
-                f"with the entries {', '.join(expected[0])}; got {jax.tree.structure(control)}"
+                f"with the entries {names}; got {jax.tree.structure(control)}"
             )
         for (path, given), wanted in zip(
             jax.tree.leaves_with_path(control), jax.tree.leaves(expected), strict=True
@@ -290,15 +322,16 @@ def _draw(flow: Flow, key: Key[Array, ""], scale: float) -> Control:
     for j, (block_key, block) in enumerate(zip(keys, flow.schedule.blocks, strict=True)):
         seen = len(flow.schedule.seen(j))
         more = (seen,) if seen else ()
+        field = flow.fields[j]
         try:
-            inspect.signature(flow.field.init).bind(block_key, block.width, scale, *more)
+            inspect.signature(field.init).bind(block_key, block.width, scale, *more)
         except TypeError as error:
             raise InputError(
-                f"the field {type(flow.field).__name__} is not made for memory skip: give its init "
+                f"the field {type(field).__name__} is not made for memory skip: give its init "
                 "a fourth argument, the number of stored values that the velocity sees beside the "
                 "active components, or take memory reset or hold"
             ) from error
-        draw = partial(_draw_step, flow.field, block.width, scale, more)
+        draw = partial(_draw_step, field, block.width, scale, more)
         controls.append(jax.vmap(draw)(jax.random.split(block_key, block.steps)))
     return tuple(controls)
 

@@ -37,7 +37,8 @@ class Sweep(NamedTuple):
 class ControlProblem(eqx.Module):
     """Minimise J(θ) = ∫ ℓ dμ_T + λ ‖θ‖² over the controls of a flow.
 
-    The discrete maximum principle, exact for the Euler scheme, gives every derivative:
+    The discrete maximum principle, exact for the Euler scheme (for another, with its increment
+    function in place of F), gives every derivative:
       p_L = ∇_x ℓ(x_L, y),   p_l = p_(l+1) + Δt (∂_x F_l)ᵀ p_(l+1),
       g_l(θ) = Σ_i w_i (∂_θ F_l)ᵀ p_(l+1)^i,   ∇J(θ)_l = 2 λ θ_l + g_l(θ),
     gradients, Hessians and norms with respect to <θ, η> = Δt Σ_l θ_l·η_l. For the stacked
@@ -205,7 +206,7 @@ def counted(name: str, count: Any) -> int | None:
 
 
 def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Sweep:
-    """Forward by Euler, keeping each step's linearisation; backward by the costate recursion.
+    """Forward step by step, keeping each step's linearisation; backward by the costate recursion.
 
     The costate is carried as q_l^i = w_i p_l^i, so that the sum over particles in g_l is
     the one matrix product that transposing the field in θ yields.
@@ -240,13 +241,13 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
 
 
 def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple[State, Any]:
-    """Euler over a block: the state after it, and the transposed field at every step."""
+    """The steps of a block: the state after it, and the transposed field at every step."""
 
     seen = flow.seen(state, block)
 
     def step(x: Float[Array, "particle width"], at: Any) -> tuple[Any, Any]:
         t, theta = at
-        velocity, pullback = jax.vjp(partial(flow.velocity, t), theta, beside(x, seen))
+        velocity, pullback = jax.vjp(partial(flow.increment, block, t), theta, beside(x, seen))
         return x + flow.schedule.step_size * velocity, pullback
 
     steps = (flow.times(block, state.active.dtype), control[block])
@@ -378,7 +379,7 @@ def _gain(
     q: Float[Array, "particle dim"],
 ) -> Float[Array, ""]:
     """Σ_i w_i p^i · F(t, x^i, θ) at one step, from its inputs and ambient weighted costates."""
-    velocity = flow.velocity(t, theta, x)
+    velocity = flow.increment(block, t, theta, x)
     return jnp.vdot(flow.restrict(q, block).active, velocity)
 
 

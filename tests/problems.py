@@ -17,6 +17,7 @@ import scipy.special
 
 import autoencodes as ac
 from autoencodes.fields import ControlledField, LowRank, Perceptron, Translation, TwoLayer
+from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
 
 class Swing(ControlledField):
@@ -55,7 +56,27 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
     return np.tile(theta["theta"], (len(x), 1))
 
 
-def euler(
+def _heun(f: Any, t: float, x: np.ndarray, h: float) -> np.ndarray:
+    ahead = x + h * f(t, x)
+    return (x + ahead + h * f(t + h, ahead)) / 2
+
+
+def _runge_kutta(f: Any, t: float, x: np.ndarray, h: float) -> np.ndarray:
+    a = h * f(t, x)
+    b = h * f(t + h / 2, x + a / 2)
+    c = h * f(t + h / 2, x + b / 2)
+    return x + a / 6 + b / 3 + c / 3 + h * f(t + h, x + c) / 6
+
+
+ONE_STEP: dict[type[Scheme], Callable[..., np.ndarray]] = {
+    Euler: lambda f, t, x, h: x + h * f(t, x),
+    Heun: _heun,
+    RungeKutta4: _runge_kutta,
+}
+"""The state after a step of h, written a second time."""
+
+
+def states(
     flow: ac.Flow, control: Any, x: np.ndarray, first: int = 0, before_first: Any = None
 ) -> np.ndarray:
     """The states x_l for l = first..L from x_first = x, by plain loops over all of R^d.
@@ -66,7 +87,7 @@ def euler(
     schedule = flow.schedule
     path, now, before = [np.array(x, float)], 0, frozenset(range(schedule.dim))
     left: dict[int, np.ndarray] = {}  # under skip: what components had when they were switched off
-    for block, controls in zip(schedule.blocks, control, strict=True):
+    for block, field, controls in zip(schedule.blocks, flow.fields, control, strict=True):
         active = list(block.active)
         back = [i for i in active if i not in before] if schedule.memory == "skip" else []
         for i in before - set(active) if schedule.memory == "skip" else ():
@@ -78,10 +99,15 @@ def euler(
                 if schedule.memory != "hold":
                     state[:, [i for i in range(schedule.dim) if i not in kept]] = 0
                 theta = {name: values[k] for name, values in controls.items()}
-                time = now * schedule.horizon / schedule.steps
-                sight = np.column_stack([state[:, active], *(left[i] for i in back)])
-                moved = velocity(flow.field, time, sight, theta)
-                state[:, active] += schedule.horizon / schedule.steps * moved
+                seen = [left[i] for i in back]
+
+                def slope(time: float, x: Any, field: Any = field, seen: Any = seen) -> Any:
+                    return velocity(field, time, np.column_stack([x, *seen]), theta)  # noqa: B023
+
+                short = schedule.horizon / schedule.steps / flow.scheme.substeps
+                for m in range(now * flow.scheme.substeps, (now + 1) * flow.scheme.substeps):
+                    moved = ONE_STEP[type(flow.scheme)](slope, m * short, state[:, active], short)
+                    state[:, active] = moved
                 path.append(state)
             now += 1
         before = frozenset(active)
@@ -116,7 +142,7 @@ def distance(found: Any, expected: Any) -> float:
     return float(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1))
 
 
-_TANH = Perceptron("tanh")
+_TANH, _EULER = Perceptron("tanh"), Euler()
 
 
 @dataclass(frozen=True)
@@ -125,16 +151,17 @@ class Case:
 
     name: str
     schedule: ac.WidthSchedule
-    field: ControlledField = _TANH
+    field: ControlledField | tuple[ControlledField, ...] = _TANH
     tikhonov: float = 0.01
     weighted: bool = False
     supervised: bool = False
     scale: float = 0.7
     seed: int = 0
+    scheme: Scheme = _EULER
 
     @cached_property
     def flow(self) -> ac.Flow:
-        return ac.Flow(self.schedule, self.field)
+        return ac.Flow(self.schedule, self.field, self.scheme)
 
     @cached_property
     def problem(self) -> ac.ControlProblem:
@@ -231,6 +258,24 @@ CASES = [
         "low rank, hold",
         _autoencoder("hold", 3, [3, 1], 1, 1.0),
         LowRank(2, "sin"),
+        supervised=True,
+    ),
+    Case(
+        "a field a block, Heun, skip",
+        _blocks(4, "skip", *_OVERLAPPING),
+        (Perceptron(), LowRank(2), TwoLayer(3, "sin")),
+        scheme=Heun(),
+    ),
+    Case(
+        "shared over a block, own field, Runge-Kutta, hold",
+        _blocks(4, "hold", ((2, 0), 1), ((1, 2, 3), 1), ((3, 0), 1)),
+        Swing(),
+        scheme=RungeKutta4(substeps=2),
+    ),
+    Case(
+        "shared over a block, reset",
+        _autoencoder("reset", 3, [3, 1], 1, 1.0),
+        scheme=Euler(substeps=5),
         supervised=True,
     ),
     Case(

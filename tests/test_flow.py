@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, Swing, distance, draw, euler
+from problems import BY_NAME, CASES, IDS, Case, Swing, distance, draw, states
 from problems import velocity as plain_velocity
 
 import autoencodes as ac
@@ -26,7 +26,7 @@ def close(found: Any, expected: Any, tolerance: float = 1e-13) -> None:
 @every_case
 def test_the_trajectory_is_that_of_plain_loops_over_the_whole_space(case: Case) -> None:
     found = case.flow.trajectory(case.control, case.measure.x)
-    close(found, euler(case.flow, case.control, case.measure.x))
+    close(found, states(case.flow, case.control, case.measure.x))
 
 
 @every_case
@@ -65,7 +65,7 @@ def test_decoding_what_was_encoded_is_the_push(case: Case) -> None:
 def test_the_latent_values_are_the_active_state_at_the_end_of_the_bottleneck(case: Case) -> None:
     schedule, j = case.schedule, case.schedule.bottleneck
     block = schedule.blocks[j]
-    state = euler(case.flow, case.control, case.measure.x)[schedule.first_steps[j] + block.steps]
+    state = states(case.flow, case.control, case.measure.x)[schedule.first_steps[j] + block.steps]
     latent, held = case.flow.encode(case.control, case.measure.x, held=True)
     close(latent, state[:, list(block.active)])
     if schedule.memory == "hold":
@@ -107,7 +107,7 @@ def test_relabelled_components_are_relabelled_in_the_output(case: Case) -> None:
     schedule = ac.WidthSchedule(old.dim, blocks, old.horizon, old.memory)
     relabelled = np.empty_like(x)
     relabelled[:, label] = x
-    output = ac.Flow(schedule, case.field).push(case.control, relabelled)
+    output = ac.Flow(schedule, case.field, case.scheme).push(case.control, relabelled)
     close(output[:, label], case.flow.push(case.control, x))
 
 
@@ -246,7 +246,7 @@ def test_stored_values_stand_apart_and_the_decoder_runs_without_them() -> None:
     flow = ac.Flow(ac.WidthSchedule.unet(4, [4, 2, 1], 1, 1.0, order=[3, 1, 0, 2]))
     control, x = draw(flow, 0), np.random.default_rng(0).normal(size=(5, 4))
     latent, held = flow.encode(control, x, held=True)
-    path = euler(flow, control, x)
+    path = states(flow, control, x)
     close(latent, path[3][:, [3]])
     # Stored at the first switch: components 0 and 2; at the second: component 1.
     close(held, np.column_stack([path[2][:, 1], path[1][:, 0], path[1][:, 2]]))
@@ -266,7 +266,7 @@ def test_the_velocity_is_that_of_every_particle() -> None:
     case = BY_NAME["constant, scanned, own field"]
     theta = {name: a[0] for name, a in case.control[0].items()}
     x = jnp.asarray(case.measure.x)
-    found = case.flow.velocity(jnp.asarray(0.3), theta, x)
+    found = case.flow.increment(0, jnp.asarray(0.3), theta, x)
     close(found, plain_velocity(case.field, 0.3, np.asarray(x), theta))
 
 

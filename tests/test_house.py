@@ -22,6 +22,7 @@ FLOORS = (
         "precision",
         "scaling",
         "schedule",
+        "schemes",
         "state",
         "wasserstein",
     },

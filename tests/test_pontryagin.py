@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, distance, draw, euler, flat, unflat
+from problems import BY_NAME, CASES, IDS, Case, distance, draw, flat, states, unflat
 
 import autoencodes as ac
 
@@ -46,7 +46,7 @@ def hvp(case: Case, seed: int) -> Any:
 @every_case
 def test_the_objective_is_the_mean_cost_and_the_penalty(case: Case) -> None:
     measure, step_size = case.measure, case.schedule.step_size
-    output = euler(case.flow, case.control, measure.x)[-1]
+    output = states(case.flow, case.control, measure.x)[-1]
     cost = np.average(np.sum((output - measure.y) ** 2, axis=1), weights=measure.weights)
     penalty = case.tikhonov * step_size * np.sum(flat(case.control) ** 2)
     found = case.problem.objective(case.control, measure)
@@ -154,12 +154,12 @@ def test_the_first_costate_is_the_gradient_in_the_particles(case: Case) -> None:
 
 @every_case
 def test_every_costate_is_the_finite_difference_of_the_cost_to_come(case: Case) -> None:
-    path = euler(case.flow, case.control, case.measure.x)
+    path = states(case.flow, case.control, case.measure.x)
     found = np.asarray(case.problem.costate(case.control, case.measure))
     for now, state in enumerate(path):
         for i, step in enumerate(1e-5 * np.eye(case.schedule.dim)):
             ends = [
-                euler(case.flow, case.control, state + s * step, now, path)[-1] for s in (1, -1)
+                states(case.flow, case.control, state + s * step, now, path)[-1] for s in (1, -1)
             ]
             ahead, behind = (np.sum((end - case.measure.y) ** 2, axis=1) for end in ends)
             expected = (ahead - behind) / 2e-5
@@ -193,7 +193,7 @@ def test_the_hamiltonian_falls_along_the_gradient_of_the_objective(case: Case) -
 
 def _power(case: Case) -> Any:
     """Σ_l Σ_i w_i p_(l+1)^i · F_l^i, from the plain trajectory: F_l Δt is what a step adds."""
-    path = euler(case.flow, case.control, case.measure.x)
+    path = states(case.flow, case.control, case.measure.x)
     costate = np.asarray(case.problem.costate(case.control, case.measure))
     total = 0.0
     for first, block in zip(case.schedule.first_steps, case.schedule.blocks, strict=True):

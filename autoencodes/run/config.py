@@ -32,6 +32,9 @@ class TrainConfig(BaseModel):
     latent: PositiveInt | None = None
     steps_per_block: PositiveInt | None = None
     horizon: PositiveFloat | None = None
+    scheme: Literal["euler", "heun", "rk4"] = "euler"
+    substeps: PositiveInt = 1
+    """Steps of the scheme that share one control."""
     memory: Literal["reset", "hold", "skip"] = "reset"
     field: Literal["perceptron", "two-layer", "low-rank"] = "perceptron"
     hidden: PositiveInt | None = None

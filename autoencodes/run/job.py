@@ -20,6 +20,7 @@ from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import WidthSchedule
+from autoencodes.schemes import scheme
 from autoencodes.training import Method
 
 _NEGLIGIBLE = 1e-4
@@ -110,7 +111,7 @@ def prepare(config: TrainConfig) -> Job:
         _order(str(config.order), variance),
         config.memory,
     )
-    flow = Flow(schedule, _field(config))
+    flow = Flow(schedule, _field(config), scheme(config.scheme, config.substeps))
     with precision(dtype):
         control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
     model = Model(flow, control, scaling, data.image_shape)

@@ -22,6 +22,7 @@ from autoencodes.flow import Flow, Latent
 from autoencodes.precision import precision
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import Block, WidthSchedule
+from autoencodes.schemes import name_of, scheme
 
 _FORMAT = "autoencodes-model-1"
 _ROWS = 1024
@@ -171,23 +172,27 @@ def save(path: str | Path, model: Model) -> None:
             tensors[f"control.{j}.{name}"] = np.asarray(array, order="C")
     if not all(np.isfinite(a).all() for a in tensors.values()):
         raise NumericalFailure("the model holds numbers that are not finite; it was not written")
+    stepped = model.flow.scheme
     header = {
         "format": _FORMAT,
         "schedule": asdict(model.flow.schedule),
-        "field": fields.describe(model.flow.field),
+        "field": _described(model.flow.field),
+        "scheme": {"name": name_of(stepped), "substeps": stepped.substeps},
         "image_shape": model.image_shape,
     }
     atomic.write(path, serialise(tensors, metadata={"autoencodes": json.dumps(header)}))
 
 
-def load(path: str | Path, field: ControlledField | None = None) -> Model:
+def load(
+    path: str | Path, field: ControlledField | tuple[ControlledField, ...] | None = None
+) -> Model:
     """Reads a model that ``save`` wrote, or that of a run folder.
 
     Parameters
     ----------
     path : path of a model file or of a run folder
-    field : ControlledField, optional
-        The field, where it is not one of the library's own.
+    field : ControlledField or tuple, optional
+        The field, or those of every block, where they are not the library's own.
 
     Raises
     ------
@@ -217,13 +222,27 @@ def load(path: str | Path, field: ControlledField | None = None) -> Model:
             for j in range(len(blocks))
         )
         scaling = Scaling(tensors["scaling.shift"], tensors["scaling.scale"])
-        described = header["field"]
+        described, stepped = header["field"], header.get("scheme", {"name": "euler"})
         if not all(control) or scaling.shift.shape != (schedule.dim,):
             raise KeyError("the control or the scaling")
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: the model file is incomplete ({error})") from error
-    flow = Flow(schedule, field or fields.build(described))
+    flow = Flow(schedule, field or _built(described), scheme(**stepped))
     return Model(flow, control, scaling, None if shape is None else (shape[0], shape[1]))
+
+
+def _described(field: ControlledField | tuple[ControlledField, ...]) -> Any:
+    """What a file says of the field, or of those of every block."""
+    if isinstance(field, tuple):
+        return [fields.describe(one) for one in field]
+    return fields.describe(field)
+
+
+def _built(described: Any) -> ControlledField | tuple[ControlledField, ...]:
+    """The field, or those of every block, that a file speaks of."""
+    if isinstance(described, list):
+        return tuple(fields.build(one) for one in described)
+    return fields.build(described)
 
 
 def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

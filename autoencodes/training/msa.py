@@ -32,7 +32,7 @@ _SWEEP = 3
 two backward. The unit in which the work of a step is counted."""
 
 
-class Extremal(NamedTuple):
+class Extremal(eqx.Module):
     """A block's steps under the old control: time, what the field sees of the states, costates
     after the step, controls."""
 
@@ -40,6 +40,7 @@ class Extremal(NamedTuple):
     x: Float[Array, "*step particle input"]
     p: Float[Array, "*step particle width"]
     theta: StepControl
+    block: int = eqx.field(static=True)
 
 
 class MSAState(eqx.Module):
@@ -285,7 +286,7 @@ def extremals(
             costates[first + 1 : last + 1]
         )
         theta: Any = control[j]
-        blocks.append(Extremal(flow.times(j, x.dtype), x, p, theta))
+        blocks.append(Extremal(flow.times(j, x.dtype), x, p, theta, j))
     return tuple(blocks)
 
 
@@ -300,7 +301,9 @@ def augmented_hamiltonian(
 
     def rates(theta: StepControl) -> tuple[Any, Any]:
         """F and (∂_xF)ᵀ p at every particle."""
-        velocity, pullback = jax.vjp(lambda x: problem.flow.velocity(old.t, theta, x), old.x)
+        velocity, pullback = jax.vjp(
+            lambda x: problem.flow.increment(old.block, old.t, theta, x), old.x
+        )
         return velocity, pullback(old.p)[0]
 
     velocity, rate = rates(eta)

@@ -1,0 +1,47 @@
+"""The explicit Runge-Kutta methods of order 1, 2 and 4.
+
+# notation: s_1, s_2, ... stages; h sub-step.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Array, Float
+
+from autoencodes.schemes.scheme import Scheme, Velocity
+
+
+class Euler(Scheme):
+    """φ = F(t, x): order 1; with one sub-step a residual network with a layer a step."""
+
+    def slope(
+        self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
+    ) -> Float[Array, " width"]:
+        return velocity(t, x)
+
+
+class Heun(Scheme):
+    """φ = (s_1 + s_2) / 2,   s_1 = F(t, x),   s_2 = F(t + h, x + h s_1): order 2."""
+
+    def slope(
+        self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
+    ) -> Float[Array, " width"]:
+        first = velocity(t, x)
+        return (first + velocity(t + step, x + step * first)) / 2
+
+
+class RungeKutta4(Scheme):
+    """φ = (s_1 + 2 s_2 + 2 s_3 + s_4) / 6, the classical method: order 4.
+
+    s_1 = F(t, x),   s_2 = F(t + h/2, x + h/2 s_1),   s_3 = F(t + h/2, x + h/2 s_2),
+    s_4 = F(t + h, x + h s_3).
+    """
+
+    def slope(
+        self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
+    ) -> Float[Array, " width"]:
+        half = step / 2
+        first = velocity(t, x)
+        second = velocity(t + half, x + half * first)
+        third = velocity(t + half, x + half * second)
+        fourth = velocity(t + step, x + step * third)
+        return (first + 2 * second + 2 * third + fourth) / 6
