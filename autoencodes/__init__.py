@@ -10,16 +10,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autoencodes import datasets, fields
+    from autoencodes import datasets, fields, order
     from autoencodes.certificate import Certificate, certify
-    from autoencodes.cost import SquaredError, TerminalCost, inner, norm
+    from autoencodes.coordinates import Coordinates
+    from autoencodes.cost import (
+        BinaryCrossEntropy,
+        Comparison,
+        CrossEntropy,
+        Huber,
+        SquaredError,
+        TerminalCost,
+        inner,
+        norm,
+    )
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
     from autoencodes.flow import Flow, Latent
     from autoencodes.measure import EmpiricalMeasure
     from autoencodes.pontryagin import ControlProblem
+    from autoencodes.readout import Readout
     from autoencodes.run import Model, load, save
     from autoencodes.scaling import Scaling
     from autoencodes.schedule import Block, WidthSchedule
+    from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
     from autoencodes.training import (
         LBFGS,
         SGD,
@@ -45,6 +57,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Certificate": "certificate",
     "certify": "certificate",
+    "Coordinates": "coordinates",
+    "BinaryCrossEntropy": "cost",
+    "Comparison": "cost",
+    "CrossEntropy": "cost",
+    "Huber": "cost",
     "SquaredError": "cost",
     "TerminalCost": "cost",
     "inner": "cost",
@@ -56,12 +73,17 @@ _HOMES = {
     "Latent": "flow",
     "EmpiricalMeasure": "measure",
     "ControlProblem": "pontryagin",
+    "Readout": "readout",
     "Model": "run.model",
-    "load": "run.model",
-    "save": "run.model",
+    "load": "run.storage",
+    "save": "run.storage",
     "Scaling": "scaling",
     "Block": "schedule",
     "WidthSchedule": "schedule",
+    "Euler": "schemes",
+    "Heun": "schemes",
+    "RungeKutta4": "schemes",
+    "Scheme": "schemes",
     "LBFGS": "training",
     "SGD": "training",
     "Adam": "training",
@@ -80,7 +102,7 @@ _HOMES = {
     "Result": "training",
     "fit": "training",
 }
-_MODULES = ("datasets", "fields")
+_MODULES = ("datasets", "fields", "order")
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

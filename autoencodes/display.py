@@ -48,7 +48,8 @@ class Display:
         self._say(
             f"{job.data.name}: {job.train.size} rows to train on, {job.test.size} to test on, "
             f"{job.data.dim} features\n"
-            f"widths {widths} and back, {job.model.flow.schedule.steps} Euler steps, "
+            f"widths {widths}{' and back' if config.mirror else ''}, "
+            f"{job.model.flow.schedule.steps} steps, "
             f"{job.parameters:,} parameters, {config.method}, λ = {config.tikhonov:g}, "
             f"{config.precision}, seed {config.seed}; compiling ..."
         )
@@ -84,7 +85,14 @@ class Display:
         """Says how the training ended, and where its results are."""
         assert self._job is not None
         metrics, path = outcome.metrics, outcome.folder.path
-        error = f"test error {metrics['test_mse']:.3g} per feature"
+        error = f"test error {metrics['test_mse']:.3g}"
+        if (accuracy := metrics.get("test_accuracy")) is not None:
+            error = (
+                f"test accuracy {accuracy:.4f} ({metrics['train_accuracy']:.4f} in training), error"
+            )
+            error += f" of the probabilities {metrics['test_mse']:.3g}"
+        elif self._job.config.target == "rows":
+            error += " per feature"
         if metrics["pca_test_mse"]:
             ratio = metrics["test_mse"] / metrics["pca_test_mse"]
             error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"

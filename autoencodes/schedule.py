@@ -183,6 +183,24 @@ class WidthSchedule:
         return cls(dim, [Block(a, steps_per_block) for a in mirrored], horizon, memory)
 
     @classmethod
+    def sequence(
+        cls,
+        dim: int,
+        widths: Sequence[int],
+        steps_per_block: int,
+        horizon: float,
+        order: Sequence[int] | None = None,
+        memory: str = "reset",
+    ) -> WidthSchedule:
+        """One block for each width, whether they fall or grow: 8, 64, 8, or a generator's 8, 64.
+
+        The block of width w has the first w components of ``order`` active. The arguments are
+        those of ``autoencoder``, but ``widths`` is the whole sequence.
+        """
+        active = _nested(dim, widths, order, monotone=False)
+        return cls(dim, [Block(a, steps_per_block) for a in active], horizon, memory)
+
+    @classmethod
     def unet(
         cls,
         dim: int,
@@ -302,17 +320,17 @@ class WidthSchedule:
 
 
 def _nested(
-    dim: int, widths: Sequence[int], order: Sequence[int] | None
+    dim: int, widths: Sequence[int], order: Sequence[int] | None, monotone: bool = True
 ) -> tuple[tuple[int, ...], ...]:
-    """Prefixes of ``order`` of the given widths, which must not grow."""
+    """Prefixes of ``order`` of the given widths, which must not grow where that is asked."""
     dim = _count(dim, "the dimension")
     sizes = [_count(w, "a width") for w in widths]
     if not sizes:
         raise InputError("widths must list at least one width; got none")
-    if sizes[0] > dim:
-        raise InputError(f"widths must not exceed the dimension {dim}; got {sizes[0]}")
+    if max(sizes) > dim and not (monotone and sizes[0] <= dim):
+        raise InputError(f"widths must not exceed the dimension {dim}; got {max(sizes)}")
     for wide, narrow in pairwise(sizes):
-        if narrow > wide:
+        if narrow > wide and monotone:
             raise InputError(
                 "widths must not grow from the input to the bottleneck; "
                 f"got {narrow} after {wide} in {_short(sizes)}"

@@ -114,6 +114,22 @@ def states(
     return np.array(path)
 
 
+def losses(cost: ac.Comparison, ends: Any, y: Any) -> Any:
+    """ℓ of every particle, written a second time."""
+    z = ends if cost.components is None else ends[:, list(cost.components)]
+    if isinstance(cost, ac.BinaryCrossEntropy):
+        p = 1 / (1 + jnp.exp(-z))
+        return -jnp.sum(y * jnp.log(p) + (1 - y) * jnp.log(1 - p), axis=1)
+    if isinstance(cost, ac.CrossEntropy):
+        p = jnp.exp(z) / jnp.sum(jnp.exp(z), axis=1, keepdims=True)
+        return -jnp.sum(y * jnp.log(p), axis=1)
+    if isinstance(cost, ac.Huber):
+        r, d = z - y, cost.delta
+        near = jnp.clip(r, -d, d)
+        return jnp.sum(near**2 + 2 * near * (r - near), axis=1)
+    return jnp.sum((z - y) ** 2, axis=1)
+
+
 def draw(flow: ac.Flow, seed: int, scale: float = 1.0) -> Any:
     """A control of the flow's shapes whose every entry is random, biases too."""
     random = np.random.default_rng(seed)
@@ -142,7 +158,7 @@ def distance(found: Any, expected: Any) -> float:
     return float(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1))
 
 
-_TANH, _EULER = Perceptron("tanh"), Euler()
+_TANH, _EULER, _SQUARED = Perceptron("tanh"), Euler(), ac.SquaredError()
 
 
 @dataclass(frozen=True)
@@ -158,6 +174,7 @@ class Case:
     scale: float = 0.7
     seed: int = 0
     scheme: Scheme = _EULER
+    cost: ac.Comparison = _SQUARED
 
     @cached_property
     def flow(self) -> ac.Flow:
@@ -165,7 +182,7 @@ class Case:
 
     @cached_property
     def problem(self) -> ac.ControlProblem:
-        return ac.ControlProblem(self.flow, tikhonov=self.tikhonov)
+        return ac.ControlProblem(self.flow, self.cost, self.tikhonov)
 
     @cached_property
     def control(self) -> Any:
@@ -179,6 +196,11 @@ class Case:
         """Seven particles; where weighted, one of them has weight 0."""
         random = np.random.default_rng(2000 + self.seed)
         x, y = random.normal(size=(2, 7, self.schedule.dim))
+        if isinstance(self.cost, ac.CrossEntropy | ac.BinaryCrossEntropy):
+            y = random.uniform(size=y.shape)
+        if isinstance(self.cost, ac.CrossEntropy):
+            y = np.eye(len(y))[:, : y.shape[1]] + y  # need not be normalised
+        y = y[:, : self.cost.target_dim(self.schedule.dim)]
         weights = np.append(random.uniform(0.5, 2, 6), 0.0) if self.weighted else None
         return ac.EmpiricalMeasure(x, y if self.supervised else None, weights)
 
@@ -258,6 +280,25 @@ CASES = [
         "low rank, hold",
         _autoencoder("hold", 3, [3, 1], 1, 1.0),
         LowRank(2, "sin"),
+        supervised=True,
+    ),
+    Case(
+        "classifier, weights, reset",
+        ac.WidthSchedule.encoder(4, [4, 3, 2], 1, 1.0, order=[2, 0, 1, 3]),
+        cost=ac.CrossEntropy((2, 0)),
+        supervised=True,
+        weighted=True,
+    ),
+    Case(
+        "narrow, wide, narrow, Huber, hold",
+        ac.WidthSchedule.sequence(4, [2, 4, 1], 2, 1.0, memory="hold"),
+        cost=ac.Huber(delta=0.5),
+        supervised=True,
+    ),
+    Case(
+        "odds, skip",
+        ac.WidthSchedule.unet(3, [3, 1], 1, 1.0),
+        cost=ac.BinaryCrossEntropy((0, 1)),
         supervised=True,
     ),
     Case(

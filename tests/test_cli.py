@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from autoencodes import cli, datasets
+from autoencodes.cli.app import INTERRUPTED
 from autoencodes.run import RunFolder, train
 from autoencodes.run.config import make
 
@@ -270,7 +271,7 @@ def test_ctrl_c_saves_what_there_is_and_resume_goes_on(tmp_path: Path) -> None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == cli.INTERRUPTED, said
+    assert process.returncode == INTERRUPTED, said
     assert "continue with: autoencodes train digits --out" in said.replace("\n", "")
     folder = RunFolder.open(out)
     assert folder.metrics["interrupted"]

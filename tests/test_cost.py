@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, flat
+from problems import BY_NAME, CASES, IDS, Case, flat, losses
 
 import autoencodes as ac
 from autoencodes.cost import terminal_cost
@@ -65,3 +68,59 @@ def test_a_cost_is_known_by_its_name() -> None:
     assert terminal_cost(own) is own
     with pytest.raises(ac.InputError, match=r"squared.*got 'square'"):
         terminal_cost("square")
+
+
+COSTS = [
+    ac.SquaredError(),
+    ac.SquaredError((2, 0)),
+    ac.Huber(delta=0.4),
+    ac.BinaryCrossEntropy((1, 3)),
+    ac.CrossEntropy(),
+    ac.CrossEntropy((3, 0, 2)),
+]
+
+
+def drawn(cost: ac.Comparison, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Final states in R^4 and targets; for cross-entropies in [0, 1], probabilities if asked."""
+    random = np.random.default_rng(0)
+    x, y = 2 * random.normal(size=(count, 4)), random.uniform(size=(count, 4))
+    y = y[:, : cost.target_dim(4)]
+    return x, y / y.sum(axis=1, keepdims=True) if isinstance(cost, ac.CrossEntropy) else y
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=repr)
+def test_costs_are_their_formulas(cost: ac.Comparison) -> None:
+    x, y = drawn(cost)
+    found = jax.vmap(cost)(jnp.asarray(x), jnp.asarray(y))
+    np.testing.assert_allclose(found, losses(cost, x, y), rtol=1e-13)
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=repr)
+def test_the_prediction_is_the_target_at_which_the_state_is_stationary(cost: Any) -> None:
+    x, _ = drawn(cost)
+    for state in jnp.asarray(x):
+        slope = jax.grad(cost)(state, cost.predict(state))
+        np.testing.assert_allclose(slope, 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=repr)
+def test_costs_stay_finite_far_out(cost: Any) -> None:
+    _, y = drawn(cost)
+    for far in (-1e4, 1e4):
+        state = jnp.asarray([far, -far, far, 0.0])
+        value, slope = jax.value_and_grad(cost)(state, jnp.asarray(y[0]))
+        assert jnp.isfinite(value)
+        assert jnp.isfinite(slope).all()
+
+
+def test_a_cost_on_some_components_asks_for_as_many_targets() -> None:
+    cost = ac.CrossEntropy([2, 1])
+    assert cost.components == (2, 1)
+    assert cost.target_dim(5) == 2
+    with pytest.raises(ac.InputError, match=r"component 2, but the flow has components 0\.\.1"):
+        cost.target_dim(2)
+    for wrong in ((), (1, 1), (-1, 0)):
+        with pytest.raises(ac.InputError, match="distinct indices from 0"):
+            ac.SquaredError(wrong)
+    with pytest.raises(ac.InputError, match="delta must be a positive finite number; got 0"):
+        ac.Huber(delta=0.0)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, distance, draw, flat, states, unflat
+from problems import BY_NAME, CASES, IDS, Case, distance, draw, flat, losses, states, unflat
 
 import autoencodes as ac
 
@@ -23,7 +23,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
 def plain_objective(case: Case, control: Any) -> Any:
     """J(θ), written a second time on top of the flow."""
     measure = case.measure
-    costs = jnp.sum((case.flow.push(control, measure.x) - measure.y) ** 2, axis=1)
+    costs = losses(case.cost, case.flow.push(control, measure.x), measure.y)
     squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(control))
     return measure.weights @ costs + case.tikhonov * case.schedule.step_size * squares
 
@@ -47,7 +47,7 @@ def hvp(case: Case, seed: int) -> Any:
 def test_the_objective_is_the_mean_cost_and_the_penalty(case: Case) -> None:
     measure, step_size = case.measure, case.schedule.step_size
     output = states(case.flow, case.control, measure.x)[-1]
-    cost = np.average(np.sum((output - measure.y) ** 2, axis=1), weights=measure.weights)
+    cost = np.average(losses(case.cost, output, measure.y), weights=measure.weights)
     penalty = case.tikhonov * step_size * np.sum(flat(case.control) ** 2)
     found = case.problem.objective(case.control, measure)
     assert found == pytest.approx(cost + penalty, rel=1e-12)
@@ -145,7 +145,7 @@ def test_the_memory_of_a_streamed_sweep_does_not_grow_with_the_particles() -> No
 @pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
 def test_the_first_costate_is_the_gradient_in_the_particles(case: Case) -> None:
     def cost(x: Any) -> Any:
-        return jnp.sum((case.flow.push(case.control, x) - case.measure.y) ** 2)
+        return jnp.sum(losses(case.cost, case.flow.push(case.control, x), case.measure.y))
 
     found = case.problem.costate(case.control, case.measure)
     assert found.shape == (case.schedule.steps + 1, *case.measure.x.shape)
@@ -161,7 +161,7 @@ def test_every_costate_is_the_finite_difference_of_the_cost_to_come(case: Case) 
             ends = [
                 states(case.flow, case.control, state + s * step, now, path)[-1] for s in (1, -1)
             ]
-            ahead, behind = (np.sum((end - case.measure.y) ** 2, axis=1) for end in ends)
+            ahead, behind = (losses(case.cost, end, case.measure.y) for end in ends)
             expected = (ahead - behind) / 2e-5
             np.testing.assert_allclose(found[now, :, i], expected, rtol=1e-6, atol=1e-8)
 

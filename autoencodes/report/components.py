@@ -55,7 +55,7 @@ def picture(findings: Findings) -> Figure:
     _dots(axes, {name: errors[shown] for name, errors in rivals.items()}, findings)
     axes.set_yticks(range(len(shown)), labels=[str(k) for k in shown], fontsize=6)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    dim = findings.schedule.dim
+    dim = findings.entries
     by = "PCA’s" if "PCA" in rivals else "the"
     axes.set_ylabel(
         "component"

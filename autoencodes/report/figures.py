@@ -12,8 +12,8 @@ from autoencodes.run.folder import RunFolder
 
 
 def draw(folder: RunFolder) -> list[Path]:
-    """Draws the figures that apply to a run: ``loss``, ``course``, ``reconstructions``,
-    ``width``, ``latent``.
+    """Draws the figures that apply to a run: ``loss``, ``course``, ``reconstructions`` or
+    ``predictions``, ``width``, ``latent``.
 
     Parameters
     ----------
@@ -47,12 +47,13 @@ def render(findings: Findings) -> dict[str, bytes]:
     """The files of all figures that apply, by name, in the order of a report."""
     if find_spec("matplotlib") is None:
         raise MissingExtra("matplotlib", "figures", "drawing figures")
-    from autoencodes.report import course, latent, loss, reconstructions, style, width
+    from autoencodes.report import course, latent, loss, predictions, reconstructions, style, width
 
     families = {
         "loss": loss.picture,
         "course": course.picture,
         "reconstructions": reconstructions.picture,
+        "predictions": predictions.picture,
         "width": width.picture,
         "latent": latent.picture,
     }

@@ -41,6 +41,31 @@ class Findings:
         return bool(self.samples.facts["reconstructs"])
 
     @property
+    def target(self) -> str:
+        """What is predicted: rows, classes or numbers."""
+        return str(self.samples.facts.get("target", "rows"))
+
+    @property
+    def cost(self) -> str:
+        """The name of the terminal cost."""
+        return str(self.samples.facts.get("cost", "squared"))
+
+    @property
+    def entries(self) -> int:
+        """The number of a target's entries: for rows, that of their features."""
+        return int(self.samples.facts.get("entries", self.schedule.dim))
+
+    @property
+    def entry(self) -> str:
+        """What an entry of a target is."""
+        return {"rows": "feature", "classes": "class", "numbers": "row"}[self.target]
+
+    @property
+    def symbol(self) -> str:
+        """The letter for the number of entries."""
+        return "d" if self.target == "rows" else "m"
+
+    @property
     def names(self) -> list[str] | None:
         """The names that labels count, from 0; None if labels speak for themselves."""
         found: list[str] | None = self.samples.facts.get("label_names")

@@ -30,10 +30,11 @@ Stretched = Float[np.ndarray, " stretch"]
 
 
 def picture(findings: Findings) -> Figure | None:
-    """J/d, ℓ/d and the test error over the epochs; for movements τ and q below.
+    """J/m, ℓ/m and the test error over the epochs; for movements τ and q below.
 
-    J and ℓ are sums over the features; divided by d they have the test error's unit,
-    squared error per feature, and one axis serves all.
+    J and ℓ are sums over a target's m entries (a row's d features); divided by m they have the test
+    error's unit, squared error per feature, and one axis serves all. Another cost than the squared
+    error is shown as it is, J, ℓ and ℓ over the test rows.
     """
     history = findings.history
     if not history:
@@ -66,11 +67,14 @@ def _epochs(axes: Axes, epochs: Series) -> None:
 
 
 def _errors(axes: Axes, findings: Findings) -> None:
-    history, dim = findings.history, findings.schedule.dim
+    history, squared = findings.history, findings.cost == "squared"
+    size = findings.entries if squared else 1
+    objective, error = (f"objective J / {findings.symbol}", "error") if squared else ("J", "cost")
+    tested = series(history, "test_mse" if squared else "test_cost")
     curves = {
-        "objective J / d": (series(history, "objective"), dim, style.FAINT, 2.2),
-        "training error": (series(history, "terminal_cost"), dim, style.AUTOENCODE, 1.2),
-        "test error": (series(history, "test_mse"), 1, style.ACCENT, 1.2),
+        objective: (series(history, "objective"), size, style.FAINT, 2.2),
+        f"training {error}": (series(history, "terminal_cost"), size, style.AUTOENCODE, 1.2),
+        f"test {error}": (tested, 1, style.ACCENT, 1.2),
     }
     shown = []
     for label, ((x, y), unit, colour, linewidth) in curves.items():
@@ -86,7 +90,7 @@ def _errors(axes: Axes, findings: Findings) -> None:
         label = "PCA, same latent width"
         axes.axhline(pca, color=style.PCA, linestyle=(0, (4, 2)), linewidth=1.0, label=label)
     logarithmic(axes, "y", np.concatenate(shown) if shown else np.zeros(0))
-    axes.set_ylabel("squared error per feature")
+    axes.set_ylabel(f"squared error per {findings.entry}" if squared else f"{findings.cost} cost")
     axes.grid(axis="y")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
 

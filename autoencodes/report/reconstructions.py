@@ -1,4 +1,4 @@
-"""What the flow makes of test rows, beside PCA at the same latent width."""
+"""What the flow makes of test rows: predictions, or reconstructions beside PCA's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from autoencodes.report.findings import Findings
 
 def picture(findings: Findings) -> Figure | None:
     """Images in rows, laws in the plane as points, on the line as a curve, tables by feature."""
+    if findings.target != "rows":
+        return None
     if not len(findings.samples.arrays["originals"]):
         return None
     if findings.samples.facts["image_shape"] is not None:
         return images.picture(findings)
-    if findings.schedule.dim == 2:
+    if findings.entries == 2:
         return planes.picture(findings)
-    return (
-        components.curve(findings) if findings.schedule.dim == 1 else components.picture(findings)
-    )
+    return components.curve(findings) if findings.entries == 1 else components.picture(findings)

@@ -146,7 +146,7 @@ def _nodes(axes: Axes, schedule: WidthSchedule) -> None:
 def _time(axes: Axes, schedule: WidthSchedule) -> None:
     """Steps below, and time where the blocks begin and end."""
     axes.set_xlim(0, schedule.steps)
-    axes.set_xlabel("Euler step")
+    axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
 
     def time(step: Any) -> Any:

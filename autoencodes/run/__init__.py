@@ -3,8 +3,8 @@
 from autoencodes.run.config import TrainConfig as TrainConfig
 from autoencodes.run.folder import RunFolder as RunFolder
 from autoencodes.run.model import Model as Model
-from autoencodes.run.model import load as load
-from autoencodes.run.model import save as save
+from autoencodes.run.storage import load as load
+from autoencodes.run.storage import save as save
 from autoencodes.run.train import Outcome as Outcome
 from autoencodes.run.train import resume as resume
 from autoencodes.run.train import train as train

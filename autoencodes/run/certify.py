@@ -6,17 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autoencodes import atomic, datasets
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
-from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
-from autoencodes.measure import EmpiricalMeasure
-from autoencodes.pontryagin import ControlProblem
 from autoencodes.run.folder import RunFolder
-from autoencodes.run.model import Model
+from autoencodes.run.job import measures
 
 
 def certify(
@@ -57,27 +52,9 @@ def certify(
         test_fraction=config.test_fraction,
     )
     train, test = measures(model, data)
-    problem = ControlProblem(model.flow, tikhonov=config.tikhonov or 0.0)
+    problem = model.problem(config.tikhonov or 0.0)
     found = certify_control(problem, model.control, train, test, **options)
     written = folder.path / "certificate.json"
     text = json.dumps(found.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
     atomic.write(written, text + "\n")
     return found, written
-
-
-def measures(model: Model, data: Dataset) -> tuple[EmpiricalMeasure, EmpiricalMeasure | None]:
-    """Train and test rows in the flow's units and precision; None where no row is for testing."""
-    dim = model.flow.schedule.dim
-    if data.dim != dim:
-        raise InputError(
-            f"{data.name} has rows of {data.dim} features, but the run's model takes {dim}; "
-            "give the data that it was trained on"
-        )
-    test = _scaled(model, data.test) if np.any(data.is_test) else None
-    return _scaled(model, data.train), test
-
-
-def _scaled(model: Model, rows: EmpiricalMeasure) -> EmpiricalMeasure:
-    x = model.scaling.apply(rows.x, model.dtype)
-    y = None if rows.reconstructs else model.scaling.apply(rows.y, model.dtype)
-    return EmpiricalMeasure(x, y, rows.weights)

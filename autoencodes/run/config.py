@@ -6,7 +6,15 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from autoencodes.errors import InputError
 from autoencodes.run.presets import by_name, preset, scaling_kind
@@ -26,10 +34,23 @@ class TrainConfig(BaseModel):
     test_fraction: float = Field(0.2, gt=0, lt=1)
     split_seed: int = Field(0, ge=0)
     scaling: Literal["unit", "standard", "none"] | None = None
-    order: Literal["variance", "index"] | None = None
+    order: Literal["variance", "index", "random", "natural"] | tuple[NonNegativeInt, ...] | None = (
+        None
+    )
+    """Which components stay longest: by a rule, or as given."""
+    rotation: Literal["none", "pca", "random"] = "none"
+    extra: NonNegativeInt = 0
+    """Components beyond the data's, which begin at 0."""
+
+    target: Literal["rows", "classes", "numbers"] = "rows"
+    cost: Literal["squared", "huber", "binary-cross-entropy", "cross-entropy"] | None = None
+    delta: PositiveFloat | None = None
+    """Of the Huber cost, in the target's scaled units."""
 
     widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
     latent: PositiveInt | None = None
+    mirror: bool | None = None
+    """Whether the widths are run through back again, as an autoencoder does."""
     steps_per_block: PositiveInt | None = None
     horizon: PositiveFloat | None = None
     scheme: Literal["euler", "heun", "rk4"] = "euler"
@@ -68,12 +89,19 @@ class TrainConfig(BaseModel):
         return str(self.scaling or named or scaling_kind(value_range))
 
     def completed(
-        self, dim: int, rows: int, variance: float, scaling: str, carried: int | None = None
+        self,
+        dim: int,
+        rows: int,
+        variance: float,
+        scaling: str,
+        carried: int | None = None,
+        outputs: int | None = None,
     ) -> TrainConfig:
         """The configuration with every entry decided, in the light of the training rows.
 
         ``variance`` is the sum over the features of their variances, once scaled; ``carried``
-        the number of features that carry nearly all of it, where the rest need no width.
+        the number of features that carry nearly all of it, where the rest need no width;
+        ``outputs`` the number of entries of a target that is not a row.
 
         Raises
         ------
@@ -81,17 +109,35 @@ class TrainConfig(BaseModel):
             If the widths do not fit the dimension or the latent width.
         """
         given = self.model_dump(exclude_none=True)
-        if self.widths is not None and self.latent not in (None, self.widths[-1]):
+        if self.widths is not None and self.latent not in (None, min(self.widths)):
             raise InputError(
-                f"latent {self.latent} contradicts the last of the widths, {self.widths[-1]}; "
+                f"latent {self.latent} contradicts the narrowest of the widths, {min(self.widths)}; "
                 "give one of the two"
             )
         if self.widths is None and (self.latent or 1) > dim:
             raise InputError(
-                f"latent must not exceed the dimension of the data, {dim}; got {self.latent}"
+                f"latent must not exceed the dimension of the flow, {dim}; got {self.latent}"
             )
-        entries = preset(given, dim, rows, variance, carried)
+        entries = preset(given, dim, rows, variance, carried, outputs)
+        _require_room(entries, dim, outputs)
         return make(**{**entries, "scaling": scaling, **given})
+
+
+def _require_room(entries: dict[str, Any], dim: int, outputs: int | None) -> None:
+    """InputError where a target does not fit into the last block, or an order is none."""
+    widths, order = entries["widths"], entries["order"]
+    last = widths[0] if entries["mirror"] else widths[-1]
+    if outputs is not None and last < outputs:
+        raise InputError(
+            f"a target of {outputs} entries is read from as many active components, but the last "
+            f"of the widths {', '.join(map(str, widths))} is {last}; end at {outputs} or more"
+            + (f", with --extra {outputs - dim} at least" if dim < outputs else "")
+        )
+    if isinstance(order, tuple) and sorted(order) != list(range(dim)):
+        raise InputError(
+            f"order must have each of the components 0..{dim - 1} exactly once; got {len(order)} "
+            "entries" + (", some of them twice" if len(set(order)) < len(order) else "")
+        )
 
 
 def make(**entries: Any) -> TrainConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zlib
 from pathlib import Path
@@ -58,11 +59,19 @@ def write_rows(path: str | Path, rows: np.ndarray, column: str, **more: np.ndarr
     else:
         table = rows.reshape(len(rows), -1)
         names = [f"{column}_{k}" for k in range(table.shape[1])] if rows.ndim > 1 else [column]
-        digits = 9 if table.dtype == np.float32 else 17
-        np.savetxt(
-            buffer, table, f"%.{digits}g", delimiter=",", header=",".join(names), comments=""
-        )
+        buffer.write(_csv(names, table).encode())
     atomic.write(path, buffer.getvalue())
+
+
+def _csv(names: list[str], table: np.ndarray) -> str:
+    """Rows with their names above; text is quoted where it must be."""
+    text = io.StringIO()
+    if table.dtype.kind in "fiu":
+        form = {"f": f"%.{9 if table.dtype == np.float32 else 17}g"}.get(table.dtype.kind, "%d")
+        np.savetxt(text, table, form, delimiter=",", header=",".join(names), comments="")
+    else:
+        csv.writer(text, lineterminator="\n").writerows([names, *table.tolist()])
+    return text.getvalue()
 
 
 def read_latent(path: str | Path) -> Latent | np.ndarray:

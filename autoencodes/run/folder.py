@@ -14,8 +14,10 @@ import numpy as np
 
 from autoencodes import atomic
 from autoencodes.errors import InputError
+from autoencodes.order import Order
 from autoencodes.run.config import TrainConfig, from_toml, to_toml
-from autoencodes.run.model import Model, load, read_tensors, save
+from autoencodes.run.model import Model
+from autoencodes.run.storage import load, read_tensors, save
 from autoencodes.training import Resumption
 
 _CHECKPOINT = "autoencodes-checkpoint-1"
@@ -135,6 +137,13 @@ class RunFolder:
     def write_model(self, model: Model) -> None:
         """Replaces the model."""
         save(self._file("model.safetensors"), model)
+
+    def write_order(self, order: Order) -> None:
+        """Writes ``components.csv``: each component's place in the order, and its score."""
+        place = {component: k for k, component in enumerate(order.components)}
+        lines = [f"{i},{place[i]},{score:.9g}" for i, score in enumerate(order.scores)]
+        text = "\n".join([f"component,place,score ({order.meaning})", *lines])
+        atomic.write(self._file("components.csv"), text + "\n")
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Replaces the metrics."""

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from autoencodes import datasets, fields
+from autoencodes.coordinates import Coordinates
+from autoencodes.cost import COSTS, Comparison, SquaredError
 from autoencodes.datasets import Dataset
+from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField
 from autoencodes.flow import Flow
 from autoencodes.measure import EmpiricalMeasure
+from autoencodes.order import Order, at_random, by_index, by_variance, natural
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
+from autoencodes.readout import Readout
 from autoencodes.run.config import TrainConfig
 from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
+from autoencodes.run.presets import default_precision
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import WidthSchedule
 from autoencodes.schemes import scheme
@@ -41,11 +47,21 @@ class Job:
     method: Method
     train: EmpiricalMeasure
     test: EmpiricalMeasure
+    order: Order
 
     @property
     def parameters(self) -> int:
         """The number of entries of the control."""
         return sum(leaf.size for leaf in jax.tree.leaves(self.model.control))
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the targets are the rows themselves."""
+        return self.model.readout.target == "rows" and self.data.y is None
+
+    def features(self, part: str) -> np.ndarray:
+        """The rows of a part, in the model's units."""
+        return self.model.scaling.apply(self.data.part(part).x, self.model.dtype)
 
     @property
     def whole(self) -> bool:
@@ -68,14 +84,20 @@ class Job:
         pushes = self.test.size / (3 * self.train.size)
         return 1 if self.whole else max(1, round(pushes / _TESTING))
 
-    def error(self, control: Any, measure: EmpiricalMeasure) -> float:
-        """The mean squared error per feature, in the flow's units."""
+    def errors(self, control: Any, measure: EmpiricalMeasure) -> dict[str, float]:
+        """How well the targets are predicted: ``mse``, the mean squared error per entry in the
+        flow's units; ``cost``, where it is another; ``accuracy``, where classes are the target.
+        """
+        readout, y = self.model.readout, np.asarray(measure.y)
         pushed = push(self.model.flow, control, measure.x)
-        return float(np.mean((pushed - np.asarray(measure.y)) ** 2, dtype=np.float64))
-
-    def with_control(self, control: Any) -> Model:
-        """The model at a control."""
-        return Model(self.model.flow, control, self.model.scaling, self.model.image_shape)
+        with precision(self.model.dtype):
+            predicted = readout.predict(pushed)
+            found = {"mse": float(np.mean((predicted - y) ** 2, dtype=np.float64))}
+            if type(readout.cost) is not SquaredError:
+                found["cost"] = readout.mean_cost(pushed, y)
+        if readout.target == "classes":
+            found["accuracy"] = float(np.mean(predicted.argmax(axis=1) == y.argmax(axis=1)))
+        return found
 
 
 def prepare(config: TrainConfig) -> Job:
@@ -93,44 +115,87 @@ def prepare(config: TrainConfig) -> Job:
         test_fraction=config.test_fraction,
     )
     rows = data.train
-    kind = config.scaled(data.value_range)
-    scaling = Scaling.of(kind, rows.x, data.value_range)
-    variance = np.var(rows.x, axis=0, dtype=np.float64) / scaling.scale**2
     check(config, rows.size)
-    mean = scaling.apply(np.mean(rows.x, axis=0, dtype=np.float64, keepdims=True), np.float64)[0]
-    carried = _carried(variance, mean) if rows.reconstructs else None
-    config = config.completed(data.dim, rows.size, float(variance.sum()), kind, carried)
-    chosen = method(config, rows.size)
-    dtype = np.dtype(config.precision)
-    train = _scaled(rows, scaling, dtype)
-    schedule = WidthSchedule.autoencoder(
-        data.dim,
-        config.widths or (),
-        config.steps_per_block or 1,
-        config.horizon or 1.0,
-        _order(str(config.order), variance),
-        config.memory,
-    )
+    dtype = np.dtype(default_precision(config.model_dump(exclude_none=True)))
+    scaling = Scaling.of(config.scaled(data.value_range), rows.x, data.value_range)
+    readout = Readout.of(config.target, data.labels, data.name)
+    scaled = scaling.apply(rows.x, dtype)
+    coordinates = Coordinates.of(config.rotation, scaled, data.dim + config.extra, config.seed)
+    x = coordinates.enter(scaled, dtype)
+    labels = data.part_labels("train")
+    targets = None if readout.size is None else readout.targets(labels, dtype)
+    config = _completed(config, data, x, targets)
+    order = _order(config, x, targets)
+    schedule = _schedule(config, coordinates.dim, order)
     flow = Flow(schedule, _field(config), scheme(config.scheme, config.substeps))
     with precision(dtype):
         control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
-    model = Model(flow, control, scaling, data.image_shape)
-    problem = ControlProblem(flow, tikhonov=config.tikhonov or 0.0)
-    return Job(
-        config,
-        data,
-        model,
-        problem,
-        chosen,
-        train,
-        _scaled(data.test, scaling, dtype),
+    readout = replace(readout, cost=_cost(config, coordinates, readout, order))
+    model = Model(flow, control, scaling, data.image_shape, coordinates, readout)
+    train, test = measures(model, data)
+    problem = model.problem(config.tikhonov or 0.0)
+    assert test is not None
+    return Job(config, data, model, problem, method(config, rows.size), train, test, order)
+
+
+def measures(model: Model, data: Dataset) -> tuple[EmpiricalMeasure, EmpiricalMeasure | None]:
+    """Train and test rows in the flow's units and precision; None where no row is for testing."""
+    features = model.coordinates.features
+    if data.dim != features:
+        raise InputError(
+            f"{data.name} has rows of {data.dim} features, but the run's model takes {features}; "
+            "give the data that it was trained on"
+        )
+    parts = []
+    for name in ("train", "test") if np.any(data.is_test) else ("train",):
+        part = data.part(name)
+        y = None if part.reconstructs else part.y
+        if model.readout.target != "rows":
+            y = data.part_labels(name)
+        parts.append(model.measure(part.x, y))
+    return parts[0], parts[1] if len(parts) > 1 else None
+
+
+def _completed(config: TrainConfig, data: Dataset, x: Any, targets: Any) -> TrainConfig:
+    """The configuration with every entry decided, in the light of particles and targets."""
+    variance = np.var(x, axis=0, dtype=np.float64)
+    total = variance if targets is None else np.var(targets, axis=0, dtype=np.float64)
+    carried = None
+    if targets is None and data.y is None and not config.extra:
+        carried = _carried(variance, np.asarray(np.mean(x, axis=0, dtype=np.float64)))
+    return config.completed(
+        x.shape[1],
+        len(x),
+        float(total.sum()),
+        config.scaled(data.value_range),
+        carried,
+        None if targets is None else targets.shape[1],
     )
 
 
-def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> EmpiricalMeasure:
-    x = scaling.apply(measure.x, dtype)
-    y = None if measure.reconstructs else scaling.apply(measure.y, dtype)
-    return EmpiricalMeasure(x, y, measure.weights)
+def _schedule(config: TrainConfig, dim: int, order: Order) -> WidthSchedule:
+    make = WidthSchedule.autoencoder if config.mirror else WidthSchedule.sequence
+    return make(
+        dim,
+        config.widths or (),
+        config.steps_per_block or 1,
+        config.horizon or 1.0,
+        order.components,
+        config.memory,
+    )
+
+
+def _cost(
+    config: TrainConfig, coordinates: Coordinates, readout: Readout, order: Order
+) -> Comparison:
+    """The terminal cost of a completed configuration, on the components that it compares."""
+    components: Any = None
+    if readout.size is not None:
+        components = order.components[: readout.size]
+    elif config.extra:
+        components = range(coordinates.features)
+    options = {} if config.delta is None else {"delta": config.delta}
+    return COSTS[str(config.cost)](components=components, **options)
 
 
 def _field(config: TrainConfig) -> ControlledField:
@@ -140,11 +205,18 @@ def _field(config: TrainConfig) -> ControlledField:
     return fields.build({"name": config.field, **options})
 
 
-def _order(kind: str, variance: np.ndarray) -> list[int]:
-    """The components, the one to keep longest first."""
-    if kind == "index":
-        return list(range(len(variance)))
-    return [int(i) for i in np.argsort(-variance, kind="stable")]
+def _order(config: TrainConfig, x: Any, targets: Any) -> Order:
+    """The components of a completed configuration, the one to keep longest first."""
+    if config.order == "natural":
+        return natural(x, targets)
+    if config.order == "random":
+        return at_random(x.shape[1], config.seed)
+    if config.order == "index":
+        return by_index(x.shape[1])
+    found = by_variance(x)
+    if isinstance(config.order, tuple):
+        return Order(config.order, found.scores, found.meaning)
+    return found
 
 
 def _carried(variance: np.ndarray, mean: np.ndarray) -> int:
@@ -152,6 +224,6 @@ def _carried(variance: np.ndarray, mean: np.ndarray) -> int:
 
     If the rest are switched off throughout, at 0, that costs their mean square.
     """
-    squares = (variance + mean**2)[_order("variance", variance)]
+    squares = (variance + mean**2)[np.argsort(-variance, kind="stable")]
     lost = np.cumsum(squares[::-1])[::-1]
     return max(1, int(np.sum(lost > _NEGLIGIBLE * variance.sum())))

@@ -77,9 +77,40 @@ def check(config: TrainConfig, rows: int) -> None:
         )
     if config.tau is not None and name != "movement":
         raise InputError(f"tau is the step of movements; got method {name}: leave it out")
+    _check_target(config)
     for entry, field in (("hidden", "two-layer"), ("rank", "low-rank")):
         if getattr(config, entry) is not None and config.field != field:
             raise InputError(
                 f"{entry} belongs to the {field} field; got field {config.field}: leave it out, or "
                 f"add --field {field}"
+            )
+
+
+_COSTS_OF = {
+    "rows": ("squared", "huber", "binary-cross-entropy"),
+    "classes": ("cross-entropy", "squared", "huber"),
+    "numbers": ("squared", "huber"),
+}
+
+
+def _check_target(config: TrainConfig) -> None:
+    """InputError if target, cost and coordinates do not go together."""
+    allowed = _COSTS_OF[config.target]
+    if config.cost not in (None, *allowed):
+        raise InputError(
+            f"the costs for target {config.target} are {', '.join(allowed)}; got {config.cost}"
+        )
+    if config.delta is not None and config.cost != "huber":
+        raise InputError("delta belongs to the huber cost; leave it out, or add --cost huber")
+    if config.cost == "binary-cross-entropy":
+        if config.rotation != "none":
+            raise InputError(
+                "binary-cross-entropy compares values in [0, 1], which a rotation does not keep; "
+                "take rotation none or cost squared"
+            )
+        named = by_name(config.data).get("scaling")
+        if (config.scaling or named or "unit") != "unit":
+            raise InputError(
+                "binary-cross-entropy compares values in [0, 1]; got scaling "
+                f"{config.scaling or named}: take scaling unit or cost squared"
             )

@@ -1,36 +1,31 @@
-"""A trained model: a flow, its control, and the units of the data."""
+"""A trained model: a flow, its control, and how data enter and leave it."""
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Num, Shaped
 
-from autoencodes import atomic, fields
-from autoencodes.cost import Control
-from autoencodes.errors import InputError, NumericalFailure
-from autoencodes.fields import ControlledField
+from autoencodes.coordinates import Coordinates
+from autoencodes.cost import Control, SquaredError
+from autoencodes.errors import InputError
 from autoencodes.flow import Flow, Latent
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
+from autoencodes.readout import Readout
 from autoencodes.scaling import Scaling
-from autoencodes.schedule import Block, WidthSchedule
-from autoencodes.schemes import name_of, scheme
 
-_FORMAT = "autoencodes-model-1"
 _ROWS = 1024
 """Rows pushed at a time: enough for the full rate of matrix products."""
 
 
 class Model(eqx.Module):
-    """A trained flow that reads and writes rows in the data's own units.
+    """A trained flow that reads rows, and says what it makes of them, in the data's own units.
 
     It computes in the control's precision, whatever JAX is set to.
 
@@ -42,12 +37,18 @@ class Model(eqx.Module):
         From the data's units to the flow's; by default they are the same.
     image_shape : (int, int), optional
         Height and width, where a row is an image.
+    coordinates : Coordinates, optional
+        How the scaled rows lie in the flow's space; by default they are its particles.
+    readout : Readout, optional
+        What is predicted; by default the rows themselves, by the squared error.
     """
 
     flow: Flow
     control: Control
     scaling: Scaling
     image_shape: tuple[int, int] | None = eqx.field(static=True)
+    coordinates: Coordinates
+    readout: Readout
 
     def __init__(
         self,
@@ -55,34 +56,68 @@ class Model(eqx.Module):
         control: Control,
         scaling: Scaling | None = None,
         image_shape: tuple[int, int] | None = None,
+        coordinates: Coordinates | None = None,
+        readout: Readout | None = None,
     ) -> None:
         dim = flow.schedule.dim
         self.flow = flow
         self.control = jax.tree.map(np.asarray, control)
         with precision(self.dtype):
             flow.check_control(self.control)
-        self.scaling = scaling or Scaling(np.zeros(dim), np.ones(dim))
+        self.coordinates = coordinates or Coordinates(dim, dim)
+        features = self.coordinates.features
+        self.scaling = scaling or Scaling(np.zeros(features), np.ones(features))
         self.image_shape = image_shape
+        self.readout = readout or Readout(SquaredError())
 
     @property
     def dtype(self) -> Any:
         """The precision of the control, and of every result."""
         return np.dtype(jax.tree.leaves(self.control)[0].dtype)
 
+    def with_control(self, control: Control) -> Model:
+        """The same model at another control."""
+        return Model(
+            self.flow, control, self.scaling, self.image_shape, self.coordinates, self.readout
+        )
+
+    def problem(self, tikhonov: float) -> ControlProblem:
+        """The control problem that the model's control is to solve."""
+        return ControlProblem(self.flow, self.readout.cost, tikhonov)
+
+    def measure(self, x: Any, y: Any = None) -> EmpiricalMeasure:
+        """Rows (N, k) and their targets as particles, in the flow's units.
+
+        ``y`` are labels (N,) where classes or numbers are predicted; else target rows (N, k), by
+        default the rows themselves.
+        """
+        particles = self.particles(x)
+        if self.readout.target != "rows":
+            return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
+        if y is None and self.readout.cost.components is None:
+            return EmpiricalMeasure(particles)
+        targets = particles if y is None else self.particles(y)
+        return EmpiricalMeasure(particles, targets[:, : self.coordinates.features])
+
+    def particles(self, x: Any) -> Num[np.ndarray, "particle dim"]:
+        """Rows (N, k) of the data as particles of the flow."""
+        return self.coordinates.enter(self._scaled(x), self.dtype)
+
     def encode(self, x: Any) -> Latent:
-        """Latent values (N, latent) of rows (N, d), and the held ones under memory ``hold``."""
+        """Latent values (N, latent) of rows (N, k), and the held ones under memory ``hold``."""
 
         def encode(rows: Any) -> Latent:
             return self.flow.encode(self.control, rows, held=True)
 
-        return Latent(*_in_pieces(encode, self.control, self._scaled(x)))
+        return Latent(*_in_pieces(encode, self.control, self.particles(x)))
 
-    def decode(self, latent: Any, held: Any = None) -> Num[np.ndarray, "particle dim"]:
-        """Rows (N, d) that the decoder makes of latent values; without held ones, from 0."""
+    def decode(self, latent: Any, held: Any = None) -> Num[np.ndarray, "particle feature"]:
+        """Rows (N, k) that the decoder makes of latent values; without held ones, from 0."""
 
         def decode(*parts: Any) -> tuple[Any]:
             return (self.flow.decode(self.control, *parts),)
 
+        self._require_rows("decode")
         given = [np.asarray(part) for part in (latent, held) if part is not None]
         width = self.flow.schedule.latent
         if given[0].ndim != 2 or given[0].shape[1] != width:
@@ -96,31 +131,73 @@ class Model(eqx.Module):
                 f"shape {given[1].shape}"
             )
         (pushed,) = _in_pieces(decode, self.control, *given)
-        return self.scaling.undo(pushed, self.dtype)
+        return self.scaling.undo(self.read(pushed), self.dtype)
 
-    def reconstruct(self, x: Any) -> Num[np.ndarray, "particle dim"]:
-        """What the flow makes of rows (N, d), in the data's units."""
-        return self.scaling.undo(push(self.flow, self.control, self._scaled(x)), self.dtype)
+    def reconstruct(self, x: Any) -> Num[np.ndarray, "particle feature"]:
+        """What the flow makes of rows (N, k), in the data's units."""
+        self._require_rows("reconstruct")
+        return self.scaling.undo(self._predicted(x), self.dtype)
+
+    def predict(self, x: Any) -> Shaped[np.ndarray, "particle ..."]:
+        """The class of every row (N,), or its number (N,); where rows are the target, rows."""
+        if self.readout.target == "rows":
+            return self.reconstruct(x)
+        return self.readout.named(self._predicted(x))
+
+    def probabilities(self, x: Any) -> Num[np.ndarray, "particle class"]:
+        """The probabilities (N, K) of the K classes ``readout.classes``.
+
+        Raises
+        ------
+        InputError
+            If no classes are predicted, or by a cost that knows no probabilities.
+        """
+        if not self.readout.gives_probabilities:
+            raise InputError(
+                "probabilities are what a model trained with --target classes and cost "
+                f"cross-entropy predicts; this one predicts {self.readout.target}"
+            )
+        return self._predicted(x)
 
     def errors(self, x: Any, y: Any = None) -> Num[np.ndarray, " particle"]:
-        """The mean squared error of every row over its features, in the flow's units.
+        """The mean squared error of every row over its target's entries, in the flow's units.
 
-        ``y`` are the targets in the data's units; by default the rows themselves.
+        ``y`` are the targets in the data's units, as for ``measure``. Of classes the error is that
+        of the probabilities.
         """
-        scaled = self._scaled(x)
-        wanted = scaled if y is None else self._scaled(y)
-        pushed = push(self.flow, self.control, scaled)
-        return np.asarray(np.mean((pushed - wanted) ** 2, axis=1, dtype=np.float64))
+        if self.readout.target != "rows":
+            wanted = self.readout.targets(y, self.dtype)
+        else:
+            wanted = self._scaled(x if y is None else y)
+        difference = self._predicted(x) - wanted
+        return np.asarray(np.mean(difference**2, axis=1, dtype=np.float64))
 
-    def _scaled(self, x: Any) -> Num[np.ndarray, "particle dim"]:
-        """The rows in the flow's units, once they are known to be rows of its dimension."""
-        dim = self.flow.schedule.dim
-        if np.ndim(x) != 2 or np.shape(x)[1] != dim:
+    def read(self, pushed: Any) -> Num[np.ndarray, "particle target"]:
+        """Predictions in the scaled units of the targets, from final states (N, d)."""
+        with precision(self.dtype):
+            predicted = self.readout.predict(pushed)
+        if self.readout.target != "rows":
+            return predicted
+        return self.coordinates.leave(predicted, self.dtype)
+
+    def _predicted(self, x: Any) -> Num[np.ndarray, "particle target"]:
+        return self.read(push(self.flow, self.control, self.particles(x)))
+
+    def _scaled(self, x: Any) -> Num[np.ndarray, "particle feature"]:
+        """The rows in the flow's units, once they are known to be rows of the data's size."""
+        features = self.coordinates.features
+        if np.ndim(x) != 2 or np.shape(x)[1] != features:
             raise InputError(
-                f"the model takes rows of {dim} features, one a row of an array (N, {dim}); got "
-                f"shape {np.shape(x)}: give data of the kind it was trained on"
+                f"the model takes rows of {features} features, one a row of an array "
+                f"(N, {features}); got shape {np.shape(x)}: give data of the kind it was trained on"
             )
         return self.scaling.apply(x, self.dtype)
+
+    def _require_rows(self, verb: str) -> None:
+        if self.readout.target != "rows":
+            raise InputError(
+                f"this model predicts {self.readout.target} and cannot {verb} rows; use predict"
+            )
 
 
 def push(flow: Flow, control: Control, x: Any) -> Num[np.ndarray, "particle dim"]:
@@ -149,116 +226,3 @@ def _in_pieces(
             results = function(*filled)
         pieces.append([np.asarray(result)[: len(parts[0])] for result in results])
     return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
-
-
-def save(path: str | Path, model: Model) -> None:
-    """Writes a model as one safetensors file, atomically.
-
-    The tensors are the control's arrays and the scaling; schedule and field stand in the
-    header, as JSON. Nothing in the file is executed when it is read.
-
-    Raises
-    ------
-    NumericalFailure
-        If the control holds a NaN or an infinity.
-    OSError
-        If the file cannot be written.
-    """
-    from safetensors.numpy import save as serialise
-
-    tensors = {"scaling.shift": model.scaling.shift, "scaling.scale": model.scaling.scale}
-    for j, block in enumerate(model.control):
-        for name, array in block.items():
-            tensors[f"control.{j}.{name}"] = np.asarray(array, order="C")
-    if not all(np.isfinite(a).all() for a in tensors.values()):
-        raise NumericalFailure("the model holds numbers that are not finite; it was not written")
-    stepped = model.flow.scheme
-    header = {
-        "format": _FORMAT,
-        "schedule": asdict(model.flow.schedule),
-        "field": _described(model.flow.field),
-        "scheme": {"name": name_of(stepped), "substeps": stepped.substeps},
-        "image_shape": model.image_shape,
-    }
-    atomic.write(path, serialise(tensors, metadata={"autoencodes": json.dumps(header)}))
-
-
-def load(
-    path: str | Path, field: ControlledField | tuple[ControlledField, ...] | None = None
-) -> Model:
-    """Reads a model that ``save`` wrote, or that of a run folder.
-
-    Parameters
-    ----------
-    path : path of a model file or of a run folder
-    field : ControlledField or tuple, optional
-        The field, or those of every block, where they are not the library's own.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it is not a model or damaged.
-    """
-    path = Path(path)
-    path = path / "model.safetensors" if path.is_dir() else path
-    header, tensors = read_tensors(path, "autoencodes", "a model")
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        header = header if isinstance(header, dict) else {}
-        raise InputError(
-            f"{path}: expected a model of format {_FORMAT}, got {header.get('format')!r}; "
-            "load it with the version of autoencodes that wrote it"
-        )
-    try:
-        written = header["schedule"]
-        blocks = [Block(**block) for block in written["blocks"]]
-        schedule = WidthSchedule(**{**written, "blocks": blocks})
-        shape = header["image_shape"]
-        control: Any = tuple(
-            {
-                name.split(".", 2)[2]: array
-                for name, array in sorted(tensors.items())
-                if name.startswith(f"control.{j}.")
-            }
-            for j in range(len(blocks))
-        )
-        scaling = Scaling(tensors["scaling.shift"], tensors["scaling.scale"])
-        described, stepped = header["field"], header.get("scheme", {"name": "euler"})
-        if not all(control) or scaling.shift.shape != (schedule.dim,):
-            raise KeyError("the control or the scaling")
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(f"{path}: the model file is incomplete ({error})") from error
-    flow = Flow(schedule, field or _built(described), scheme(**stepped))
-    return Model(flow, control, scaling, None if shape is None else (shape[0], shape[1]))
-
-
-def _described(field: ControlledField | tuple[ControlledField, ...]) -> Any:
-    """What a file says of the field, or of those of every block."""
-    if isinstance(field, tuple):
-        return [fields.describe(one) for one in field]
-    return fields.describe(field)
-
-
-def _built(described: Any) -> ControlledField | tuple[ControlledField, ...]:
-    """The field, or those of every block, that a file speaks of."""
-    if isinstance(described, list):
-        return tuple(fields.build(one) for one in described)
-    return fields.build(described)
-
-
-def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The JSON header under ``key`` and the arrays of a safetensors file."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as deserialise
-
-    try:
-        data = path.read_bytes()
-        (length,) = struct.unpack("<Q", data[:8])
-        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][key])
-        return header, deserialise(data)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file; expected {kind}") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, struct.error) as error:
-        raise InputError(
-            f"{path}: expected {kind} as autoencodes writes it; the file is something else, or "
-            f"damaged ({type(error).__name__})"
-        ) from error

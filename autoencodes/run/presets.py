@@ -56,7 +56,12 @@ def scaling_kind(value_range: tuple[float, float] | None) -> str:
 
 
 def preset(
-    given: dict[str, Any], dim: int, rows: int, variance: float, carried: int | None = None
+    given: dict[str, Any],
+    dim: int,
+    rows: int,
+    variance: float,
+    carried: int | None = None,
+    outputs: int | None = None,
 ) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
@@ -71,22 +76,30 @@ def preset(
     carried : int, optional
         The number of components that carry nearly all of it, the most varied first. Where these
         are kept longest, and the others would leave the state, only they are ever active.
+    outputs : int, optional
+        The number of entries of a target that is not a row; the flow then ends as narrow.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
         known.pop("widths", None)
-    latent = known.get("latent") or max(1, min(dim // 2, max(2, dim // 8)))
+    if outputs is not None:  # a data set's own shape is one to reconstruct it by
+        known = {**known, "latent": given.get("latent"), "widths": given.get("widths")}
+    latent = known.get("latent") or outputs or max(1, min(dim // 2, max(2, dim // 8)))
+    mirror = known.get("mirror", outputs is None)
     order = known.get("order", "variance")
     drops = order == "variance" and given["memory"] == "reset"
     first = max(carried, latent) if carried and drops else dim
     widths = tuple(known.get("widths") or falling(first, latent))
+    blocks = 2 * len(widths) - 1 if mirror else len(widths)
     name = known.get("method", default_method())
     batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1
     epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
     general = {
         "order": order,
-        "steps_per_block": max(1, round(_STEPS / (2 * len(widths) - 1))),
+        "mirror": mirror,
+        "cost": "cross-entropy" if given["target"] == "classes" else "squared",
+        "steps_per_block": max(1, round(_STEPS / blocks)),
         "horizon": 10.0,
         "init_scale": 0.5,
         "tikhonov": 0.1 * variance / rows,
@@ -95,11 +108,16 @@ def preset(
         "epochs": epochs,
         "batch_size": batch_size,
         "noise": 0.0,
-        "precision": "float32",
+        "precision": default_precision(given),
     }
     if given["field"] == "low-rank":
         general["rank"] = max(latent, round(widths[0] / 4))
-    return {**general, **known, "widths": widths, "latent": widths[-1]}
+    return {**general, **known, "widths": widths, "latent": min(widths)}
+
+
+def default_precision(given: dict[str, Any]) -> str:
+    """The precision where none is given: that of the data set, by its name."""
+    return str(given.get("precision") or by_name(given["data"]).get("precision", "float32"))
 
 
 def default_method() -> str:

@@ -34,6 +34,7 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     entries = make(data="table.csv").completed(dim, rows, 1.0 * dim, "standard").model_dump()
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
+        "delta",  # of the huber cost alone
         "hidden",  # of the two-layer field alone
         "rank",  # of the low-rank field alone
         "learning_rate",  # of Adam and its like alone
@@ -96,9 +97,9 @@ def test_a_wrong_entry_is_named(entries: dict[str, Any], message: str) -> None:
 
 
 def test_contradictions_are_named() -> None:
-    with pytest.raises(InputError, match="latent 3 contradicts the last of the widths, 8"):
+    with pytest.raises(InputError, match="latent 3 contradicts the narrowest of the widths, 8"):
         make(latent=3, widths=(64, 8)).completed(64, 100, 64.0, "standard")
-    with pytest.raises(InputError, match="latent must not exceed the dimension of the data, 4"):
+    with pytest.raises(InputError, match="latent must not exceed the dimension of the flow, 4"):
         make(latent=5).completed(4, 100, 4.0, "standard")
 
 

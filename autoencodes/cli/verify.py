@@ -1,0 +1,71 @@
+"""The verbs that say what a model is worth."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
+
+
+@app.command()
+def certify(
+    run: Run,
+    particles: Annotated[
+        int | None,
+        typer.Option(help="Certify J over so many random training rows.  [default: all]"),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="When the search for the eigenvalues ends with what it has.")
+    ] = 300.0,
+    digits: Annotated[float, typer.Option(help="Wanted digits of the eigenvalues, 1 to 12.")] = 3,
+    tau: Annotated[
+        float | None, typer.Option(help="A step τ to tell the contraction factor at.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of random starts and samples.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Certify a run's model: curvature, optimality, contraction, stretch and generalisation.
+
+    Prints what each number lets one conclude, and what not, and writes them to
+    RUN/certificate.json. Ctrl-C ends it with what there is.
+    """
+    from autoencodes.display import Certifying
+    from autoencodes.run.certify import certify as certify_run
+
+    with Certifying() as display:
+        found, path = certify_run(
+            run,
+            data_dir,
+            particles=particles,
+            seconds=seconds,
+            digits=digits,
+            tau=tau,
+            seed=seed,
+            progress=display.advance,
+        )
+    print("\n".join(f"- {line}" for line in found.lines()))
+    print(f"wrote {path}", file=sys.stderr)
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def info(run: Run) -> None:
+    """Show what a run trained, and what came of it."""
+    from autoencodes.run import RunFolder
+
+    folder = RunFolder.open(run)
+    entries = folder.config.model_dump(exclude_none=True)
+    print("\n".join(f"{name:22}{_shown(value)}" for name, value in entries.items()))
+    if not folder.finished and not (folder.path / "metrics.json").exists():
+        print("\nthe training has not ended: no metrics yet")
+        return
+    print()
+    print("\n".join(f"{name:22}{_shown(value)}" for name, value in folder.metrics.items()))
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,126 @@
+"""How rows of the data lie in the ambient space of a flow.
+
+# notation: z row in the flow's units, k features, d ambient dimension, Q orthogonal, c centre.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.errors import InputError
+
+KINDS = ("none", "pca", "random")
+_ROWS = 4096
+
+
+class Coordinates(eqx.Module):
+    """x = ((z − c) Q, 0): rows of k features as particles in R^d, d ≥ k.
+
+    Components beyond the data's begin at 0 (an augmented neural ODE: blocks may be wider than the
+    data). A rotation is a part of the model: distances, and with them the squared error, are the
+    same on both sides of it.
+
+    Parameters
+    ----------
+    dim : int
+        The ambient dimension d.
+    features : int
+        k ≤ d, at least 1.
+    rotation : array (k, k), optional
+        Q, orthogonal: column i is the direction that component i measures. By default the identity.
+    centre : array (k,), optional
+        c, taken out with a rotation; by default 0.
+
+    Raises
+    ------
+    InputError
+        If d < k, or Q is not orthogonal.
+
+    Notes
+    -----
+    Source: Dupont, Doucet, Teh, Augmented neural ODEs, NeurIPS 2019.
+    """
+
+    dim: int = eqx.field(static=True)
+    features: int = eqx.field(static=True)
+    rotation: Float[np.ndarray, "feature feature"] | None
+    centre: Float[np.ndarray, " feature"] | None
+
+    def __init__(self, dim: int, features: int, rotation: Any = None, centre: Any = None) -> None:
+        if not 1 <= features <= dim:
+            raise InputError(
+                f"rows of {features} features do not fit into {dim} dimensions; give the flow at "
+                "least as many"
+            )
+        self.dim, self.features = int(dim), int(features)
+        self.rotation = None if rotation is None else np.asarray(rotation, np.float64)
+        self.centre = None if centre is None else np.asarray(centre, np.float64)
+        if self.rotation is not None:
+            Q = self.rotation
+            square = Q.shape == (features, features)
+            if not (square and np.allclose(Q.T @ Q, np.eye(features), atol=1e-8)):
+                raise InputError(
+                    f"a rotation must be an orthogonal matrix ({features}, {features}); got shape "
+                    f"{Q.shape}" + (", which is not orthogonal" if square else "")
+                )
+
+    @classmethod
+    def of(cls, kind: str, z: Any, dim: int, seed: int = 0) -> Coordinates:
+        """The coordinates of a kind, fitted to rows (N, k) in the flow's units.
+
+        ``none``: the features themselves. ``pca``: c the mean and Q the principal axes, the most
+        varied first. ``random``: c the mean and Q drawn uniformly (Haar).
+        """
+        features = z.shape[1]
+        if kind not in KINDS:
+            raise InputError(f"rotation must be one of {', '.join(KINDS)}; got {kind!r}")
+        if kind == "none":
+            return cls(dim, features)
+        mean = np.asarray(np.mean(z, axis=0, dtype=np.float64))
+        if kind == "pca":
+            covariance = np.zeros((features, features))
+            for first in range(0, len(z), _ROWS):
+                centred = z[first : first + _ROWS] - mean
+                covariance += centred.T @ centred
+            Q = np.linalg.eigh(covariance)[1][:, ::-1]
+        else:
+            Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
+            Q = Q * np.sign(np.diag(R))
+        return cls(dim, features, Q, mean)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the particles are the rows as they are."""
+        return self.rotation is None and self.dim == self.features
+
+    def enter(self, z: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
+        """Rows (N, k) as particles (N, d)."""
+        z = np.asarray(z)
+        if self.plain:
+            return z.astype(dtype, copy=False)
+        x = np.zeros((len(z), self.dim), dtype)
+        for first in range(0, len(z), _ROWS):
+            rows = slice(first, first + _ROWS)
+            x[rows, : self.features] = self._turned(z[rows])
+        return x
+
+    def leave(self, x: Any, dtype: Any) -> Float[np.ndarray, "particle feature"]:
+        """The rows (N, k) that particles (N, d), or their first k components, stand for."""
+        x = np.asarray(x)[:, : self.features]
+        if self.rotation is None:
+            return x.astype(dtype, copy=False)
+        z = np.empty(x.shape, dtype)
+        for first in range(0, len(x), _ROWS):
+            rows = slice(first, first + _ROWS)
+            z[rows] = x[rows] @ self.rotation.T + (0 if self.centre is None else self.centre)
+        return z
+
+    def _turned(self, z: np.ndarray) -> np.ndarray:
+        if self.rotation is None:
+            return z
+        turned: np.ndarray = (z - (0 if self.centre is None else self.centre)) @ self.rotation
+        return turned

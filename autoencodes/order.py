@@ -1,0 +1,123 @@
+"""Which components to keep longest, and how much each is worth.
+
+# notation: X rows, Y targets, both centred; G = XᵀX / N, C = XᵀY / N.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.errors import InputError
+
+_ROWS = 4096
+_NOTHING = 1e-12
+"""The share of its own variance below which a component counts as a combination of others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A permutation of the components, the one to keep longest first, with a score for each.
+
+    Parameters
+    ----------
+    components : tuple of int
+        The permutation, as ``WidthSchedule``'s ``order``.
+    scores : array (d,)
+        For component i its worth, by which the order was found.
+    meaning : str
+        What the scores are, in words.
+    """
+
+    components: tuple[int, ...]
+    scores: Float[np.ndarray, " dim"]
+    meaning: str
+
+
+def by_index(dim: int) -> Order:
+    """The components as they come."""
+    return Order(tuple(range(dim)), -np.arange(dim, dtype=float), "place, counted down")
+
+
+def by_variance(x: Any) -> Order:
+    """The most varied first; scores are variances."""
+    variance = np.var(x, axis=0, dtype=np.float64)
+    ranked = np.argsort(-variance, kind="stable")
+    return Order(tuple(int(i) for i in ranked), variance, "variance")
+
+
+def at_random(dim: int, seed: int) -> Order:
+    """A random permutation."""
+    drawn = np.random.default_rng(seed).permutation(dim)
+    scores = np.empty(dim)
+    scores[drawn] = -np.arange(dim)
+    return Order(tuple(int(i) for i in drawn), scores, "place drawn, counted down")
+
+
+def natural(x: Any, y: Any = None) -> Order:
+    """The order in which components tell most about the targets, found greedily.
+
+    "Natural" are inactive components that carry no information that the target needs (MATH 2). As
+    far as affine maps can tell, component i added to the kept ones K explains of the targets
+      s_i = |C_i|² / (G_ii tr(YᵀY / N)),   G, C of what K does not explain of X and Y:
+    the gain in R² of the regression of y on x_K. The component of the largest s_i is kept next, and
+    what it explains is taken out of X and Y (forward selection, a pivoted Cholesky factorisation).
+    Without targets y = x: a component that others determine comes late, however varied it is.
+
+    Parameters
+    ----------
+    x : array (N, d)
+    y : array (N, k), optional
+        The targets; for classes one column each, 1 where the row is of the class.
+
+    Returns
+    -------
+    Order
+        Its scores are the gains s_i ≥ 0, which sum to the R² of all components together; those
+        that add nothing come last, the most varied first.
+
+    Raises
+    ------
+    InputError
+        If the targets do not vary.
+    """
+    G, C, total = _moments(x, x if y is None else y)
+    if not total > 0:
+        raise InputError(
+            "a natural order needs targets that vary; all rows have the same: take order variance"
+        )
+    variance, dim = np.diag(G).copy(), len(G)
+    kept: list[int] = []
+    scores, free = np.zeros(dim), np.ones(dim, bool)
+    for _ in range(dim):
+        left = np.diag(G)
+        usable = free & (left > _NOTHING * np.maximum(variance, 1e-300))
+        if not usable.any():
+            break
+        gains = np.where(usable, np.sum(C**2, axis=1) / np.where(usable, left, 1.0), -1.0)
+        i = int(np.argmax(gains))
+        scores[i] = gains[i] / total
+        kept.append(i)
+        free[i] = False
+        column = G[:, i] / G[i, i]
+        C -= np.outer(column, C[i])
+        G -= np.outer(column, G[i])
+    rest = np.flatnonzero(free)
+    rest = rest[np.argsort(-variance[rest], kind="stable")]
+    return Order(tuple(kept) + tuple(int(i) for i in rest), scores, "gain in R² of the targets")
+
+
+def _moments(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray, float]:
+    """G, C and tr(YᵀY / N) of rows and targets, a few rows at a time."""
+    mean_x, mean_y = (np.asarray(np.mean(a, axis=0, dtype=np.float64)) for a in (x, y))
+    G, C = np.zeros((len(mean_x), len(mean_x))), np.zeros((len(mean_x), len(mean_y)))
+    total = 0.0
+    for first in range(0, len(x), _ROWS):
+        a, b = x[first : first + _ROWS] - mean_x, y[first : first + _ROWS] - mean_y
+        G += a.T @ a / len(x)
+        C += a.T @ b / len(x)
+        total += float(np.sum(b**2)) / len(x)
+    return G, C, total

@@ -1,0 +1,143 @@
+"""What is predicted from a flow's final state, in the data's own terms.
+
+# notation: x final state, A the components that are compared, y target.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.cost import COSTS, Comparison, CrossEntropy, SquaredError
+from autoencodes.errors import InputError
+from autoencodes.scaling import Scaling
+
+TARGETS = ("rows", "classes", "numbers")
+
+_costs = eqx.filter_jit(lambda cost, x, y: jax.vmap(cost)(x, y))
+_linked = eqx.filter_jit(lambda cost, x: jax.vmap(cost.predict)(x))
+
+
+class Readout(eqx.Module):
+    """The target of a model: the rows themselves, their classes, or a number each.
+
+    Parameters
+    ----------
+    cost : Comparison
+        Its ``components`` are those that are read, its ``link`` makes predictions of them.
+    target : {"rows", "classes", "numbers"}
+    classes : sequence
+        The classes in the order of the target's entries: all int or all str.
+    scaling : Scaling, optional
+        Of numbers: from their own units to the flow's.
+    """
+
+    cost: Comparison
+    target: str = eqx.field(static=True, default="rows")
+    classes: tuple[Any, ...] = eqx.field(static=True, default=())
+    scaling: Scaling | None = None
+
+    @classmethod
+    def of(cls, target: str, labels: Any, name: str, cost: Comparison | None = None) -> Readout:
+        """The readout for labelled rows (the labels of all of them); the cost comes later.
+
+        Raises
+        ------
+        InputError
+            If classes or numbers are wanted and the labels are absent, of one kind only, or no
+            numbers.
+        """
+        cost = cost or SquaredError()
+        if target == "rows":
+            return cls(cost)
+        if labels is None:
+            raise InputError(
+                f"{name} has no labels to predict; expected a column (or an array) named label, "
+                "class or target, or leave --target out to reconstruct the rows"
+            )
+        if target == "classes":
+            classes = np.unique(labels)
+            if len(classes) < 2:
+                raise InputError(f"the labels of {name} are all {classes[0]!r}: nothing to learn")
+            return cls(cost, target, tuple(classes.tolist()))
+        return cls(cost, target, (), Scaling.of("standard", _numbers(labels, name)))
+
+    @property
+    def size(self) -> int | None:
+        """The number of entries of a target; None for rows, which have the data's."""
+        return {"rows": None, "classes": len(self.classes), "numbers": 1}[self.target]
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether predictions are the probabilities of classes."""
+        return self.target == "classes" and isinstance(self.cost, CrossEntropy)
+
+    def targets(self, labels: Any, dtype: Any) -> Float[np.ndarray, "particle target"]:
+        """Labels (N,) in the flow's units: 1 at a row's class and 0 elsewhere; scaled numbers."""
+        labels = np.asarray(labels)
+        if self.target == "classes":
+            known = np.array(self.classes)
+            if known.dtype.kind != labels.dtype.kind and "U" in (
+                known.dtype.kind,
+                labels.dtype.kind,
+            ):
+                known, labels = known.astype(str), labels.astype(str)
+            if not np.isin(labels, known).all():
+                strange = labels[~np.isin(labels, known)][0]
+                raise InputError(
+                    f"the label {strange.item()!r} is none of the {len(known)} classes that the "
+                    f"model knows ({', '.join(map(str, known[:10]))}{' ...'[: len(known) - 10]})"
+                )
+            return (labels[:, None] == known).astype(dtype)
+        assert self.scaling is not None
+        return self.scaling.apply(_numbers(labels, "the data"), dtype)
+
+    def predict(self, x: Any) -> Float[np.ndarray, "particle target"]:
+        """Predictions in the flow's units, from final states (N, d)."""
+        return np.asarray(_linked(self.cost, x))
+
+    def mean_cost(self, x: Any, y: Any) -> float:
+        """The mean of ℓ over final states (N, d) and targets."""
+        return float(np.mean(np.asarray(_costs(self.cost, x, y)), dtype=np.float64))
+
+    def named(self, predictions: Any) -> np.ndarray:
+        """Predictions in the data's units: the likeliest class of a row, or its number."""
+        if self.target == "classes":
+            return np.array(self.classes)[np.argmax(predictions, axis=1)]
+        assert self.scaling is not None
+        return self.scaling.undo(predictions, np.float64)[:, 0]
+
+    def describe(self) -> dict[str, Any]:
+        """What a file says of it; the scaling's arrays stand elsewhere."""
+        for name, kind in COSTS.items():
+            if type(self.cost) is kind:
+                cost = {"name": name, **vars(self.cost)}
+                return {"target": self.target, "classes": list(self.classes), "cost": cost}
+        raise InputError(
+            f"the cost {type(self.cost).__name__} is not built in ({', '.join(COSTS)}), so that a "
+            "file cannot name it"
+        )
+
+    @classmethod
+    def build(cls, description: dict[str, Any], scaling: Scaling | None) -> Readout:
+        """The readout that ``describe`` described."""
+        options = dict(description["cost"])
+        cost = COSTS[options.pop("name")](**options)
+        return cls(cost, description["target"], tuple(description["classes"]), scaling)
+
+
+def _numbers(labels: Any, name: str) -> np.ndarray:
+    """Labels as numbers (N, 1)."""
+    try:
+        numbers = np.asarray(labels).astype(np.float64)
+    except ValueError as error:
+        raise InputError(
+            f"the labels of {name} are no numbers ({error}); take --target classes"
+        ) from error
+    if not np.isfinite(numbers).all():
+        raise InputError(f"the labels of {name} hold a NaN or an infinity; remove those rows")
+    return numbers[:, None]

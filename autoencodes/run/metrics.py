@@ -1,0 +1,75 @@
+"""What metrics.json says of a training that ended."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from autoencodes.cost import Control
+from autoencodes.errors import NumericalFailure
+from autoencodes.precision import precision
+from autoencodes.run.baseline import Pca
+from autoencodes.run.job import Job
+from autoencodes.run.model import Model
+from autoencodes.training import Result
+
+
+def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
+    """All but the time; errors are per entry of the targets, in the flow's units."""
+    train, test = (job.errors(result.control, part) for part in (job.train, job.test))
+    return {
+        **{f"train_{name}": value for name, value in train.items()},
+        **{f"test_{name}": value for name, value in test.items()},
+        "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
+        "pca_test_mse": None if pca is None else pca.mean_squared_error(job.features("test")),
+        "objective": _objective(job, result.control, train),
+        "gradient_evaluations": result.resumption.gradient_evaluations,
+        "steps": result.resumption.step,
+        "seed": job.config.seed,
+        "converged": result.converged,
+        "interrupted": result.interrupted,
+        "failed": result.failed,
+        "reason": result.reason,
+        "dim": model.flow.schedule.dim,
+        "latent": model.flow.schedule.latent,
+        "parameters": job.parameters,
+        "train_rows": job.train.size,
+        "test_rows": job.test.size,
+        "peak_memory_mb": _peak_memory_mb(),
+    }
+
+
+def _objective(job: Job, control: Control, train: dict[str, float]) -> float:
+    """J over the training rows, from their errors."""
+    with precision(job.config.precision):
+        penalty = float(job.problem.penalty(control))
+    return train.get("cost", train["mse"] * np.shape(job.train.y)[1]) + penalty
+
+
+def _error_through_bottleneck(job: Job, model: Model) -> float | None:
+    """The test error of what comes through the bottleneck alone; None where all does.
+
+    The values that go around it, held or stored, are put to 0, which the decoder was not trained
+    for: None also where it then leaves the finite numbers.
+    """
+    stored = model.flow.schedule.stored(model.flow.schedule.bottleneck)
+    if not stored or model.readout.target != "rows":
+        return None
+    part = job.data.test
+    try:
+        decoded = model.decode(model.encode(part.x).latent)
+    except NumericalFailure:
+        return None
+    wanted = model.scaling.apply(part.y, np.float64)
+    return float(np.mean((model.scaling.apply(decoded, np.float64) - wanted) ** 2))
+
+
+def _peak_memory_mb() -> float | None:
+    try:
+        import resource  # absent on Windows
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,73 @@
+"""Test rows for the pictures, and what the model makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autoencodes.run.baseline import Pca
+from autoencodes.run.folder import Samples
+from autoencodes.run.job import Job
+from autoencodes.run.model import Model, push
+
+_PICTURED_IMAGES = 20
+_PICTURED_ROWS = 1000
+_PICTURED_CODES = 3000
+
+
+def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
+    """Test rows for the pictures, in the flow's units."""
+    labels, names = _numbered(job.data.part_labels("test"))
+    part = job.data.test
+    x = model.scaling.apply(part.x, model.dtype)
+    predicted = model.read(push(model.flow, model.control, np.asarray(job.test.x)))
+    # A random part, since a table may be sorted by class.
+    shown = np.random.default_rng(0).permutation(len(x))[:_PICTURED_CODES]
+    arrays = {"latent": np.asarray(model.encode(part.x[shown]).latent)}
+    if labels is not None:
+        arrays["labels"] = labels[shown]
+    rows = _pictured(len(x), labels, job.data.image_shape is not None)
+    arrays["originals"] = x[rows]
+    if model.readout.target == "rows":
+        y = x if part.reconstructs else model.scaling.apply(part.y, model.dtype)
+        arrays |= {
+            "targets": y[rows],
+            "reconstructions": predicted[rows],
+            "feature_error": np.asarray(np.mean((predicted - y) ** 2, axis=0, dtype=np.float64)),
+        }
+        if labels is not None:
+            arrays["sample_labels"] = labels[rows]
+    else:
+        arrays |= {"targets": np.asarray(job.test.y), "predictions": predicted}
+    if pca is not None:
+        arrays["pca"] = pca.reconstruct(x[rows])
+        arrays["pca_feature_error"] = np.mean((pca.reconstruct(x) - x) ** 2, axis=0)
+    facts = {
+        "image_shape": job.data.image_shape,
+        "reconstructs": job.reconstructs,
+        "target": model.readout.target,
+        "classes": [str(name) for name in model.readout.classes],
+        "label_names": names,
+        "cost": job.config.cost,
+        "entries": int(job.test.y.shape[1]),
+        "units": str(job.config.scaling),
+    }
+    return Samples(arrays, facts)
+
+
+def _pictured(count: int, labels: np.ndarray | None, images: bool) -> np.ndarray:
+    """The rows to show: of images one for each class while there is room, else the first."""
+    if not images:
+        return np.arange(min(count, _PICTURED_ROWS))
+    if labels is None:
+        return np.arange(min(count, _PICTURED_IMAGES))
+    return np.unique(labels, return_index=True)[1][:_PICTURED_IMAGES]
+
+
+def _numbered(labels: Any) -> tuple[np.ndarray | None, list[str] | None]:
+    """Labels as numbers from 0, and the names that they stand for."""
+    if labels is None:
+        return None, None
+    names, numbers = np.unique(labels, return_inverse=True)
+    return numbers, [str(name) for name in names]
