@@ -100,8 +100,8 @@ def train(
     field: Annotated[
         str | None,
         typer.Option(
-            metavar="perceptron|two-layer|low-rank",
-            help="The velocity: s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b), with s the activation.",
+            metavar="perceptron|two-layer|low-rank|linear-in-control",
+            help="s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b); Ax+B s(x)+c, with s the activation.",
         ),
     ] = None,
     hidden: Annotated[

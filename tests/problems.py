@@ -16,12 +16,23 @@ import numpy as np
 import scipy.special
 
 import autoencodes as ac
-from autoencodes.fields import ControlledField, LowRank, Perceptron, Translation, TwoLayer
+from autoencodes.fields import (
+    ControlledField,
+    LinearInControl,
+    LowRank,
+    Perceptron,
+    Translation,
+    TwoLayer,
+)
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
 
 class Swing(ControlledField):
     """A user's own field, F(t, x; A, c) = A x cos t + c, with names of its own."""
+
+    @property
+    def linear_in_control(self) -> bool:
+        return True
 
     def velocity(self, t: Any, x: Any, theta: Any) -> Any:
         return jnp.cos(t) * (theta["A"] @ x) + theta["c"]
@@ -51,6 +62,9 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
         return neurons @ theta["W2"].T + theta["b2"]
     if isinstance(field, LowRank):
         return ACTIVATIONS[field.activation](x @ theta["V"].T + theta["b"]) @ theta["U"].T
+    if isinstance(field, LinearInControl):
+        bent = ACTIVATIONS[field.activation](x)
+        return x @ theta["A"].T + bent @ theta["B"].T + theta["c"]
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     return np.tile(theta["theta"], (len(x), 1))
@@ -260,6 +274,14 @@ CASES = [
         LowRank(2, "sin"),
         supervised=True,
     ),
+    Case(
+        "linear in the control, reset",
+        _autoencoder("reset", 3, [3, 1], 2, 1.0, order=[1, 2, 0]),
+        LinearInControl("sin"),
+        weighted=True,
+        supervised=True,
+    ),
+    Case("linear in the control, skip", _blocks(3, "skip", *_TWICE), LinearInControl()),
     Case(
         "a field a block, Heun, skip",
         _blocks(4, "skip", *_OVERLAPPING),

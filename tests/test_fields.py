@@ -18,6 +18,7 @@ BUILT_IN = [
     fields.TwoLayer(5, "sin"),
     fields.LowRank(2),
     fields.LowRank(7, "gelu"),
+    *(fields.LinearInControl(name) for name in ("tanh", "gelu")),
     fields.Translation(),
 ]
 DRAWS = 4000
@@ -71,6 +72,31 @@ def test_two_matrices_are_drawn_with_the_variance_that_keeps_sizes(
     assert both == pytest.approx(0, abs=0.25 / np.sqrt(4 * neurons) * spread)
     for name in set(theta) - {inside, outside}:
         assert not theta[name].any()
+
+
+def test_a_linear_field_draws_both_matrices_alike_and_apart() -> None:
+    keys = jax.random.split(jax.random.key(4), DRAWS)
+    theta = jax.vmap(lambda key: fields.LinearInControl().init(key, 3, 0.5, 1))(keys)
+    assert theta["A"].shape == theta["B"].shape == (DRAWS, 3, 4)
+    for name in ("A", "B"):
+        assert np.var(theta[name]) == pytest.approx(0.25 / 4, rel=8 / np.sqrt(12 * DRAWS))
+    both = np.mean(theta["A"] * theta["B"])
+    assert both == pytest.approx(0, abs=0.25 / 4 * 4 / np.sqrt(12 * DRAWS))
+    assert not theta["c"].any()
+
+
+@pytest.mark.parametrize("field", [*BUILT_IN, Swing()], ids=str)
+def test_a_field_says_that_it_is_linear_in_the_control_where_it_is(
+    field: fields.ControlledField,
+) -> None:
+    def velocity(theta: Any) -> Any:
+        return field.velocity(jax.numpy.asarray(0.3), jax.numpy.asarray([0.5, -2.0, 1.0]), theta)
+
+    one, other = (field.init(jax.random.key(k), 3, 1.0) for k in (0, 1))
+    mixed = jax.tree.map(lambda a, b: 2 * a - 3 * b, one, other)
+    combined = 2 * velocity(one) - 3 * velocity(other)
+    linear = np.allclose(velocity(mixed), combined, rtol=1e-12)
+    assert linear == field.linear_in_control
 
 
 @pytest.mark.parametrize(

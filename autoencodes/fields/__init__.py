@@ -1,6 +1,7 @@
 """Controlled velocity fields F(t, x, θ), each written for one particle."""
 
 from autoencodes.fields.field import ControlledField as ControlledField
+from autoencodes.fields.linear_in_control import LinearInControl as LinearInControl
 from autoencodes.fields.low_rank import LowRank as LowRank
 from autoencodes.fields.perceptron import Perceptron as Perceptron
 from autoencodes.fields.registry import build as build
@@ -10,6 +11,7 @@ from autoencodes.fields.two_layer import TwoLayer as TwoLayer
 
 __all__ = [
     "ControlledField",
+    "LinearInControl",
     "LowRank",
     "Perceptron",
     "Translation",

@@ -7,6 +7,7 @@ from typing import Any
 
 from autoencodes.errors import InputError
 from autoencodes.fields.field import ControlledField
+from autoencodes.fields.linear_in_control import LinearInControl
 from autoencodes.fields.low_rank import LowRank
 from autoencodes.fields.perceptron import Perceptron
 from autoencodes.fields.translation import Translation
@@ -17,6 +18,7 @@ FIELDS: MappingProxyType[str, type[ControlledField]] = MappingProxyType(
         "perceptron": Perceptron,
         "two-layer": TwoLayer,
         "low-rank": LowRank,
+        "linear-in-control": LinearInControl,
         "translation": Translation,
     }
 )

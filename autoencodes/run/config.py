@@ -36,7 +36,7 @@ class TrainConfig(BaseModel):
     substeps: PositiveInt = 1
     """Steps of the scheme that share one control."""
     memory: Literal["reset", "hold", "skip"] = "reset"
-    field: Literal["perceptron", "two-layer", "low-rank"] = "perceptron"
+    field: Literal["perceptron", "two-layer", "low-rank", "linear-in-control"] = "perceptron"
     hidden: PositiveInt | None = None
     """Neurons of a step of the two-layer field; by default as many as the block is wide."""
     rank: PositiveInt | None = None
