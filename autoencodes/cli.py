@@ -127,7 +127,9 @@ def train(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="movement|adam|adamw|sgd|lbfgs|msa", help="The training method."),
+        typer.Option(
+            metavar="movement|adam|adamw|sgd|lbfgs|msa|exact-msa", help="The training method."
+        ),
     ] = None,
     inner: Annotated[
         str | None,

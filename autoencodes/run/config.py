@@ -45,7 +45,7 @@ class TrainConfig(BaseModel):
     init_scale: float | None = Field(None, ge=0)
 
     tikhonov: float | None = Field(None, ge=0)
-    method: Literal["movement", "adam", "adamw", "sgd", "lbfgs", "msa"] | None = None
+    method: Literal["movement", "adam", "adamw", "sgd", "lbfgs", "msa", "exact-msa"] | None = None
     inner: Literal["auto", "contraction", "anderson", "lbfgs", "newton-cg", "gauss-newton"] = "auto"
     """How a movement on the whole measure is solved."""
     learning_rate: PositiveFloat | None = None
