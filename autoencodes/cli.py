@@ -113,6 +113,10 @@ def train(
     activation: Annotated[
         str | None, typer.Option(help="tanh, relu, gelu, softplus, identity or sin.")
     ] = None,
+    time_dependent: Annotated[
+        bool | None,
+        typer.Option("--time-dependent", help="Give the velocity t/T as one more input."),
+    ] = None,
     order: Annotated[
         str | None,
         typer.Option(metavar="variance|index", help="Which components stay longest."),

@@ -21,6 +21,7 @@ from autoencodes.fields import (
     LinearInControl,
     LowRank,
     Perceptron,
+    TimeDependent,
     Translation,
     TwoLayer,
 )
@@ -55,6 +56,9 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.ndarray:
     """The velocity of the particles (N, width), written a second time, in NumPy."""
     theta = {name: np.asarray(values) for name, values in theta.items()}
+    if isinstance(field, TimeDependent):
+        clock = np.full((len(x), 1), t / field.unit)
+        return velocity(field.field, t, np.hstack([x, clock]), theta)
     if isinstance(field, Perceptron):
         return ACTIVATIONS[field.activation](x @ theta["W"].T + theta["b"])
     if isinstance(field, TwoLayer):
@@ -299,6 +303,19 @@ CASES = [
         _autoencoder("reset", 3, [3, 1], 1, 1.0),
         scheme=Euler(substeps=5),
         supervised=True,
+    ),
+    Case(
+        "shared over a block, time-dependent, skip",
+        _autoencoder("skip", 3, [3, 1], 1, 1.0, order=[2, 0, 1]),
+        TimeDependent(Perceptron("sin"), 0.5),
+        scheme=Euler(substeps=3),
+        weighted=True,
+    ),
+    Case(
+        "time-dependent, a field a block, Runge-Kutta, hold",
+        _blocks(4, "hold", *_OVERLAPPING),
+        (TimeDependent(LinearInControl()), TimeDependent(LowRank(2), 1.2), TwoLayer(3)),
+        scheme=RungeKutta4(),
     ),
     Case(
         "translation, reset",

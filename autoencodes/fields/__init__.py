@@ -6,6 +6,7 @@ from autoencodes.fields.low_rank import LowRank as LowRank
 from autoencodes.fields.perceptron import Perceptron as Perceptron
 from autoencodes.fields.registry import build as build
 from autoencodes.fields.registry import describe as describe
+from autoencodes.fields.time_dependent import TimeDependent as TimeDependent
 from autoencodes.fields.translation import Translation as Translation
 from autoencodes.fields.two_layer import TwoLayer as TwoLayer
 
@@ -14,6 +15,7 @@ __all__ = [
     "LinearInControl",
     "LowRank",
     "Perceptron",
+    "TimeDependent",
     "Translation",
     "TwoLayer",
     "build",

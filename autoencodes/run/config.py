@@ -42,6 +42,8 @@ class TrainConfig(BaseModel):
     rank: PositiveInt | None = None
     """The most neurons of a step of the low-rank field."""
     activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
+    time_dependent: bool = False
+    """Whether the field is given t/T as one more input."""
     init_scale: float | None = Field(None, ge=0)
 
     tikhonov: float | None = Field(None, ge=0)

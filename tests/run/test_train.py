@@ -190,6 +190,10 @@ def test_every_method_trains_by_its_name(tmp_path: Path, method: dict[str, Any])
         ({"field": "two-layer", "hidden": 5}, fields.TwoLayer(5, "sin")),
         ({"field": "low-rank"}, fields.LowRank(1, "sin")),
         ({"field": "linear-in-control"}, fields.LinearInControl("sin")),
+        (
+            {"time_dependent": True, "substeps": 2},
+            fields.TimeDependent(fields.Perceptron("sin"), 21.0),
+        ),
     ],
 )
 def test_every_field_trains_by_its_name_and_is_read_again(
