@@ -285,7 +285,7 @@ CASES = [
         weighted=True,
         supervised=True,
     ),
-    Case("linear in the control, skip", _blocks(3, "skip", *_TWICE), LinearInControl()),
+    Case("linear in the control, skip", _autoencoder("skip", 3, [2, 1], 1, 1.0), LinearInControl()),
     Case(
         "a field a block, Heun, skip",
         _blocks(4, "skip", *_OVERLAPPING),
@@ -312,10 +312,10 @@ CASES = [
         weighted=True,
     ),
     Case(
-        "time-dependent, a field a block, Runge-Kutta, hold",
-        _blocks(4, "hold", *_OVERLAPPING),
-        (TimeDependent(LinearInControl()), TimeDependent(LowRank(2), 1.2), TwoLayer(3)),
-        scheme=RungeKutta4(),
+        "time-dependent, a field a block, Heun, hold",
+        _blocks(3, "hold", ((2, 0), 1), ((1, 2), 2)),
+        (TimeDependent(LinearInControl()), TimeDependent(LowRank(2), 1.2)),
+        scheme=Heun(),
     ),
     Case(
         "translation, reset",
