@@ -49,7 +49,7 @@ class Display:
             f"{job.data.name}: {job.train.size} rows to train on, {job.test.size} to test on, "
             f"{job.data.dim} features\n"
             f"widths {widths}{' and back' if config.mirror else ''}, "
-            f"{job.model.flow.schedule.steps} steps, "
+            f"{_stepped(job)}, "
             f"{job.parameters:,} parameters, {config.method}, λ = {config.tikhonov:g}, "
             f"{config.precision}, seed {config.seed}; compiling ..."
         )
@@ -122,6 +122,14 @@ class Display:
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
         sys.stderr.flush()
+
+
+def _stepped(job: Job) -> str:
+    """How many steps the flow makes, and how each is crossed."""
+    config, steps = job.config, job.model.flow.schedule.steps
+    name = {"euler": "Euler", "heun": "Heun", "rk4": "Runge-Kutta"}[config.scheme]
+    shared = f", {config.substeps} for each control" if config.substeps > 1 else ""
+    return f"{steps * config.substeps} {name} steps{shared}"
 
 
 _QUIET_SECONDS = 15.0

@@ -22,7 +22,7 @@ import numpy as np
 from autoencodes.run import train
 from autoencodes.run.config import make
 
-FIELDS = ("perceptron", "two-layer", "low-rank")
+FIELDS = ("perceptron", "two-layer", "low-rank", "linear-in-control")
 MEMORIES = ("reset", "hold", "skip")
 COLUMNS = ("test_mse", "test_mse_bottleneck_only", "train_mse", "pca_test_mse")
 
@@ -58,12 +58,12 @@ def main() -> None:
     given = {name: value for name, value in given.items() if value is not None}
     print(f"{options.data}, {given}, seeds {options.seeds}")
     print(
-        f"{'field':12}{'memory':8}{'order':10}{'parameters':>10}{'test':>11}{'alone':>11}"
+        f"{'field':19}{'memory':8}{'order':10}{'parameters':>10}{'test':>11}{'alone':>11}"
         f"{'training':>11}{'PCA':>11}{'time':>11}"
     )
     for field, memory, order in itertools.product(options.fields, options.memories, options.orders):
         entries = {**given, "field": field, "memory": memory, "order": order}
-        print(f"{field:12}{memory:8}{order:10}{row(entries, options.seeds)}", flush=True)
+        print(f"{field:19}{memory:8}{order:10}{row(entries, options.seeds)}", flush=True)
 
 
 if __name__ == "__main__":

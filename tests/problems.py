@@ -16,12 +16,24 @@ import numpy as np
 import scipy.special
 
 import autoencodes as ac
-from autoencodes.fields import ControlledField, LowRank, Perceptron, Translation, TwoLayer
+from autoencodes.fields import (
+    ControlledField,
+    LinearInControl,
+    LowRank,
+    Perceptron,
+    TimeDependent,
+    Translation,
+    TwoLayer,
+)
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
 
 class Swing(ControlledField):
     """A user's own field, F(t, x; A, c) = A x cos t + c, with names of its own."""
+
+    @property
+    def linear_in_control(self) -> bool:
+        return True
 
     def velocity(self, t: Any, x: Any, theta: Any) -> Any:
         return jnp.cos(t) * (theta["A"] @ x) + theta["c"]
@@ -44,6 +56,9 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.ndarray:
     """The velocity of the particles (N, width), written a second time, in NumPy."""
     theta = {name: np.asarray(values) for name, values in theta.items()}
+    if isinstance(field, TimeDependent):
+        clock = np.full((len(x), 1), t / field.unit)
+        return velocity(field.field, t, np.hstack([x, clock]), theta)
     if isinstance(field, Perceptron):
         return ACTIVATIONS[field.activation](x @ theta["W"].T + theta["b"])
     if isinstance(field, TwoLayer):
@@ -51,6 +66,9 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
         return neurons @ theta["W2"].T + theta["b2"]
     if isinstance(field, LowRank):
         return ACTIVATIONS[field.activation](x @ theta["V"].T + theta["b"]) @ theta["U"].T
+    if isinstance(field, LinearInControl):
+        bent = ACTIVATIONS[field.activation](x)
+        return x @ theta["A"].T + bent @ theta["B"].T + theta["c"]
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     return np.tile(theta["theta"], (len(x), 1))
@@ -302,6 +320,14 @@ CASES = [
         supervised=True,
     ),
     Case(
+        "linear in the control, reset",
+        _autoencoder("reset", 3, [3, 1], 2, 1.0, order=[1, 2, 0]),
+        LinearInControl("sin"),
+        weighted=True,
+        supervised=True,
+    ),
+    Case("linear in the control, skip", _autoencoder("skip", 3, [2, 1], 1, 1.0), LinearInControl()),
+    Case(
         "a field a block, Heun, skip",
         _blocks(4, "skip", *_OVERLAPPING),
         (Perceptron(), LowRank(2), TwoLayer(3, "sin")),
@@ -318,6 +344,19 @@ CASES = [
         _autoencoder("reset", 3, [3, 1], 1, 1.0),
         scheme=Euler(substeps=5),
         supervised=True,
+    ),
+    Case(
+        "shared over a block, time-dependent, skip",
+        _autoencoder("skip", 3, [3, 1], 1, 1.0, order=[2, 0, 1]),
+        TimeDependent(Perceptron("sin"), 0.5),
+        scheme=Euler(substeps=3),
+        weighted=True,
+    ),
+    Case(
+        "time-dependent, a field a block, Heun, hold",
+        _blocks(3, "hold", ((2, 0), 1), ((1, 2), 2)),
+        (TimeDependent(LinearInControl()), TimeDependent(LowRank(2), 1.2)),
+        scheme=Heun(),
     ),
     Case(
         "translation, reset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import jax
@@ -11,6 +12,15 @@ from problems import ACTIVATIONS, Swing, velocity
 
 import autoencodes as ac
 from autoencodes import fields
+from autoencodes.schemes import Euler
+
+
+class Seeing(Swing):
+    """The same field, made for inputs beside its own."""
+
+    def init(self, key: Any, width: int, scale: float, seen: int = 0) -> Any:
+        return {"A": scale * jax.random.normal(key, (width, width + seen)), "c": np.zeros(width)}
+
 
 BUILT_IN = [
     *(fields.Perceptron(name) for name in ACTIVATIONS),
@@ -18,9 +28,15 @@ BUILT_IN = [
     fields.TwoLayer(5, "sin"),
     fields.LowRank(2),
     fields.LowRank(7, "gelu"),
+    *(fields.LinearInControl(name) for name in ("tanh", "gelu")),
     fields.Translation(),
+    fields.TimeDependent(fields.Perceptron("sin"), 2.0),
+    fields.TimeDependent(fields.TwoLayer(5)),
+    fields.TimeDependent(fields.LowRank(2, "gelu"), 0.5),
+    fields.TimeDependent(fields.LinearInControl()),
 ]
 DRAWS = 4000
+TIMED: Any = fields.TimeDependent
 
 
 @pytest.mark.parametrize("field", [*BUILT_IN, Swing()], ids=str)
@@ -73,6 +89,31 @@ def test_two_matrices_are_drawn_with_the_variance_that_keeps_sizes(
         assert not theta[name].any()
 
 
+def test_a_linear_field_draws_both_matrices_alike_and_apart() -> None:
+    keys = jax.random.split(jax.random.key(4), DRAWS)
+    theta = jax.vmap(lambda key: fields.LinearInControl().init(key, 3, 0.5, 1))(keys)
+    assert theta["A"].shape == theta["B"].shape == (DRAWS, 3, 4)
+    for name in ("A", "B"):
+        assert np.var(theta[name]) == pytest.approx(0.25 / 4, rel=8 / np.sqrt(12 * DRAWS))
+    both = np.mean(theta["A"] * theta["B"])
+    assert both == pytest.approx(0, abs=0.25 / 4 * 4 / np.sqrt(12 * DRAWS))
+    assert not theta["c"].any()
+
+
+@pytest.mark.parametrize("field", [*BUILT_IN, Swing()], ids=str)
+def test_a_field_says_that_it_is_linear_in_the_control_where_it_is(
+    field: fields.ControlledField,
+) -> None:
+    def velocity(theta: Any) -> Any:
+        return field.velocity(jax.numpy.asarray(0.3), jax.numpy.asarray([0.5, -2.0, 1.0]), theta)
+
+    one, other = (field.init(jax.random.key(k), 3, 1.0) for k in (0, 1))
+    mixed = jax.tree.map(lambda a, b: 2 * a - 3 * b, one, other)
+    combined = 2 * velocity(one) - 3 * velocity(other)
+    linear = np.allclose(velocity(mixed), combined, rtol=1e-12)
+    assert linear == field.linear_in_control
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -80,9 +121,14 @@ def test_two_matrices_are_drawn_with_the_variance_that_keeps_sizes(
         (lambda: fields.TwoLayer(activation="tan"), r"activation must be one of"),
         (lambda: fields.LowRank(0), r"rank must be an integer, at least 1; got 0"),
         (lambda: fields.LowRank(2, "tan"), r"activation must be one of"),
+        (lambda: fields.LinearInControl("tan"), r"activation must be one of"),
+        (lambda: TIMED(fields.Perceptron(), 0.0), r"unit must be a positive finite number; got 0"),
+        (lambda: TIMED(fields.Translation()), r"must use it; got Translation, which ignores its"),
+        (lambda: TIMED(TIMED(fields.Perceptron())), r"got TimeDependent, which has it: take"),
+        (lambda: TIMED(Swing()), r"Swing cannot be given the time: expected an init with a fourth"),
     ],
 )
-def test_numbers_of_neurons_that_cannot_be_are_refused(make: Any, said: str) -> None:
+def test_attributes_that_cannot_be_are_refused(make: Any, said: str) -> None:
     with pytest.raises(ac.InputError, match=said):
         make()
 
@@ -109,9 +155,26 @@ def test_an_unknown_activation_is_refused_with_the_list_of_the_known_ones() -> N
 def test_a_built_in_field_is_built_again_from_its_description(
     field: fields.ControlledField,
 ) -> None:
-    again = fields.build(fields.describe(field))
+    again = fields.build(json.loads(json.dumps(fields.describe(field))))
     assert type(again) is type(field)
     assert again == field
+
+
+def test_the_time_moves_on_while_sub_steps_share_a_control() -> None:
+    # F = A (x, t) + c with A = (0, 1): x(T) = c T + Σ_k h t_k, exactly.
+    field = fields.TimeDependent(fields.Perceptron("identity"))
+    schedule = ac.WidthSchedule.constant(1, 1, 2.0)
+    flow = ac.Flow(schedule, field, Euler(4))
+    control = ({"W": jax.numpy.asarray([[[0.0, 1.0]]]), "b": jax.numpy.asarray([[0.5]])},)
+    expected = 3.0 + 0.5 * 2.0 + 0.5 * (0 + 0.5 + 1 + 1.5)
+    assert flow.push(control, np.array([[3.0]]))[0, 0] == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_field_of_the_users_own_within_another_is_not_built() -> None:
+    description = fields.describe(fields.TimeDependent(Seeing()))
+    assert description["field"] == {"name": "test_fields.Seeing"}
+    with pytest.raises(ac.InputError, match=r"test_fields\.Seeing.*not built in.*pass the field"):
+        fields.build(description)
 
 
 def test_fields_are_equal_where_their_attributes_are() -> None:

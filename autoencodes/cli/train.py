@@ -52,8 +52,8 @@ def train(
     field: Annotated[
         str | None,
         typer.Option(
-            metavar="perceptron|two-layer|low-rank",
-            help="The velocity: s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b), with s the activation.",
+            metavar="perceptron|two-layer|low-rank|linear-in-control",
+            help="s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b); Ax+B s(x)+c, with s the activation.",
         ),
     ] = None,
     hidden: Annotated[
@@ -82,6 +82,10 @@ def train(
     activation: Annotated[
         str | None, typer.Option(help="tanh, relu, gelu, softplus, identity or sin.")
     ] = None,
+    time_dependent: Annotated[
+        bool | None,
+        typer.Option("--time-dependent", help="Give the velocity t/T as one more input."),
+    ] = None,
     order: Annotated[
         str | None,
         typer.Option(
@@ -106,7 +110,9 @@ def train(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="movement|adam|adamw|sgd|lbfgs|msa", help="The training method."),
+        typer.Option(
+            metavar="movement|adam|adamw|sgd|lbfgs|msa|exact-msa", help="The training method."
+        ),
     ] = None,
     inner: Annotated[
         str | None,

@@ -22,6 +22,14 @@ class ControlledField(eqx.Module):
     Source: MATH 1. A worked example stands in docs/own-field.md.
     """
 
+    @property
+    def linear_in_control(self) -> bool:
+        """Whether F(t, x, ·) is linear, F = Σ_k θ_k f_k(t, x), so that methods can build on it.
+
+        A field of your own that is linear says so by returning True; nothing checks it.
+        """
+        return False
+
     @abc.abstractmethod
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl

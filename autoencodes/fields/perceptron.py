@@ -42,6 +42,10 @@ class Perceptron(ControlledField):
     def __check_init__(self) -> None:
         check_activation(self.activation)
 
+    @property
+    def linear_in_control(self) -> bool:
+        return self.activation == "identity"
+
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
     ) -> Float[Array, " width"]:

@@ -16,6 +16,10 @@ class Translation(ControlledField):
     in closed form (MATH 9): the field on which the mathematics is tested.
     """
 
+    @property
+    def linear_in_control(self) -> bool:
+        return True
+
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
     ) -> Float[Array, " width"]:

@@ -57,16 +57,18 @@ class TrainConfig(BaseModel):
     substeps: PositiveInt = 1
     """Steps of the scheme that share one control."""
     memory: Literal["reset", "hold", "skip"] = "reset"
-    field: Literal["perceptron", "two-layer", "low-rank"] = "perceptron"
+    field: Literal["perceptron", "two-layer", "low-rank", "linear-in-control"] = "perceptron"
     hidden: PositiveInt | None = None
     """Neurons of a step of the two-layer field; by default as many as the block is wide."""
     rank: PositiveInt | None = None
     """The most neurons of a step of the low-rank field."""
     activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
+    time_dependent: bool = False
+    """Whether the field is given t/T as one more input."""
     init_scale: float | None = Field(None, ge=0)
 
     tikhonov: float | None = Field(None, ge=0)
-    method: Literal["movement", "adam", "adamw", "sgd", "lbfgs", "msa"] | None = None
+    method: Literal["movement", "adam", "adamw", "sgd", "lbfgs", "msa", "exact-msa"] | None = None
     inner: Literal["auto", "contraction", "anderson", "lbfgs", "newton-cg", "gauss-newton"] = "auto"
     """How a movement on the whole measure is solved."""
     learning_rate: PositiveFloat | None = None

@@ -202,7 +202,8 @@ def _field(config: TrainConfig) -> ControlledField:
     """The field of a completed configuration."""
     own = {"two-layer": {"hidden": config.hidden}, "low-rank": {"rank": config.rank}}
     options = {"activation": config.activation, **own.get(config.field, {})}
-    return fields.build({"name": config.field, **options})
+    field = fields.build({"name": config.field, **options})
+    return fields.TimeDependent(field, config.horizon or 1.0) if config.time_dependent else field
 
 
 def _order(config: TrainConfig, x: Any, targets: Any) -> Order:

@@ -12,6 +12,7 @@ from autoencodes.training import (
     SGD,
     Adam,
     AdamW,
+    ExactMSA,
     ExtendedMSA,
     Method,
     MetricMovement,
@@ -45,6 +46,7 @@ def method(config: TrainConfig, rows: int) -> Method:
         "sgd": lambda: SGD(rate),
         "lbfgs": lambda: LBFGS(),
         "msa": lambda: ExtendedMSA(),
+        "exact-msa": lambda: ExactMSA(),
     }
     return make[str(config.method)]()
 
@@ -60,6 +62,8 @@ def check(config: TrainConfig, rows: int) -> None:
             f"method lbfgs works on all rows in every step; got batch-size {size}: leave it out, "
             "or take movement or adam"
         )
+    if name == "exact-msa":
+        _check_exact(config)
     if config.noise and whole:
         raise InputError(
             f"noise is for mini-batches; here every step sees all {rows} rows: give a smaller "
@@ -114,3 +118,23 @@ def _check_target(config: TrainConfig) -> None:
                 "binary-cross-entropy compares values in [0, 1]; got scaling "
                 f"{config.scaling or named}: take scaling unit or cost squared"
             )
+
+
+def _check_exact(config: TrainConfig) -> None:
+    """InputError unless the Hamiltonians of the configuration are concave quadratics."""
+    identity = config.field == "perceptron" and config.activation == "identity"
+    if config.field != "linear-in-control" and not identity:
+        raise InputError(
+            f"method exact-msa needs a field that is linear in the control; got field "
+            f"{config.field}: add --field linear-in-control, or take --method msa"
+        )
+    if config.scheme != "euler" or config.substeps > 1:
+        raise InputError(
+            "method exact-msa needs Euler steps that share no control; got scheme "
+            f"{config.scheme} with substeps {config.substeps}: leave both out, or take --method msa"
+        )
+    if config.tikhonov == 0:
+        raise InputError(
+            "method exact-msa needs tikhonov above 0, or the Hamiltonian has no maximum; got 0: "
+            "give a positive one, or take --method msa"
+        )

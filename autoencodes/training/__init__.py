@@ -2,6 +2,7 @@
 
 from autoencodes.training.adam import Adam as Adam
 from autoencodes.training.adamw import AdamW as AdamW
+from autoencodes.training.exact_msa import ExactMSA as ExactMSA
 from autoencodes.training.fit import fit as fit
 from autoencodes.training.lbfgs import LBFGS as LBFGS
 from autoencodes.training.method import Method as Method
@@ -26,6 +27,7 @@ __all__ = [
     "AdamW",
     "Anderson",
     "Contraction",
+    "ExactMSA",
     "ExtendedMSA",
     "GaussNewton",
     "InnerSolver",

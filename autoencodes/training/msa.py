@@ -25,7 +25,7 @@ from autoencodes.training.method import Batch, Info, Method, Point, Status, all_
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.standstill import PATIENCE, Standstill, describe, watch
+from autoencodes.training.standstill import Standstill, describe, judge
 
 _SWEEP = 3
 """Matrix products (width × width, on all particles) of a sweep of a perceptron: one forward,
@@ -159,7 +159,7 @@ class ExtendedMSA(Method):
         last = self._move(problem, start, state.rho, batch, there)
         point = where(last.accepted, last.point, start)
         residual = problem.residual(point.control, point.g)
-        seen, status = self._judge(state, start, point, residual, last, batch, tolerance)
+        seen, status = judge(state.seen, start, point, last.accepted, residual, batch, tolerance)
         # Where nothing went, on these particles, the next ones begin anew.
         rho = jnp.where(last.accepted, last.next_rho, self.rho).astype(state.rho.dtype)
         passes = jnp.where(last.retries > 0, 1 + _SWEEP, 0)
@@ -173,6 +173,7 @@ class ExtendedMSA(Method):
             "rho": last.rho,
             "retries": jnp.maximum(last.retries - 1, 0),
         }
+        status = status.astype(state.status.dtype)
         return MSAState(point, rho, seen, jnp.zeros_like(state.begun), status), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
@@ -190,30 +191,6 @@ class ExtendedMSA(Method):
             f"no maximisation with ρ ≤ {self.largest_rho:.0e} decreases the objective, or the "
             "numbers overflow: take a shorter horizon, a smaller initial scale or float64"
         )
-
-    def _judge(
-        self,
-        state: MSAState,
-        start: Point,
-        point: Point,
-        residual: Float[Array, ""],
-        last: _Attempt,
-        batch: Batch,
-        tolerance: Float[Array, ""],
-    ) -> tuple[Standstill, Int[Array, ""]]:
-        """What has been achieved, and the status, after an attempt."""
-        lost = ~jnp.isfinite(start.objective + residual)
-        if batch.whole:
-            seen = watch(state.seen, point, residual, slack(start, extent(batch.measure)))
-            ends = [(residual <= tolerance, Status.CONVERGED)]
-            ends += [(~last.accepted | (seen.idle >= PATIENCE), Status.STALLED)]
-        else:
-            idle = jnp.where(last.accepted, 0, state.seen.idle + 1)
-            seen = state.seen._replace(idle=idle)
-            ends = [(idle >= PATIENCE, Status.FAILED)]
-        cases = [(lost, Status.FAILED), *ends]
-        status = jnp.select([case for case, _ in cases], [int(name) for _, name in cases], 0)
-        return seen, status.astype(state.status.dtype)
 
     def _move(
         self,

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.training.method import Point
+from autoencodes.training.method import Batch, Point, Status
+from autoencodes.training.rounding import extent, slack
 
 PATIENCE = 100
 """After how many steps in a row without any improvement a method has stalled."""
@@ -33,18 +34,45 @@ def unseen(point: Point) -> Standstill:
 
 
 def watch(
-    seen: Standstill, point: Point, residual: Float[Array, ""], slack: Float[Array, ""]
+    seen: Standstill, point: Point, residual: Float[Array, ""], hidden: Float[Array, ""]
 ) -> Standstill:
-    """What is known after a step: it improves if J falls by more than ``slack``, which is what
+    """What is known after a step: it improves if J falls by more than ``hidden``, which is what
     rounding hides, or if the residual falls by a hundredth.
     """
-    decreases = point.objective < seen.objective - slack
+    decreases = point.objective < seen.objective - hidden
     improves = decreases | (residual < 0.99 * seen.residual)
     return Standstill(
         jnp.where(decreases, point.objective, seen.objective),
         jnp.where(improves, jnp.minimum(residual, seen.residual), seen.residual),
         jnp.where(improves, 0, seen.idle + 1),
     )
+
+
+def judge(
+    seen: Standstill,
+    start: Point,
+    point: Point,
+    accepted: Bool[Array, ""],
+    residual: Float[Array, ""],
+    batch: Batch,
+    tolerance: Float[Array, ""],
+) -> tuple[Standstill, Int[Array, ""]]:
+    """What is known after a step from ``start`` to ``point``, and the status.
+
+    A method has stalled on the whole measure where nothing is accepted, or nothing better; it has
+    failed where J or the residual is not finite, or on mini-batches where nothing was accepted
+    on ``PATIENCE`` of them in a row.
+    """
+    lost = ~jnp.isfinite(start.objective + residual)
+    if batch.whole:
+        seen = watch(seen, point, residual, slack(start, extent(batch.measure)))
+        ends = [(residual <= tolerance, Status.CONVERGED)]
+        ends += [(~accepted | (seen.idle >= PATIENCE), Status.STALLED)]
+    else:
+        seen = seen._replace(idle=jnp.where(accepted, 0, seen.idle + 1))
+        ends = [(seen.idle >= PATIENCE, Status.FAILED)]
+    cases = [(lost, Status.FAILED), *ends]
+    return seen, jnp.select([case for case, _ in cases], [int(name) for _, name in cases], 0)
 
 
 def describe(residual: float) -> str:

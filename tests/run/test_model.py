@@ -57,6 +57,8 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
         ("float64", "hold", ac.fields.Perceptron("sin")),
         ("float32", "hold", ac.fields.TwoLayer(5)),
         ("float64", "reset", ac.fields.LowRank(2, "relu")),
+        ("float64", "skip", ac.fields.LinearInControl("sin")),
+        ("float32", "skip", ac.fields.TimeDependent(ac.fields.LowRank(2), 2.0)),
     ],
 )
 def test_a_saved_model_comes_back_equal(

@@ -125,7 +125,12 @@ def test_the_command_line_predicts_and_scores(
 
 def test_numbers_are_predicted_in_their_own_units(table: Path) -> None:
     settings = config(
-        table / "numbers.csv", target="numbers", cost="huber", widths=(3, 2, 1), order="natural", epochs=200
+        table / "numbers.csv",
+        target="numbers",
+        cost="huber",
+        widths=(3, 2, 1),
+        order="natural",
+        epochs=200,
     )
     outcome = train(settings, table / "numbers")
     model, data = outcome.folder.model, datasets.load(settings.data)

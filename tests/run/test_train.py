@@ -21,6 +21,8 @@ from autoencodes.run.job import prepare
 
 SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}
 
+EXACT = {"method": "exact-msa", "field": "linear-in-control"}
+
 
 def config(**entries: Any) -> TrainConfig:
     return make(**{**SMALL, **entries})
@@ -170,10 +172,14 @@ def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -
     assert any(path.name == "course.png" for path in draw(outcome.folder))
 
 
-@pytest.mark.parametrize("method", ["adamw", "sgd", "lbfgs", "msa"])
-def test_every_method_trains_by_its_name(tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize(
+    "method",
+    [*({"method": name} for name in ("adamw", "sgd", "lbfgs", "msa")), EXACT],
+    ids=lambda method: method["method"],
+)
+def test_every_method_trains_by_its_name(tmp_path: Path, method: dict[str, Any]) -> None:
     entries = {"data": "parabola", "widths": (2, 1)}
-    metrics = train(config(**entries, method=method), tmp_path / "run").metrics
+    metrics = train(config(**entries, **method), tmp_path / "run").metrics
     assert metrics["steps"] == 3
     assert not metrics["failed"]
 
@@ -183,6 +189,11 @@ def test_every_method_trains_by_its_name(tmp_path: Path, method: str) -> None:
     [
         ({"field": "two-layer", "hidden": 5}, fields.TwoLayer(5, "sin")),
         ({"field": "low-rank"}, fields.LowRank(1, "sin")),
+        ({"field": "linear-in-control"}, fields.LinearInControl("sin")),
+        (
+            {"time_dependent": True, "substeps": 2},
+            fields.TimeDependent(fields.Perceptron("sin"), 21.0),
+        ),
     ],
 )
 def test_every_field_trains_by_its_name_and_is_read_again(
@@ -204,6 +215,10 @@ def test_every_field_trains_by_its_name_and_is_read_again(
         ({"learning_rate": 0.1}, "learning-rate belongs to adam, .*got method movement"),
         ({"tau": 0.1, "method": "adam"}, "tau is the step of movements; got method adam"),
         ({"hidden": 9}, "hidden belongs to the two-layer field; got field perceptron"),
+        ({"method": "exact-msa"}, "needs a field that is linear in the control; got field perc"),
+        ({**EXACT, "scheme": "heun"}, "Euler steps that share no control; got scheme heun with"),
+        ({**EXACT, "substeps": 2}, "got scheme euler with substeps 2: leave both out, or"),
+        ({**EXACT, "tikhonov": 0.0}, "exact-msa needs tikhonov above 0"),
         ({"rank": 9, "field": "two-layer"}, "rank belongs to the low-rank field; got field two-"),
     ],
 )
