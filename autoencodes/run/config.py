@@ -113,8 +113,8 @@ class TrainConfig(BaseModel):
         given = self.model_dump(exclude_none=True)
         if self.widths is not None and self.latent not in (None, min(self.widths)):
             raise InputError(
-                f"latent {self.latent} contradicts the narrowest of the widths, {min(self.widths)}; "
-                "give one of the two"
+                f"latent {self.latent} contradicts the narrowest of the widths, "
+                f"{min(self.widths)}; give one of the two"
             )
         if self.widths is None and (self.latent or 1) > dim:
             raise InputError(
