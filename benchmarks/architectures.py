@@ -1,11 +1,13 @@
 """What each field, memory and order reaches: test error and time, at the default settings.
 
 Run:  python benchmarks/architectures.py [digits | mnist] [--data-dir DIR] [--latent K] [--epochs E]
-      [--batch-size B] [--fields NAME ...] [--memories NAME ...] [--orders NAME ...] [--seeds S ...]
+      [--batch-size B] [--fields NAME ...] [--memories NAME ...] [--orders NAME ...]
+      [--rotations NAME ...] [--init-scales SCALE ...] [--seeds S ...]
 
 One training after the other in one process, each as ``autoencodes train`` does it. Printed for each
 architecture, medians over the seeds: parameters, test error per feature, the same of what comes
-through the bottleneck alone (stored or held values put to 0), training error, PCA's test error at
+through the bottleneck alone (stored or held values put to 0), the share of what is known in
+the middle that goes around the bottleneck (see metrics.json), training error, PCA's test error at
 the same latent width, seconds.
 """
 
@@ -23,8 +25,16 @@ from autoencodes.run import train
 from autoencodes.run.config import make
 
 FIELDS = ("perceptron", "two-layer", "low-rank", "linear-in-control")
+ORDERS = ("variance", "natural", "index", "random")
+ROTATIONS = ("none", "pca", "random")
 MEMORIES = ("reset", "hold", "skip")
-COLUMNS = ("test_mse", "test_mse_bottleneck_only", "train_mse", "pca_test_mse")
+COLUMNS = (
+    "test_mse",
+    "test_mse_bottleneck_only",
+    "around_bottleneck",
+    "train_mse",
+    "pca_test_mse",
+)
 
 
 def row(entries: dict[str, Any], seeds: list[int]) -> str:
@@ -50,7 +60,9 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=None)
     parser.add_argument("--fields", nargs="+", default=FIELDS, choices=FIELDS)
     parser.add_argument("--memories", nargs="+", default=MEMORIES, choices=MEMORIES)
-    parser.add_argument("--orders", nargs="+", default=["variance"], choices=("variance", "index"))
+    parser.add_argument("--orders", nargs="+", default=["variance"], choices=ORDERS)
+    parser.add_argument("--rotations", nargs="+", default=["none"], choices=ROTATIONS)
+    parser.add_argument("--init-scales", nargs="+", type=float, default=[None])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     options = parser.parse_args()
     given = {name: getattr(options, name) for name in ("data", "data_dir", "latent", "epochs")}

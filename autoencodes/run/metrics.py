@@ -15,6 +15,9 @@ from autoencodes.run.job import Job
 from autoencodes.run.model import Model
 from autoencodes.training import Result
 
+_REGRESSED = 8000
+"""The most rows that a regression is fitted to."""
+
 
 def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
     """All but the time; errors are per entry of the targets, in the flow's units."""
@@ -23,6 +26,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         **{f"train_{name}": value for name, value in train.items()},
         **{f"test_{name}": value for name, value in test.items()},
         "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
+        "around_bottleneck": _share_around(job, model),
         "pca_test_mse": None if pca is None else pca.mean_squared_error(job.features("test")),
         "objective": _objective(job, result.control, train),
         "gradient_evaluations": result.resumption.gradient_evaluations,
@@ -64,6 +68,36 @@ def _error_through_bottleneck(job: Job, model: Model) -> float | None:
         return None
     wanted = model.scaling.apply(part.y, np.float64)
     return float(np.mean((model.scaling.apply(decoded, np.float64) - wanted) ** 2))
+
+
+def _share_around(job: Job, model: Model) -> float | None:
+    """The share of what is known of the rows in the middle that is not in the latent values.
+
+    1 − R²(z) / R²(z, m): how much of the test rows' variance the best affine map of the latent
+    values z explains, against that of z and of the values m that go around the bottleneck. The
+    maps are fitted to training rows; no decoder is involved. None where nothing goes around.
+    """
+    stored = model.flow.schedule.stored(model.flow.schedule.bottleneck)
+    if not stored or model.readout.target != "rows":
+        return None
+    parts = []
+    for part in (job.data.train, job.data.test):
+        rows = np.random.default_rng(0).permutation(part.size)[:_REGRESSED]
+        z, m = model.encode(part.x[rows])
+        wanted = model.scaling.apply(part.y[rows], np.float64)
+        parts.append((z.astype(np.float64), m.astype(np.float64), wanted))
+    (z, m, y), (z_test, m_test, y_test) = parts
+    alone = _explained(z, y, z_test, y_test)
+    together = _explained(np.hstack([z, m]), y, np.hstack([z_test, m_test]), y_test)
+    return float(np.clip(1 - max(alone, 0.0) / together, 0, 1)) if together > 0 else None
+
+
+def _explained(x: Any, y: Any, x_test: Any, y_test: Any) -> float:
+    """R² over test rows of the least-squares map x ↦ y, with an intercept."""
+    centre, mean = x.mean(axis=0), y.mean(axis=0)
+    slope, *_ = np.linalg.lstsq(x - centre, y - mean, rcond=1e-8)
+    left = y_test - mean - (x_test - centre) @ slope
+    return float(1 - np.sum(left**2) / np.sum((y_test - y_test.mean(axis=0)) ** 2))
 
 
 def _peak_memory_mb() -> float | None:

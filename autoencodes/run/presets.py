@@ -86,7 +86,7 @@ def preset(
         known = {**known, "latent": given.get("latent"), "widths": given.get("widths")}
     latent = known.get("latent") or outputs or max(1, min(dim // 2, max(2, dim // 8)))
     mirror = known.get("mirror", outputs is None)
-    order = known.get("order", "variance")
+    order = known.get("order", "variance" if outputs is None else "natural")
     drops = order == "variance" and given["memory"] == "reset"
     first = max(carried, latent) if carried and drops else dim
     widths = tuple(known.get("widths") or falling(first, latent))
