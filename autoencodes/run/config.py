@@ -98,12 +98,14 @@ class TrainConfig(BaseModel):
         scaling: str,
         carried: int | None = None,
         outputs: int | None = None,
+        resolution: float = 0.0,
     ) -> TrainConfig:
         """The configuration with every entry decided, in the light of the training rows.
 
         ``variance`` is the sum over the features of their variances, once scaled; ``carried``
         the number of features that carry nearly all of it, where the rest need no width;
-        ``outputs`` the number of entries of a target that is not a row.
+        ``outputs`` the number of entries of a target that is not a row; ``resolution`` the
+        distance to the nearest row, where that is to decide the noise.
 
         Raises
         ------
@@ -120,7 +122,7 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"latent must not exceed the dimension of the flow, {dim}; got {self.latent}"
             )
-        entries = preset(given, dim, rows, variance, carried, outputs)
+        entries = preset(given, dim, rows, variance, carried, outputs, resolution)
         _require_room(entries, dim, outputs)
         return make(**{**entries, "scaling": scaling, **given})
 

@@ -32,6 +32,9 @@ from autoencodes.training import Method
 _NEGLIGIBLE = 1e-4
 """The share of the data's variance that components which are never active may carry."""
 
+_COMPARED = 500
+"""Rows whose nearest neighbours are looked for."""
+
 _TESTING = 0.02
 """The share of a training's work on mini-batches that test errors along the way may take."""
 
@@ -170,6 +173,7 @@ def _completed(config: TrainConfig, data: Dataset, x: Any, targets: Any) -> Trai
         config.scaled(data.value_range),
         carried,
         None if targets is None else targets.shape[1],
+        _resolution(x) if config.target == "classes" and config.noise is None else 0.0,
     )
 
 
@@ -218,6 +222,19 @@ def _order(config: TrainConfig, x: Any, targets: Any) -> Order:
     if isinstance(config.order, tuple):
         return Order(config.order, found.scores, found.meaning)
     return found
+
+
+def _resolution(x: Any) -> float:
+    """The median distance from one of at most 500 rows to the nearest other, not equal one."""
+    some = np.random.default_rng(0).permutation(len(x))[:_COMPARED]
+    rows = np.asarray(x, np.float32)
+    squares = np.sum(rows**2, axis=1)
+    found = []
+    for row in some:
+        distances = squares - 2 * (rows @ rows[row]) + squares[row]
+        apart = distances[distances > 1e-6 * squares[row] + 1e-12]
+        found.append(np.sqrt(apart.min()) if apart.size else 0.0)
+    return float(np.median(found))
 
 
 def _carried(variance: np.ndarray, mean: np.ndarray) -> int:

@@ -62,6 +62,7 @@ def preset(
     variance: float,
     carried: int | None = None,
     outputs: int | None = None,
+    resolution: float = 0.0,
 ) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
@@ -78,6 +79,9 @@ def preset(
         are kept longest, and the others would leave the state, only they are ever active.
     outputs : int, optional
         The number of entries of a target that is not a row; the flow then ends as narrow.
+    resolution : float
+        The median distance from a row to the nearest other one, in the flow's units: classes are
+        learned from rows blurred by noise of that length, since nothing finer is known of them.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
@@ -107,7 +111,7 @@ def preset(
         **_step(name, None if not 0 < batch_size < rows else epochs * batches),
         "epochs": epochs,
         "batch_size": batch_size,
-        "noise": 0.0,
+        "noise": resolution / math.sqrt(dim) if 0 < batch_size < rows else 0.0,
         "precision": default_precision(given),
     }
     if given["field"] == "low-rank":
