@@ -17,6 +17,9 @@ _STEPS = 20
 _UPDATES = 8000
 """Updates of the control in a training."""
 
+_BLUR = 1.5
+"""Length of the noise that classes are learned with, in distances to the nearest row."""
+
 # The toy laws, as the paper has them: 21 Euler steps of Δt = 1, the second component off in
 # the middle; small enough for whole-measure steps in double precision.
 _PLANE = {
@@ -81,7 +84,8 @@ def preset(
         The number of entries of a target that is not a row; the flow then ends as narrow.
     resolution : float
         The median distance from a row to the nearest other one, in the flow's units: classes are
-        learned from rows blurred by noise of that length, since nothing finer is known of them.
+        learned from rows blurred by noise of 1.5 times that length (docs/targets.md), since
+        nothing finer is known of them.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
@@ -111,7 +115,7 @@ def preset(
         **_step(name, None if not 0 < batch_size < rows else epochs * batches),
         "epochs": epochs,
         "batch_size": batch_size,
-        "noise": resolution / math.sqrt(dim) if 0 < batch_size < rows else 0.0,
+        "noise": _BLUR * resolution / math.sqrt(dim) if 0 < batch_size < rows else 0.0,
         "precision": default_precision(given),
     }
     if given["field"] == "low-rank":
