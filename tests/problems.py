@@ -16,7 +16,15 @@ import numpy as np
 import scipy.special
 
 import autoencodes as ac
-from autoencodes.fields import ControlledField, LowRank, Perceptron, Translation, TwoLayer
+from autoencodes.fields import (
+    ControlledField,
+    Convolution,
+    LowRank,
+    Perceptron,
+    Translation,
+    TwoLayer,
+    convolutions,
+)
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
 
@@ -51,9 +59,25 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
         return neurons @ theta["W2"].T + theta["b2"]
     if isinstance(field, LowRank):
         return ACTIVATIONS[field.activation](x @ theta["V"].T + theta["b"]) @ theta["U"].T
+    if isinstance(field, Convolution):
+        return ACTIVATIONS[field.activation](convolved(field, x, theta))
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     return np.tile(theta["theta"], (len(x), 1))
+
+
+def convolved(field: Convolution, x: np.ndarray, theta: Any) -> np.ndarray:
+    """b + K * x for particles (N, width + seen), neighbour by neighbour."""
+    c, h, w = field.grid
+    reach = field.kernel // 2
+    image = x.reshape(len(x), -1, h, w)
+    total = np.tile(theta["b"][:, None, None], (len(x), 1, h, w))
+    for row, column in np.ndindex(h, w):
+        for i, j in np.ndindex(field.kernel, field.kernel):
+            y, v = row + i - reach, column + j - reach
+            if 0 <= y < h and 0 <= v < w:
+                total[:, :, row, column] += image[:, :, y, v] @ theta["K"][:, :, i, j].T
+    return total.reshape(len(x), c * h * w)
 
 
 def _heun(f: Any, t: float, x: np.ndarray, h: float) -> np.ndarray:
@@ -277,6 +301,24 @@ CASES = [
         _autoencoder("reset", 3, [3, 1], 1, 1.0),
         scheme=Euler(substeps=5),
         supervised=True,
+    ),
+    Case(
+        "grids, then a width, weights, reset",
+        ac.WidthSchedule.grids((4, 2), [(1, 4, 2), (2, 2, 1)], 1, 1.0, widths=[1]),
+        convolutions([(1, 4, 2), (2, 2, 1)], [1]),
+        weighted=True,
+    ),
+    Case(
+        "more channels than the data's, hold",
+        ac.WidthSchedule.grids((2, 2), [(2, 2, 2), (3, 1, 1)], 2, 0.8, memory="hold"),
+        convolutions([(2, 2, 2), (3, 1, 1)], kernel=1, activation="sin"),
+        supervised=True,
+    ),
+    Case(
+        "channels that return, scanned, Heun, skip",
+        ac.WidthSchedule.grids((2, 6), [(4, 1, 3), (1, 1, 3)], 5, 1.0, memory="skip"),
+        convolutions([(4, 1, 3), (1, 1, 3)], kernel=5, activation="softplus"),
+        scheme=Heun(),
     ),
     Case(
         "translation, reset",

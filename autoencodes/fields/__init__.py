@@ -1,6 +1,9 @@
 """Controlled velocity fields F(t, x, θ), each written for one particle."""
 
+from autoencodes.fields.convolution import Convolution as Convolution
+from autoencodes.fields.convolution import convolutions as convolutions
 from autoencodes.fields.field import ControlledField as ControlledField
+from autoencodes.fields.field import Placed as Placed
 from autoencodes.fields.low_rank import LowRank as LowRank
 from autoencodes.fields.perceptron import Perceptron as Perceptron
 from autoencodes.fields.registry import build as build
@@ -10,10 +13,13 @@ from autoencodes.fields.two_layer import TwoLayer as TwoLayer
 
 __all__ = [
     "ControlledField",
+    "Convolution",
     "LowRank",
     "Perceptron",
+    "Placed",
     "Translation",
     "TwoLayer",
     "build",
+    "convolutions",
     "describe",
 ]

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoencodes.errors import InputError
+from autoencodes.fields.convolution import Convolution
 from autoencodes.fields.field import ControlledField
 from autoencodes.fields.low_rank import LowRank
 from autoencodes.fields.perceptron import Perceptron
@@ -17,6 +18,7 @@ FIELDS: MappingProxyType[str, type[ControlledField]] = MappingProxyType(
         "perceptron": Perceptron,
         "two-layer": TwoLayer,
         "low-rank": LowRank,
+        "convolution": Convolution,
         "translation": Translation,
     }
 )
