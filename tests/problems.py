@@ -60,7 +60,12 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
     if isinstance(field, LowRank):
         return ACTIVATIONS[field.activation](x @ theta["V"].T + theta["b"]) @ theta["U"].T
     if isinstance(field, Convolution):
-        return ACTIVATIONS[field.activation](convolved(field, x, theta))
+        neurons = ACTIVATIONS[field.activation](convolved(field, x, theta))
+        if "V" not in theta:
+            return neurons
+        at_sites = neurons.reshape(len(x), len(theta["b"]), -1)
+        mixed = np.einsum("om,pms->pos", theta["V"], at_sites) + theta["c"][:, None]
+        return mixed.reshape(len(x), -1)
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     return np.tile(theta["theta"], (len(x), 1))
@@ -68,7 +73,7 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
 
 def convolved(field: Convolution, x: np.ndarray, theta: Any) -> np.ndarray:
     """b + K * x for particles (N, width + seen), neighbour by neighbour."""
-    c, h, w = field.grid
+    _, h, w = field.grid
     reach = field.kernel // 2
     image = x.reshape(len(x), -1, h, w)
     total = np.tile(theta["b"][:, None, None], (len(x), 1, h, w))
@@ -77,7 +82,7 @@ def convolved(field: Convolution, x: np.ndarray, theta: Any) -> np.ndarray:
             y, v = row + i - reach, column + j - reach
             if 0 <= y < h and 0 <= v < w:
                 total[:, :, row, column] += image[:, :, y, v] @ theta["K"][:, :, i, j].T
-    return total.reshape(len(x), c * h * w)
+    return total.reshape(len(x), -1)
 
 
 def _heun(f: Any, t: float, x: np.ndarray, h: float) -> np.ndarray:
@@ -305,7 +310,7 @@ CASES = [
     Case(
         "grids, then a width, weights, reset",
         ac.WidthSchedule.grids((4, 2), [(1, 4, 2), (2, 2, 1)], 1, 1.0, widths=[1]),
-        convolutions([(1, 4, 2), (2, 2, 1)], [1]),
+        convolutions([(1, 4, 2), (2, 2, 1)], [1], hidden=3),
         weighted=True,
     ),
     Case(
@@ -315,10 +320,9 @@ CASES = [
         supervised=True,
     ),
     Case(
-        "channels that return, scanned, Heun, skip",
+        "channels that return, scanned, skip",
         ac.WidthSchedule.grids((2, 6), [(4, 1, 3), (1, 1, 3)], 5, 1.0, memory="skip"),
         convolutions([(4, 1, 3), (1, 1, 3)], kernel=5, activation="softplus"),
-        scheme=Heun(),
     ),
     Case(
         "translation, reset",

@@ -19,7 +19,7 @@ BUILT_IN = [
     fields.LowRank(2),
     fields.LowRank(7, "gelu"),
     fields.Convolution((3, 1, 1)),
-    fields.Convolution((1, 1, 3), 5, "sin"),
+    fields.Convolution((1, 1, 3), 5, 2, "sin"),
     fields.Translation(),
 ]
 GRIDS = [((1, 4, 5), 3), ((2, 3, 3), 3), ((3, 6, 2), 5), ((2, 1, 1), 3), ((2, 2, 3), 1)]
@@ -94,7 +94,7 @@ def test_numbers_of_neurons_that_cannot_be_are_refused(make: Any, said: str) -> 
 @pytest.mark.parametrize("more", [0, 2])
 def test_a_convolution_is_the_sum_over_neighbours(grid: Any, kernel: int, more: int) -> None:
     c, h, w = grid
-    field, random = fields.Convolution(grid, kernel, "identity"), np.random.default_rng(0)
+    field, random = fields.Convolution(grid, kernel, None, "identity"), np.random.default_rng(0)
     drawn = field.init(jax.random.key(0), c * h * w, 1.0, more * h * w)
     theta = {name: jax.numpy.asarray(random.normal(size=a.shape)) for name, a in drawn.items()}
     assert theta["K"].shape == (c, c + more, kernel, kernel)
@@ -127,6 +127,14 @@ def test_a_convolution_draws_its_kernel_with_the_variance_that_keeps_sizes(kerne
         spread = 8 / np.sqrt(2 * DRAWS * inputs)
         assert np.var(theta["K"]) == pytest.approx(0.25 / inputs, rel=spread)
         assert not theta["b"].any()
+    mixing = fields.Convolution((2, 3, 4), kernel, 3)
+    theta = jax.vmap(lambda key: mixing.init(key, 24, 0.5))(keys)
+    assert theta["K"].shape == (DRAWS, 3, 2, kernel, kernel)
+    assert theta["V"].shape == (DRAWS, 2, 3)
+    assert np.var(theta["K"]) == pytest.approx(0.25 / (2 * kernel**2), rel=8 / np.sqrt(6 * DRAWS))
+    assert np.var(theta["V"]) == pytest.approx(0.25 / 3, rel=8 / np.sqrt(6 * DRAWS))
+    assert not theta["b"].any()
+    assert not theta["c"].any()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,7 @@ def test_a_convolution_draws_its_kernel_with_the_variance_that_keeps_sizes(kerne
         (lambda: fields.Convolution((2, 3)), r"a grid must be 3 positive integers.*got \(2, 3\)"),
         (lambda: fields.Convolution((2, 0, 3)), r"a grid must be 3 positive integers"),
         (lambda: fields.Convolution((2, 3, 3), 4), r"kernel must be an odd integer.*got 4"),
+        (lambda: fields.Convolution((2, 3, 3), hidden=0), r"hidden must be an integer.*got 0"),
         (lambda: fields.Convolution((2, 3, 3), activation="tan"), r"activation must be one of"),
     ],
 )

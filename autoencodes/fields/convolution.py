@@ -1,6 +1,7 @@
 """Neurons that all see alike: a convolution on a grid of channels, rows and columns.
 
-# notation: c, h, w channels, height and width of the grid; n kernel size, r = (n − 1)/2.
+# notation: c, h, w channels, height and width of the grid; n kernel size, r = (n − 1)/2;
+# m hidden channels.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from autoencodes.number import counts
 
 
 class Convolution(ControlledField):
-    """F(t, x; K, b)_(o,y,v) = σ(b_o + Σ_(c,i,j) K_(o,c,i,j) x_(c, y+i−r, v+j−r)), x = 0 outside.
+    """F(t, x; K, b) = σ(K * x + b), and with hidden channels V σ(K * x + b) + c.
+
+    (K * x)_(o,y,v) = Σ_(k,i,j) K_(o,k,i,j) x_(k, y+i−r, v+j−r), with x = 0 outside the grid.
 
     The field of blocks whose active components are a grid, by channel, row and column
     (``WidthSchedule.grids``). With n = ``kernel`` the control of a step is ``{"K": (channels,
     channels, n, n), "b": (channels,)}``; ``init`` draws K ~ N(0, scale²/(channels n²)) and sets
-    b = 0. Stored values in sight must be whole channels; K is then (channels, channels + seen
-    channels, n, n), and the variance follows the inputs.
+    b = 0. With m = ``hidden`` it is ``{"K": (m, channels, n, n), "b": (m,), "V": (channels, m),
+    "c": (channels,)}``: V and c act on every site alike, V ~ N(0, scale²/m), c = 0. Stored values
+    in sight must be whole channels; K then has the more inputs, and its variance follows.
 
-    The sum over c and j is computed as one product with a banded matrix that has a row for every
-    site of a row of the grid, and those over i by shifts of rows: the machine's matrix product is
+    The sum over k and j is computed as one product with a banded matrix that has a row for every
+    site of a row of the grid, and that over i by shifts of rows: the machine's matrix product is
     so much faster than its convolution, within compiled loops by an order of magnitude, that the
     zeros outside the band cost less (benchmarks/convolution.py measures it).
 
@@ -41,14 +45,16 @@ class Convolution(ControlledField):
         Channels, height and width.
     kernel : int
         n, odd.
+    hidden : int, optional
+        m; by default there are no hidden channels, and every velocity is bounded as σ is.
     activation : {"tanh", "relu", "gelu", "softplus", "identity", "sin"}
         The function σ, as for ``Perceptron``.
 
     Raises
     ------
     InputError
-        If the grid is not three positive integers, the kernel not an odd one, or the activation
-        none of these.
+        If the grid is not three positive integers, the kernel not an odd one, hidden not a
+        positive one, or the activation none of these.
 
     Notes
     -----
@@ -58,30 +64,48 @@ class Convolution(ControlledField):
 
     grid: tuple[int, ...] = eqx.field(static=True)
     kernel: int = eqx.field(static=True)
+    hidden: int | None = eqx.field(static=True)
     activation: str = eqx.field(static=True)
 
-    def __init__(self, grid: Sequence[int], kernel: int = 3, activation: str = "tanh") -> None:
+    def __init__(
+        self,
+        grid: Sequence[int],
+        kernel: int = 3,
+        hidden: int | None = None,
+        activation: str = "tanh",
+    ) -> None:
         self.grid = counts(grid, 3, "a grid", "channels, height and width")
         if not (isinstance(kernel, int) and kernel >= 1 and kernel % 2):
             raise InputError(f"kernel must be an odd integer, at least 1; got {kernel!r}")
+        if hidden is not None and not (isinstance(hidden, int) and hidden >= 1):
+            raise InputError(f"hidden must be an integer, at least 1, or None; got {hidden!r}")
         check_activation(activation)
-        self.kernel, self.activation = kernel, activation
+        self.kernel, self.hidden, self.activation = kernel, hidden, activation
 
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
     ) -> Float[Array, " width"]:
         _, h, w = self.grid
         sums = _convolved(theta["K"], x.reshape(-1, h, w)) + theta["b"][:, None, None]
-        return ACTIVATIONS[self.activation](sums).reshape(-1)
+        neurons = ACTIVATIONS[self.activation](sums)
+        if self.hidden is None:
+            return neurons.reshape(-1)
+        mixed = jnp.einsum("om,mhw->ohw", theta["V"], neurons)
+        return (mixed + theta["c"][:, None, None]).reshape(-1)
 
     def init(self, key: Key[Array, ""], width: int, scale: float, seen: int = 0) -> StepControl:
         c, h, w = self.grid
         if width != c * h * w or seen % (h * w):
             raise InputError(self._unfit(width, f"{seen} stored values in sight"))
-        inputs = c + seen // (h * w)
+        inputs, neurons = c + seen // (h * w), self.hidden or c
+        inside, outside = jax.random.split(key)
         spread = scale / math.sqrt(inputs * self.kernel**2)
-        shape = (c, inputs, self.kernel, self.kernel)
-        return {"K": spread * jax.random.normal(key, shape), "b": jnp.zeros(c)}
+        shape = (neurons, inputs, self.kernel, self.kernel)
+        theta = {"K": spread * jax.random.normal(inside, shape), "b": jnp.zeros(neurons)}
+        if self.hidden is None:
+            return theta
+        mixing = scale / math.sqrt(neurons) * jax.random.normal(outside, (c, neurons))
+        return {**theta, "V": mixing, "c": jnp.zeros(c)}
 
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
         """InputError unless the components are as many as the sites, and those whose stored
@@ -108,13 +132,16 @@ def convolutions(
     grids: Sequence[Sequence[int]],
     widths: Sequence[int] = (),
     kernel: int = 3,
+    hidden: int | None = None,
     activation: str = "tanh",
 ) -> tuple[ControlledField, ...]:
     """One field for each block of ``WidthSchedule.grids(image, grids, ..., widths)``.
 
     A ``Convolution`` on every grid and a ``Perceptron`` on every plain width, mirrored.
     """
-    encoder: list[ControlledField] = [Convolution(grid, kernel, activation) for grid in grids]
+    encoder: list[ControlledField] = [
+        Convolution(grid, kernel, hidden, activation) for grid in grids
+    ]
     encoder += [Perceptron(activation) for _ in widths]
     return (*encoder, *reversed(encoder[:-1]))
 
@@ -122,9 +149,9 @@ def convolutions(
 def _convolved(
     kernel: Float[Array, "out in side side"], x: Float[Array, "in height width"]
 ) -> Float[Array, "out height width"]:
-    """Σ_(c,i,j) K_(o,c,i,j) x_(c, y+i−r, v+j−r), as one matrix product.
+    """Σ_(k,i,j) K_(o,k,i,j) x_(k, y+i−r, v+j−r), as one matrix product.
 
-    The matrix is B_((i,c,u),(o,v)) = K_(o,c,i,u−v+r).
+    The matrix is B_((i,k,u),(o,v)) = K_(o,k,i,u−v+r).
     """
     channels, h, w = x.shape
     out, side = kernel.shape[0], kernel.shape[-1]
