@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
+from autoencodes.number import listed
 
 app = typer.Typer(
     name="autoencodes",
@@ -100,15 +101,24 @@ def train(
     field: Annotated[
         str | None,
         typer.Option(
-            metavar="perceptron|two-layer|low-rank",
-            help="The velocity: s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b), with s the activation.",
+            metavar="perceptron|two-layer|low-rank|convolution",
+            help="The velocity: s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b); V s(K*x+b)+c on --grids; "
+            "with s the activation.",
         ),
     ] = None,
     hidden: Annotated[
-        int | None, typer.Option(help="Neurons of the two-layer field; by default the width.")
+        int | None,
+        typer.Option(help="Neurons of two layers, by default the width; channels of them in K*x."),
     ] = None,
     rank: Annotated[
         int | None, typer.Option(help="The most neurons of the low-rank field.")
+    ] = None,
+    grids: Annotated[
+        str | None,
+        typer.Option(metavar="4x14x14,8x7x7", help="Blocks that convolve, before the widths."),
+    ] = None,
+    kernel: Annotated[
+        int | None, typer.Option(help="Rows and columns of a convolution's kernel.")
     ] = None,
     activation: Annotated[
         str | None, typer.Option(help="tanh, relu, gelu, softplus, identity or sin.")
@@ -175,10 +185,13 @@ def train(
     options = {
         name: value
         for name, value in locals().items()
-        if name not in ("config", "out", "resume", "widths") and value is not None
+        if name not in ("config", "out", "resume", "widths", "grids") and value is not None
     }
     if widths is not None:
-        options["widths"] = _widths(widths)
+        options["widths"] = listed(widths, "--widths", "64,32,8")
+    if grids is not None:
+        shapes = grids.split(",")
+        options["grids"] = [listed(shape, "--grids", "4x14x14,8x7x7", "x") for shape in shapes]
     if data_dir is not None:
         options["data_dir"] = str(data_dir)
     if resume and out is None:
@@ -355,15 +368,6 @@ def _opened(run: Path, data: str, data_dir: Path | None) -> tuple[Any, Any]:
         to_split=data == config.data,
     )
     return folder.model, rows
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(
-            f"--widths must be integers with commas between, as in 64,32,8; got {text!r}"
-        ) from error
 
 
 def _wrote(path: Path, rows: Any) -> None:

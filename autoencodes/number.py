@@ -58,3 +58,11 @@ def counts(values: Sequence[int], length: int, name: str, entries: str) -> tuple
 
 def _same(number: int, value: object) -> bool:
     return number == value
+
+
+def listed(text: str, name: str, example: str, mark: str = ",") -> tuple[int, ...]:
+    """The integers of a text with a mark between them, as of an option of the command line."""
+    try:
+        return tuple(int(part) for part in text.split(mark))
+    except ValueError as error:
+        raise InputError(f"{name} must be integers, as in {example}; got {text!r}") from error

@@ -36,11 +36,18 @@ class TrainConfig(BaseModel):
     substeps: PositiveInt = 1
     """Steps of the scheme that share one control."""
     memory: Literal["reset", "hold", "skip"] = "reset"
-    field: Literal["perceptron", "two-layer", "low-rank"] = "perceptron"
+    field: Literal["perceptron", "two-layer", "low-rank", "convolution"] = "perceptron"
     hidden: PositiveInt | None = None
-    """Neurons of a step of the two-layer field; by default as many as the block is wide."""
+    """Neurons of a step of the two-layer field, by default as many as the block is wide; channels
+    of them of a convolution."""
     rank: PositiveInt | None = None
     """The most neurons of a step of the low-rank field."""
+    grids: tuple[tuple[PositiveInt, PositiveInt, PositiveInt], ...] | None = Field(
+        None, min_length=1
+    )
+    """Channels, height and width of the blocks that convolve, before those of the widths."""
+    kernel: PositiveInt | None = None
+    """Rows and columns of a convolution's kernel, odd."""
     activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
     init_scale: float | None = Field(None, ge=0)
 
@@ -68,17 +75,25 @@ class TrainConfig(BaseModel):
         return str(self.scaling or named or scaling_kind(value_range))
 
     def completed(
-        self, dim: int, rows: int, variance: float, scaling: str, carried: int | None = None
+        self,
+        dim: int,
+        rows: int,
+        variance: float,
+        scaling: str,
+        carried: int | None = None,
+        image: tuple[int, int] | None = None,
     ) -> TrainConfig:
         """The configuration with every entry decided, in the light of the training rows.
 
         ``variance`` is the sum over the features of their variances, once scaled; ``carried``
-        the number of features that carry nearly all of it, where the rest need no width.
+        the number of features that carry nearly all of it, where the rest need no width;
+        ``image`` their height and width, where they are pixels.
 
         Raises
         ------
         InputError
-            If the widths do not fit the dimension or the latent width.
+            If the widths do not fit the dimension or the latent width, or the field convolves
+            what is no image.
         """
         given = self.model_dump(exclude_none=True)
         if self.widths is not None and self.latent not in (None, self.widths[-1]):
@@ -90,7 +105,12 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"latent must not exceed the dimension of the data, {dim}; got {self.latent}"
             )
-        entries = preset(given, dim, rows, variance, carried)
+        if self.field == "convolution" and image is None:
+            raise InputError(
+                "the convolution field is for images; rows of this data have no height and width: "
+                "take the field perceptron, two-layer or low-rank"
+            )
+        entries = preset(given, dim, rows, variance, carried, image)
         return make(**{**entries, "scaling": scaling, **given})
 
 

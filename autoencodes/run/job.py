@@ -10,8 +10,10 @@ import numpy as np
 
 from autoencodes import datasets, fields
 from autoencodes.datasets import Dataset
-from autoencodes.fields import ControlledField
+from autoencodes.errors import InputError
+from autoencodes.fields import ControlledField, convolutions
 from autoencodes.flow import Flow
+from autoencodes.grid import planes
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
@@ -99,18 +101,12 @@ def prepare(config: TrainConfig) -> Job:
     check(config, rows.size)
     mean = scaling.apply(np.mean(rows.x, axis=0, dtype=np.float64, keepdims=True), np.float64)[0]
     carried = _carried(variance, mean) if rows.reconstructs else None
-    config = config.completed(data.dim, rows.size, float(variance.sum()), kind, carried)
+    image = data.image_shape
+    config = config.completed(data.dim, rows.size, float(variance.sum()), kind, carried, image)
     chosen = method(config, rows.size)
     dtype = np.dtype(config.precision)
     train = _scaled(rows, scaling, dtype)
-    schedule = WidthSchedule.autoencoder(
-        data.dim,
-        config.widths or (),
-        config.steps_per_block or 1,
-        config.horizon or 1.0,
-        _order(str(config.order), variance),
-        config.memory,
-    )
+    schedule = _schedule(config, data, _order(str(config.order), variance))
     flow = Flow(schedule, _field(config), scheme(config.scheme, config.substeps))
     with precision(dtype):
         control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
@@ -133,10 +129,31 @@ def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> Empirica
     return EmpiricalMeasure(x, y, measure.weights)
 
 
-def _field(config: TrainConfig) -> ControlledField:
-    """The field of a completed configuration."""
-    own = {"two-layer": {"hidden": config.hidden}, "low-rank": {"rank": config.rank}}
-    options = {"activation": config.activation, **own.get(config.field, {})}
+def _schedule(config: TrainConfig, data: Dataset, order: list[int]) -> WidthSchedule:
+    """The schedule of a completed configuration."""
+    widths, times = config.widths or (), (config.steps_per_block or 1, config.horizon or 1.0)
+    if not config.grids:
+        return WidthSchedule.autoencoder(data.dim, widths, *times, order, config.memory)
+    image = data.image_shape or (1, data.dim)
+    if (further := planes(image, config.grids)) > 1:
+        raise InputError(
+            f"grids must lie within the image's {data.dim} pixels, at most s² channels on every "
+            f"s-th row and column; got {config.grids}, which need {further} times as many "
+            "components: give fewer channels"
+        )
+    return WidthSchedule.grids(image, config.grids, *times, widths, order, config.memory)
+
+
+def _field(config: TrainConfig) -> ControlledField | tuple[ControlledField, ...]:
+    """The field of a completed configuration, or those of every block."""
+    if config.grids:
+        return convolutions(
+            config.grids, config.widths or (), config.kernel or 1, config.hidden, config.activation
+        )
+    options: dict[str, Any] = {"activation": config.activation}
+    options |= {"two-layer": {"hidden": config.hidden}, "low-rank": {"rank": config.rank}}.get(
+        config.field, {}
+    )
     return fields.build({"name": config.field, **options})
 
 

@@ -17,6 +17,9 @@ _STEPS = 20
 _UPDATES = 8000
 """Updates of the control in a training."""
 
+_KERNEL, _HIDDEN = 3, 16
+"""Size and hidden channels of convolutions."""
+
 # The toy laws, as the paper has them: 21 Euler steps of Δt = 1, the second component off in
 # the middle; small enough for whole-measure steps in double precision.
 _PLANE = {
@@ -56,7 +59,12 @@ def scaling_kind(value_range: tuple[float, float] | None) -> str:
 
 
 def preset(
-    given: dict[str, Any], dim: int, rows: int, variance: float, carried: int | None = None
+    given: dict[str, Any],
+    dim: int,
+    rows: int,
+    variance: float,
+    carried: int | None = None,
+    image: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
@@ -71,6 +79,8 @@ def preset(
     carried : int, optional
         The number of components that carry nearly all of it, the most varied first. Where these
         are kept longest, and the others would leave the state, only they are ever active.
+    image : (int, int), optional
+        Height and width, where the components are pixels; a convolution needs them.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
@@ -79,14 +89,18 @@ def preset(
     order = known.get("order", "variance")
     drops = order == "variance" and given["memory"] == "reset"
     first = max(carried, latent) if carried and drops else dim
-    widths = tuple(known.get("widths") or falling(first, latent))
+    grids = known.get("grids") or (_grids(image) if given["field"] == "convolution" else ())
+    if grids:
+        first = max(latent, min(first, math.prod(grids[-1])))
+    fallen = falling(first, latent)
+    widths = tuple(known.get("widths") or (fallen[1:] if grids else ()) or fallen)
     name = known.get("method", default_method())
     batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1
     epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
     general = {
         "order": order,
-        "steps_per_block": max(1, round(_STEPS / (2 * len(widths) - 1))),
+        "steps_per_block": max(1, round(_STEPS / (2 * (len(grids) + len(widths)) - 1))),
         "horizon": 10.0,
         "init_scale": 0.5,
         "tikhonov": 0.1 * variance / rows,
@@ -99,7 +113,16 @@ def preset(
     }
     if given["field"] == "low-rank":
         general["rank"] = max(latent, round(widths[0] / 4))
+    if grids:
+        general |= {"grids": grids, "kernel": _KERNEL, "hidden": _HIDDEN}
     return {**general, **known, "widths": widths, "latent": widths[-1]}
+
+
+def _grids(image: tuple[int, int] | None) -> tuple[tuple[int, int, int], ...]:
+    """All pixels on one grid: every second one of every second row, in four channels, if it can."""
+    height, width = image or (1, 1)
+    stride = 1 if height % 2 or width % 2 else 2
+    return ((stride**2, height // stride, width // stride),)
 
 
 def default_method() -> str:

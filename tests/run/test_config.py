@@ -34,8 +34,10 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     entries = make(data="table.csv").completed(dim, rows, 1.0 * dim, "standard").model_dump()
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
-        "hidden",  # of the two-layer field alone
+        "hidden",  # of the two-layer field and the convolution alone
         "rank",  # of the low-rank field alone
+        "grids",  # of the convolution alone
+        "kernel",  # of the convolution alone
         "learning_rate",  # of Adam and its like alone
     ]
     assert entries["widths"][0] == dim
@@ -48,6 +50,16 @@ def test_widths_begin_with_what_carries_the_variance(carried: int) -> None:
     config = make(data="digits").completed(64, 1438, 4.7, "unit", carried)
     assert config.widths == falling(max(carried, 8), 8)
     assert make(widths=(64, 8)).completed(64, 1438, 4.7, "unit", carried).widths == (64, 8)
+
+
+def test_a_convolution_stands_in_for_the_widest_block() -> None:
+    made = make(data="digits", field="convolution").completed(64, 1438, 4.7, "unit", 54, (8, 8))
+    assert (made.grids, made.kernel, made.hidden) == (((4, 4, 4),), 3, 16)
+    assert made.widths == falling(54, 8)[1:]
+    odd = make(data="x.npy", field="convolution").completed(35, 90, 7.0, "unit", None, (7, 5))
+    assert odd.grids == ((1, 7, 5),)
+    coarse = make(data="digits", field="convolution", grids=((4, 4, 4), (2, 2, 2)), latent=8)
+    assert coarse.completed(64, 1438, 4.7, "unit", None, (8, 8)).widths == (8,)
 
 
 def test_long_trainings_on_mini_batches_take_smaller_steps() -> None:
