@@ -17,7 +17,7 @@ _STEPS = 20
 _UPDATES = 8000
 """Updates of the control in a training."""
 
-_KERNEL, _HIDDEN = 3, 16
+_KERNEL, _HIDDEN = 1, 16
 """Size and hidden channels of convolutions."""
 
 # The toy laws, as the paper has them: 21 Euler steps of Δt = 1, the second component off in
@@ -92,8 +92,7 @@ def preset(
     grids = known.get("grids") or (_grids(image) if given["field"] == "convolution" else ())
     if grids:
         first = max(latent, min(first, math.prod(grids[-1])))
-    fallen = falling(first, latent)
-    widths = tuple(known.get("widths") or (fallen[1:] if grids else ()) or fallen)
+    widths = tuple(known.get("widths") or falling(first, latent))
     name = known.get("method", default_method())
     batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1

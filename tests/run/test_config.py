@@ -52,14 +52,14 @@ def test_widths_begin_with_what_carries_the_variance(carried: int) -> None:
     assert make(widths=(64, 8)).completed(64, 1438, 4.7, "unit", carried).widths == (64, 8)
 
 
-def test_a_convolution_stands_in_for_the_widest_block() -> None:
+def test_a_convolution_on_all_pixels_comes_before_the_widths() -> None:
     made = make(data="digits", field="convolution").completed(64, 1438, 4.7, "unit", 54, (8, 8))
-    assert (made.grids, made.kernel, made.hidden) == (((4, 4, 4),), 3, 16)
-    assert made.widths == falling(54, 8)[1:]
+    assert (made.grids, made.kernel, made.hidden) == (((4, 4, 4),), 1, 16)
+    assert made.widths == falling(54, 8)
     odd = make(data="x.npy", field="convolution").completed(35, 90, 7.0, "unit", None, (7, 5))
     assert odd.grids == ((1, 7, 5),)
     coarse = make(data="digits", field="convolution", grids=((4, 4, 4), (2, 2, 2)), latent=8)
-    assert coarse.completed(64, 1438, 4.7, "unit", None, (8, 8)).widths == (8,)
+    assert coarse.completed(64, 1438, 4.7, "unit", None, (8, 8)).widths == falling(8, 8)
 
 
 def test_long_trainings_on_mini_batches_take_smaller_steps() -> None:
