@@ -320,9 +320,9 @@ CASES = [
         supervised=True,
     ),
     Case(
-        "channels that return, scanned, skip",
-        ac.WidthSchedule.grids((2, 6), [(4, 1, 3), (1, 1, 3)], 5, 1.0, memory="skip"),
-        convolutions([(4, 1, 3), (1, 1, 3)], kernel=5, activation="softplus"),
+        "channels that return, skip",
+        ac.WidthSchedule.grids((2, 6), [(2, 1, 3), (1, 1, 3)], 1, 1.0, memory="skip"),
+        convolutions([(2, 1, 3), (1, 1, 3)], activation="softplus"),
     ),
     Case(
         "translation, reset",
