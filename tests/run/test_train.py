@@ -195,7 +195,7 @@ def test_every_field_trains_by_its_name_and_is_read_again(
 
 
 def test_a_convolution_trains_on_grids_and_is_read_again(tmp_path: Path) -> None:
-    entries = {"grids": ((4, 4, 4), (2, 4, 4)), "widths": (16, 4), "hidden": 3}
+    entries = {"grids": ((4, 4, 4), (2, 4, 4)), "widths": (16, 4), "hidden": 3, "kernel": 3}
     outcome = train(config(field="convolution", **entries), tmp_path / "run")
     assert not outcome.metrics["failed"]
     flow = outcome.folder.model.flow
