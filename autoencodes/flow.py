@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Key, Num
 
 from autoencodes.cost import Control
 from autoencodes.errors import InputError, NumericalFailure
-from autoencodes.fields import ControlledField, Perceptron
+from autoencodes.fields import ControlledField, Perceptron, Placed
 from autoencodes.fields.field import StepControl
 from autoencodes.schedule import WidthSchedule
 from autoencodes.schemes import Euler, Scheme
@@ -74,6 +74,9 @@ class Flow(eqx.Module):
                 f"fields must be one for all blocks or one for each of the {blocks}; "
                 f"got {len(self.field)}"
             )
+        for j, field in enumerate(self.fields):
+            if isinstance(field, Placed):
+                field.check_block(self.schedule.blocks[j].active, self.schedule.seen(j))
 
     @property
     def fields(self) -> tuple[ControlledField, ...]:

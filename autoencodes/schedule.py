@@ -7,13 +7,14 @@ touches data: a schedule is shape arithmetic, frozen and hashable.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, cast, get_args
 
 from autoencodes.errors import InputError
+from autoencodes.grid import nested, planes
+from autoencodes.number import count, integer, positive, short
 
 Memory = Literal["reset", "hold", "skip"]
 
@@ -35,15 +36,15 @@ class Block:
     steps: int
 
     def __init__(self, active: Sequence[int], steps: int) -> None:
-        components = tuple(_integer(i, "an active component") for i in active)
+        components = tuple(integer(i, "an active component") for i in active)
         if not components:
             raise InputError("a block must have at least one active component; got none")
         if len(set(components)) != len(components) or min(components) < 0:
             raise InputError(
-                f"active components must be distinct and not negative; got {_short(components)}"
+                f"active components must be distinct and not negative; got {short(components)}"
             )
         object.__setattr__(self, "active", components)
-        object.__setattr__(self, "steps", _count(steps, "the steps of a block"))
+        object.__setattr__(self, "steps", count(steps, "the steps of a block"))
 
     @property
     def width(self) -> int:
@@ -89,9 +90,9 @@ class WidthSchedule:
     def __init__(
         self, dim: int, blocks: Sequence[Block], horizon: float, memory: str = "reset"
     ) -> None:
-        object.__setattr__(self, "dim", _count(dim, "the dimension"))
+        object.__setattr__(self, "dim", count(dim, "the dimension"))
         object.__setattr__(self, "blocks", tuple(blocks))
-        object.__setattr__(self, "horizon", _positive(horizon, "the horizon"))
+        object.__setattr__(self, "horizon", positive(horizon, "the horizon"))
         if not self.blocks:
             raise InputError("a schedule must have at least one block; got none")
         for j, block in enumerate(self.blocks):
@@ -107,7 +108,7 @@ class WidthSchedule:
     @classmethod
     def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
         """One block in which every component is active: a plain NeurODE."""
-        return cls(dim, [Block(range(_count(dim, "the dimension")), steps)], horizon)
+        return cls(dim, [Block(range(count(dim, "the dimension")), steps)], horizon)
 
     @classmethod
     def encoder(
@@ -214,6 +215,50 @@ class WidthSchedule:
         The arguments are those of ``autoencoder``. Source: MATH 2.
         """
         return cls.autoencoder(dim, widths, steps_per_block, horizon, order, "skip")
+
+    @classmethod
+    def grids(
+        cls,
+        image: Sequence[int],
+        grids: Sequence[Sequence[int]],
+        steps_per_block: int,
+        horizon: float,
+        widths: Sequence[int] = (),
+        order: Sequence[int] | None = None,
+        memory: str = "reset",
+    ) -> WidthSchedule:
+        """An autoencoder of images: sub-grids, then plain widths, then the mirror image.
+
+        Parameters
+        ----------
+        image : (int, int)
+            Height H and width W; a row of the data has the pixels row by row.
+        grids : sequence of (channels, height, width)
+            From the input on, each a part of the one before: ``grid.sites`` says which components
+            they are. d = H W, or a multiple where channels need more; the data come first.
+        steps_per_block, horizon, memory
+            As in ``autoencoder``.
+        widths : sequence of int
+            The encoder's widths after the grids; their blocks keep components of the last grid.
+        order : sequence of int, optional
+            A permutation of 0..d-1, the component to keep longest first, for the widths; by
+            default that of the last grid.
+
+        Raises
+        ------
+        InputError
+            If a grid is no part of the one before, or the widths grow or exceed the last grid.
+        """
+        active = nested(image, grids)
+        dim = image[0] * image[1] * planes(image, grids)
+        if widths:
+            last = active[-1]
+            place = {i: n for n, i in enumerate(last if order is None else _order(dim, order))}
+            kept = sorted(last, key=place.__getitem__)
+            chosen = _nested(len(last), widths, None)
+            active += [tuple(kept[i] for i in block) for block in chosen]
+        mirrored = [*active, *reversed(active[:-1])]
+        return cls(dim, [Block(a, steps_per_block) for a in mirrored], horizon, memory)
 
     @property
     def steps(self) -> int:
@@ -323,8 +368,8 @@ def _nested(
     dim: int, widths: Sequence[int], order: Sequence[int] | None, monotone: bool = True
 ) -> tuple[tuple[int, ...], ...]:
     """Prefixes of ``order`` of the given widths, which must not grow where that is asked."""
-    dim = _count(dim, "the dimension")
-    sizes = [_count(w, "a width") for w in widths]
+    dim = count(dim, "the dimension")
+    sizes = [count(w, "a width") for w in widths]
     if not sizes:
         raise InputError("widths must list at least one width; got none")
     if max(sizes) > dim and not (monotone and sizes[0] <= dim):
@@ -333,43 +378,17 @@ def _nested(
         if narrow > wide and monotone:
             raise InputError(
                 "widths must not grow from the input to the bottleneck; "
-                f"got {narrow} after {wide} in {_short(sizes)}"
+                f"got {narrow} after {wide} in {short(sizes)}"
             )
-    kept = list(range(dim)) if order is None else [_integer(i, "an entry of order") for i in order]
-    if sorted(kept) != list(range(dim)):
-        raise InputError(
-            f"order must be a permutation of 0..{dim - 1}, each exactly once; got {_short(kept)}"
-        )
+    kept = range(dim) if order is None else _order(dim, order)
     return tuple(tuple(kept[:w]) for w in sizes)
 
 
-def _integer(value: object, name: str) -> int:
-    try:
-        number = int(value)  # type: ignore[call-overload]
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or number != value:
-        raise InputError(f"{name} must be an integer; got {value!r}")
-    return cast(int, number)
-
-
-def _count(value: object, name: str) -> int:
-    number = _integer(value, name)
-    if number < 1:
-        raise InputError(f"{name} must be at least 1; got {number}")
-    return number
-
-
-def _positive(value: object, name: str) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise InputError(f"{name} must be a positive finite number; got {value!r}")
-    return number
-
-
-def _short(values: Sequence[int]) -> str:
-    shown = ", ".join(str(v) for v in values[:8])
-    return f"({shown}, ... {len(values)} in all)" if len(values) > 8 else f"({shown})"
+def _order(dim: int, order: Sequence[int]) -> tuple[int, ...]:
+    """A permutation of the components, or an error that says what came instead."""
+    kept = tuple(integer(i, "an entry of order") for i in order)
+    if sorted(kept) != list(range(dim)):
+        raise InputError(
+            f"order must be a permutation of 0..{dim - 1}, each exactly once; got {short(kept)}"
+        )
+    return kept

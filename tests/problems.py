@@ -18,12 +18,15 @@ import scipy.special
 import autoencodes as ac
 from autoencodes.fields import (
     ControlledField,
+    Convolution,
     LinearInControl,
     LowRank,
     Perceptron,
+    Pointwise,
     TimeDependent,
     Translation,
     TwoLayer,
+    convolutions,
 )
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
@@ -69,9 +72,33 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
     if isinstance(field, LinearInControl):
         bent = ACTIVATIONS[field.activation](x)
         return x @ theta["A"].T + bent @ theta["B"].T + theta["c"]
+    if isinstance(field, Pointwise):
+        bent = ACTIVATIONS[field.activation](x[..., None] * theta["u"] + theta["b"])
+        return bent @ theta["v"] + theta["c"]
+    if isinstance(field, Convolution):
+        neurons = ACTIVATIONS[field.activation](convolved(field, x, theta))
+        if "V" not in theta:
+            return neurons
+        at_sites = neurons.reshape(len(x), len(theta["b"]), -1)
+        mixed = np.einsum("om,pms->pos", theta["V"], at_sites) + theta["c"][:, None]
+        return mixed.reshape(len(x), -1)
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     return np.tile(theta["theta"], (len(x), 1))
+
+
+def convolved(field: Convolution, x: np.ndarray, theta: Any) -> np.ndarray:
+    """b + K * x for particles (N, width + seen), neighbour by neighbour."""
+    _, h, w = field.grid
+    reach = field.kernel // 2
+    image = x.reshape(len(x), -1, h, w)
+    total = np.tile(theta["b"][:, None, None], (len(x), 1, h, w))
+    for row, column in np.ndindex(h, w):
+        for i, j in np.ndindex(field.kernel, field.kernel):
+            y, v = row + i - reach, column + j - reach
+            if 0 <= y < h and 0 <= v < w:
+                total[:, :, row, column] += image[:, :, y, v] @ theta["K"][:, :, i, j].T
+    return total.reshape(len(x), -1)
 
 
 def _heun(f: Any, t: float, x: np.ndarray, h: float) -> np.ndarray:
@@ -357,6 +384,28 @@ CASES = [
         _blocks(3, "hold", ((2, 0), 1), ((1, 2), 2)),
         (TimeDependent(LinearInControl()), TimeDependent(LowRank(2), 1.2)),
         scheme=Heun(),
+    ),
+    Case(
+        "grids, then a width, weights, reset",
+        ac.WidthSchedule.grids((4, 2), [(1, 4, 2), (2, 2, 1)], 1, 1.0, widths=[1]),
+        convolutions([(1, 4, 2), (2, 2, 1)], [1], hidden=3),
+        weighted=True,
+    ),
+    Case(
+        "more channels than the data's, hold",
+        ac.WidthSchedule.grids((2, 2), [(2, 2, 2), (3, 1, 1)], 2, 0.8, memory="hold"),
+        convolutions([(2, 2, 2), (3, 1, 1)], kernel=1, activation="sin"),
+        supervised=True,
+    ),
+    Case(
+        "pointwise at the end, hold",
+        _blocks(3, "hold", ((1, 0), 1), ((0, 2, 1), 1), ((0, 2, 1), 2)),
+        (Perceptron(), Perceptron(), Pointwise(3)),
+    ),
+    Case(
+        "channels that return, skip",
+        ac.WidthSchedule.grids((2, 6), [(2, 1, 3), (1, 1, 3)], 1, 1.0, memory="skip"),
+        convolutions([(2, 1, 3), (1, 1, 3)], activation="softplus"),
     ),
     Case(
         "translation, reset",

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from problems import ACTIVATIONS, Swing, velocity
+from problems import ACTIVATIONS, Swing, draw, velocity
 
 import autoencodes as ac
 from autoencodes import fields
@@ -29,12 +29,16 @@ BUILT_IN = [
     fields.LowRank(2),
     fields.LowRank(7, "gelu"),
     *(fields.LinearInControl(name) for name in ("tanh", "gelu")),
+    fields.Convolution((3, 1, 1)),
+    fields.Pointwise(5, "gelu"),
+    fields.Convolution((1, 1, 3), 5, 2, "sin"),
     fields.Translation(),
     fields.TimeDependent(fields.Perceptron("sin"), 2.0),
     fields.TimeDependent(fields.TwoLayer(5)),
     fields.TimeDependent(fields.LowRank(2, "gelu"), 0.5),
     fields.TimeDependent(fields.LinearInControl()),
 ]
+GRIDS = [((1, 4, 5), 3), ((2, 3, 3), 3), ((3, 6, 2), 5), ((2, 1, 1), 3), ((2, 2, 3), 1)]
 DRAWS = 4000
 TIMED: Any = fields.TimeDependent
 
@@ -131,6 +135,86 @@ def test_a_field_says_that_it_is_linear_in_the_control_where_it_is(
 def test_attributes_that_cannot_be_are_refused(make: Any, said: str) -> None:
     with pytest.raises(ac.InputError, match=said):
         make()
+
+
+@pytest.mark.parametrize(("grid", "kernel"), GRIDS)
+@pytest.mark.parametrize("more", [0, 2])
+def test_a_convolution_is_the_sum_over_neighbours(grid: Any, kernel: int, more: int) -> None:
+    c, h, w = grid
+    field, random = fields.Convolution(grid, kernel, None, "identity"), np.random.default_rng(0)
+    drawn = field.init(jax.random.key(0), c * h * w, 1.0, more * h * w)
+    theta = {name: jax.numpy.asarray(random.normal(size=a.shape)) for name, a in drawn.items()}
+    assert theta["K"].shape == (c, c + more, kernel, kernel)
+    for x in random.normal(size=(5, (c + more) * h * w)):
+        found = field.velocity(jax.numpy.asarray(0.0), jax.numpy.asarray(x), theta)
+        np.testing.assert_allclose(found, velocity(field, 0, x[None], theta)[0], 1e-12, 1e-13)
+
+
+def test_in_the_interior_a_convolution_flows_alike_wherever_the_picture_stands() -> None:
+    schedule = ac.WidthSchedule.grids((16, 17), [(2, 16, 17)], 2, 1.0)
+    flow = ac.Flow(schedule, fields.convolutions([(2, 16, 17)]))
+    (control,) = draw(flow, 0)
+    control = ({"K": control["K"], "b": 0 * control["b"]},)  # off the picture all stays 0
+    picture = np.zeros((2, 16, 17))
+    picture[:, 5:8, 4:9] = np.random.default_rng(1).normal(size=(2, 3, 5))
+    here = flow.push(control, picture.reshape(1, -1)).reshape(2, 16, 17)
+    there = flow.push(control, np.roll(picture, (3, 4), (1, 2)).reshape(1, -1))
+    np.testing.assert_allclose(there.reshape(here.shape), np.roll(here, (3, 4), (1, 2)), 0, 1e-14)
+    assert np.abs(here - picture).max() > 0.1
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_convolution_draws_its_kernel_with_the_variance_that_keeps_sizes(kernel: int) -> None:
+    field = fields.Convolution((2, 3, 4), kernel)
+    keys = jax.random.split(jax.random.key(4), DRAWS)
+    for more in (0, 1):
+        theta = jax.vmap(lambda key, more=more: field.init(key, 24, 0.5, 12 * more))(keys)
+        inputs = (2 + more) * kernel**2
+        assert theta["K"].shape == (DRAWS, 2, 2 + more, kernel, kernel)
+        spread = 8 / np.sqrt(2 * DRAWS * inputs)
+        assert np.var(theta["K"]) == pytest.approx(0.25 / inputs, rel=spread)
+        assert not theta["b"].any()
+    mixing = fields.Convolution((2, 3, 4), kernel, 3)
+    theta = jax.vmap(lambda key: mixing.init(key, 24, 0.5))(keys)
+    assert theta["K"].shape == (DRAWS, 3, 2, kernel, kernel)
+    assert theta["V"].shape == (DRAWS, 2, 3)
+    assert np.var(theta["K"]) == pytest.approx(0.25 / (2 * kernel**2), rel=8 / np.sqrt(6 * DRAWS))
+    assert np.var(theta["V"]) == pytest.approx(0.25 / 3, rel=8 / np.sqrt(6 * DRAWS))
+    assert not theta["b"].any()
+    assert not theta["c"].any()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: fields.Convolution((2, 3)), r"a grid must be 3 positive integers.*got \(2, 3\)"),
+        (lambda: fields.Convolution((2, 0, 3)), r"a grid must be 3 positive integers"),
+        (lambda: fields.Convolution((2, 3, 3), 4), r"kernel must be an odd integer.*got 4"),
+        (lambda: fields.Convolution((2, 3, 3), hidden=0), r"hidden must be an integer.*got 0"),
+        (lambda: fields.Convolution((2, 3, 3), activation="tan"), r"activation must be one of"),
+    ],
+)
+def test_grids_and_kernels_that_cannot_be_are_refused(make: Any, said: str) -> None:
+    with pytest.raises(ac.InputError, match=said):
+        make()
+
+
+def test_a_convolution_on_a_block_of_another_size_is_refused() -> None:
+    schedule = ac.WidthSchedule.constant(5, 1, 1.0)
+    field = fields.Convolution((1, 2, 2))
+    with pytest.raises(ac.InputError, match=r"grid 1 x 2 x 2 acts on 4 active .*got 5 active"):
+        ac.Flow(schedule, field)
+    with pytest.raises(ac.InputError, match="got 5 active components"):
+        field.init(jax.random.key(0), 5, 1.0)
+
+
+@pytest.mark.parametrize("grids", [[(1, 4, 4), (1, 2, 2)], [(1, 4, 4), (3, 2, 2)]])
+def test_under_skip_channels_that_return_in_part_are_refused(grids: Any) -> None:
+    schedule = ac.WidthSchedule.grids((4, 4), grids, 1, 1.0, memory="skip")
+    with pytest.raises(ac.InputError, match=r"stored values in sight that are not whole channels"):
+        ac.Flow(schedule, fields.convolutions(grids))
+    reset = ac.WidthSchedule.grids((4, 4), grids, 1, 1.0)
+    assert ac.Flow(reset, fields.convolutions(grids)).fields[0] == fields.Convolution((1, 4, 4))
 
 
 def test_a_translation_draws_its_entries_with_variance_scale_squared() -> None:

@@ -14,6 +14,8 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
+    {"number"},
+    {"grid"},
     {
         "atomic",
         "coordinates",

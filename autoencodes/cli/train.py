@@ -10,6 +10,7 @@ import typer
 
 from autoencodes.cli.app import DATA_HELP, FAILURE, INTERRUPTED, DataDir, app
 from autoencodes.errors import InputError, MissingExtra
+from autoencodes.number import listed
 
 
 @app.command()
@@ -52,12 +53,14 @@ def train(
     field: Annotated[
         str | None,
         typer.Option(
-            metavar="perceptron|two-layer|low-rank|linear-in-control",
-            help="s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b); Ax+B s(x)+c, with s the activation.",
+            metavar="perceptron|two-layer|low-rank|linear-in-control|convolution",
+            help="s(Wx+b); W2 s(W1 x+b1)+b2; U s(Vx+b); Ax+B s(x)+c; V s(K*x+b)+c on --grids; "
+            "with s the activation.",
         ),
     ] = None,
     hidden: Annotated[
-        int | None, typer.Option(help="Neurons of the two-layer field; by default the width.")
+        int | None,
+        typer.Option(help="Neurons of two layers, by default the width; channels of them in K*x."),
     ] = None,
     rank: Annotated[
         int | None, typer.Option(help="The most neurons of the low-rank field.")
@@ -81,6 +84,17 @@ def train(
     ] = None,
     activation: Annotated[
         str | None, typer.Option(help="tanh, relu, gelu, softplus, identity or sin.")
+    ] = None,
+    grids: Annotated[
+        str | None,
+        typer.Option(metavar="4x14x14,8x7x7", help="Blocks that convolve, before the widths."),
+    ] = None,
+    kernel: Annotated[
+        int | None, typer.Option(help="Rows and columns of a convolution's kernel.")
+    ] = None,
+    pointwise: Annotated[
+        int | None,
+        typer.Option(help="Neurons of a last step, one function of itself for every component."),
     ] = None,
     time_dependent: Annotated[
         bool | None,
@@ -160,10 +174,13 @@ def train(
     options = {
         name: value
         for name, value in locals().items()
-        if name not in ("config", "out", "resume", "widths", "order") and value is not None
+        if name not in ("config", "out", "resume", "widths", "order", "grids") and value is not None
     }
     if widths is not None:
-        options["widths"] = _integers(widths, "--widths", "64,32,8")
+        options["widths"] = listed(widths, "--widths", "64,32,8")
+    if grids is not None:
+        shapes = grids.split(",")
+        options["grids"] = [listed(shape, "--grids", "4x14x14,8x7x7", "x") for shape in shapes]
     if order is not None:
         options["order"] = _order(order)
     if data_dir is not None:
@@ -196,18 +213,9 @@ def train(
         raise typer.Exit(FAILURE)
 
 
-def _integers(text: str, option: str, example: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(
-            f"{option} must be integers with commas between, as in {example}; got {text!r}"
-        ) from error
-
-
 def _order(text: str) -> str | tuple[int, ...]:
     """The name of a rule, or a permutation: listed, or in a file of integers."""
     if Path(text).is_file():
         text = ",".join(Path(text).read_text(encoding="utf-8", errors="replace").split())
-        return _integers(text.replace(",,", ","), "the file of --order", "3,0,2,1")
-    return _integers(text, "--order", "3,0,2,1") if text[:1].isdigit() else text
+        return listed(text.replace(",,", ","), "the file of --order", "3,0,2,1")
+    return listed(text, "--order", "3,0,2,1") if text[:1].isdigit() else text

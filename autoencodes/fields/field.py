@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Float, Key
@@ -16,8 +18,9 @@ class ControlledField(eqx.Module):
 
     Derive from this class to bring a field of your own; both methods speak of ONE
     particle and ONE step, the flow adds the axes of particles and of steps. F must be
-    differentiable by JAX in x and in θ, and defined at every width. A field compares by
-    its attributes: make them plain values (``str``, ``int``, ``float``) or JAX arrays.
+    differentiable by JAX in x and in θ, and defined at every width, unless it is ``Placed``.
+    A field compares by its attributes: make them plain values (``str``, ``int``, ``float``)
+    or JAX arrays.
 
     Source: MATH 1. A worked example stands in docs/own-field.md.
     """
@@ -69,3 +72,12 @@ class ControlledField(eqx.Module):
             It is passed under memory ``skip`` alone, where there are any: a field that is not
             made for them can do without this argument.
         """
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A field that acts only on blocks whose components have a place in it, as on a grid."""
+
+    def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
+        """InputError unless the field can move the active components of a block, given the stored
+        values of the components in sight."""

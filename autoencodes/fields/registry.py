@@ -6,10 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 from autoencodes.errors import InputError
+from autoencodes.fields.convolution import Convolution
 from autoencodes.fields.field import ControlledField
 from autoencodes.fields.linear_in_control import LinearInControl
 from autoencodes.fields.low_rank import LowRank
 from autoencodes.fields.perceptron import Perceptron
+from autoencodes.fields.pointwise import Pointwise
 from autoencodes.fields.time_dependent import TimeDependent
 from autoencodes.fields.translation import Translation
 from autoencodes.fields.two_layer import TwoLayer
@@ -20,6 +22,8 @@ FIELDS: MappingProxyType[str, type[ControlledField]] = MappingProxyType(
         "two-layer": TwoLayer,
         "low-rank": LowRank,
         "linear-in-control": LinearInControl,
+        "convolution": Convolution,
+        "pointwise": Pointwise,
         "translation": Translation,
         "time-dependent": TimeDependent,
     }

@@ -57,12 +57,23 @@ class TrainConfig(BaseModel):
     substeps: PositiveInt = 1
     """Steps of the scheme that share one control."""
     memory: Literal["reset", "hold", "skip"] = "reset"
-    field: Literal["perceptron", "two-layer", "low-rank", "linear-in-control"] = "perceptron"
+    field: Literal["perceptron", "two-layer", "low-rank", "linear-in-control", "convolution"] = (
+        "perceptron"
+    )
     hidden: PositiveInt | None = None
-    """Neurons of a step of the two-layer field; by default as many as the block is wide."""
+    """Neurons of a step of the two-layer field, by default as many as the block is wide; channels
+    of them of a convolution."""
     rank: PositiveInt | None = None
     """The most neurons of a step of the low-rank field."""
+    grids: tuple[tuple[PositiveInt, PositiveInt, PositiveInt], ...] | None = Field(
+        None, min_length=1
+    )
+    """Channels, height and width of the blocks that convolve, before those of the widths."""
+    kernel: PositiveInt | None = None
+    """Rows and columns of a convolution's kernel, odd."""
     activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
+    pointwise: PositiveInt | None = None
+    """Neurons of a last step that moves every component by one function of itself."""
     time_dependent: bool = False
     """Whether the field is given t/T as one more input."""
     init_scale: float | None = Field(None, ge=0)
@@ -99,18 +110,21 @@ class TrainConfig(BaseModel):
         carried: int | None = None,
         outputs: int | None = None,
         resolution: float = 0.0,
+        image: tuple[int, int] | None = None,
     ) -> TrainConfig:
         """The configuration with every entry decided, in the light of the training rows.
 
         ``variance`` is the sum over the features of their variances, once scaled; ``carried``
         the number of features that carry nearly all of it, where the rest need no width;
         ``outputs`` the number of entries of a target that is not a row; ``resolution`` the
-        distance to the nearest row, where that is to decide the noise.
+        distance to the nearest row, where that is to decide the noise; ``image`` their height
+        and width, where they are pixels.
 
         Raises
         ------
         InputError
-            If the widths do not fit the dimension or the latent width.
+            If the widths do not fit the dimension or the latent width, or the field convolves
+            what is no image.
         """
         given = self.model_dump(exclude_none=True)
         if self.widths is not None and self.latent not in (None, min(self.widths)):
@@ -122,7 +136,12 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"latent must not exceed the dimension of the flow, {dim}; got {self.latent}"
             )
-        entries = preset(given, dim, rows, variance, carried, outputs, resolution)
+        if self.field == "convolution" and image is None:
+            raise InputError(
+                "the convolution field is for images; rows of this data have no height and width: "
+                "take the field perceptron, two-layer or low-rank"
+            )
+        entries = preset(given, dim, rows, variance, carried, outputs, resolution, image)
         _require_room(entries, dim, outputs)
         return make(**{**entries, "scaling": scaling, **given})
 

@@ -8,25 +8,22 @@ from typing import Any
 import jax
 import numpy as np
 
-from autoencodes import datasets, fields
+from autoencodes import datasets
 from autoencodes.coordinates import Coordinates
-from autoencodes.cost import COSTS, Comparison, SquaredError
+from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
-from autoencodes.fields import ControlledField
-from autoencodes.flow import Flow
 from autoencodes.measure import EmpiricalMeasure
-from autoencodes.order import Order, at_random, by_index, by_variance, natural
+from autoencodes.order import Order
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
 from autoencodes.readout import Readout
+from autoencodes.run import architecture
 from autoencodes.run.config import TrainConfig
 from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
 from autoencodes.run.presets import default_precision
 from autoencodes.scaling import Scaling
-from autoencodes.schedule import WidthSchedule
-from autoencodes.schemes import scheme
 from autoencodes.training import Method
 
 _NEGLIGIBLE = 1e-4
@@ -128,12 +125,12 @@ def prepare(config: TrainConfig) -> Job:
     labels = data.part_labels("train")
     targets = None if readout.size is None else readout.targets(labels, dtype)
     config = _completed(config, data, x, targets)
-    order = _order(config, x, targets)
-    schedule = _schedule(config, coordinates.dim, order)
-    flow = Flow(schedule, _field(config), scheme(config.scheme, config.substeps))
+    order = architecture.order(config, x, targets)
+    flow = architecture.flow(config, coordinates.dim, data.image_shape, order)
     with precision(dtype):
         control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
-    readout = replace(readout, cost=_cost(config, coordinates, readout, order))
+    cost = architecture.cost(config, coordinates, readout, flow.schedule)
+    readout = replace(readout, cost=cost)
     model = Model(flow, control, scaling, data.image_shape, coordinates, readout)
     train, test = measures(model, data)
     problem = model.problem(config.tikhonov or 0.0)
@@ -174,54 +171,8 @@ def _completed(config: TrainConfig, data: Dataset, x: Any, targets: Any) -> Trai
         carried,
         None if targets is None else targets.shape[1],
         _resolution(x) if config.target == "classes" and config.noise is None else 0.0,
+        data.image_shape,
     )
-
-
-def _schedule(config: TrainConfig, dim: int, order: Order) -> WidthSchedule:
-    make = WidthSchedule.autoencoder if config.mirror else WidthSchedule.sequence
-    return make(
-        dim,
-        config.widths or (),
-        config.steps_per_block or 1,
-        config.horizon or 1.0,
-        order.components,
-        config.memory,
-    )
-
-
-def _cost(
-    config: TrainConfig, coordinates: Coordinates, readout: Readout, order: Order
-) -> Comparison:
-    """The terminal cost of a completed configuration, on the components that it compares."""
-    components: Any = None
-    if readout.size is not None:
-        components = order.components[: readout.size]
-    elif config.extra:
-        components = range(coordinates.features)
-    options = {} if config.delta is None else {"delta": config.delta}
-    return COSTS[str(config.cost)](components=components, **options)
-
-
-def _field(config: TrainConfig) -> ControlledField:
-    """The field of a completed configuration."""
-    own = {"two-layer": {"hidden": config.hidden}, "low-rank": {"rank": config.rank}}
-    options = {"activation": config.activation, **own.get(config.field, {})}
-    field = fields.build({"name": config.field, **options})
-    return fields.TimeDependent(field, config.horizon or 1.0) if config.time_dependent else field
-
-
-def _order(config: TrainConfig, x: Any, targets: Any) -> Order:
-    """The components of a completed configuration, the one to keep longest first."""
-    if config.order == "natural":
-        return natural(x, targets)
-    if config.order == "random":
-        return at_random(x.shape[1], config.seed)
-    if config.order == "index":
-        return by_index(x.shape[1])
-    found = by_variance(x)
-    if isinstance(config.order, tuple):
-        return Order(config.order, found.scores, found.meaning)
-    return found
 
 
 def _resolution(x: Any) -> float:

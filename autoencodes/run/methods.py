@@ -22,6 +22,14 @@ from autoencodes.training import (
 RATED = ("adam", "adamw", "sgd")
 """The methods that have a learning rate."""
 
+OWN = {
+    "hidden": ("two-layer", "convolution"),
+    "rank": ("low-rank",),
+    "grids": ("convolution",),
+    "kernel": ("convolution",),
+}
+"""The entries that some fields have."""
+
 
 def is_whole(config: TrainConfig, rows: int) -> bool:
     """Whether every step of a completed configuration sees all of so many training rows."""
@@ -82,11 +90,11 @@ def check(config: TrainConfig, rows: int) -> None:
     if config.tau is not None and name != "movement":
         raise InputError(f"tau is the step of movements; got method {name}: leave it out")
     _check_target(config)
-    for entry, field in (("hidden", "two-layer"), ("rank", "low-rank")):
-        if getattr(config, entry) is not None and config.field != field:
+    for entry, fields in OWN.items():
+        if getattr(config, entry) is not None and config.field not in fields:
             raise InputError(
-                f"{entry} belongs to the {field} field; got field {config.field}: leave it out, or "
-                f"add --field {field}"
+                f"{entry} belongs to the {' and the '.join(fields)} field; got field "
+                f"{config.field}: leave it out, or add --field {fields[0]}"
             )
 
 

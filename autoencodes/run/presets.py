@@ -19,6 +19,8 @@ _UPDATES = 8000
 
 _BLUR = 1.5
 """Length of the noise that classes are learned with, in distances to the nearest row."""
+_KERNEL, _HIDDEN = 1, 16
+"""Size and hidden channels of convolutions."""
 
 # The toy laws, as the paper has them: 21 Euler steps of Δt = 1, the second component off in
 # the middle; small enough for whole-measure steps in double precision.
@@ -66,6 +68,7 @@ def preset(
     carried: int | None = None,
     outputs: int | None = None,
     resolution: float = 0.0,
+    image: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Every entry that depends on the data, in the light of what was given.
 
@@ -86,6 +89,8 @@ def preset(
         The median distance from a row to the nearest other one, in the flow's units: classes are
         learned from rows blurred by noise of 1.5 times that length (docs/targets.md), since
         nothing finer is known of them.
+    image : (int, int), optional
+        Height and width, where the components are pixels; a convolution needs them.
     """
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
@@ -97,8 +102,12 @@ def preset(
     order = known.get("order", "variance" if outputs is None else "natural")
     drops = order == "variance" and given["memory"] == "reset"
     first = max(carried, latent) if carried and drops else dim
+    grids = known.get("grids") or (_grids(image) if given["field"] == "convolution" else ())
+    if grids:
+        first = max(latent, min(first, math.prod(grids[-1])))
     widths = tuple(known.get("widths") or falling(first, latent))
-    blocks = 2 * len(widths) - 1 if mirror else len(widths)
+    levels = len(grids) + len(widths)
+    blocks = 2 * levels - 1 if mirror else levels
     name = known.get("method", default_method())
     batch_size = known.get("batch_size", default_batch_size(name, rows))
     batches = max(1, rows // batch_size) if batch_size else 1
@@ -120,12 +129,21 @@ def preset(
     }
     if given["field"] == "low-rank":
         general["rank"] = max(latent, round(widths[0] / 4))
+    if grids:
+        general |= {"grids": grids, "kernel": _KERNEL, "hidden": _HIDDEN}
     return {**general, **known, "widths": widths, "latent": min(widths)}
 
 
 def default_precision(given: dict[str, Any]) -> str:
     """The precision where none is given: that of the data set, by its name."""
     return str(given.get("precision") or by_name(given["data"]).get("precision", "float32"))
+
+
+def _grids(image: tuple[int, int] | None) -> tuple[tuple[int, int, int], ...]:
+    """All pixels on one grid: every second one of every second row, in four channels, if it can."""
+    height, width = image or (1, 1)
+    stride = 1 if height % 2 or width % 2 else 2
+    return ((stride**2, height // stride, width // stride),)
 
 
 def default_method() -> str:

@@ -35,8 +35,11 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
         "delta",  # of the huber cost alone
-        "hidden",  # of the two-layer field alone
+        "hidden",  # of the two-layer field and the convolution alone
         "rank",  # of the low-rank field alone
+        "grids",  # of the convolution alone
+        "kernel",  # of the convolution alone
+        "pointwise",  # for those who ask
         "learning_rate",  # of Adam and its like alone
     ]
     assert entries["widths"][0] == dim
@@ -49,6 +52,18 @@ def test_widths_begin_with_what_carries_the_variance(carried: int) -> None:
     config = make(data="digits").completed(64, 1438, 4.7, "unit", carried)
     assert config.widths == falling(max(carried, 8), 8)
     assert make(widths=(64, 8)).completed(64, 1438, 4.7, "unit", carried).widths == (64, 8)
+
+
+def test_a_convolution_on_all_pixels_comes_before_the_widths() -> None:
+    made = make(data="digits", field="convolution").completed(
+        64, 1438, 4.7, "unit", 54, image=(8, 8)
+    )
+    assert (made.grids, made.kernel, made.hidden) == (((4, 4, 4),), 1, 16)
+    assert made.widths == falling(54, 8)
+    odd = make(data="x.npy", field="convolution").completed(35, 90, 7.0, "unit", image=(7, 5))
+    assert odd.grids == ((1, 7, 5),)
+    coarse = make(data="digits", field="convolution", grids=((4, 4, 4), (2, 2, 2)), latent=8)
+    assert coarse.completed(64, 1438, 4.7, "unit", image=(8, 8)).widths == falling(8, 8)
 
 
 def test_long_trainings_on_mini_batches_take_smaller_steps() -> None:

@@ -205,6 +205,16 @@ def test_every_field_trains_by_its_name_and_is_read_again(
     assert outcome.folder.model.flow.field == field
 
 
+def test_a_convolution_trains_on_grids_and_is_read_again(tmp_path: Path) -> None:
+    entries = {"grids": ((4, 4, 4), (2, 4, 4)), "widths": (16, 4), "hidden": 3, "kernel": 3}
+    outcome = train(config(field="convolution", **entries), tmp_path / "run")
+    assert not outcome.metrics["failed"]
+    flow = outcome.folder.model.flow
+    assert flow.field == fields.convolutions([(4, 4, 4), (2, 4, 4)], (16, 4), 3, 3)
+    assert flow.schedule.widths == (64, 32, 16, 4, 16, 32, 64)
+    assert outcome.folder.history[-1]["objective"] < outcome.folder.history[0]["objective"]
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
@@ -214,12 +224,21 @@ def test_every_field_trains_by_its_name_and_is_read_again(
         ({"inner": "anderson", "method": "adam", "batch_size": 0}, "got method adam"),
         ({"learning_rate": 0.1}, "learning-rate belongs to adam, .*got method movement"),
         ({"tau": 0.1, "method": "adam"}, "tau is the step of movements; got method adam"),
-        ({"hidden": 9}, "hidden belongs to the two-layer field; got field perceptron"),
+        (
+            {"hidden": 9},
+            "hidden belongs to the two-layer and the convolution field; got field perc",
+        ),
         ({"method": "exact-msa"}, "needs a field that is linear in the control; got field perc"),
         ({**EXACT, "scheme": "heun"}, "Euler steps that share no control; got scheme heun with"),
         ({**EXACT, "substeps": 2}, "got scheme euler with substeps 2: leave both out, or"),
         ({**EXACT, "tikhonov": 0.0}, "exact-msa needs tikhonov above 0"),
         ({"rank": 9, "field": "two-layer"}, "rank belongs to the low-rank field; got field two-"),
+        ({"kernel": 3}, "kernel belongs to the convolution field; got field perceptron"),
+        ({"grids": ((4, 4, 4),)}, "grids belongs to the convolution field; got field perceptron"),
+        ({"field": "convolution", "data": "parabola"}, "convolution field is for images"),
+        ({"field": "convolution", "grids": ((5, 4, 4),)}, "within the image's 64 pixels"),
+        ({"field": "convolution", "grids": ((1, 3, 3),)}, "must divide the image's 8 x 8"),
+        ({"field": "convolution", "kernel": 2}, "kernel must be an odd integer"),
     ],
 )
 def test_an_entry_that_would_do_nothing_is_refused_before_anything_is_written(

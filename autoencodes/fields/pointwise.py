@@ -1,0 +1,82 @@
+"""Every component moved by one function of itself.
+
+# notation: m hidden neurons; u, b, v, c their control.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from autoencodes.errors import InputError
+from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.fields.field import ControlledField, StepControl
+
+
+class Pointwise(ControlledField):
+    """F_i(t, x; u, b, v, c) = c + Σ_k v_k σ(u_k x_i + b_k), the same function of x_i for every i.
+
+    With m = ``hidden`` the control of a step is ``{"u": (m,), "b": (m,), "v": (m,), "c": (1,)}``;
+    ``init`` draws u_k, b_k ~ N(0, 1), whatever the scale, and sets v_k ~ N(0, scale²/m), c = 0. It
+    mixes nothing: in a last block it shapes the values, as where pixels are either black or
+    white. A step costs 2 m width.
+
+    Parameters
+    ----------
+    hidden : int
+        m, at least 1.
+    activation : {"tanh", "relu", "gelu", "softplus", "identity", "sin"}
+        The function σ, as for ``Perceptron``.
+
+    Raises
+    ------
+    InputError
+        If the activation is none of these, ``hidden`` is not a positive integer, or stored values
+        are in sight, which it could not use.
+
+    Notes
+    -----
+    Source: MATH 1.
+    """
+
+    hidden: int = eqx.field(static=True, default=4)
+    activation: str = eqx.field(static=True, default="tanh")
+
+    def __check_init__(self) -> None:
+        check_activation(self.activation)
+        if not (isinstance(self.hidden, int) and self.hidden >= 1):
+            raise InputError(f"hidden must be an integer, at least 1; got {self.hidden!r}")
+
+    def velocity(
+        self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
+    ) -> Float[Array, " width"]:
+        sums = theta["u"][:, None] * x + theta["b"][:, None]
+        return theta["v"] @ ACTIVATIONS[self.activation](sums) + theta["c"]
+
+    def init(self, key: Key[Array, ""], width: int, scale: float, seen: int = 0) -> StepControl:
+        if seen:
+            raise InputError(
+                f"the pointwise field moves a component by itself and sees no stored values; "
+                f"got {seen}: give it a block in which no component returns"
+            )
+        slope, shift, weight = jax.random.split(key, 3)
+        begun = 1.0 if scale else 0.0
+        return {
+            "u": begun * jax.random.normal(slope, (self.hidden,)),
+            "b": begun * jax.random.normal(shift, (self.hidden,)),
+            "v": scale / math.sqrt(self.hidden) * jax.random.normal(weight, (self.hidden,)),
+            "c": jnp.zeros(1),
+        }
+
+    def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
+        """InputError where stored values are in sight."""
+        if seen:
+            raise InputError(
+                f"the pointwise field sees no stored values; got {len(seen)} in sight: give it a "
+                "block in which no component returns"
+            )
