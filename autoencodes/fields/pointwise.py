@@ -22,9 +22,9 @@ class Pointwise(ControlledField):
     """F_i(t, x; u, b, v, c) = c + Σ_k v_k σ(u_k x_i + b_k), the same function of x_i for every i.
 
     With m = ``hidden`` the control of a step is ``{"u": (m,), "b": (m,), "v": (m,), "c": (1,)}``;
-    ``init`` draws u_k, b_k ~ N(0, 1), whatever the scale, and sets v_k ~ N(0, scale²/m), c = 0. It
-    mixes nothing: in a last block it shapes the values, as where pixels are either black or
-    white. A step costs 2 m width.
+    ``init`` draws u_k ~ N(0, scale²) and v_k ~ N(0, scale²/m), and sets b = c = 0. It mixes
+    nothing: in a last block it shapes the values, as where pixels are either black or white. A
+    step costs 2 m width. It is the convolution whose kernel is one pixel, on one channel.
 
     Parameters
     ----------
@@ -64,11 +64,10 @@ class Pointwise(ControlledField):
                 f"the pointwise field moves a component by itself and sees no stored values; "
                 f"got {seen}: give it a block in which no component returns"
             )
-        slope, shift, weight = jax.random.split(key, 3)
-        begun = 1.0 if scale else 0.0
+        slope, weight = jax.random.split(key)
         return {
-            "u": begun * jax.random.normal(slope, (self.hidden,)),
-            "b": begun * jax.random.normal(shift, (self.hidden,)),
+            "u": scale * jax.random.normal(slope, (self.hidden,)),
+            "b": jnp.zeros(self.hidden),
             "v": scale / math.sqrt(self.hidden) * jax.random.normal(weight, (self.hidden,)),
             "c": jnp.zeros(1),
         }
