@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autoencodes import datasets, fields
     from autoencodes.certificate import Certificate, certify
-    from autoencodes.cost import SquaredError, TerminalCost, inner, norm
+    from autoencodes.continuous import ContinuousFlow
+    from autoencodes.cost import SquaredError, TerminalCost, inner, norm, refine
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
     from autoencodes.flow import Flow, Latent
     from autoencodes.measure import EmpiricalMeasure
@@ -45,10 +46,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Certificate": "certificate",
     "certify": "certificate",
+    "ContinuousFlow": "continuous",
     "SquaredError": "cost",
     "TerminalCost": "cost",
     "inner": "cost",
     "norm": "cost",
+    "refine": "cost",
     "InputError": "errors",
     "MissingExtra": "errors",
     "NumericalFailure": "errors",
