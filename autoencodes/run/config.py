@@ -21,6 +21,11 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    start: str | None = None
+    """The run that this one goes on from: its model is where the training begins."""
+    refine: int | None = Field(None, ge=2)
+    """How much finer the grid of the control is than that of the run it starts from."""
+
     data: str = "digits"
     data_dir: str | None = None
     test_fraction: float = Field(0.2, gt=0, lt=1)

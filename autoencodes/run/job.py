@@ -18,6 +18,7 @@ from autoencodes.precision import precision
 from autoencodes.run.config import TrainConfig
 from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
+from autoencodes.run.start import continued, starting
 from autoencodes.scaling import Scaling
 from autoencodes.schedule import WidthSchedule
 from autoencodes.schemes import scheme
@@ -86,15 +87,16 @@ def prepare(config: TrainConfig) -> Job:
     InputError
         If data or configuration cannot be used; nothing has been written then.
     """
+    config = continued(config)
     data = datasets.load(
         config.data,
         data_dir=config.data_dir,
         seed=config.split_seed,
         test_fraction=config.test_fraction,
     )
-    rows = data.train
+    rows, started = data.train, starting(config, data.dim)
     kind = config.scaled(data.value_range)
-    scaling = Scaling.of(kind, rows.x, data.value_range)
+    scaling = Scaling.of(kind, rows.x, data.value_range) if started is None else started.scaling
     variance = np.var(rows.x, axis=0, dtype=np.float64) / scaling.scale**2
     check(config, rows.size)
     mean = scaling.apply(np.mean(rows.x, axis=0, dtype=np.float64, keepdims=True), np.float64)[0]
@@ -102,7 +104,31 @@ def prepare(config: TrainConfig) -> Job:
     config = config.completed(data.dim, rows.size, float(variance.sum()), kind, carried)
     chosen = method(config, rows.size)
     dtype = np.dtype(config.precision)
-    train = _scaled(rows, scaling, dtype)
+    model = _model(config, data, scaling, variance, started)
+    return Job(
+        config,
+        data,
+        model,
+        ControlProblem(model.flow, tikhonov=config.tikhonov or 0.0),
+        chosen,
+        _scaled(rows, scaling, dtype),
+        _scaled(data.test, scaling, dtype),
+    )
+
+
+def _model(
+    config: TrainConfig,
+    data: Dataset,
+    scaling: Scaling,
+    variance: np.ndarray,
+    started: Model | None,
+) -> Model:
+    """The model that the training begins with, drawn at random or that of an earlier run."""
+    dtype, stepping = np.dtype(config.precision), scheme(config.scheme, config.substeps)
+    if started is not None:
+        flow = Flow(started.flow.schedule, started.flow.field, stepping)
+        control = jax.tree.map(lambda values: np.asarray(values, dtype), started.control)
+        return Model(flow, control, scaling, data.image_shape)
     schedule = WidthSchedule.autoencoder(
         data.dim,
         config.widths or (),
@@ -111,20 +137,10 @@ def prepare(config: TrainConfig) -> Job:
         _order(str(config.order), variance),
         config.memory,
     )
-    flow = Flow(schedule, _field(config), scheme(config.scheme, config.substeps))
+    flow = Flow(schedule, _field(config), stepping)
     with precision(dtype):
         control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
-    model = Model(flow, control, scaling, data.image_shape)
-    problem = ControlProblem(flow, tikhonov=config.tikhonov or 0.0)
-    return Job(
-        config,
-        data,
-        model,
-        problem,
-        chosen,
-        train,
-        _scaled(data.test, scaling, dtype),
-    )
+    return Model(flow, control, scaling, data.image_shape)
 
 
 def _scaled(measure: EmpiricalMeasure, scaling: Scaling, dtype: Any) -> EmpiricalMeasure:
