@@ -18,7 +18,7 @@ from autoencodes.schemes import Euler, Heun, RungeKutta4
 from autoencodes.schemes.adaptive import SOLVERS, Adaptive
 
 FULL = [case for case in CASES if case.schedule.invertible]
-SWITCHING = [ac.Block([0, 1, 2], 2), ac.Block([1], 2), ac.Block([2, 1], 1), ac.Block([0, 1, 2], 2)]
+SWITCHING = [ac.Block([0, 1, 2], 2), ac.Block([1], 1), ac.Block([2, 0, 1], 3)]
 
 
 def flow_of(memory: str, field: Any) -> ac.Flow:
@@ -48,7 +48,7 @@ def problem(request: pytest.FixtureRequest) -> tuple[ac.Flow, Any, np.ndarray, n
 
 @pytest.mark.parametrize(
     ("kind", "order", "factors"),
-    [(Euler, 1, (64, 128, 256)), (Heun, 2, (16, 32, 64)), (RungeKutta4, 4, (4, 8, 16))],
+    [(Euler, 1, (64, 128, 256)), (Heun, 2, (16, 32, 64)), (RungeKutta4, 4, (8, 16, 32))],
     ids=["euler", "heun", "rk4"],
 )
 def test_schemes_converge_with_their_order(
@@ -65,26 +65,26 @@ def test_schemes_converge_with_their_order(
     assert abs(slope - order) < 0.15, (slope, errors)
 
 
-@pytest.mark.parametrize(("solver", "tolerance"), [("dopri8", 1e-10), ("tsit5", 1e-5)])
-def test_the_error_is_below_the_tolerance(problem: Any, solver: str, tolerance: float) -> None:
+def test_the_error_is_below_the_tolerance(problem: Any) -> None:
     flow, control, x, exact = problem
-    solved = ac.ContinuousFlow(flow, solver, rtol=tolerance, atol=tolerance)
-    pushed = np.asarray(solved.push(control, x))
-    assert np.abs((pushed - exact) / (1 + np.abs(exact))).max() < tolerance
+    pushed = np.asarray(ac.ContinuousFlow(flow, "tsit5", rtol=1e-7, atol=1e-7).push(control, x))
+    assert np.abs((pushed - exact) / (1 + np.abs(exact))).max() < 1e-7
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_every_solver_comes_to_the_same_end(solver: str) -> None:
+@pytest.mark.parametrize(
+    ("solver", "tolerance"),
+    [("dopri8", 1e-4), ("dopri8", 1e-11), *((solver, 1e-6) for solver in [*SOLVERS][1:])],
+)
+def test_the_error_of_every_solver_is_below_the_tolerance(solver: str, tolerance: float) -> None:
     flow, x = flow_of("constant", Perceptron()), particles(4, 3)
     control = draw(flow, 2)
-    found = ac.ContinuousFlow(flow, solver, rtol=1e-6, atol=1e-6).push(control, x)
-    exact = ac.ContinuousFlow(flow).push(control, x)
-    np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-6)
+    found = ac.ContinuousFlow(flow, solver, rtol=tolerance, atol=tolerance).push(control, x)
+    exact = ac.ContinuousFlow(flow, rtol=1e-14, atol=1e-14).push(control, x)
+    np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", ["overlapping blocks, reset", "overlapping blocks, skip"])
-def test_trajectory_encoder_and_decoder_fit_together(name: str) -> None:
-    case = BY_NAME[name]
+def test_trajectory_encoder_and_decoder_fit_together() -> None:
+    case = BY_NAME["overlapping blocks, skip"]
     flow, control, x = ac.ContinuousFlow(case.flow), case.control, np.asarray(case.measure.x)
     path, pushed = np.asarray(flow.trajectory(control, x)), flow.push(control, x)
     assert path.shape == (case.schedule.steps + 1, *x.shape)
@@ -98,7 +98,7 @@ def test_trajectory_encoder_and_decoder_fit_together(name: str) -> None:
     np.testing.assert_allclose(path[end][:, list(case.schedule.blocks[j].active)], latent)
 
 
-@pytest.mark.parametrize("case", FULL[3::5], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", FULL[4::5], ids=lambda case: case.name)
 def test_the_inverse_comes_back(case: Any) -> None:
     x = np.asarray(case.measure.x)
     flow = ac.ContinuousFlow(case.flow, rtol=1e-12, atol=1e-12)
@@ -143,9 +143,11 @@ def test_the_log_volume_is_that_of_the_jacobian_and_of_the_density() -> None:
     volumes = solved.log_volume(case.control, x)
     assert volumes.shape == (case.schedule.steps + 1, len(x))
     np.testing.assert_array_equal(volumes[0], 0)
-    jacobians = jax.jacobian(lambda rows: solved.push(case.control, rows))(x)
-    own = jnp.stack([jacobians[i, :, i] for i in range(len(x))])
-    np.testing.assert_allclose(volumes[-1], jnp.linalg.slogdet(own)[1], rtol=0, atol=1e-9)
+    small = 1e-3 * np.eye(x.shape[1])
+    ends = [x + s * e for s in (1, -1) for e in small]
+    ahead, behind = jnp.split(solved.push(case.control, jnp.concatenate(ends)), 2)
+    slopes = (ahead - behind).reshape(len(small), *x.shape).transpose(1, 0, 2) / 2e-3
+    np.testing.assert_allclose(volumes[-1], jnp.linalg.slogdet(slopes)[1], rtol=0, atol=1e-5)
 
     def start(rows: Any) -> Any:
         return -jnp.sum(rows**2, axis=1)
@@ -155,7 +157,7 @@ def test_the_log_volume_is_that_of_the_jacobian_and_of_the_density() -> None:
 
 
 def test_hutchinsons_estimate_has_no_bias() -> None:
-    case = BY_NAME["permuted, weights, targets, hold"]
+    case = BY_NAME["constant"]
     x, probes = np.asarray(case.measure.x), 4000
     solved = ac.ContinuousFlow(case.flow, "tsit5", rtol=1e-5, atol=1e-5)
     exact = np.asarray(solved.log_volume(case.control, x))
@@ -193,7 +195,7 @@ def test_wide_states_ask_for_a_key_and_narrow_ones_are_exact() -> None:
 
 
 def test_a_continuous_flow_is_a_flow_to_a_control_problem() -> None:
-    case = BY_NAME["overlapping blocks, skip"]
+    case = BY_NAME["constant"]
     problem = ac.ControlProblem(ac.ContinuousFlow(case.flow, "tsit5").flow)
     gradient = problem.gradient(case.control, case.measure)
     direction = case.direction(0)
