@@ -21,7 +21,7 @@ from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.flow import Flow
 from autoencodes.schemes.adaptive import Adaptive
 from autoencodes.state import Latent, finite
-from autoencodes.volume import Divergence, draw_probes, log_volume, retraced
+from autoencodes.volume import draw_probes, log_volume, retraced
 
 
 class ContinuousFlow(eqx.Module):
@@ -118,7 +118,7 @@ class ContinuousFlow(eqx.Module):
         control: Control,
         x: Any,
         *,
-        divergence: Divergence = "auto",
+        divergence: str = "auto",
         key: Key[Array, ""] | None = None,
         probes: int = 16,
     ) -> Float[Array, "time particle"]:
@@ -138,7 +138,7 @@ class ContinuousFlow(eqx.Module):
         y: Any,
         log_density_0: Callable[[Float[Array, "particle dim"]], Any],
         *,
-        divergence: Divergence = "auto",
+        divergence: str = "auto",
         key: Key[Array, ""] | None = None,
         probes: int = 16,
     ) -> Float[Array, " particle"]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -17,7 +17,7 @@ from autoencodes.cost import Control
 from autoencodes.errors import InputError
 from autoencodes.flow import Flow
 
-Divergence = Literal["auto", "exact", "hutchinson"]
+DIVERGENCES = ("auto", "exact", "hutchinson")
 
 Probes = tuple[Float[Array, "step particle probe width"] | None, ...]
 """Of every block; None: its divergence is exact."""
@@ -40,9 +40,8 @@ def draw_probes(
     least variance of v · ∂F v.
     """
     schedule = flow.schedule
-    if kind not in get_args(Divergence):
-        known = ", ".join(get_args(Divergence))
-        raise InputError(f"divergence must be one of {known}; got {kind!r}")
+    if kind not in DIVERGENCES:
+        raise InputError(f"divergence must be one of {', '.join(DIVERGENCES)}; got {kind!r}")
     if kind == "exact" or (kind == "auto" and max(schedule.widths) <= _LOW):
         return (None,) * len(schedule.blocks)
     if key is None or probes < 1:

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.stats
-from problems import BY_NAME, CASES, Swing, draw
+from problems import BY_NAME, Swing, draw
 
 import autoencodes as ac
 from autoencodes.fields import LowRank, Perceptron, TwoLayer
 from autoencodes.schemes import Euler, Heun, RungeKutta4
 from autoencodes.schemes.adaptive import SOLVERS, Adaptive
 
-FULL = [case for case in CASES if case.schedule.invertible]
 SWITCHING = [ac.Block([0, 1, 2], 2), ac.Block([1], 1), ac.Block([2, 0, 1], 3)]
 
 
@@ -85,7 +84,8 @@ def test_the_error_of_every_solver_is_below_the_tolerance(solver: str, tolerance
 
 def test_trajectory_encoder_and_decoder_fit_together() -> None:
     case = BY_NAME["overlapping blocks, skip"]
-    flow, control, x = ac.ContinuousFlow(case.flow), case.control, np.asarray(case.measure.x)
+    flow = ac.ContinuousFlow(case.flow, "tsit5")
+    control, x = case.control, np.asarray(case.measure.x)
     path, pushed = np.asarray(flow.trajectory(control, x)), flow.push(control, x)
     assert path.shape == (case.schedule.steps + 1, *x.shape)
     np.testing.assert_array_equal(path[0], x)
@@ -98,10 +98,11 @@ def test_trajectory_encoder_and_decoder_fit_together() -> None:
     np.testing.assert_allclose(path[end][:, list(case.schedule.blocks[j].active)], latent)
 
 
-@pytest.mark.parametrize("case", FULL[4::5], ids=lambda case: case.name)
-def test_the_inverse_comes_back(case: Any) -> None:
+@pytest.mark.parametrize("name", ["constant, scanned, own field", "overlapping blocks, hold"])
+def test_the_inverse_comes_back(name: str) -> None:
+    case = BY_NAME[name]
     x = np.asarray(case.measure.x)
-    flow = ac.ContinuousFlow(case.flow, rtol=1e-12, atol=1e-12)
+    flow = ac.ContinuousFlow(case.flow, "tsit5", rtol=1e-12, atol=1e-12)
     back = flow.inverse(case.control, flow.push(case.control, x))
     np.testing.assert_allclose(back, x, rtol=0, atol=1e-10)
 
@@ -139,7 +140,7 @@ def test_the_density_integrates_to_one() -> None:
 def test_the_log_volume_is_that_of_the_jacobian_and_of_the_density() -> None:
     case = BY_NAME["permuted, weights, targets, hold"]
     x = jnp.asarray(case.measure.x)
-    solved = ac.ContinuousFlow(case.flow, rtol=1e-11, atol=1e-11)
+    solved = ac.ContinuousFlow(case.flow, "tsit5", rtol=1e-11, atol=1e-11)
     volumes = solved.log_volume(case.control, x)
     assert volumes.shape == (case.schedule.steps + 1, len(x))
     np.testing.assert_array_equal(volumes[0], 0)
@@ -264,7 +265,7 @@ def test_what_cannot_be_done_is_refused_by_name(monkeypatch: pytest.MonkeyPatch)
             ac.ContinuousFlow(flow, **options)
     solved, control, x = ac.ContinuousFlow(flow), draw(flow, 0), particles(3, 3)
     with pytest.raises(ac.InputError, match=r"divergence must be one of auto, .*got 'trace'"):
-        solved.log_volume(control, x, divergence="trace")  # type: ignore[arg-type]
+        solved.log_volume(control, x, divergence="trace")
     with pytest.raises(ac.InputError, match=r"one value for each of the 3 .*shape \(3, 3\)"):
         solved.log_density(control, x, lambda rows: rows)
     with pytest.raises(ac.InputError, match="got a NaN"):

@@ -21,17 +21,17 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    start: str | None = None
-    """The run that this one goes on from: its model is where the training begins."""
-    refine: int | None = Field(None, ge=2)
-    """How much finer the grid of the control is than that of the run it starts from."""
-
     data: str = "digits"
     data_dir: str | None = None
     test_fraction: float = Field(0.2, gt=0, lt=1)
     split_seed: int = Field(0, ge=0)
     scaling: Literal["unit", "standard", "none"] | None = None
     order: Literal["variance", "index"] | None = None
+
+    start: str | None = None
+    """The run that this one goes on from: its model is where the training begins."""
+    refine: int | None = Field(None, ge=2)
+    """How much finer the grid of the control is than that of the run it starts from."""
 
     widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
     latent: PositiveInt | None = None

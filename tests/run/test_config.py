@@ -34,6 +34,8 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     entries = make(data="table.csv").completed(dim, rows, 1.0 * dim, "standard").model_dump()
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
+        "start",  # of trainings that go on from another
+        "refine",
         "hidden",  # of the two-layer field alone
         "rank",  # of the low-rank field alone
         "learning_rate",  # of Adam and its like alone
