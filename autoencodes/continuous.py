@@ -224,8 +224,8 @@ def _reason(flow: Flow, control: Control, x: Any) -> str:
 
 _WORDS: dict[int, Callable[[int], str]] = {
     1: lambda most: (
-        f"max_steps = {most} were not enough; allow more, or coarser tolerances, or take the "
-        "implicit solver kvaerno5 if the field is stiff"
+        f"max_steps = {most} were not enough; allow more, or coarser tolerances; take the implicit "
+        "solver kvaerno5 if the field is stiff, a smaller control if the states grow too fast"
     ),
     2: lambda most: (
         "the states grow beyond the finite numbers, or too fast for any step; take a bounded "

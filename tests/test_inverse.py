@@ -89,7 +89,7 @@ def test_newton_takes_over_where_the_fixed_point_does_not_contract() -> None:
 def test_particles_that_pass_in_pieces_are_inverted_alike(monkeypatch: Any) -> None:
     from autoencodes import inversion
 
-    case = BY_NAME["overlapping blocks, hold"]
+    case = BY_NAME["constant"]
     control = jax.tree.map(lambda a: a / 2, case.control)
     whole = case.flow.inverse(control, case.measure.x)
     monkeypatch.setattr(inversion, "_ENTRIES", 27)
@@ -99,7 +99,7 @@ def test_particles_that_pass_in_pieces_are_inverted_alike(monkeypatch: Any) -> N
 
 
 def test_the_inverse_has_the_controls_precision_and_can_be_compiled() -> None:
-    case = BY_NAME["scanned blocks, hold"]
+    case = BY_NAME["constant, scanned, own field"]
     single = jax.tree.map(lambda a: (a / 2).astype(jnp.float32), case.control)
     x = np.asarray(case.measure.x)
     found = case.flow.inverse(single, case.flow.push(single, x))
