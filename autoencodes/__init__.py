@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autoencodes import datasets, fields, order
     from autoencodes.certificate import Certificate, certify
+    from autoencodes.continuous import ContinuousFlow
     from autoencodes.coordinates import Coordinates
     from autoencodes.cost import (
         BinaryCrossEntropy,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         TerminalCost,
         inner,
         norm,
+        refine,
     )
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
     from autoencodes.flow import Flow, Latent
@@ -58,6 +60,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Certificate": "certificate",
     "certify": "certificate",
+    "ContinuousFlow": "continuous",
     "Coordinates": "coordinates",
     "BinaryCrossEntropy": "cost",
     "Comparison": "cost",
@@ -67,6 +70,7 @@ _HOMES = {
     "TerminalCost": "cost",
     "inner": "cost",
     "norm": "cost",
+    "refine": "cost",
     "InputError": "errors",
     "MissingExtra": "errors",
     "NumericalFailure": "errors",

@@ -7,9 +7,8 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import partial
-from typing import Any, Literal, NamedTuple, overload
+from collections.abc import Callable
+from typing import Any, Literal, overload
 
 import equinox as eqx
 import jax
@@ -18,24 +17,18 @@ import numpy as np
 from jaxtyping import Array, Float, Key, Num
 
 from autoencodes.cost import Control
-from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Perceptron, Placed
+from autoencodes.fields.drawing import draw
 from autoencodes.fields.field import StepControl
+from autoencodes.inversion import check_preimages, preimages
 from autoencodes.schedule import WidthSchedule
 from autoencodes.schemes import Euler, Scheme
-from autoencodes.state import State, beside, rearrange
+from autoencodes.state import Latent as Latent
+from autoencodes.state import State, beside, rearrange, rows
+from autoencodes.state import finite as finite
 
-_LONGEST_UNROLLED = 4
-"""Steps of a block up to which its loop is unrolled: beyond, compilation costs more than
-the loop's overhead saves (benchmarks/gradient.py measures it)."""
-
-
-class Latent(NamedTuple):
-    """What ``Flow.encode(..., held=True)`` returns: the latent components, and the values of
-    ``WidthSchedule.stored`` at the bottleneck, which go around it."""
-
-    latent: Float[Array, "particle latent"] | Float[np.ndarray, "particle latent"]
-    held: Float[Array, "particle held"] | Float[np.ndarray, "particle held"]
+Undo = Callable[[int, Float[Array, ""], Any, Float[Array, "particle width"]], Any]
 
 
 class Flow(eqx.Module):
@@ -151,10 +144,10 @@ class Flow(eqx.Module):
         decoder makes of it comes through the bottleneck alone.
         """
         bottleneck = self.schedule.bottleneck
-        z = _rows(z, self.schedule.latent, "latent values")
+        z = rows(z, self.schedule.latent, "latent values")
         width = len(self.schedule.stored(bottleneck))
         stored = np.zeros((z.shape[0], width)) if held is None else held
-        stored = _rows(stored, width, "held values")
+        stored = rows(stored, width, "held values")
         if stored.shape[0] != z.shape[0]:
             raise InputError(
                 f"held values must have one row for each latent row: expected {z.shape[0]}, "
@@ -163,6 +156,28 @@ class Flow(eqx.Module):
         if seen := len(self.schedule.seen(bottleneck)):  # no field sees them any more
             stored = jnp.pad(stored, ((0, 0), (seen, 0)))
         return finite(_decode(self, control, State(z, jnp.asarray(stored))), "the decoder")
+
+    def inverse(self, control: Control, y: Any) -> Float[Array, "particle dim"]:
+        """x with push(control, x) = y: each step x_(l+1) = x_l + Δt Φ(x_l), solved for x_l.
+
+        It is the inverse of the discrete flow, to rounding. One x is sure to exist, and to be the
+        only one, where Δt Lip(Φ) < 1 in every step.
+
+        Raises
+        ------
+        InputError
+            If the flow is no homeomorphism: memory ``reset`` or ``skip`` with widths that vary.
+        NumericalFailure
+            If a step could not be solved.
+        """
+        self.schedule.check_invertible()
+        x, sizes = _inverse(self, control, self.rows(y))
+        check_preimages(sizes, self.schedule.step_size)
+        return finite(x, "the inverse")
+
+    def refined(self, factor: int) -> Flow:
+        """The flow on the ``factor`` times finer grid, to which refined controls belong."""
+        return Flow(self.schedule.refined(factor), self.field, self.scheme)
 
     # What follows is for use inside compiled code; nothing is checked there.
 
@@ -193,7 +208,7 @@ class Flow(eqx.Module):
     def unroll(self, block: int) -> int:
         """How many steps of the block one turn of its compiled loop takes."""
         steps = self.schedule.blocks[block].steps
-        return steps if steps <= _LONGEST_UNROLLED else 1
+        return steps if steps <= self.scheme.unrolled else 1
 
     def enter(self, x: Float[Array, "particle dim"]) -> State:
         """The state of the first block that the particles begin with."""
@@ -250,6 +265,25 @@ class Flow(eqx.Module):
         active, path = jax.lax.scan(step, state.active, steps, unroll=self.unroll(block))
         return State(active, state.stored), path
 
+    def retrace(
+        self, along: tuple[Any, ...], y: Float[Array, "particle dim"], undo: Undo
+    ) -> tuple[Float[Array, "particle dim"], Float[Array, "step particle"]]:
+        """x_0 from x_L of an invertible schedule, taking back step after step.
+
+        ``undo(j, t_l, along_l, x_(l+1))`` is x_l and a number for every particle; the numbers of
+        all steps are returned too. ``along`` has, for every block, arrays with one entry a step.
+        """
+        last = len(self.schedule.blocks) - 1
+        state, noted = self.restrict(y, last), []
+        for j in range(last, -1, -1):
+            step: Any = lambda x, at, j=j: undo(j, at[0], at[1], x)  # noqa: E731
+            steps = (self.times(j, y.dtype), along[j])
+            active, notes = jax.lax.scan(step, state.active, steps, reverse=True)
+            state = State(active, state.stored)
+            state = self.switch(state, j, j - 1) if j > 0 else state
+            noted.append(notes)
+        return self.leave(state), jnp.concatenate(noted[::-1])
+
     def inputs(
         self, control: Control, x: Float[Array, "particle dim"]
     ) -> tuple[Float[Array, "step particle input"], ...]:
@@ -296,53 +330,16 @@ class Flow(eqx.Module):
 
     def rows(self, x: Any) -> Any:
         """Particles as an array (N, d), or an error that says what came instead."""
-        return _rows(x, self.schedule.dim, "particles")
-
-
-def finite(values: Float[Array, ...], name: str) -> Float[Array, ...]:
-    """The values, once they are known to be finite; inside a compiled function, unchecked."""
-    if not isinstance(values, jax.core.Tracer) and not bool(jnp.isfinite(values).all()):
-        raise NumericalFailure(
-            f"{name} left the finite numbers of {values.dtype}: the states grow too fast along "
-            "the flow; take a bounded activation (tanh), a smaller control or a shorter horizon"
-        )
-    return values
-
-
-def _rows(values: Any, width: int, name: str) -> Any:
-    values = values if isinstance(values, jax.Array) else np.asarray(values)
-    if np.ndim(values) != 2 or np.shape(values)[1] != width:
-        raise InputError(
-            f"{name} must be an array (N, {width}), one a row; got shape {np.shape(values)}"
-        )
-    return values
+        return rows(x, self.schedule.dim, "particles")
 
 
 @eqx.filter_jit
 def _draw(flow: Flow, key: Key[Array, ""], scale: float) -> Control:
-    keys = jax.random.split(key, len(flow.schedule.blocks))
-    controls = []
-    for j, (block_key, block) in enumerate(zip(keys, flow.schedule.blocks, strict=True)):
-        seen = len(flow.schedule.seen(j))
-        more = (seen,) if seen else ()
-        field = flow.fields[j]
-        try:
-            inspect.signature(field.init).bind(block_key, block.width, scale, *more)
-        except TypeError as error:
-            raise InputError(
-                f"the field {type(field).__name__} is not made for memory skip: give its init "
-                "a fourth argument, the number of stored values that the velocity sees beside the "
-                "active components, or take memory reset or hold"
-            ) from error
-        draw = partial(_draw_step, field, block.width, scale, more)
-        controls.append(jax.vmap(draw)(jax.random.split(block_key, block.steps)))
-    return tuple(controls)
-
-
-def _draw_step(
-    field: ControlledField, width: int, scale: float, more: tuple[int, ...], key: Key[Array, ""]
-) -> StepControl:
-    return field.init(key, width, scale, *more)
+    keys, blocks = jax.random.split(key, len(flow.schedule.blocks)), flow.schedule.blocks
+    return tuple(
+        draw(field, key, block.steps, block.width, scale, len(flow.schedule.seen(j)))
+        for j, (field, key, block) in enumerate(zip(flow.fields, keys, blocks, strict=True))
+    )
 
 
 @eqx.filter_jit
@@ -366,6 +363,19 @@ def _decode(flow: Flow, control: Control, state: State) -> Float[Array, "particl
 
 
 @eqx.filter_jit
+def _inverse(
+    flow: Flow, control: Control, y: Num[Array, "particle dim"]
+) -> tuple[Float[Array, "particle dim"], Float[Array, "step particle"]]:
+    def undo(block: int, t: Any, theta: Any, x: Any) -> Any:
+        def one(row: Float[Array, " width"]) -> Float[Array, " width"]:
+            return flow.increment(block, t, theta, row[None])[0]
+
+        return preimages(one, flow.schedule.step_size, x)
+
+    return flow.retrace(control, y.astype(flow.check_control(control)), undo)
+
+
+@eqx.filter_jit
 def _trajectory(
     flow: Flow, control: Control, x: Num[Array, "particle dim"]
 ) -> Float[Array, "time particle dim"]:
@@ -376,14 +386,5 @@ def _trajectory(
         if j > 0:
             state = flow.switch(state, j - 1, j)
         state, path = flow.cross(control, state, j)
-        pieces.append(jax.vmap(partial(_lifted, flow, state.stored, j))(path))
+        pieces.append(jax.vmap(lambda x, at=state.stored, j=j: flow.lift(State(x, at), j))(path))
     return jnp.concatenate(pieces)
-
-
-def _lifted(
-    flow: Flow,
-    stored: Float[Array, "particle stored"],
-    block: int,
-    active: Float[Array, "particle width"],
-) -> Float[Array, "particle dim"]:
-    return flow.lift(State(active, stored), block)

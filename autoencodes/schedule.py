@@ -298,6 +298,29 @@ class WidthSchedule:
         """The index l of the first step of every block; its time is t_l = l Δt."""
         return tuple(sum(b.steps for b in self.blocks[:j]) for j in range(len(self.blocks)))
 
+    @property
+    def invertible(self) -> bool:
+        """Whether the flow is a homeomorphism of R^d: under ``hold``, or with all components on.
+
+        Else a switch forgets a component, or gives it a value that the outcome does not tell.
+        """
+        return self.memory == "hold" or min(self.widths) == self.dim
+
+    def check_invertible(self) -> None:
+        """InputError unless the flow is a homeomorphism of R^d."""
+        if not self.invertible:
+            raise InputError(
+                f"only under memory hold, or with all {self.dim} components active throughout, is "
+                "the flow a homeomorphism, with an inverse and densities; got memory "
+                f"{self.memory} and widths {short(self.widths)}"
+            )
+
+    def refined(self, factor: int) -> WidthSchedule:
+        """The same blocks, horizon and memory on the ``factor`` times finer grid, Δt / factor."""
+        factor = count(factor, "the factor of a refinement")
+        blocks = [Block(b.active, b.steps * factor) for b in self.blocks]
+        return WidthSchedule(self.dim, blocks, self.horizon, self.memory)
+
     def returning(self, block: int) -> tuple[int, ...]:
         """The components that were off until the block begins, and are active in it."""
         if block == 0:

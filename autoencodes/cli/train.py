@@ -18,6 +18,12 @@ def train(
     data: Annotated[
         str | None, typer.Argument(metavar="[DATA]", help=f"{DATA_HELP} [default: digits]")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Begin with the model of an earlier run.")
+    ] = None,
+    refine: Annotated[
+        int | None, typer.Option(help="With --start: carry its control to a grid so much finer.")
+    ] = None,
     widths: Annotated[
         str | None,
         typer.Option(metavar="64,32,8", help="The encoder's widths; the decoder mirrors them."),
@@ -185,6 +191,8 @@ def train(
         options["order"] = _order(order)
     if data_dir is not None:
         options["data_dir"] = str(data_dir)
+    if start is not None:
+        options["start"] = str(start)
     if resume and out is None:
         raise InputError("--resume continues the run in --out; give --out RUN")
 

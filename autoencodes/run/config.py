@@ -47,6 +47,11 @@ class TrainConfig(BaseModel):
     delta: PositiveFloat | None = None
     """Of the Huber cost, in the target's scaled units."""
 
+    start: str | None = None
+    """The run that this one goes on from: its model is where the training begins."""
+    refine: int | None = Field(None, ge=2)
+    """How much finer the grid of the control is than that of the run it starts from."""
+
     widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
     latent: PositiveInt | None = None
     mirror: bool | None = None

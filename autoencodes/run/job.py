@@ -10,9 +10,10 @@ import numpy as np
 
 from autoencodes import datasets
 from autoencodes.coordinates import Coordinates
-from autoencodes.cost import SquaredError
+from autoencodes.cost import Control, SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
+from autoencodes.flow import Flow
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.order import Order
 from autoencodes.pontryagin import ControlProblem
@@ -23,6 +24,7 @@ from autoencodes.run.config import TrainConfig
 from autoencodes.run.methods import check, is_whole, method
 from autoencodes.run.model import Model, push
 from autoencodes.run.presets import default_precision
+from autoencodes.run.start import continued, starting
 from autoencodes.scaling import Scaling
 from autoencodes.training import Method
 
@@ -108,34 +110,53 @@ def prepare(config: TrainConfig) -> Job:
     InputError
         If data or configuration cannot be used; nothing has been written then.
     """
+    config = continued(config)
     data = datasets.load(
         config.data,
         data_dir=config.data_dir,
         seed=config.split_seed,
         test_fraction=config.test_fraction,
     )
-    rows = data.train
+    rows, started = data.train, starting(config, data.dim)
     check(config, rows.size)
     dtype = np.dtype(default_precision(config.model_dump(exclude_none=True)))
     scaling = Scaling.of(config.scaled(data.value_range), rows.x, data.value_range)
     readout = Readout.of(config.target, data.labels, data.name)
+    if started is not None:
+        scaling, readout = started.scaling, started.readout
     scaled = scaling.apply(rows.x, dtype)
     coordinates = Coordinates.of(config.rotation, scaled, data.dim + config.extra, config.seed)
+    if started is not None:
+        coordinates = started.coordinates
     x = coordinates.enter(scaled, dtype)
     labels = data.part_labels("train")
     targets = None if readout.size is None else readout.targets(labels, dtype)
     config = _completed(config, data, x, targets)
     order = architecture.order(config, x, targets)
-    flow = architecture.flow(config, coordinates.dim, data.image_shape, order)
-    with precision(dtype):
-        control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
-    cost = architecture.cost(config, coordinates, readout, flow.schedule)
-    readout = replace(readout, cost=cost)
-    model = Model(flow, control, scaling, data.image_shape, coordinates, readout)
+    model = started or Model(
+        *_drawn(config, coordinates.dim, data.image_shape, order),
+        scaling,
+        data.image_shape,
+        coordinates,
+        readout,
+    )
+    if started is None:
+        cost = architecture.cost(config, coordinates, readout, model.flow.schedule)
+        model = model.with_readout(replace(readout, cost=cost))
     train, test = measures(model, data)
     problem = model.problem(config.tikhonov or 0.0)
     assert test is not None
     return Job(config, data, model, problem, method(config, rows.size), train, test, order)
+
+
+def _drawn(
+    config: TrainConfig, dim: int, image: tuple[int, int] | None, order: Order
+) -> tuple[Flow, Control]:
+    """The flow of a completed configuration, and a random control of it."""
+    flow, dtype = architecture.flow(config, dim, image, order), np.dtype(config.precision)
+    with precision(dtype):
+        key = jax.random.key(config.seed)
+        return flow, flow.init(key, config.init_scale or 0.0, dtype)
 
 
 def measures(model: Model, data: Dataset) -> tuple[EmpiricalMeasure, EmpiricalMeasure | None]:

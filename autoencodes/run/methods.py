@@ -61,6 +61,11 @@ def method(config: TrainConfig, rows: int) -> Method:
 
 def check(config: TrainConfig, rows: int) -> None:
     """InputError if an entry that was given would do nothing, or cannot be done."""
+    if config.refine is not None and config.start is None:
+        raise InputError(
+            "refine carries the control of an earlier run to a finer grid; got no start: add "
+            "--start RUN, or set steps-per-block"
+        )
     given = {**by_name(config.data), **config.model_dump(exclude_none=True)}
     name = given.get("method", default_method())
     size = given.get("batch_size", default_batch_size(name, rows))

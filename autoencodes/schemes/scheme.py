@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -17,8 +18,6 @@ from autoencodes.errors import InputError
 
 Velocity = Callable[[Float[Array, ""], Float[Array, " width"]], Float[Array, " width"]]
 """(s, x) ↦ F(s, x, θ_l): the field under the control of one step."""
-
-_LONGEST_UNROLLED = 4
 
 
 class Scheme(eqx.Module):
@@ -41,6 +40,9 @@ class Scheme(eqx.Module):
     """
 
     substeps: int = eqx.field(static=True, default=1)
+    unrolled: ClassVar[int] = 4
+    """Steps of a block up to which its loop is unrolled: beyond, compilation costs more than
+    the loop's overhead saves (benchmarks/gradient.py measures it)."""
 
     def __check_init__(self) -> None:
         if not (isinstance(self.substeps, int) and self.substeps >= 1):
@@ -65,6 +67,6 @@ class Scheme(eqx.Module):
             return moved + slope, None
 
         numbers = jnp.arange(self.substeps, dtype=x.dtype)
-        unroll = self.substeps if self.substeps <= _LONGEST_UNROLLED else 1
+        unroll = self.substeps if self.substeps <= self.unrolled else 1
         total, _ = jax.lax.scan(substep, jnp.zeros_like(x), numbers, unroll=unroll)
         return total / self.substeps

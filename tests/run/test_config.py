@@ -35,6 +35,8 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
         "delta",  # of the huber cost alone
+        "start",  # of trainings that go on from another
+        "refine",
         "hidden",  # of the two-layer field and the convolution alone
         "rank",  # of the low-rank field alone
         "grids",  # of the convolution alone

@@ -1,0 +1,127 @@
+"""Particles along a flow, and the volume about each: what becomes of a density.
+
+# notation: a = ∫ div F dt along a trajectory, the log-volume; s = ±1 the direction of time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, Num
+
+from autoencodes import divergence
+from autoencodes.cost import Control
+from autoencodes.errors import InputError
+from autoencodes.flow import Flow
+
+DIVERGENCES = ("auto", "exact", "hutchinson")
+
+Probes = tuple[Float[Array, "step particle probe width"] | None, ...]
+"""Of every block; None: its divergence is exact."""
+
+_LOW = 16
+"""Components up to which the divergence is exact where nothing else is asked for."""
+
+
+def draw_probes(
+    flow: Flow,
+    control: Control,
+    kind: str,
+    key: Key[Array, ""] | None,
+    probes: int,
+    particles: int,
+) -> Probes:
+    """The probes of an estimate of div F, for every particle and step of the control.
+
+    Their entries are 1 and −1: of independent ones with mean 0 and variance 1 these give the
+    least variance of v · ∂F v.
+    """
+    schedule = flow.schedule
+    if kind not in DIVERGENCES:
+        raise InputError(f"divergence must be one of {', '.join(DIVERGENCES)}; got {kind!r}")
+    if kind == "exact" or (kind == "auto" and max(schedule.widths) <= _LOW):
+        return (None,) * len(schedule.blocks)
+    if key is None or probes < 1:
+        came = "no key" if key is None else f"probes={probes}"
+        raise InputError(
+            f"estimating the divergence needs a key and at least one probe; got {came}: give "
+            "key=jax.random.key(seed), or divergence='exact'"
+        )
+    dtype = flow.check_control(control)
+    return tuple(
+        jax.random.rademacher(k, (block.steps, particles, probes, block.width), dtype)
+        for k, block in zip(
+            jax.random.split(key, len(schedule.blocks)), schedule.blocks, strict=True
+        )
+    )
+
+
+@eqx.filter_jit
+def retraced(
+    flow: Flow, control: Control, y: Num[Array, "particle dim"], probes: Probes | None = None
+) -> tuple[Float[Array, "particle dim"], Float[Array, " particle"]]:
+    """Where particles that end at y began, and their log-volumes a; without probes these are 0."""
+    measured = probes is not None
+    along = tuple(zip(control, probes or (None,) * len(control), strict=True))
+
+    def undo(block: int, t: Float[Array, ""], along: Any, x: Float[Array, "particle width"]) -> Any:
+        return _carried(flow, block, t, along, x, -1, measured)
+
+    x, volumes = flow.retrace(along, y.astype(flow.check_control(control)), undo)
+    return x, volumes.sum(axis=0)
+
+
+@eqx.filter_jit
+def log_volume(
+    flow: Flow, control: Control, x: Num[Array, "particle dim"], probes: Probes
+) -> Float[Array, "time particle"]:
+    """a at t_0, ..., t_L, of particles that begin at x."""
+    x = x.astype(flow.check_control(control))
+    grown = [jnp.zeros((1, x.shape[0]), x.dtype)]
+    for j, rows in enumerate(flow.inputs(control, x)):
+
+        def grow(_: None, at: Any, j: int = j) -> tuple[None, Float[Array, " particle"]]:
+            t, along, x = at
+            return None, _carried(flow, j, t, along, x, 1, True)[1]
+
+        steps = (flow.times(j, x.dtype), (control[j], probes[j]), rows)
+        grown.append(jax.lax.scan(grow, None, steps)[1])
+    return jnp.cumsum(jnp.concatenate(grown), axis=0)
+
+
+def _carried(
+    flow: Flow,
+    block: int,
+    t: Float[Array, ""],
+    along: tuple[Any, Float[Array, "particle probe width"] | None],
+    x: Float[Array, "particle width"],
+    direction: int,
+    measured: bool,
+) -> tuple[Float[Array, "particle width"], Float[Array, " particle"]]:
+    """Particles after one step of the control, forward or backward, and how a grew in it.
+
+    One ODE for (x, a): x' = s F, a' = s div F, so that the tolerance holds for both.
+    """
+    theta, probes = along
+    width, step = x.shape[1], flow.schedule.step_size
+    begin = t if direction > 0 else t + step
+
+    def one(row: Float[Array, " entry"], probes: Any) -> Float[Array, " entry"]:
+        def velocity(s: Float[Array, ""], z: Float[Array, " entry"]) -> Float[Array, " entry"]:
+            def motion(x: Float[Array, " width"]) -> Float[Array, " width"]:
+                when = begin + direction * s
+                return direction * flow.fields[block].velocity(when, x, theta)
+
+            moved = motion(z[:width])
+            if not measured:
+                return moved
+            return jnp.append(moved, divergence.of(motion, z[:width], probes))
+
+        return row + step * flow.scheme.increment(velocity, jnp.zeros_like(t), row, step)
+
+    row = jnp.pad(x, ((0, 0), (0, int(measured))))
+    row = jax.vmap(one, (0, None if probes is None else 0))(row, probes)
+    return row[:, :width], direction * row[:, width:].sum(axis=1)
