@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, cast, get_args
 
 from autoencodes.errors import InputError
 from autoencodes.grid import nested, planes
+from autoencodes.nesting import permutation, prefixes
 from autoencodes.number import count, integer, positive, short
 
 Memory = Literal["reset", "hold", "skip"]
@@ -125,7 +125,7 @@ class WidthSchedule:
         The block of width w has the first w components of ``order`` active. The
         arguments are those of ``autoencoder``.
         """
-        active = _nested(dim, widths, order)
+        active = prefixes(dim, widths, order)
         return cls(dim, [Block(a, steps_per_block) for a in active], horizon, memory)
 
     @classmethod
@@ -143,7 +143,7 @@ class WidthSchedule:
         ``widths`` lists the ENCODER's widths, as everywhere; the arguments are those
         of ``autoencoder``.
         """
-        active = _nested(dim, widths, order)
+        active = prefixes(dim, widths, order)
         return cls(dim, [Block(a, steps_per_block) for a in reversed(active)], horizon, memory)
 
     @classmethod
@@ -179,7 +179,7 @@ class WidthSchedule:
         InputError
             If the widths grow or exceed the dimension, or ``order`` is no permutation.
         """
-        active = _nested(dim, widths, order)
+        active = prefixes(dim, widths, order)
         mirrored = [*active, *reversed(active[:-1])]
         return cls(dim, [Block(a, steps_per_block) for a in mirrored], horizon, memory)
 
@@ -198,7 +198,7 @@ class WidthSchedule:
         The block of width w has the first w components of ``order`` active. The arguments are
         those of ``autoencoder``, but ``widths`` is the whole sequence.
         """
-        active = _nested(dim, widths, order, monotone=False)
+        active = prefixes(dim, widths, order, monotone=False)
         return cls(dim, [Block(a, steps_per_block) for a in active], horizon, memory)
 
     @classmethod
@@ -253,9 +253,9 @@ class WidthSchedule:
         dim = image[0] * image[1] * planes(image, grids)
         if widths:
             last = active[-1]
-            place = {i: n for n, i in enumerate(last if order is None else _order(dim, order))}
+            place = {i: n for n, i in enumerate(last if order is None else permutation(dim, order))}
             kept = sorted(last, key=place.__getitem__)
-            chosen = _nested(len(last), widths, None)
+            chosen = prefixes(len(last), widths, None)
             active += [tuple(kept[i] for i in block) for block in chosen]
         mirrored = [*active, *reversed(active[:-1])]
         return cls(dim, [Block(a, steps_per_block) for a in mirrored], horizon, memory)
@@ -385,33 +385,3 @@ class WidthSchedule:
         everything = (*first, *sorted(set(range(self.dim)) - set(first)))
         active = set(self.blocks[block].active)
         return tuple(i for i in everything if i not in active)
-
-
-def _nested(
-    dim: int, widths: Sequence[int], order: Sequence[int] | None, monotone: bool = True
-) -> tuple[tuple[int, ...], ...]:
-    """Prefixes of ``order`` of the given widths, which must not grow where that is asked."""
-    dim = count(dim, "the dimension")
-    sizes = [count(w, "a width") for w in widths]
-    if not sizes:
-        raise InputError("widths must list at least one width; got none")
-    if max(sizes) > dim and not (monotone and sizes[0] <= dim):
-        raise InputError(f"widths must not exceed the dimension {dim}; got {max(sizes)}")
-    for wide, narrow in pairwise(sizes):
-        if narrow > wide and monotone:
-            raise InputError(
-                "widths must not grow from the input to the bottleneck; "
-                f"got {narrow} after {wide} in {short(sizes)}"
-            )
-    kept = range(dim) if order is None else _order(dim, order)
-    return tuple(tuple(kept[:w]) for w in sizes)
-
-
-def _order(dim: int, order: Sequence[int]) -> tuple[int, ...]:
-    """A permutation of the components, or an error that says what came instead."""
-    kept = tuple(integer(i, "an entry of order") for i in order)
-    if sorted(kept) != list(range(dim)):
-        raise InputError(
-            f"order must be a permutation of 0..{dim - 1}, each exactly once; got {short(kept)}"
-        )
-    return kept

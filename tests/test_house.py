@@ -15,7 +15,7 @@ PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
     {"number"},
-    {"grid"},
+    {"grid", "nesting"},
     {
         "atomic",
         "coordinates",

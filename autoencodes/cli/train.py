@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -177,22 +177,12 @@ def train(
     ] = False,
 ) -> None:
     """Train an AutoencODE on DATA and write a run folder."""
-    options = {
+    given = {
         name: value
         for name, value in locals().items()
-        if name not in ("config", "out", "resume", "widths", "order", "grids") and value is not None
+        if name not in ("config", "out", "resume") and value is not None
     }
-    if widths is not None:
-        options["widths"] = listed(widths, "--widths", "64,32,8")
-    if grids is not None:
-        shapes = grids.split(",")
-        options["grids"] = [listed(shape, "--grids", "4x14x14,8x7x7", "x") for shape in shapes]
-    if order is not None:
-        options["order"] = _order(order)
-    if data_dir is not None:
-        options["data_dir"] = str(data_dir)
-    if start is not None:
-        options["start"] = str(start)
+    options = {name: _read(name, value) for name, value in given.items()}
     if resume and out is None:
         raise InputError("--resume continues the run in --out; give --out RUN")
 
@@ -219,6 +209,17 @@ def train(
         raise typer.Exit(INTERRUPTED)
     if outcome.metrics["failed"]:
         raise typer.Exit(FAILURE)
+
+
+def _read(name: str, value: Any) -> Any:
+    """An option as a configuration has it: lists taken apart, paths as text."""
+    if name == "widths":
+        return listed(value, "--widths", "64,32,8")
+    if name == "grids":
+        return [listed(grid, "--grids", "4x14x14,8x7x7", "x") for grid in value.split(",")]
+    if name == "order":
+        return _order(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _order(text: str) -> str | tuple[int, ...]:
