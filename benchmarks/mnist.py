@@ -62,7 +62,7 @@ def measured(job: Job, name: str) -> str:
         spent += time.perf_counter() - at
         if progress.step >= next_step or progress.step == steps:
             next_step += steps // _EVALUATIONS
-            error = job.error(progress.control, job.test)
+            error = job.errors(progress.control, job.test)["mse"]
             print(f"  {name}: step {progress.step}, {spent:.0f} s, {error:.5f}", flush=True)
             if error <= GOAL and not reached:
                 reached = f"{spent:.0f} s, step {progress.step}"
@@ -71,7 +71,7 @@ def measured(job: Job, name: str) -> str:
     train(job, method, steps, [lambda progress: True])  # compiles what is timed
     at = time.perf_counter()
     result = train(job, method, steps, [watch])
-    fitted = job.error(result.control, job.train)
+    fitted = job.errors(result.control, job.train)["mse"]
     return (
         f"{name:24}{reached or 'never':>20}{spent:8.0f} s"
         f"{error:10.5f}{fitted:10.5f}{784 * error:10.2f}"

@@ -34,7 +34,7 @@ def test_a_training_begins_with_the_model_of_the_run_that_it_starts_from(before:
         np.testing.assert_array_equal(found, given)
     metrics = RunFolder.open(before).metrics
     np.testing.assert_allclose(
-        job.error(job.model.control, job.test), metrics["test_mse"], rtol=1e-6
+        job.errors(job.model.control, job.test)["mse"], metrics["test_mse"], rtol=1e-6
     )
     taken = (job.config.tikhonov, job.config.activation, job.config.split_seed, job.config.horizon)
     assert taken == (0.01, "sin", 2, 3.0)
