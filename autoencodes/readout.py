@@ -56,8 +56,8 @@ class Readout(eqx.Module):
             return cls(cost)
         if labels is None:
             raise InputError(
-                f"{name} has no labels to predict; expected a column (or an array) named label, "
-                "class or target, or leave --target out to reconstruct the rows"
+                f"{name} has no labels to predict; expected a column (in .npz an array) named "
+                "label, class or target, or leave --target out to reconstruct the rows"
             )
         if target == "classes":
             classes = np.unique(labels)
@@ -78,6 +78,11 @@ class Readout(eqx.Module):
 
     def targets(self, labels: Any, dtype: Any) -> Float[np.ndarray, "particle target"]:
         """Labels (N,) in the flow's units: 1 at a row's class and 0 elsewhere; scaled numbers."""
+        if labels is None:
+            raise InputError(
+                f"this model predicts {self.target}, and the data have no labels to compare with: "
+                "add a column label, or use predict"
+            )
         labels = np.asarray(labels)
         if self.target == "classes":
             known = np.array(self.classes)

@@ -224,7 +224,11 @@ def _read(name: str, value: Any) -> Any:
 
 def _order(text: str) -> str | tuple[int, ...]:
     """The name of a rule, or a permutation: listed, or in a file of integers."""
+    if text in ("variance", "index", "random", "natural"):
+        return text
+    if "," in text:
+        return listed(text, "--order", "3,0,2,1")
     if Path(text).is_file():
-        text = ",".join(Path(text).read_text(encoding="utf-8", errors="replace").split())
-        return listed(text.replace(",,", ","), "the file of --order", "3,0,2,1")
+        words = Path(text).read_text(encoding="utf-8", errors="replace").replace(",", " ").split()
+        return listed(",".join(words), "the file of --order", "3,0,2,1")
     return listed(text, "--order", "3,0,2,1") if text[:1].isdigit() else text

@@ -24,7 +24,7 @@ from autoencodes.datasets.tables import (
 )
 from autoencodes.errors import InputError
 
-LABEL_KEYS = ("y", "labels", "label", "target")
+LABEL_KEYS = ("y", "labels", "label", "class", "target")
 _KEYS = f"x (with labels in {', '.join(LABEL_KEYS)}), or x_train and x_test, or a single array"
 
 

@@ -118,13 +118,18 @@ def classes(values: np.ndarray, count: int, where: str) -> Classes:
             f"{where}: expected one label for each of the {count} rows, got shape "
             f"{values.shape}; give labels of length {count} or leave them out"
         )
-    if values.dtype.kind == "f" and (np.isfinite(values) & (values == np.round(values))).all():
+    if values.dtype.kind == "f" and _whole(values):
         return values.astype(np.int64)
     if values.dtype.kind == "b":
         return values.astype(np.int64)
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8", "replace")
     return values if values.dtype.kind in "iuU" else values.astype(str)
+
+
+def _whole(values: np.ndarray) -> bool:
+    """Whether all are integers that a float64 tells apart."""
+    return bool(np.all((np.abs(values) < 2**53) & (values == np.round(values))))
 
 
 def first_non_finite(x: np.ndarray) -> tuple[int, int] | None:

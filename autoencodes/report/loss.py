@@ -84,7 +84,7 @@ def _errors(axes: Axes, findings: Findings) -> None:
             seldom = len(x) < len(history) / 2 and len(x) <= _SELDOM
             line = {"linestyle": "none", "marker": "o"} if seldom else {}
             _curve(axes, x, y / unit, color=colour, label=label, linewidth=linewidth, **line)
-    pca = findings.error("pca_test_mse")
+    pca = findings.error("pca_test_mse") if squared else None
     if pca is not None:
         shown.append(np.array([pca]))
         label = "PCA, same latent width"

@@ -64,11 +64,14 @@ def _scatter(findings: Findings) -> Figure:
     axes.plot(ends, ends, color=style.FAINT, linewidth=0.8, zorder=1)
     size = float(np.clip(40 / np.sqrt(len(true)), 1.5, 4))
     axes.plot(true, found, "o", color=style.AUTOENCODE, markersize=size, markeredgewidth=0)
-    share = 1 - np.mean((true - found) ** 2) / max(float(np.var(true)), 1e-300)
+    title = f"{len(true):,} test rows"
+    if np.var(true) > 0:
+        share = 1 - float(np.mean((true - found) ** 2) / np.var(true))
+        title += f", R² = {number(share)}"
     axes.set(
         xlabel="true number (standardised)",
         ylabel="predicted",
-        title=f"{len(true):,} test rows, R² = {number(float(share))}",
+        title=title,
     )
     axes.set_aspect("equal")
     return figure

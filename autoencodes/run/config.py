@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -104,7 +105,8 @@ class TrainConfig(BaseModel):
     def scaled(self, value_range: tuple[float, float] | None) -> str:
         """How the data are to be scaled: as configured, else as the data set asks."""
         named = by_name(self.data).get("scaling")
-        return str(self.scaling or named or scaling_kind(value_range))
+        bounded = "unit" if self.cost == "binary-cross-entropy" else None
+        return str(self.scaling or named or bounded or scaling_kind(value_range))
 
     def completed(
         self,
@@ -148,19 +150,47 @@ class TrainConfig(BaseModel):
             )
         entries = preset(given, dim, rows, variance, carried, outputs, resolution, image)
         _require_room(entries, dim, outputs)
+        _require_order(entries["order"], dim)
         return make(**{**entries, "scaling": scaling, **given})
 
 
 def _require_room(entries: dict[str, Any], dim: int, outputs: int | None) -> None:
-    """InputError where a target does not fit into the last block, or an order is none."""
-    widths, order = entries["widths"], entries["order"]
-    last = widths[0] if entries["mirror"] else widths[-1]
+    """InputError where a target does not fit into the last block, or an entry does nothing."""
+    widths, memory, grids = entries["widths"], entries["memory"], entries.get("grids") or ()
+    ends = [*(math.prod(grid) for grid in grids), *widths]
+    last = ends[0] if entries["mirror"] else ends[-1]
+    shown, features = ", ".join(map(str, widths)), dim - entries.get("extra", 0)
+    if outputs is not None and dim < outputs:
+        raise InputError(
+            f"a target of {outputs} entries is read from as many components, but rows have {dim}; "
+            f"add --extra {outputs - dim}, or more"
+        )
     if outputs is not None and last < outputs:
         raise InputError(
             f"a target of {outputs} entries is read from as many active components, but the last "
-            f"of the widths {', '.join(map(str, widths))} is {last}; end at {outputs} or more"
-            + (f", with --extra {outputs - dim} at least" if dim < outputs else "")
+            f"of the widths {shown} is {last}; end at {outputs} or more"
         )
+    falling = not entries["mirror"] and ends == sorted(ends, reverse=True)
+    if outputs is not None and memory != "reset" and falling:
+        raise InputError(
+            f"memory {memory} is for components that return, but along the widths {shown} none "
+            "does; leave it out, or add --mirror"
+        )
+    if outputs is None and not entries["mirror"] and memory != "hold" and last < features:
+        raise InputError(
+            f"rows of {features} features are the target, but the widths {shown} end with {last} "
+            "active components, and the others are 0 there; end wider, or leave --no-mirror out"
+        )
+    ruled = entries["order"] in ("variance", "natural", "index")
+    if features < dim and ruled and not grids and max(ends) <= features:
+        raise InputError(
+            f"the {dim - features} extra components are never active with the widths {shown}; give "
+            f"one above {features}, or leave extra out"
+        )
+
+
+def _require_order(order: Any, dim: int) -> None:
+    """InputError where a given order is no permutation."""
     if isinstance(order, tuple) and sorted(order) != list(range(dim)):
         raise InputError(
             f"order must have each of the components 0..{dim - 1} exactly once; got {len(order)} "

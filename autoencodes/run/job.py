@@ -121,7 +121,10 @@ def prepare(config: TrainConfig) -> Job:
     check(config, rows.size)
     dtype = np.dtype(default_precision(config.model_dump(exclude_none=True)))
     scaling = Scaling.of(config.scaled(data.value_range), rows.x, data.value_range)
-    readout = Readout.of(config.target, data.labels, data.name)
+    labels = data.part_labels("train")
+    readout = Readout.of(
+        config.target, labels if config.target == "numbers" else data.labels, data.name
+    )
     if started is not None:
         scaling, readout = started.scaling, started.readout
     scaled = scaling.apply(rows.x, dtype)
@@ -129,10 +132,9 @@ def prepare(config: TrainConfig) -> Job:
     if started is not None:
         coordinates = started.coordinates
     x = coordinates.enter(scaled, dtype)
-    labels = data.part_labels("train")
     targets = None if readout.size is None else readout.targets(labels, dtype)
     config = _completed(config, data, x, targets)
-    order = architecture.order(config, x, targets)
+    order = architecture.order(config, x, rows.y if targets is None else targets)
     model = started or Model(
         *_drawn(config, coordinates.dim, data.image_shape, order),
         scaling,

@@ -112,6 +112,16 @@ _COSTS_OF = {
 
 def _check_target(config: TrainConfig) -> None:
     """InputError if target, cost and coordinates do not go together."""
+    if config.field == "convolution" and config.rotation != "none":
+        raise InputError(
+            f"a convolution is for pixels, which are none after a rotation; got rotation "
+            f"{config.rotation}: leave it out, or take another field"
+        )
+    if config.field == "convolution" and config.time_dependent:
+        raise InputError(
+            "a convolution takes channels, of which the time is none; leave --time-dependent out, "
+            "or take another field"
+        )
     allowed = _COSTS_OF[config.target]
     if config.cost not in (None, *allowed):
         raise InputError(
@@ -140,6 +150,11 @@ def _check_exact(config: TrainConfig) -> None:
         raise InputError(
             f"method exact-msa needs a field that is linear in the control; got field "
             f"{config.field}: add --field linear-in-control, or take --method msa"
+        )
+    if config.pointwise is not None:
+        raise InputError(
+            "method exact-msa needs a field that is linear in the control, which a pointwise step "
+            "is not; leave pointwise out, or take --method msa"
         )
     if config.scheme != "euler" or config.substeps > 1:
         raise InputError(

@@ -95,7 +95,7 @@ def preset(
     known = {**by_name(given["data"]), **given}
     if "latent" in given and "widths" not in given:
         known.pop("widths", None)
-    if outputs is not None:  # a data set's own shape is one to reconstruct it by
+    if outputs is not None or given.get("extra"):  # a data set's own shape reconstructs it
         known = {**known, "latent": given.get("latent"), "widths": given.get("widths")}
     latent = known.get("latent") or outputs or max(1, min(dim // 2, max(2, dim // 8)))
     mirror = known.get("mirror", outputs is None)

@@ -42,6 +42,9 @@ _MODEL = (
 )
 """What is settled by the model that a training starts from."""
 
+_OF_A_FIELD = ("hidden", "rank", "grids", "kernel", "pointwise", "delta")
+"""What is absent where the field, or the cost, has none of it."""
+
 _SPLIT = ("test_fraction", "split_seed")
 """What decides which rows are held out: the same, or rows would be tested that were trained on."""
 
@@ -66,6 +69,8 @@ def continued(config: TrainConfig) -> TrainConfig:
         settled.update({name: getattr(before, name) for name in _SPLIT})
     settled["steps_per_block"] = (before.steps_per_block or 1) * (config.refine or 1)
     for name, value in settled.items():
+        if value is None and name not in _OF_A_FIELD:
+            continue  # an older run, that knew no such entry
         if given.get(name) not in (None, value):
             raise InputError(_contradiction(config, name, given[name], value))
     usual = {name: getattr(before, name) for name in _USUAL}

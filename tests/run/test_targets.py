@@ -217,13 +217,52 @@ def test_trainings_on_classes_resume_as_if_uninterrupted(table: Path, tmp_path: 
         ({"delta": 0.3}, "delta belongs to the huber cost"),
         ({"cost": "binary-cross-entropy", "scaling": "standard"}, "take scaling unit"),
         ({"cost": "binary-cross-entropy", "scaling": "unit", "rotation": "pca"}, "rotation none"),
+        ({"extra": 1}, "1 extra components are never active with the widths 3"),
+        ({"mirror": False, "widths": (3, 1)}, "end with 1 active components, and the others are 0"),
+        ({"target": "classes", "memory": "hold"}, "memory hold is for components that return"),
+        ({"target": "classes", "widths": (2,), "data": "five.csv"}, "read from .*add --extra 3"),
+        ({"method": "exact-msa", "field": "linear-in-control", "pointwise": 2}, "a pointwise step"),
         ({"order": (0, 1)}, r"components 0\.\.2 exactly once; got 2"),
         ({"order": (0, 1, 1)}, "some of them twice"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_written(
-    table: Path, tmp_path: Path, entries: dict[str, Any], message: str
+    table: Path, tmp_path: Path, entries: dict[str, Any], message: str, monkeypatch: Any
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{k % 7},{k % 3},{k % 5}" for k in range(20)]
+    Path("five.csv").write_text("\n".join(["a,b,label", *rows]) + "\n")
     with pytest.raises(InputError, match=message):
         train(config(**{"path": table / "classes.csv", **entries}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_an_unlabelled_table_is_predicted_and_not_scored(
+    classifier: RunFolder, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "rows.npy", datasets.load(classifier.config.data).x[:4])
+    rows = datasets.load(tmp_path / "rows.npy", to_split=False)
+    assert classifier.model.predict(rows.x).shape == (4,)
+    with pytest.raises(InputError, match="the data have no labels to compare with"):
+        classifier.model.errors(rows.x, rows.labels)
+
+
+def test_numbers_are_standardised_by_the_training_rows_alone(table: Path) -> None:
+    job = prepare(config(table / "numbers.csv", target="numbers", widths=(3, 1)))
+    assert np.asarray(job.train.y).mean() == pytest.approx(0, abs=1e-6)
+    assert np.asarray(job.test.y).mean() != pytest.approx(0, abs=1e-3)
+
+
+def test_the_natural_order_is_that_of_the_targets_where_a_law_has_its_own() -> None:
+    for split in range(3):
+        job = prepare(make(data="gaussian-sign", order="natural", split_seed=split))
+        assert job.order.components == (0, 1)
+
+
+def test_a_last_step_moves_every_component_alike(table: Path, tmp_path: Path) -> None:
+    entries = {"widths": (3, 1), "pointwise": 4, "time_dependent": True}
+    model = train(config(table / "classes.csv", **entries), tmp_path / "run").folder.model
+    *others, last = model.flow.fields
+    assert last == ac.fields.Pointwise(4)
+    assert all(isinstance(field, ac.fields.TimeDependent) for field in others)
+    assert model.flow.schedule.widths == (3, 1, 3, 3)
