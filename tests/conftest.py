@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Most of the tests' time is the compilation of tiny problems: leave the machine code as it comes.
@@ -30,3 +31,11 @@ def data_dir() -> Path:
     if not (folder / "mnist").is_dir() and not (folder / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip("MNIST is absent: set AUTOENCODES_DATA to the folder that holds it")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_compiled() -> Iterator[None]:
+    """Compiled programs take memory maps, of which a process may have some 65,000: each module
+    begins without those of the ones before it."""
+    yield
+    jax.clear_caches()

@@ -212,7 +212,7 @@ def test_bad_data_end_in_one_message_and_leave_nothing(
         (["train", "digits", "--widths", "65,8"], "must not exceed the dimension 64"),
         (["train", "digits", "--widths", "64;8"], "64,32,8"),
         (["train", "digits", "--grids", "4x4;4"], "4x14x14,8x7x7"),
-        (["train", "digits", "--field", "convolution", "--grids", "5x4x4"], "image's 64 pixels"),
+        (["train", "digits", "--field", "convolution", "--grids", "5x4x4"], "add --extra 64"),
         (["train", "digits", "--latent", "0"], "latent"),
         (["train", "digits", "--tikhonov=-1"], "tikhonov"),
         (["train", "digits", "--horizon", "0"], "horizon"),

@@ -236,7 +236,10 @@ def test_a_convolution_trains_on_grids_and_is_read_again(tmp_path: Path) -> None
         ({"kernel": 3}, "kernel belongs to the convolution field; got field perceptron"),
         ({"grids": ((4, 4, 4),)}, "grids belongs to the convolution field; got field perceptron"),
         ({"field": "convolution", "data": "parabola"}, "convolution field is for images"),
-        ({"field": "convolution", "grids": ((5, 4, 4),)}, "within the image's 64 pixels"),
+        (
+            {"field": "convolution", "grids": ((5, 4, 4),)},
+            "need 128 components; got 64: add --extra 64",
+        ),
         ({"field": "convolution", "grids": ((1, 3, 3),)}, "must divide the image's 8 x 8"),
         ({"field": "convolution", "kernel": 2}, "kernel must be an odd integer"),
     ],
