@@ -13,14 +13,19 @@ from autoencodes.errors import InputError
 from autoencodes.fields.activation import ACTIVATIONS, check_activation
 from autoencodes.fields.field import ControlledField, StepControl
 
+_BENT = 4.0
+"""By how much the inner weights begin larger, and the outer ones smaller, than ``scale`` says."""
+
 
 class TwoLayer(ControlledField):
     """F(t, x; W1, b1, W2, b2) = W2 σ(W1 x + b1) + b2.
 
     With h hidden neurons the control of a step is ``{"W1": (h, width), "b1": (h,),
-    "W2": (width, h), "b2": (width,)}``; ``init`` draws W1_ij ~ N(0, scale²/width) and
-    W2_ij ~ N(0, scale²/h), and sets b1 = b2 = 0. With many hidden neurons one step comes close to
-    any continuous velocity on a bounded set; unlike the perceptron's, it has no bound of its own.
+    "W2": (width, h), "b2": (width,)}``; ``init`` draws W1_ij ~ N(0, (4 scale)²/width) and
+    W2_ij ~ N(0, (scale/4)²/h), and sets b1 = b2 = 0: neurons bend from the start, and the flow
+    begins near the identity (docs/architectures.md has what that gains). With many hidden neurons
+    one step comes close to any continuous velocity on a bounded set; unlike the perceptron's, it
+    has no bound of its own.
     With stored values in sight W1 is (h, width + seen).
 
     Parameters
@@ -59,8 +64,8 @@ class TwoLayer(ControlledField):
         hidden, inputs = self.hidden or width, width + seen
         first, second = jax.random.split(key)
         return {
-            "W1": scale / math.sqrt(inputs) * jax.random.normal(first, (hidden, inputs)),
+            "W1": _BENT * scale / math.sqrt(inputs) * jax.random.normal(first, (hidden, inputs)),
             "b1": jnp.zeros(hidden),
-            "W2": scale / math.sqrt(hidden) * jax.random.normal(second, (width, hidden)),
+            "W2": scale / _BENT / math.sqrt(hidden) * jax.random.normal(second, (width, hidden)),
             "b2": jnp.zeros(width),
         }
