@@ -2,7 +2,7 @@
 
 Run:  python benchmarks/architectures.py [digits | mnist] [--data-dir DIR] [--latent K] [--epochs E]
       [--batch-size B] [--fields NAME ...] [--memories NAME ...] [--orders NAME ...]
-      [--rotations NAME ...] [--init-scales SCALE ...] [--seeds S ...]
+      [--rotations NAME ...] [--init-scales SCALE ...] [--pointwise M ...] [--seeds S ...]
 
 One training after the other in one process, each as ``autoencodes train`` does it. Printed for each
 architecture, medians over the seeds: parameters, test error per feature, the same of what comes
@@ -24,7 +24,7 @@ import numpy as np
 from autoencodes.run import train
 from autoencodes.run.config import make
 
-FIELDS = ("perceptron", "two-layer", "low-rank", "linear-in-control")
+FIELDS = ("perceptron", "two-layer", "low-rank", "linear-in-control", "convolution")
 ORDERS = ("variance", "natural", "index", "random")
 ROTATIONS = ("none", "pca", "random")
 MEMORIES = ("reset", "hold", "skip")
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--orders", nargs="+", default=["variance"], choices=ORDERS)
     parser.add_argument("--rotations", nargs="+", default=["none"], choices=ROTATIONS)
     parser.add_argument("--init-scales", nargs="+", type=float, default=[None])
+    parser.add_argument("--pointwise", nargs="+", type=int, default=[None])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     options = parser.parse_args()
     given = {name: getattr(options, name) for name in ("data", "data_dir", "latent", "epochs")}
@@ -70,12 +71,27 @@ def main() -> None:
     given = {name: value for name, value in given.items() if value is not None}
     print(f"{options.data}, {given}, seeds {options.seeds}")
     print(
-        f"{'field':19}{'memory':8}{'order':10}{'parameters':>10}{'test':>11}{'alone':>11}"
-        f"{'training':>11}{'PCA':>11}{'time':>11}"
+        f"{'field':18}{'memory':7}{'order':9}{'rotation':9}{'init':>5}{'point':>6}{'parameters':>11}"
+        f"{'test':>11}{'alone':>11}{'around':>11}{'training':>11}{'PCA':>11}{'time':>11}"
     )
-    for field, memory, order in itertools.product(options.fields, options.memories, options.orders):
-        entries = {**given, "field": field, "memory": memory, "order": order}
-        print(f"{field:19}{memory:8}{order:10}{row(entries, options.seeds)}", flush=True)
+    choices = (
+        options.fields,
+        options.memories,
+        options.orders,
+        options.rotations,
+        options.init_scales,
+        options.pointwise,
+    )
+    names = ("field", "memory", "order", "rotation", "init_scale", "pointwise")
+    for chosen in itertools.product(*choices):
+        wanted = dict(zip(names, chosen, strict=True))
+        shown = [str("" if value is None else value) for value in chosen]
+        label = "".join(
+            f"{text:<{width}}" if width > 6 else f"{text:>{width}}"
+            for text, width in zip(shown, (18, 7, 9, 9, 5, 6), strict=True)
+        )
+        entries = {**given, **{name: v for name, v in wanted.items() if v is not None}}
+        print(f"{label} {row(entries, options.seeds)}", flush=True)
 
 
 if __name__ == "__main__":
