@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from autoencodes.report import style
 from autoencodes.report.findings import Findings
-from autoencodes.report.words import number, plain
+from autoencodes.report.words import plain
 
 _MOST_WRITTEN = 20
 """Classes up to which every count is written into the table."""
@@ -67,7 +67,7 @@ def _scatter(findings: Findings) -> Figure:
     title = f"{len(true):,} test rows"
     if np.var(true) > 0:
         share = 1 - float(np.mean((true - found) ** 2) / np.var(true))
-        title += f", R² = {number(share)}"
+        title += f", R² = {share:.4f}"
     axes.set(
         xlabel="true number (standardised)",
         ylabel="predicted",
