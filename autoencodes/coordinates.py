@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.errors import InputError
+from autoencodes.moments import mean, principal_axes
 
 KINDS = ("none", "pca", "random")
 _ROWS = 4096
@@ -80,17 +81,10 @@ class Coordinates(eqx.Module):
             raise InputError(f"rotation must be one of {', '.join(KINDS)}; got {kind!r}")
         if kind == "none":
             return cls(dim, features)
-        mean = np.asarray(np.mean(z, axis=0, dtype=np.float64))
         if kind == "pca":
-            covariance = np.zeros((features, features))
-            for first in range(0, len(z), _ROWS):
-                centred = z[first : first + _ROWS] - mean
-                covariance += centred.T @ centred
-            Q = np.linalg.eigh(covariance)[1][:, ::-1]
-        else:
-            Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
-            Q = Q * np.sign(np.diag(R))
-        return cls(dim, features, Q, mean)
+            return cls(dim, features, principal_axes(z), mean(z))
+        Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
+        return cls(dim, features, Q * np.sign(np.diag(R)), mean(z))
 
     @property
     def plain(self) -> bool:

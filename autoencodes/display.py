@@ -44,12 +44,10 @@ class Display:
         """Says what is trained on what."""
         self._job = job
         config = job.config
-        widths = "-".join(str(w) for w in config.widths or ())
         self._say(
             f"{job.data.name}: {job.train.size} rows to train on, {job.test.size} to test on, "
             f"{job.data.dim} features\n"
-            f"widths {widths}{' and back' if config.mirror else ''}, "
-            f"{_stepped(job)}, "
+            f"{_shaped(job)}, {_stepped(job)}, "
             f"{job.parameters:,} parameters, {config.method}, λ = {config.tikhonov:g}, "
             f"{config.precision}, seed {config.seed}; compiling ..."
         )
@@ -86,13 +84,10 @@ class Display:
         assert self._job is not None
         metrics, path = outcome.metrics, outcome.folder.path
         error = f"test error {metrics['test_mse']:.3g}"
-        if (accuracy := metrics.get("test_accuracy")) is not None:
-            error = (
-                f"test accuracy {accuracy:.4f} ({metrics['train_accuracy']:.4f} in training), error"
-            )
-            error += f" of the probabilities {metrics['test_mse']:.3g}"
-        elif self._job.config.target == "rows":
+        if self._job.config.target == "rows":
             error += " per feature"
+        if (accuracy := metrics.get("test_accuracy")) is not None:
+            error = f"test accuracy {accuracy:.4f}, {error} of the probabilities"
         if metrics["pca_test_mse"]:
             ratio = metrics["test_mse"] / metrics["pca_test_mse"]
             error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
@@ -122,6 +117,15 @@ class Display:
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
         sys.stderr.flush()
+
+
+def _shaped(job: Job) -> str:
+    """The grids and widths that the flow goes through."""
+    config = job.config
+    grids = ["x".join(str(n) for n in grid) for grid in config.grids or ()]
+    widths = "-".join([*grids, *(str(width) for width in config.widths or ())])
+    last = ", then pointwise" if config.pointwise else ""
+    return f"widths {widths}{' and back' if config.mirror else ''}{last}"
 
 
 def _stepped(job: Job) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.errors import InputError
+from autoencodes.moments import covariance
 
-_ROWS = 4096
 _NOTHING = 1e-12
 """The share of its own variance below which a component counts as a combination of others."""
 
@@ -84,7 +84,8 @@ def natural(x: Any, y: Any = None) -> Order:
     InputError
         If the targets do not vary.
     """
-    G, C, total = _moments(x, x if y is None else y)
+    y = x if y is None else y
+    G, C, total = covariance(x), covariance(x, y), float(np.var(y, axis=0, dtype=np.float64).sum())
     if not total > 0:
         raise InputError(
             "a natural order needs targets that vary; all rows have the same: take order variance"
@@ -108,16 +109,3 @@ def natural(x: Any, y: Any = None) -> Order:
     rest = np.flatnonzero(free)
     rest = rest[np.argsort(-variance[rest], kind="stable")]
     return Order(tuple(kept) + tuple(int(i) for i in rest), scores, "gain in R² of the targets")
-
-
-def _moments(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray, float]:
-    """G, C and tr(YᵀY / N) of rows and targets, a few rows at a time."""
-    mean_x, mean_y = (np.asarray(np.mean(a, axis=0, dtype=np.float64)) for a in (x, y))
-    G, C = np.zeros((len(mean_x), len(mean_x))), np.zeros((len(mean_x), len(mean_y)))
-    total = 0.0
-    for first in range(0, len(x), _ROWS):
-        a, b = x[first : first + _ROWS] - mean_x, y[first : first + _ROWS] - mean_y
-        G += a.T @ a / len(x)
-        C += a.T @ b / len(x)
-        total += float(np.sum(b**2)) / len(x)
-    return G, C, total

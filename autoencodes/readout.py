@@ -16,8 +16,6 @@ from autoencodes.cost import COSTS, Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
 from autoencodes.scaling import Scaling
 
-TARGETS = ("rows", "classes", "numbers")
-
 _costs = eqx.filter_jit(lambda cost, x, y: jax.vmap(cost)(x, y))
 _linked = eqx.filter_jit(lambda cost, x: jax.vmap(cost.predict)(x))
 
@@ -42,8 +40,8 @@ class Readout(eqx.Module):
     scaling: Scaling | None = None
 
     @classmethod
-    def of(cls, target: str, labels: Any, name: str, cost: Comparison | None = None) -> Readout:
-        """The readout for labelled rows (the labels of all of them); the cost comes later.
+    def of(cls, target: str, labels: Any, name: str) -> Readout:
+        """The readout for rows with these labels, by the squared error.
 
         Raises
         ------
@@ -51,7 +49,7 @@ class Readout(eqx.Module):
             If classes or numbers are wanted and the labels are absent, of one kind only, or no
             numbers.
         """
-        cost = cost or SquaredError()
+        cost = SquaredError()
         if target == "rows":
             return cls(cost)
         if labels is None:

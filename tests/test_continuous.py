@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.stats
-from problems import BY_NAME, Swing, draw
+from plain import Swing
+from problems import BY_NAME, draw
 
 import autoencodes as ac
 from autoencodes.fields import LowRank, Perceptron, TwoLayer

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, flat, losses
+from plain import losses
+from problems import BY_NAME, CASES, IDS, Case, flat
 
 import autoencodes as ac
 from autoencodes.cost import terminal_cost

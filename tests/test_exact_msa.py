@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, Swing, distance, draw, flat, unflat
+from plain import Swing
+from problems import BY_NAME, distance, draw, flat, unflat
 from test_baselines import PARABOLA, SCHEDULE, Counted
 from test_known_answers import known
 

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from problems import ACTIVATIONS, Swing, draw, velocity
+from plain import ACTIVATIONS, Swing, velocity
+from problems import draw
 
 import autoencodes as ac
 from autoencodes import fields
@@ -269,8 +270,8 @@ def test_fields_are_equal_where_their_attributes_are() -> None:
 
 def test_a_field_of_the_users_own_is_described_by_its_class_and_not_built() -> None:
     description = fields.describe(Swing())
-    assert description == {"name": "problems.Swing"}
-    with pytest.raises(ac.InputError, match=r"problems\.Swing.*not built in.*pass the field"):
+    assert description == {"name": "plain.Swing"}
+    with pytest.raises(ac.InputError, match=r"plain\.Swing.*not built in.*pass the field"):
         fields.build(description)
 
 

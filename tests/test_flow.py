@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, Swing, distance, draw, states
-from problems import velocity as plain_velocity
+from plain import Swing, states
+from plain import velocity as plain_velocity
+from problems import BY_NAME, CASES, IDS, Case, distance, draw
 
 import autoencodes as ac
 from autoencodes.fields import Perceptron, TwoLayer

@@ -15,7 +15,7 @@ PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
     {"number"},
-    {"grid", "nesting"},
+    {"grid", "moments", "nesting"},
     {
         "atomic",
         "coordinates",

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import ACTIVATIONS, BY_NAME, draw, flat
+from plain import ACTIVATIONS
+from problems import BY_NAME, draw, flat
 
 import autoencodes as ac
 from autoencodes.fields import Perceptron

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, CASES, IDS, Case, distance, draw, flat, losses, states, unflat
+from plain import losses, states
+from problems import BY_NAME, CASES, IDS, Case, distance, draw, flat, unflat
 
 import autoencodes as ac
 

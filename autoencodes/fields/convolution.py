@@ -35,9 +35,10 @@ class Convolution(ControlledField):
     in sight must be whole channels; K then has the more inputs, and its variance follows.
 
     The sum over k and j is computed as one product with a banded matrix that has a row for every
-    site of a row of the grid, and that over i by shifts of rows: the machine's matrix product is
-    so much faster than its convolution, within compiled loops by an order of magnitude, that the
-    zeros outside the band cost less (benchmarks/convolution.py measures it).
+    site of a row of the grid, and that over i by shifts of rows: on all grids but the finest with
+    one channel the machine's matrix product is so much faster than its convolution, within compiled
+    loops by an order of magnitude, that the zeros outside the band cost less
+    (benchmarks/convolution.py measures it).
 
     Parameters
     ----------

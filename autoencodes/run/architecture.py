@@ -38,14 +38,12 @@ def order(config: TrainConfig, x: Any, targets: Any) -> Order:
 def flow(config: TrainConfig, dim: int, image: tuple[int, int] | None, kept: Order) -> Flow:
     """The flow of so many dimensions, on rows that are images or not."""
     blocks, own = _widths(config, dim, image, kept)
-    last = int(config.pointwise is not None)
+    if config.time_dependent:
+        own = tuple(fields.TimeDependent(field, config.horizon or 1.0) for field in own)
     if config.pointwise is not None:
         blocks = [*blocks, Block(blocks[-1].active, 1)]
         own = (*own, Pointwise(config.pointwise, config.activation))
     schedule = WidthSchedule(dim, blocks, config.horizon or 1.0, config.memory)
-    if config.time_dependent:
-        timed = (fields.TimeDependent(field, schedule.horizon) for field in own[: len(own) - last])
-        own = (*timed, *own[len(own) - last :])
     same = all(field == own[0] for field in own)
     return Flow(schedule, own[0] if same else own, scheme(config.scheme, config.substeps))
 

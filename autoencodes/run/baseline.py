@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from autoencodes.moments import mean, principal_axes
+
 _ROWS = 4096
 
 
@@ -25,13 +27,7 @@ class Pca:
     @classmethod
     def fit(cls, x: Any, latent: int) -> Pca:
         """The components of rows (N, d), in float64, a few rows at a time."""
-        mean = np.asarray(np.mean(x, axis=0, dtype=np.float64))
-        covariance = np.zeros((x.shape[1], x.shape[1]))
-        for first in range(0, len(x), _ROWS):
-            centred = x[first : first + _ROWS] - mean
-            covariance += centred.T @ centred
-        _, vectors = np.linalg.eigh(covariance)
-        return cls(mean, vectors[:, ::-1][:, :latent])
+        return cls(mean(x), principal_axes(x)[:, :latent])
 
     def reconstruct(self, x: Any) -> Float[np.ndarray, "particle dim"]:
         """The projection of rows (N, d)."""

@@ -146,7 +146,7 @@ class TrainConfig(BaseModel):
         if self.field == "convolution" and image is None:
             raise InputError(
                 "the convolution field is for images; rows of this data have no height and width: "
-                "take the field perceptron, two-layer or low-rank"
+                "take another field"
             )
         entries = preset(given, dim, rows, variance, carried, outputs, resolution, image)
         _require_room(entries, dim, outputs)

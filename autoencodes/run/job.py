@@ -10,10 +10,9 @@ import numpy as np
 
 from autoencodes import datasets
 from autoencodes.coordinates import Coordinates
-from autoencodes.cost import Control, SquaredError
+from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
-from autoencodes.flow import Flow
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.order import Order
 from autoencodes.pontryagin import ControlProblem
@@ -49,7 +48,8 @@ class Job:
     method: Method
     train: EmpiricalMeasure
     test: EmpiricalMeasure
-    order: Order
+    order: Order | None
+    """Of the components; None for a model of an earlier run, which has its own."""
 
     @property
     def parameters(self) -> int:
@@ -120,45 +120,52 @@ def prepare(config: TrainConfig) -> Job:
     rows, started = data.train, starting(config, data.dim)
     check(config, rows.size)
     dtype = np.dtype(default_precision(config.model_dump(exclude_none=True)))
-    scaling = Scaling.of(config.scaled(data.value_range), rows.x, data.value_range)
-    labels = data.part_labels("train")
-    readout = Readout.of(
-        config.target, labels if config.target == "numbers" else data.labels, data.name
-    )
-    if started is not None:
-        scaling, readout = started.scaling, started.readout
-    scaled = scaling.apply(rows.x, dtype)
-    coordinates = Coordinates.of(config.rotation, scaled, data.dim + config.extra, config.seed)
-    if started is not None:
-        coordinates = started.coordinates
-    x = coordinates.enter(scaled, dtype)
-    targets = None if readout.size is None else readout.targets(labels, dtype)
-    config = _completed(config, data, x, targets)
-    order = architecture.order(config, x, rows.y if targets is None else targets)
-    model = started or Model(
-        *_drawn(config, coordinates.dim, data.image_shape, order),
-        scaling,
-        data.image_shape,
-        coordinates,
-        readout,
-    )
     if started is None:
-        cost = architecture.cost(config, coordinates, readout, model.flow.schedule)
-        model = model.with_readout(replace(readout, cost=cost))
+        scaling, coordinates, readout = _surroundings(config, data, dtype)
+    else:
+        scaling, coordinates, readout = started.scaling, started.coordinates, started.readout
+    x = coordinates.enter(scaling.apply(rows.x, dtype), dtype)
+    targets = None
+    if readout.size is not None:
+        targets = readout.targets(data.part_labels("train"), dtype)
+    config = _completed(config, data, x, targets)
+    model, order = started, None
+    if model is None:
+        order = architecture.order(config, x, rows.y if targets is None else targets)
+        model = _drawn(config, data, scaling, coordinates, readout, order)
     train, test = measures(model, data)
     problem = model.problem(config.tikhonov or 0.0)
     assert test is not None
     return Job(config, data, model, problem, method(config, rows.size), train, test, order)
 
 
+def _surroundings(
+    config: TrainConfig, data: Dataset, dtype: Any
+) -> tuple[Scaling, Coordinates, Readout]:
+    """How the data enter and what is predicted, fitted to the training rows; of classes all."""
+    rows = data.train
+    scaling = Scaling.of(config.scaled(data.value_range), rows.x, data.value_range)
+    scaled = scaling.apply(rows.x, dtype)
+    coordinates = Coordinates.of(config.rotation, scaled, data.dim + config.extra, config.seed)
+    labels = data.part_labels("train") if config.target == "numbers" else data.labels
+    return scaling, coordinates, Readout.of(config.target, labels, data.name)
+
+
 def _drawn(
-    config: TrainConfig, dim: int, image: tuple[int, int] | None, order: Order
-) -> tuple[Flow, Control]:
-    """The flow of a completed configuration, and a random control of it."""
-    flow, dtype = architecture.flow(config, dim, image, order), np.dtype(config.precision)
+    config: TrainConfig,
+    data: Dataset,
+    scaling: Scaling,
+    coordinates: Coordinates,
+    readout: Readout,
+    order: Order,
+) -> Model:
+    """The model of a completed configuration at a random control."""
+    flow = architecture.flow(config, coordinates.dim, data.image_shape, order)
+    readout = replace(readout, cost=architecture.cost(config, coordinates, readout, flow.schedule))
+    dtype = np.dtype(config.precision)
     with precision(dtype):
-        key = jax.random.key(config.seed)
-        return flow, flow.init(key, config.init_scale or 0.0, dtype)
+        control = flow.init(jax.random.key(config.seed), config.init_scale or 0.0, dtype)
+    return Model(flow, control, scaling, data.image_shape, coordinates, readout)
 
 
 def measures(model: Model, data: Dataset) -> tuple[EmpiricalMeasure, EmpiricalMeasure | None]:

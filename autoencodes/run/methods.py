@@ -95,12 +95,29 @@ def check(config: TrainConfig, rows: int) -> None:
     if config.tau is not None and name != "movement":
         raise InputError(f"tau is the step of movements; got method {name}: leave it out")
     _check_target(config)
+    _check_field(config)
+
+
+def _check_field(config: TrainConfig) -> None:
+    """InputError if an entry belongs to another field, or a convolution would not act on pixels."""
     for entry, fields in OWN.items():
         if getattr(config, entry) is not None and config.field not in fields:
             raise InputError(
                 f"{entry} belongs to the {' and the '.join(fields)} field; got field "
                 f"{config.field}: leave it out, or add --field {fields[0]}"
             )
+    if config.field != "convolution":
+        return
+    if config.rotation != "none":
+        raise InputError(
+            "a convolution is for pixels, which are none after a rotation; got rotation "
+            f"{config.rotation}: leave it out, or take another field"
+        )
+    if config.time_dependent:
+        raise InputError(
+            "a convolution takes channels, of which the time is none; leave --time-dependent out, "
+            "or take another field"
+        )
 
 
 _COSTS_OF = {
@@ -111,17 +128,7 @@ _COSTS_OF = {
 
 
 def _check_target(config: TrainConfig) -> None:
-    """InputError if target, cost and coordinates do not go together."""
-    if config.field == "convolution" and config.rotation != "none":
-        raise InputError(
-            f"a convolution is for pixels, which are none after a rotation; got rotation "
-            f"{config.rotation}: leave it out, or take another field"
-        )
-    if config.field == "convolution" and config.time_dependent:
-        raise InputError(
-            "a convolution takes channels, of which the time is none; leave --time-dependent out, "
-            "or take another field"
-        )
+    """InputError if target, cost and scaling do not go together."""
     allowed = _COSTS_OF[config.target]
     if config.cost not in (None, *allowed):
         raise InputError(

@@ -81,12 +81,6 @@ class Model(eqx.Module):
             self.flow, control, self.scaling, self.image_shape, self.coordinates, self.readout
         )
 
-    def with_readout(self, readout: Readout) -> Model:
-        """The same model with another readout."""
-        return Model(
-            self.flow, self.control, self.scaling, self.image_shape, self.coordinates, readout
-        )
-
     def problem(self, tikhonov: float) -> ControlProblem:
         """The control problem that the model's control is to solve."""
         return ControlProblem(self.flow, self.readout.cost, tikhonov)

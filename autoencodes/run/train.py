@@ -135,7 +135,7 @@ def _finish(job: Job, folder: RunFolder, result: Result, began: float) -> Outcom
     if job.reconstructs:
         pca = Pca.fit(job.features("train"), model.flow.schedule.latent)
     folder.write_samples(samples(job, model, pca))
-    if job.config.start is None:
+    if job.order is not None:
         folder.write_order(job.order)
     found = metrics(job, model, pca, result)
     found["seconds"] = time.perf_counter() - began

@@ -21,7 +21,7 @@ from autoencodes.training.descent import where
 from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.standstill import Standstill, describe, judge
+from autoencodes.training.standstill import Standstill, describe, judge, opening
 
 _ARMIJO = 1e-4
 """The share of the decrease that the slope promises which is asked of a step."""
@@ -109,19 +109,9 @@ class ExactMSA(Method):
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> ExactMSAState:
         _check(problem)
-        dtype = jnp.result_type(*jax.tree.leaves(control))
-        none, zero = jnp.asarray(0, int), jnp.zeros((), dtype)
-        point, residual = Point(control, zero, zero, jax.tree.map(jnp.zeros_like, control)), zero
-        if batch.whole:
-            point = evaluate(problem, control, batch)
-            residual = problem.residual(control, point.g)
-        return ExactMSAState(
-            point,
-            jnp.ones((), dtype),
-            Standstill(point.objective, residual, none),
-            jnp.asarray(int(batch.whole), int),
-            jnp.asarray(int(Status.RUNNING), int),
-        )
+        point, seen, begun = opening(problem, control, batch)
+        alpha = jnp.ones_like(point.objective)
+        return ExactMSAState(point, alpha, seen, begun, jnp.asarray(int(Status.RUNNING), int))
 
     def step(
         self,

@@ -25,7 +25,7 @@ from autoencodes.training.method import Batch, Info, Method, Point, Status, all_
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.standstill import Standstill, describe, judge
+from autoencodes.training.standstill import Standstill, describe, judge, opening
 
 _SWEEP = 3
 """Matrix products (width × width, on all particles) of a sweep of a perceptron: one forward,
@@ -135,19 +135,9 @@ class ExtendedMSA(Method):
             raise InputError(f"iterations must be an integer, at least 1; got {self.iterations}")
 
     def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: int) -> MSAState:
-        dtype = jnp.result_type(*jax.tree.leaves(control))
-        none, zero = jnp.asarray(0, int), jnp.zeros((), dtype)
-        point, residual = Point(control, zero, zero, jax.tree.map(jnp.zeros_like, control)), zero
-        if batch.whole:
-            point = evaluate(problem, control, batch)
-            residual = problem.residual(control, point.g)
-        return MSAState(
-            point,
-            jnp.asarray(self.rho, dtype),
-            Standstill(point.objective, residual, none),
-            jnp.asarray(int(batch.whole), int),
-            jnp.asarray(int(Status.RUNNING), int),
-        )
+        point, seen, begun = opening(problem, control, batch)
+        rho = jnp.asarray(self.rho, point.objective.dtype)
+        return MSAState(point, rho, seen, begun, jnp.asarray(int(Status.RUNNING), int))
 
     def step(
         self, problem: ControlProblem, state: MSAState, batch: Batch, tolerance: Float[Array, ""]

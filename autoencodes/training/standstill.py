@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.training.method import Batch, Point, Status
+from autoencodes.cost import Control
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.method import Batch, Point, Status, evaluate
 from autoencodes.training.rounding import extent, slack
 
 PATIENCE = 100
@@ -31,6 +34,20 @@ def unseen(point: Point) -> Standstill:
     most = float(np.finfo(point.objective.dtype).max)
     least = jnp.full_like(point.objective, most)
     return Standstill(least, least, jnp.asarray(0, int))
+
+
+def opening(
+    problem: ControlProblem, control: Control, batch: Batch
+) -> tuple[Point, Standstill, Int[Array, ""]]:
+    """What a method that moves from point to point begins with: the point, what is known of it,
+    and how many gradient evaluations it took. On mini-batches only the control is ever used."""
+    zero = jnp.zeros((), jnp.result_type(*jax.tree.leaves(control)))
+    point, residual = Point(control, zero, zero, jax.tree.map(jnp.zeros_like, control)), zero
+    if batch.whole:
+        point = evaluate(problem, control, batch)
+        residual = problem.residual(control, point.g)
+    seen = Standstill(point.objective, residual, jnp.asarray(0, int))
+    return point, seen, jnp.asarray(int(batch.whole), int)
 
 
 def watch(
