@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import BY_NAME, flat, unflat
+from problems import BY_NAME, draw, flat, unflat
 from test_known_answers import known
 
 import autoencodes as ac
+from autoencodes.fields import Perceptron
+from autoencodes.training.breakdown import Watch
 
 CASE = BY_NAME["permuted, weights, targets, reset"]
 KEY = jax.random.key(0)
@@ -128,20 +130,47 @@ def test_noise_is_drawn_anew_and_the_same_again_on_resuming() -> None:
 
 
 def test_a_training_that_breaks_down_retreats_to_its_average() -> None:
-    # relu at a step far too large for it: without the retreat the objective leaves all bounds.
-    case = BY_NAME["constant, relu"]
-    x = np.random.default_rng(0).normal(size=(40, 3))
+    # A flow that is linear in its state, at a step far too large for it.
+    flow = ac.Flow(ac.WidthSchedule.constant(3, steps=8, horizon=4.0), Perceptron("identity"))
+    problem, control = ac.ControlProblem(flow), draw(flow, 0, 0.1)
+    x = np.random.default_rng(0).normal(size=(400, 3))
     measure = ac.EmpiricalMeasure(x, x @ np.diag([1.0, -0.5, 2.0]))
-    options = {"steps": 1500, "batch_size": 8, "key": KEY}
-    method = ac.MetricMovement(tau=0.5, decay=0.5)
-    result = ac.fit(case.problem, case.control, measure, method=method, **options)
+    method = ac.MetricMovement(tau=1.0)
+    options = {"steps": 1000, "batch_size": 40, "key": KEY}
+    result = ac.fit(problem, control, measure, method=method, **options)
     assert sum(record["retreats"] for record in result.history) > 0
     assert not result.failed, result.reason
-    state = result.resumption.state
-    assert state.scale < 1
-    assert case.problem.objective(result.control, measure) < case.problem.objective(
-        case.control, measure
-    )
+    assert result.resumption.state.scale < 1
+    assert problem.objective(result.control, measure) < 0.2 * problem.objective(control, measure)
+
+
+def watched(values: np.ndarray) -> tuple[Watch, int]:
+    """The watch that has seen ``values``, and how many of them it would have called broken."""
+    watch, count = Watch.start(np.dtype(float)), 0
+    for k, value in enumerate(values):
+        count += bool(watch.broken(jnp.asarray(value), jnp.asarray(k)))
+        watch = watch.seen(jnp.asarray(value), jnp.asarray(k))
+    return watch, count
+
+
+def test_batches_that_differ_by_factors_are_no_breakdown() -> None:
+    # A cross-entropy nearly learned: one batch in ten costs ten times as much as the others.
+    rng = np.random.default_rng(0)
+    values = np.exp(0.3 * rng.normal(size=600)) * np.where(rng.uniform(size=600) < 0.1, 10.0, 1.0)
+    assert (values > 2 * np.median(values)).sum() > 40
+    _, count = watched(values)
+    assert count <= 2
+
+
+@pytest.mark.parametrize("last", [2.5, 1e30, math.inf, math.nan])
+def test_twice_the_mean_of_batches_that_agree_is_a_breakdown(last: float) -> None:
+    values = 1 + 0.05 * np.random.default_rng(0).normal(size=300)
+    watch, count = watched(values)
+    assert count == 0
+    assert watch.broken(jnp.asarray(last), jnp.asarray(300))
+    assert not watch.broken(jnp.asarray(1.5), jnp.asarray(300))
+    assert not watch.broken(jnp.asarray(last), jnp.asarray(100))
+    assert math.isfinite(watch.seen(jnp.asarray(math.inf), jnp.asarray(300)).level)
 
 
 @pytest.mark.parametrize(

@@ -17,19 +17,17 @@ from jaxtyping import Array, Bool, Float, Int
 from autoencodes.cost import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.breakdown import Watch
 from autoencodes.training.descent import where
 from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
 
 _AVERAGED_EVERY = 8
 """Steps between two that enter the average: it would cost two passes over the control in each."""
 
-_BROKEN, _SETTLED, _HOPELESS = 2.0, 200, 1e-6
-"""A batch's objective over its running mean from which training has broken down, the step from
-which that is judged, and the share of τ at which retreating is given up."""
+_HOPELESS = 1e-6
+"""The share of τ at which retreating is given up."""
 
 _COSTS = ("objective", "terminal_cost")
-_LAG = 50
-"""Steps over which the objective's running mean reaches back; a plain mean at first."""
 
 _WARM = 0.02
 """The share of the steps over which τ rises."""
@@ -50,8 +48,7 @@ class MetricState(eqx.Module):
     square: Control
     average: Control
     before: Control
-    level: Float[Array, ""]
-    """Running mean of the batches' objectives."""
+    watch: Watch
     scale: Float[Array, ""]
     """By how much retreats have made τ smaller."""
     count: Int[Array, ""]
@@ -96,9 +93,9 @@ class MetricMovement(Method):
     follows θ the more closely. The history's objective is that of θ on the batches.
 
     Training at a large τ can break down from one step to the next, when gradients outgrow what P
-    has seen. Where a batch's objective is more than twice its running mean, or not finite, the
-    method retreats: θ goes back to θ̄, m to 0, and τ is halved for good. The history's
-    ``retreats`` counts such steps.
+    has seen. Where a batch's objective is far above those before it (``Watch`` says how far), or
+    not finite, the method retreats: θ goes back to θ̄, m to 0, and τ is halved for good. The
+    history's ``retreats`` is the share of such steps.
 
     On the whole measure there is no noise to average: θ itself is handed out, and the training
     ends when its PMP residual is at most the tolerance. No decrease is promised: there
@@ -157,7 +154,7 @@ class MetricMovement(Method):
             zero,
             jax.tree.map(jnp.copy, control) if averaged else (),
             control if batch.whole else (),
-            jnp.zeros((), dtype),
+            Watch.start(dtype),
             jnp.ones((), dtype),
             jnp.asarray(0, int),  # weakly typed, it would compile the first round twice
             jnp.asarray(int(Status.RUNNING), int),
@@ -171,10 +168,10 @@ class MetricMovement(Method):
         count = state.count + 1
         tau = (state.scale * self.step_at(state.count, state.steps)).astype(state.scale.dtype)
         fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-        level, scale, before = state.level, state.scale, state.before
+        watch, scale, before = state.watch, state.scale, state.before
         bad = jnp.asarray(False)
         if state.average:
-            bad = ~(point.objective <= _BROKEN * level) & (state.count >= _SETTLED)
+            bad = watch.broken(point.objective, state.count)
         mean, square = self._means(state, point.g, bad)
         moving = self._moved(problem, state, mean, square, count, tau, bad)
         average = self._averaged(state, moving, count, tau, bad)
@@ -195,17 +192,17 @@ class MetricMovement(Method):
             mean, square = where(fine, (mean, square), (state.mean, state.square))
             moving = where(fine & ~converged, moving, before)
         elif state.average:
-            drift = (point.objective - level) / jnp.minimum(count, _LAG)
-            level = jnp.where(bad, level, level + drift)
+            watch = where(bad, watch, watch.seen(point.objective, state.count))
             scale = jnp.where(bad, scale / 2, scale)
             fine |= bad & (scale > _HOPELESS)
             info["retreats"] = bad.astype(point.objective.dtype)
             # What is reported stays finite: a step that was taken back counts at the mean.
-            info |= {name: jnp.where(bad & fine, state.level, info[name]) for name in _COSTS}
+            usual = jnp.exp(watch.level)
+            info |= {name: jnp.where(bad & fine, usual, info[name]) for name in _COSTS}
         status = jnp.select(
             [~fine, converged], [int(Status.FAILED), int(Status.CONVERGED)], int(Status.RUNNING)
         ).astype(state.status.dtype)
-        after = (moving, mean, square, average, before, level, scale, count, status, state.steps)
+        after = (moving, mean, square, average, before, watch, scale, count, status, state.steps)
         return MetricState(*after), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
