@@ -38,6 +38,7 @@ FLOORS = (
     {"training"},
     {"certificate"},
     {"run"},
+    {"experiments"},
     {"display", "report"},
     {"cli"},
     {"__main__"},

@@ -25,8 +25,12 @@ _KEPT = {"reset": "0", "hold": "held", "skip": "stored"}
 
 
 def picture(findings: Findings) -> Figure:
+    """The architecture of a run."""
+    return architecture(findings.schedule)
+
+
+def architecture(schedule: WidthSchedule) -> Figure:
     """Active components over the layers: an hourglass, or single nodes if there are few."""
-    schedule = findings.schedule
     few = schedule.dim <= _FEW_COMPONENTS
     height = max(1.6, 0.13 * schedule.dim + 1.05) if few else 2.4
     figure = Figure(figsize=(style.COLUMN, height))

@@ -17,7 +17,7 @@ from autoencodes.errors import InputError
 from autoencodes.order import Order
 from autoencodes.run.config import TrainConfig, from_toml, to_toml
 from autoencodes.run.model import Model
-from autoencodes.run.storage import load, read_tensors, save
+from autoencodes.run.storage import load, read_tensors, save, write_tensors
 from autoencodes.training import Resumption
 
 _CHECKPOINT = "autoencodes-checkpoint-1"
@@ -164,7 +164,7 @@ class RunFolder:
 
     def write_samples(self, samples: Samples) -> None:
         """Replaces the samples for the pictures."""
-        self._write_arrays("samples.safetensors", samples.arrays, samples.facts)
+        write_tensors(self._file("samples.safetensors"), samples.arrays, samples.facts)
 
     @property
     def samples(self) -> Samples:
@@ -184,7 +184,7 @@ class RunFolder:
             "seconds": resumption.seconds,
             "pending": [_known(row) for row in resumption.pending],
         }
-        self._write_arrays("checkpoint/state.safetensors", arrays, facts)
+        write_tensors(self._file("checkpoint") / "state.safetensors", arrays, facts)
 
     @property
     def checkpoint(self) -> Resumption | None:
@@ -200,13 +200,6 @@ class RunFolder:
             facts["seconds"],
             tuple(facts["pending"]),
         )
-
-    def _write_arrays(self, name: str, arrays: dict[str, np.ndarray], facts: Any) -> None:
-        from safetensors.numpy import save as serialise
-
-        whole = {key: np.asarray(array, order="C") for key, array in arrays.items()}
-        header = {"facts": json.dumps(facts, allow_nan=False)}
-        atomic.write(self._file(name), serialise(whole, metadata=header))
 
     def _file(self, name: str) -> Path:
         return self.path / name

@@ -151,6 +151,15 @@ def _built(described: Any) -> ControlledField | tuple[ControlledField, ...]:
     return fields.build(described)
 
 
+def write_tensors(path: Path, arrays: dict[str, np.ndarray], facts: Any) -> None:
+    """Writes arrays and, under the key "facts", JSON values as a safetensors file, atomically."""
+    from safetensors.numpy import save as serialise
+
+    whole = {key: np.asarray(array, order="C") for key, array in arrays.items()}
+    header = {"facts": json.dumps(facts, allow_nan=False)}
+    atomic.write(path, serialise(whole, metadata=header))
+
+
 def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The JSON header under ``key`` and the arrays of a safetensors file."""
     from safetensors import SafetensorError

@@ -1,0 +1,197 @@
+"""Two classes in the plane through a bottleneck of one component (the paper, section 5.1).
+
+Particles x ~ N(0, I₂), targets (sign x₁, 0), Euler steps of Δt = 1. Where x₂ is switched off, no
+information is lost that the target needs (natural); where x₁ is, the flow must first move its sign
+into x₂ (unnatural).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import jax
+import numpy as np
+
+from autoencodes.certificate import certify
+from autoencodes.certificate.convexity import curvature
+from autoencodes.certificate.hessian import Hessian
+from autoencodes.cost import Control, norm
+from autoencodes.datasets.laws import sample
+from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.motion import Motion
+from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.table import Table
+from autoencodes.fields import Perceptron
+from autoencodes.flow import Flow
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.schedule import Block, WidthSchedule
+from autoencodes.training import MinimizingMovement
+
+_LAW = "gaussian-sign"
+_FRESH = 10_000
+"""Added to a seed for particles that no training has seen."""
+
+_ARRIVED = 0.99
+"""The accuracy on the particles trained on from which a start counts as one that arrived."""
+
+
+class ClassificationSettings(Settings):
+    """Which component is off in the bottleneck, in which blocks, and how it is trained."""
+
+    switched_off: int = 1
+    blocks: tuple[tuple[int, int, int], ...] = ((7, 7, 7),)
+    """Steps of the encoder, the bottleneck and the decoder; several architectures."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    particles: int = 2000
+    fresh: int = 5000
+    tikhonov: float = 1e-3
+    scale: float = 0.5
+    steps: int = 100
+    starts: int = 4
+    """Random starts tried, at most, until one arrives."""
+
+
+def run(settings: ClassificationSettings, notebook: Notebook) -> Results:
+    """Trains every architecture from every seed, and counts errors on fresh particles."""
+    notebook.expect(len(settings.blocks) * len(settings.seeds) + 1)
+    rows: list[Any] = []
+    motions, notes = [], []
+    arrays: dict[str, np.ndarray] = {}
+    for blocks in settings.blocks:
+        layers = sum(blocks)
+        problem = _problem(settings, blocks)
+        for seed in settings.seeds:
+            part = notebook.part(
+                f"{layers} layers, seed {seed}",
+                lambda problem=problem, seed=seed: _trained(settings, problem, seed, notebook),
+            )
+            facts = part.facts
+            rows.append((layers, seed, *(facts[name] for name in _COLUMNS)))
+            notes += [f"{layers} layers, seed {seed}: {failure}" for failure in facts["failures"]]
+            if seed == settings.seeds[0]:
+                x, _, labels = sample(_LAW, settings.fresh, _FRESH + seed)
+                control = part.control
+                names = ("x₁ < 0", "x₁ ≥ 0")
+                title = f"{layers} layers"
+                motions.append(
+                    Motion.of(title, problem.flow, control, x, labels=labels, label_names=names)
+                )
+                if blocks == settings.blocks[0]:
+                    first = (problem, control, seed)
+    certificate = notebook.part("certificate", lambda: _certified(settings, *first))
+    accuracies = [row[2] for row in rows]
+    needed = 0.98 if settings.switched_off == 0 else 0.99
+    reached = sum(a >= needed for a in accuracies)
+    kind = "unnatural" if settings.switched_off == 0 else "natural"
+    sentence = (
+        f"With x{'₁' if settings.switched_off == 0 else '₂'} off in the bottleneck ({kind}), "
+        f"{reached} of {len(rows)} trainings classify at least {needed:.0%} of {settings.fresh:,} "
+        f"fresh particles; the least accurate reaches {min(accuracies):.2%}, the mean is "
+        f"{np.mean(accuracies):.2%}."
+    )
+    columns = ("layers", "seed", "accuracy", "cost on fresh", "J", "‖θ‖", "λ_min", "starts")
+    table = Table(
+        f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}",
+        columns,
+        tuple(rows),
+    )
+    if not notes:
+        notes = ["Every training arrived from its first random start."]
+    return Results(
+        sentence,
+        {"accuracy": table},
+        arrays,
+        {"schedules": [asdict(_problem(settings, b).flow.schedule) for b in settings.blocks]},
+        tuple(motions),
+        {f"{sum(settings.blocks[0])} layers, seed {first[2]}": certificate.facts["lines"]},
+        tuple(notes),
+    )
+
+
+_COLUMNS = ("accuracy", "fresh_cost", "objective", "norm", "lambda_min", "starts")
+
+
+def _problem(settings: ClassificationSettings, blocks: tuple[int, int, int]) -> ControlProblem:
+    off = settings.switched_off
+    active = ((0, 1), (1 - off,), (0, 1))
+    schedule = WidthSchedule(
+        2, [Block(a, n) for a, n in zip(active, blocks, strict=True)], float(sum(blocks))
+    )
+    return ControlProblem(Flow(schedule, Perceptron("tanh")), tikhonov=settings.tikhonov)
+
+
+def _measure(settings: ClassificationSettings, seed: int, fresh: bool = False) -> Any:
+    size = settings.fresh if fresh else settings.particles
+    x, y, labels = sample(_LAW, size, _FRESH + seed if fresh else seed)
+    return EmpiricalMeasure(x, y), labels
+
+
+def _trained(
+    settings: ClassificationSettings, problem: ControlProblem, seed: int, notebook: Notebook
+) -> Part:
+    """One training; from another start where it ends at a saddle or at a poor minimum."""
+    measure, classes = _measure(settings, seed)
+    failures = []
+    for start in range(settings.starts):
+        key = jax.random.fold_in(jax.random.key(seed), start)
+        control = problem.flow.init(key, scale=settings.scale)
+        method = MinimizingMovement()
+        result = notebook.fit(problem, control, measure, method=method, steps=settings.steps)
+        arrived = _accuracy(problem, result.control, measure, classes)
+        if not result.failed and arrived >= _ARRIVED:
+            break
+        failures.append(
+            f"start {start + 1} ended with {arrived:.1%} of its own particles classified "
+            f"({result.reason}); begun again from another random control"
+        )
+    fresh, labels = _measure(settings, seed, fresh=True)
+    hessian = Hessian(problem, result.control, measure)
+    smallest = curvature(hessian, digits=2).smallest
+    facts = {
+        "accuracy": _accuracy(problem, result.control, fresh, labels),
+        "fresh_cost": float(problem.terminal_cost(result.control, fresh)),
+        "objective": float(problem.objective(result.control, measure)),
+        "norm": float(norm(result.control, problem.flow.schedule.step_size)),
+        "lambda_min": float(smallest.value),
+        "starts": start + 1,
+        "failures": failures,
+    }
+    return Part.holding(result.control, **facts)
+
+
+def _accuracy(problem: ControlProblem, control: Control, measure: Any, labels: Any) -> float:
+    """The share of particles that end on the side of their class."""
+    out = np.asarray(problem.flow.push(control, measure.x))
+    return float(np.mean(np.where(out[:, 0] < 0, -1, 1) == labels))
+
+
+def _certified(
+    settings: ClassificationSettings, problem: ControlProblem, control: Control, seed: int
+) -> Part:
+    """What can be said of one of the controls."""
+    measure, _ = _measure(settings, seed)
+    fresh, _ = _measure(settings, seed, fresh=True)
+    return Part(facts={"lines": certify(problem, control, measure, fresh).lines()})
+
+
+_SHOWS = "Gaussian particles, two classes by the sign of x₁, the component {} off in the bottleneck"
+
+NATURAL = Experiment(
+    "classification-natural",
+    _SHOWS.format("that does not matter"),
+    ClassificationSettings(),
+    ClassificationSettings(seeds=(0, 1)),
+    ("40 s", "20 s"),
+    run,
+)
+
+UNNATURAL = Experiment(
+    "classification-unnatural",
+    _SHOWS.format("that decides"),
+    ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16))),
+    ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16)), seeds=(0,)),
+    ("90 s", "30 s"),
+    run,
+)

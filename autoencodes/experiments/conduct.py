@@ -1,0 +1,63 @@
+"""One experiment, from its name to a folder with results."""
+
+from __future__ import annotations
+
+import time
+from difflib import get_close_matches
+from pathlib import Path
+
+from autoencodes.errors import InputError
+from autoencodes.experiments.experiment import Experiment
+from autoencodes.experiments.folder import ExperimentFolder
+from autoencodes.experiments.notebook import Notebook, Reader
+from autoencodes.experiments.registry import EXPERIMENTS
+from autoencodes.precision import precision
+from autoencodes.run.folder import RunFolder
+
+
+def find(name: str) -> Experiment:
+    """The experiment of a name; InputError if there is none."""
+    if name not in EXPERIMENTS:
+        near = get_close_matches(name, EXPERIMENTS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(
+            f"expected an experiment among {', '.join(EXPERIMENTS)}; got {name!r}{hint}"
+        )
+    return EXPERIMENTS[name]
+
+
+def conduct(
+    name: str,
+    out: str | Path | None = None,
+    *,
+    quick: bool = False,
+    data_dir: str | Path | None = None,
+    reader: Reader | None = None,
+) -> ExperimentFolder:
+    """Runs an experiment and writes its folder, by default ``runs/NAME``, numbered if that exists.
+
+    In a folder where it was begun it goes on: the parts that are there are not computed again.
+
+    Raises
+    ------
+    InputError
+        For a name that is none, a folder that holds something else, or data that are not found.
+    NumericalFailure
+        If a training left no control that can be evaluated.
+    KeyboardInterrupt
+        On Ctrl-C; what was computed is kept.
+    """
+    experiment = find(name)
+    settings = experiment.quick if quick else experiment.full
+    stem = f"{name}-quick" if quick else name
+    path = RunFolder.vacant(Path("runs"), stem) if out is None else Path(out)
+    folder: ExperimentFolder = ExperimentFolder.begin(path, name, quick, settings.model_dump())
+    if folder.finished:
+        return folder
+    notebook = Notebook(folder.parts, reader)
+    notebook.data_dir = None if data_dir is None else str(data_dir)
+    began = time.perf_counter()
+    with precision(experiment.precision):
+        results = experiment.run(settings, notebook)
+    folder.write(results, notebook.earlier + time.perf_counter() - began)
+    return folder

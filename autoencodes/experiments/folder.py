@@ -1,0 +1,175 @@
+"""The folder of an experiment: what was run, what came out, and the parts that it is made of."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from autoencodes import __version__, atomic
+from autoencodes.errors import InputError
+from autoencodes.experiments.experiment import Results
+from autoencodes.experiments.motion import Motion
+from autoencodes.experiments.table import Table
+from autoencodes.run.storage import read_tensors, write_tensors
+
+_CONFIG = "experiment.json"
+_FLOW = "flow"
+
+
+@dataclass(frozen=True)
+class ExperimentFolder:
+    """A folder with ``experiment.json``, ``results.safetensors``, ``tables/``, ``parts/``,
+    ``figures/`` and ``report.html``.
+    """
+
+    path: Path
+
+    @classmethod
+    def begin(cls, path: str | Path, name: str, quick: bool, settings: dict[str, Any]) -> Any:
+        """A new folder, or one in which the same experiment was begun.
+
+        Raises
+        ------
+        InputError
+            If something else stands there.
+        OSError
+            If it cannot be written.
+        """
+        folder = cls(Path(path))
+        asked = {"experiment": name, "quick": quick, "settings": settings}
+        # As a file has them: tuples are lists there.
+        asked = json.loads(json.dumps(asked, allow_nan=False))
+        if cls.is_one(folder.path):
+            begun = {key: folder.configuration.get(key) for key in asked}
+            if begun != asked:
+                raise InputError(
+                    f"{path} holds another experiment or other settings ({begun['experiment']}"
+                    f"{', quick' if begun['quick'] else ''}); choose another folder with --out"
+                )
+            return folder
+        if folder.path.exists() and not (folder.path.is_dir() and not any(folder.path.iterdir())):
+            raise InputError(f"{path} is not empty; choose another folder with --out")
+        folder.path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**asked, "machine": _machine()}, indent=2, ensure_ascii=False)
+        atomic.write(folder.path / _CONFIG, text + "\n")
+        return folder
+
+    @classmethod
+    def is_one(cls, path: str | Path) -> bool:
+        """Whether an experiment was begun in a folder."""
+        return (Path(path) / _CONFIG).is_file()
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """``experiment``, ``quick``, ``settings`` and ``machine``."""
+        path = self.path / _CONFIG
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            found["experiment"], found["quick"], found["settings"], found["machine"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: expected the configuration of an experiment as autoencodes writes it "
+                f"({type(error).__name__}: {error}); run the experiment in another folder"
+            ) from error
+        return found
+
+    @property
+    def name(self) -> str:
+        """The experiment's."""
+        return str(self.configuration["experiment"])
+
+    @property
+    def parts(self) -> Path:
+        """Where the notebook keeps its parts."""
+        return self.path / "parts"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of pictures."""
+        return self.path / "figures"
+
+    @property
+    def finished(self) -> bool:
+        """Whether there are results."""
+        return (self.path / "results.safetensors").exists()
+
+    def write(self, results: Results, seconds: float) -> None:
+        """Writes results and tables."""
+        tables = self.path / "tables"
+        tables.mkdir(exist_ok=True)
+        for name, table in results.tables.items():
+            for ending, text in (("txt", table.text), ("csv", table.csv), ("tex", table.latex)):
+                atomic.write(tables / f"{name}.{ending}", text)
+        arrays = {f"array.{name}": array for name, array in results.arrays.items()}
+        for k, motion in enumerate(results.motions):
+            arrays |= {f"{_FLOW}.{k}.{name}": array for name, array in motion.arrays.items()}
+        facts = {
+            "sentence": results.sentence,
+            "tables": {name: table.as_dict() for name, table in results.tables.items()},
+            "facts": results.facts,
+            "motions": [motion.facts for motion in results.motions],
+            "certificates": results.certificates,
+            "notes": results.notes,
+            "seconds": seconds,
+        }
+        write_tensors(self.path / "results.safetensors", arrays, facts)
+
+    def read(self) -> tuple[Results, float]:
+        """The results, and the seconds that they took; InputError if there are none yet."""
+        path = self.path / "results.safetensors"
+        if not path.exists():
+            raise InputError(
+                f"{self.path} has no results yet; go on with: autoencodes experiment {self.name}"
+                f"{' --quick' if self.configuration['quick'] else ''} --out {self.path}"
+            )
+        facts, arrays = read_tensors(path, "facts", "the results of an experiment")
+        motions = tuple(
+            Motion.restored(_under(f"{_FLOW}.{k}.", arrays), entries)
+            for k, entries in enumerate(facts["motions"])
+        )
+        results = Results(
+            facts["sentence"],
+            {name: Table.from_dict(entries) for name, entries in facts["tables"].items()},
+            _under("array.", arrays),
+            facts["facts"],
+            motions,
+            facts["certificates"],
+            tuple(facts["notes"]),
+        )
+        return results, float(facts["seconds"])
+
+
+def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _machine() -> dict[str, Any]:
+    """What it runs on, and with which versions."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "autoencodes": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("jax", "equinox", "optax", "numpy", "scipy")},
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": f"{device.platform} {device.device_kind}",
+        "cores": _cores(),
+    }
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

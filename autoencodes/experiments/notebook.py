@@ -1,0 +1,148 @@
+"""The notebook of an experiment: its parts, each computed once and kept.
+
+An experiment is a sequence of parts, a training or a measurement each. What a part came to is
+written as soon as it is known; interrupted and begun again, an experiment finds it there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from autoencodes.cost import Control
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.run import Outcome, TrainConfig
+from autoencodes.run.folder import RunFolder
+from autoencodes.run.storage import read_tensors, write_tensors
+from autoencodes.run.train import Watcher, resume, train
+from autoencodes.training import Progress, Result, fit
+
+
+class Reader(Protocol):
+    """Whoever follows an experiment."""
+
+    def part(self, name: str, number: int, total: int, found: bool) -> None:
+        """Called before every part; ``found`` if an earlier run had computed it."""
+
+    def advance(self, text: str, share: float | None) -> None:
+        """Called within a part; ``share`` of it is done, if that is known."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part came to: arrays of finite numbers, and JSON values."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def holding(cls, control: Control, **facts: Any) -> Part:
+        """A control, and JSON values."""
+        arrays = {
+            f"control.{j}.{name}": np.asarray(leaf)
+            for j, block in enumerate(control)
+            for name, leaf in block.items()
+        }
+        return cls(arrays, facts)
+
+    @property
+    def control(self) -> Control:
+        """The control that it holds."""
+        blocks: dict[int, dict[str, Any]] = {}
+        for key, array in self.arrays.items():
+            kind, j, name = key.split(".", 2)
+            if kind == "control":
+                blocks.setdefault(int(j), {})[name] = array
+        return tuple(blocks[j] for j in sorted(blocks))
+
+
+class Notebook:
+    """The parts of one experiment, kept in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Where parts are kept; made when the first one is.
+    reader : Reader, optional
+    """
+
+    def __init__(self, path: Path, reader: Reader | None = None) -> None:
+        self.path = path
+        self.data_dir: str | None = None
+        """Where the user says that MNIST lies."""
+        self._reader = reader
+        self.earlier = 0.0
+        """The seconds that parts found took when they were computed."""
+        self._number = 0
+        self._total = 0
+
+    def expect(self, total: int) -> None:
+        """Says how many parts there will be, for the bar."""
+        self._total = total
+
+    def part(self, name: str, compute: Callable[[], Part]) -> Part:
+        """What ``compute()`` gives, or gave in an earlier run; names are used once."""
+        path = self.path / f"{_stem(name)}.safetensors"
+        found = path.exists()
+        self._begin(name, found)
+        if not found:
+            began = time.perf_counter()
+            part = compute()
+            self.path.mkdir(parents=True, exist_ok=True)
+            facts = {"part": part.facts, "seconds": time.perf_counter() - began}
+            write_tensors(path, part.arrays, facts)
+        facts, arrays = read_tensors(path, "facts", "a part of an experiment")
+        self.earlier += facts["seconds"] if found else 0.0
+        return Part(arrays, facts["part"])
+
+    def training(self, name: str, config: TrainConfig, watcher: Watcher | None = None) -> Outcome:
+        """A training as ``autoencodes train`` makes it, in a run folder of its own.
+
+        One that was interrupted goes on from its checkpoint.
+        """
+        path = self.path / _stem(name)
+        if path.exists() and (folder := RunFolder.open(path)).finished:
+            self._begin(name, True)
+            self.earlier += folder.metrics["seconds"]
+            return Outcome(folder, folder.metrics)
+        self._begin(name, False)
+        outcome = resume(path, watcher=watcher) if path.exists() else train(config, path, watcher)
+        if outcome.metrics["interrupted"]:
+            raise KeyboardInterrupt
+        return outcome
+
+    def fit(
+        self, problem: ControlProblem, control: Control, measure: EmpiricalMeasure, **options: Any
+    ) -> Result:
+        """``autoencodes.fit``, whose progress is shown, and whose interruption ends the part."""
+        callbacks = [self._watch, *options.pop("callbacks", ())]
+        result = fit(problem, control, measure, callbacks=callbacks, **options)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        return result
+
+    def advance(self, text: str, share: float | None = None) -> None:
+        """Tells the reader how far the part is."""
+        if self._reader is not None:
+            self._reader.advance(text, share)
+
+    def _watch(self, progress: Progress) -> None:
+        if progress.records:
+            loss = f"step {progress.step}  J {progress.records[-1]['objective']:.4g}"
+            self.advance(loss, progress.step / max(progress.steps, 1))
+
+    def _begin(self, name: str, found: bool) -> None:
+        self._number += 1
+        if self._reader is not None:
+            self._reader.part(name, self._number, max(self._total, self._number), found)
+
+
+def _stem(name: str) -> str:
+    """A part's name as a file's."""
+    return "".join(c if c.isalnum() or c in "-+." else "-" for c in name)

@@ -1,0 +1,149 @@
+"""A table of results: what a paper would print, in the forms in which it is wanted."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+
+Cell = str | int | float | bool | None
+"""A number is kept as it was measured; None was not measured."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns.
+
+    Parameters
+    ----------
+    caption : str
+        One sentence.
+    columns : tuple of str
+    rows : tuple of tuples
+        A cell for every column.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        assert all(len(row) == len(self.columns) for row in self.rows), "a cell for every column"
+
+    @property
+    def text(self) -> str:
+        """Columns aligned, for a terminal."""
+        cells = [list(self.columns), *[[shown(cell) for cell in row] for row in self.rows]]
+        wide = [max(len(row[k]) for row in cells) for k in range(len(self.columns))]
+        numeric = self.numeric
+        lines = [
+            "  ".join(
+                cell.rjust(w) if right else cell.ljust(w)
+                for cell, w, right in zip(row, wide, numeric, strict=True)
+            ).rstrip()
+            for row in cells
+        ]
+        rule = "  ".join("-" * w for w in wide)
+        return "\n".join([self.caption, "", lines[0], rule, *lines[1:]]) + "\n"
+
+    @property
+    def csv(self) -> str:
+        """Numbers with all their digits."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([["" if cell is None else cell for cell in row] for row in self.rows])
+        return stream.getvalue()
+
+    @property
+    def latex(self) -> str:
+        """A ``tabular`` of the package booktabs, within a ``table``."""
+        kinds = "".join("r" if right else "l" for right in self.numeric)
+        lines = [
+            "\\begin{table}",
+            "  \\centering",
+            f"  \\caption{{{_escaped(self.caption)}}}",
+            f"  \\begin{{tabular}}{{{kinds}}}",
+            "    \\toprule",
+            "    " + " & ".join(_escaped(name) for name in self.columns) + r" \\",
+            "    \\midrule",
+            *["    " + " & ".join(_tex(cell) for cell in row) + r" \\" for row in self.rows],
+            "    \\bottomrule",
+            "  \\end{tabular}",
+            "\\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def numeric(self) -> list[bool]:
+        """For each column, whether all that stands in it are numbers."""
+        return [
+            any(row[k] is not None for row in self.rows)
+            and all(row[k] is None or _is_number(row[k]) for row in self.rows)
+            for k in range(len(self.columns))
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"caption": self.caption, "columns": self.columns, "rows": self.rows}
+
+    @classmethod
+    def from_dict(cls, entries: dict[str, Any]) -> Table:
+        """What ``as_dict`` gave, read again."""
+        rows = tuple(tuple(row) for row in entries["rows"])
+        return cls(str(entries["caption"]), tuple(entries["columns"]), rows)
+
+
+def shown(cell: Cell) -> str:
+    """A cell for people: numbers to three digits."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return f"{cell:.3g}".replace("-", "−") if cell else "0"
+    return str(cell)
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _tex(cell: Cell) -> str:
+    text = shown(cell)
+    if not _is_number(cell):
+        return _escaped(text)
+    head, mark, power = text.replace("−", "-").partition("e")
+    return f"${head} \\cdot 10^{{{int(power)}}}$" if mark else f"${head}$"
+
+
+_SYMBOLS = {
+    "\\": r"\textbackslash{}",
+    "λ": r"$\lambda$",
+    "θ": r"$\theta$",
+    "τ": r"$\tau$",
+    "μ": r"$\mu$",
+    "Δ": r"$\Delta$",
+    "²": r"$^2$",
+    "∞": r"$\infty$",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "‖": r"$\|$",
+    "→": r"$\to$",
+    "·": r"$\cdot$",
+    "₁": r"$_1$",
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "^": r"\^{}",
+    "~": r"\~{}",
+    "|": r"$|$",
+    "<": "$<$",
+    ">": "$>$",
+}
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SYMBOLS.get(letter, letter) for letter in text)
