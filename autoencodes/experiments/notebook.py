@@ -95,8 +95,8 @@ class Notebook:
             began = time.perf_counter()
             part = compute()
             self.path.mkdir(parents=True, exist_ok=True)
-            facts = {"part": part.facts, "seconds": time.perf_counter() - began}
-            write_tensors(path, part.arrays, facts)
+            spent = time.perf_counter() - began
+            write_tensors(path, part.arrays, {"part": part.facts, "seconds": spent})
         facts, arrays = read_tensors(path, "facts", "a part of an experiment")
         self.earlier += facts["seconds"] if found else 0.0
         return Part(arrays, facts["part"])

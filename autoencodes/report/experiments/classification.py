@@ -40,7 +40,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             Picture(
                 f"architecture-{layers}",
                 width.architecture(_schedule(written)),
-                f"The architecture of {layers} layers: filled nodes are active, hollow ones are not.",
+                f"The architecture of {layers} layers: hollow nodes are switched off.",
                 f"Two rows of nodes over {layers} layers; in the middle block one row is hollow.",
             ),
         ]
