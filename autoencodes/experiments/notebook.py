@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from autoencodes.run.train import Watcher, resume, train
 from autoencodes.training import Progress, Result, fit
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Whoever follows an experiment."""
 
