@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from autoencodes.experiments import classification
+from autoencodes.experiments import classification, mnist
 from autoencodes.experiments.experiment import Experiment
 
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (classification.NATURAL, classification.UNNATURAL)
-}
+_ALL = (
+    classification.NATURAL,
+    classification.UNNATURAL,
+    mnist.EXPERIMENT,
+)
+
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in _ALL}
 """In the order in which they are listed."""
