@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from autoencodes.experiments import classification, mnist
+from autoencodes.experiments import classification, mnist, unet
 from autoencodes.experiments.experiment import Experiment
 
 _ALL = (
     classification.NATURAL,
     classification.UNNATURAL,
     mnist.EXPERIMENT,
+    unet.EXPERIMENT,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in _ALL}

@@ -38,11 +38,12 @@ def grid(
     *,
     heads: Sequence[str] | None = None,
     foot: str = "",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Images in rows of one length, each with its title at the left, ``heads`` above the columns.
 
-    All in the greys of the first row. Sizes are inches: one pair of axes covers the whole
-    picture, its unit is the inch.
+    ``limits`` are black and white, by default those of the first row. Sizes are inches: one pair
+    of axes covers the whole picture, its unit is the inch.
     """
     height, width = shape
     count = len(rows[0][1])
@@ -58,7 +59,7 @@ def grid(
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
-    low, high = _limits(rows[0][1])
+    low, high = limits or _limits(rows[0][1])
     for i, (title, images) in enumerate(rows):
         y = top + i * (down + _GAP)
         axes.text(left - 0.08, y + down / 2, title, ha="right", va="center", linespacing=1.3)

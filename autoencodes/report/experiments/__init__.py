@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from autoencodes.experiments import Results
-from autoencodes.report.experiments import classification, mnist
+from autoencodes.report.experiments import classification, mnist, unet
 from autoencodes.report.picture import Picture
 
 PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
     "classification-natural": classification.pictures,
     "classification-unnatural": classification.pictures,
     "mnist": mnist.pictures,
+    "u-net": unet.pictures,
 }
 """By the experiment's name: results and settings to pictures, within ``style.context()``."""

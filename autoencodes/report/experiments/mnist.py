@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from autoencodes.experiments import Results
 from autoencodes.report import style, width
@@ -15,6 +16,7 @@ from autoencodes.report.experiments.schedules import schedule
 from autoencodes.report.images import grid
 from autoencodes.report.latent import scattered
 from autoencodes.report.picture import Picture
+from autoencodes.report.scales import logarithmic
 from autoencodes.report.words import number
 
 _SHAPE = (28, 28)
@@ -71,6 +73,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
                     for (a, b), images in zip(facts["pairs"], arrays["between"], strict=True)
                 ],
                 _SHAPE,
+                limits=(0, 1),
             ),
             "Decoded points on the straight line between the latent values of two test images.",
             "Four rows of images, each turning from one digit into another.",
@@ -83,6 +86,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
                     for epoch, images in zip(arrays["strip_epochs"], arrays["strip"], strict=True)
                 ],
                 _SHAPE,
+                limits=(0, 1),
             ),
             "The reconstructions of the same images over the training.",
             "Rows of digits that grow sharper from epoch to epoch.",
@@ -97,9 +101,11 @@ def _features(arrays: dict[str, Any]) -> Figure:
     layers = np.arange(len(arrays["mean"]))
     for axes, name in ((left, "mean"), (right, "deviation")):
         for digit in range(10):
-            axes.plot(layers, arrays[name][:, digit], color=tuple(classes.colours[digit]))
+            look = {"color": tuple(classes.colours[digit]), "marker": str(classes.markers[digit])}
+            axes.plot(layers, arrays[name][:, digit], markersize=2, linewidth=0.8, **look)
         _bottleneck(axes, arrays["widths"])
         axes.set_xlabel("layer")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     left.set_ylabel("mean of the features")
     right.set_ylabel("standard deviation")
     legend(figure, classes)
@@ -114,7 +120,9 @@ def _entropy(arrays: dict[str, Any]) -> Figure:
     above.set_ylabel("entropy, bits")
     below.plot(layers, arrays["dimensions"], color=style.AUTOENCODE)
     below.plot(layers, arrays["widths"], color=style.FAINT, drawstyle="steps-pre")
-    below.set(yscale="log", xlabel="layer", ylabel="dimensions")
+    logarithmic(below, "y", np.concatenate([arrays["dimensions"], arrays["widths"]]))
+    below.set(xlabel="layer", ylabel="dimensions")
+    below.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     for axes in (above, below):
         _bottleneck(axes, arrays["widths"])
     names = {
