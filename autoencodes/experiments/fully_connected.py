@@ -20,7 +20,8 @@ from jaxtyping import Array, Float
 _ROUND = 50
 """Steps between two looks at the clock."""
 
-Layers = tuple[tuple[Float[Array, "inputs outputs"], Float[Array, " outputs"]], ...]
+Layers = tuple[tuple[Array, Array], ...]
+"""For each a matrix (inputs, outputs) and a vector (outputs,)."""
 
 
 @dataclass(frozen=True)
