@@ -15,6 +15,10 @@ from autoencodes.report.page.flows import flows
 from autoencodes.report.page.strips import strip
 from autoencodes.report.page.tables import entries, table
 
+_PAGE_WIDE = 1000
+"""Pixels from which on a picture is as wide as a paper's page: on a phone it keeps a width at which
+it can be read, and is moved sideways."""
+
 _SHARPNESS = 0.6
 """CSS pixels for each of a picture's: its smallest letters are then as large as small print."""
 
@@ -103,9 +107,9 @@ def _opening(page: Page) -> str:
 def _figure(drawn: Drawn) -> str:
     width, height = struct.unpack(">II", drawn.png[16:24])
     code = base64.b64encode(drawn.png).decode()
-    wide = ' class="wide"' if width > height * 2 else ""
+    wide, sideways = (' class="wide"', ' tabindex="0"') if width > _PAGE_WIDE else ("", "")
     return (
-        f'<figure{wide}>\n<div class="card" tabindex="0"><img src="data:image/png;base64,{code}" '
+        f'<figure{wide}>\n<div class="card"{sideways}><img src="data:image/png;base64,{code}" '
         f'width="{width * _SHARPNESS:.0f}" height="{height * _SHARPNESS:.0f}" '
         f'alt="{escape(drawn.alt)}"></div>\n'
         f"<figcaption>{escape(drawn.caption)}</figcaption>\n</figure>\n"

@@ -249,7 +249,7 @@
       const alike = (a, b) => (this.data.grid ? this.data.grid[a] === this.data.grid[b] : this.data.widths[a] === this.data.widths[b]);
       const found = [];
       for (let k = 0; k < this.last; k++) {
-        if (pace < 5 && k && alike(k, k - 1)) found.at(-1)[1] = k + 1;
+        if (pace < 8 && k && alike(k, k - 1)) found.at(-1)[1] = k + 1;
         else found.push([k, k + 1]);
       }
       return found;

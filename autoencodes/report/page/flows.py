@@ -16,7 +16,6 @@ _NUMBERS = 300_000
 _MOST_PARTICLES, _FEWEST_PARTICLES = 400, 30
 _MOST_COMPONENTS = 8
 _MOST_ROWS = 16
-_MOST_TARGETS = 400
 
 
 def flows(motions: tuple[Motion, ...]) -> str:
@@ -48,15 +47,16 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
     count = min(count, room, _MOST_PARTICLES)
     states = motion.states[:, :count][..., carried]
     classes = Classes.of(motion.states.shape[1], motion.labels, list(motion.label_names) or None)
-    targets = motion.targets
-    fitting = targets is not None and targets.shape[1] == dim
+    # Targets of another dimension have no place in this plane.
+    targets = motion.targets if motion.targets is not None else np.zeros((0, dim))
+    targets = targets[:count][:, carried] if targets.shape[1] == dim else np.zeros((0, 1))
     return {
         "times": _digits(motion.times),
         "components": [motion.components[k] for k in carried],
         "dim": dim,
         "states": [_digits(layer.ravel()) for layer in states],
         "on": _marks(on[:, carried]),
-        "plane": _longest(on[:, carried]),
+        "plane": longest(on[:, carried]),
         "rows": list(motion.components) if dim <= _MOST_ROWS else None,
         "grid": _marks(on[1:]) if dim <= _MOST_ROWS else None,
         "widths": on[1:].sum(axis=1).tolist(),
@@ -67,7 +67,7 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
             )
         ],
         "members": classes.members[:count].tolist(),
-        "targets": _targets(targets[:count][:, carried]) if fitting else [],
+        "targets": [_digits(place) for place in np.unique(targets, axis=0)],
     }
 
 
@@ -172,14 +172,9 @@ def _marks(on: Any) -> list[str]:
     return ["".join("1" if is_on else "0" for is_on in row) for row in on.tolist()]
 
 
-def _longest(on: Any) -> list[int]:
+def longest(on: Any) -> list[int]:
     """The two components that are active longest, in their order."""
     return sorted(np.argsort(-on.sum(axis=0), kind="stable")[:2].tolist())
-
-
-def _targets(targets: Float[np.ndarray, "particle dim"]) -> list[list[float | int]]:
-    """The places where particles are to arrive, each once."""
-    return [_digits(place) for place in np.unique(targets, axis=0)[:_MOST_TARGETS]]
 
 
 def _hex(colour: Float[np.ndarray, " 3"]) -> str:

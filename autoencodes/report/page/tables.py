@@ -18,14 +18,13 @@ def table(found: Table) -> str:
         for name, right in zip(found.columns, numeric, strict=True)
     )
     rows = "\n".join(
-        "<tr>"
-        + "".join(_cell(cell, k == 0, numeric[k]) for k, cell in enumerate(row))
-        + "</tr>"
+        "<tr>" + "".join(_cell(cell, k == 0, numeric[k]) for k, cell in enumerate(row)) + "</tr>"
         for row in found.rows
     )
+    caption = escape(found.caption)
     return (
-        f'<div class="scroll" tabindex="0">\n<table>\n<caption>{escape(found.caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
+        f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0">\n'
+        f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
     )
 
 
