@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PatchCollection, PathCollection
@@ -22,34 +18,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
-from scipy.spatial import KDTree
 
-from autoencodes import atomic
 from autoencodes.errors import InputError
 from autoencodes.experiments import Motion
-from autoencodes.report import style
+from autoencodes.report import film, style
 from autoencodes.report.classes import Classes, legend
+from autoencodes.report.film import Pixels
 from autoencodes.report.frame import height, show, window
 from autoencodes.report.page.flows import longest
 from autoencodes.report.words import plain
 
 _FRAMES_PER_LAYER, _MOST_FRAMES = 4, 150
-_PACE = 80
-"""Milliseconds for which a frame stands."""
-_HOLD = 1600
-"""Milliseconds for which the last one does."""
 _RESOLUTION = 160
-_LARGEST = 3_000_000
-"""Bytes of a GIF: beyond, every other frame is left out."""
-_COLOURS = 256
-"""A GIF's palette."""
-_GREYS = 32
 _FEW_ROWS = 16
 _CELL = "#596068"
 _MANY_TARGETS = 24
-
-Pixels = UInt8[np.ndarray, "height width 4"]
 
 
 def animate(motion: Motion, path: Path) -> Path:
@@ -76,11 +59,11 @@ def animate(motion: Motion, path: Path) -> Path:
             "that ends in .gif"
         )
     with style.context():
-        pictures = list(frames(motion))
-    if ending == ".gif":
-        atomic.write(path, _gif(pictures, _classes(motion).colours))
-    else:
-        _mp4(str(ffmpeg), pictures, path)
+        if ending == ".gif":
+            colours = [*_classes(motion).colours, to_rgb(style.ACCENT)]
+            film.gif(frames(motion, _RESOLUTION), np.array(colours), path)
+        else:
+            film.mp4(frames(motion, 2 * _RESOLUTION), str(ffmpeg), path)
     return path
 
 
@@ -89,9 +72,9 @@ def moments(layers: int) -> Float[np.ndarray, " frame"]:
     return np.linspace(0, layers, min(_FRAMES_PER_LAYER * layers + 1, _MOST_FRAMES))
 
 
-def frames(motion: Motion) -> Iterator[Pixels]:
-    """The pictures, one after the other."""
-    scene = _Scene(motion)
+def frames(motion: Motion, resolution: int) -> Iterator[Pixels]:
+    """The pictures, one after the other, of so many dots an inch."""
+    scene = _Scene(motion, resolution)
     for now in moments(len(motion.times) - 1):
         yield scene.at(float(now))
 
@@ -99,7 +82,7 @@ def frames(motion: Motion) -> Iterator[Pixels]:
 class _Scene:
     """The picture of a motion, in which only what moves is drawn anew."""
 
-    def __init__(self, motion: Motion) -> None:
+    def __init__(self, motion: Motion, resolution: int) -> None:
         self.motion = motion
         self.plane = longest(motion.active)
         self.line = len(self.plane) == 1
@@ -109,7 +92,7 @@ class _Scene:
         tall = 1.9 if self.line else height(style.COLUMN - 0.6, low, high)
         rows = motion.active.shape[1]
         strip = min(0.1 * rows, 0.6) if 1 < rows <= _FEW_ROWS else 0.2
-        self.figure = Figure(figsize=(style.COLUMN, tall + strip + 0.75))
+        self.figure = Figure(figsize=(style.COLUMN, tall + strip + 0.75), dpi=resolution)
         self.canvas: Any = FigureCanvasAgg(self.figure)
         self.axes, below = self.figure.subplots(2, 1, height_ratios=[tall, strip])
         self.cursors = [architecture(below, motion)]
@@ -142,7 +125,6 @@ class _Scene:
 
     def _lay_out(self, below: Axes) -> None:
         """Once, else the axes would tremble from frame to frame; both begin and end alike."""
-        self.figure.set_dpi(_RESOLUTION)
         self.figure.set_layout_engine("constrained", h_pad=0.07, w_pad=0.07)
         self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")
@@ -284,73 +266,3 @@ def _switch(axes: Axes, side: str, which: str, name: str, on: bool) -> None:
     colour = "black" if on else style.FAINT
     axis.set_label_text(name if on else f"{name} is off", color=colour)
     axis.set_tick_params(colors=colour)
-
-
-def _gif(pictures: list[Pixels], colours: Float[np.ndarray, "class 3"]) -> bytes:
-    """Frames in one palette; fewer of them if they would take too much."""
-    palette = _palette(colours)
-    every = 1
-    while True:
-        chosen = pictures[:-1:every] + pictures[-1:]
-        content = _encoded(chosen, every * _PACE, palette)
-        if len(content) <= _LARGEST or len(chosen) <= 2:
-            return content
-        every *= 2
-
-
-def _palette(colours: Float[np.ndarray, "class 3"]) -> UInt8[np.ndarray, "colour 3"]:
-    """Greys, and each colour in steps towards the white of the paper: what a picture is made of."""
-    own = np.concatenate([colours, [to_rgb(style.ACCENT)]])[: _COLOURS - _GREYS]
-    steps = (_COLOURS - _GREYS) // len(own)
-    towards = np.arange(1, steps + 1)[:, None, None] / steps
-    tints = (1 - towards * (1 - own)).reshape(-1, 3)
-    greys = np.linspace(0, 1, _GREYS)[:, None].repeat(3, axis=1)
-    return (255 * np.concatenate([greys, tints])).round().astype(np.uint8)
-
-
-def _nearest(palette: UInt8[np.ndarray, "colour 3"]) -> UInt8[np.ndarray, "32 32 32"]:
-    """The place in the palette of every colour of five bits a channel; white is white."""
-    levels = np.arange(32) * 255 / 31
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
-    _, places = KDTree(palette).query(cube.reshape(-1, 3))
-    return places.reshape(32, 32, 32).astype(np.uint8)
-
-
-def _encoded(pictures: list[Pixels], pace: int, palette: UInt8[np.ndarray, "colour 3"]) -> bytes:
-    nearest = _nearest(palette)
-    images = []
-    for picture in pictures:
-        red, green, blue = np.moveaxis(picture[..., :3] >> 3, -1, 0)
-        image = Image.fromarray(nearest[red, green, blue])
-        image.putpalette(palette.tobytes())
-        images.append(image)
-    first, *rest = images
-    stream = io.BytesIO()
-    durations = [pace] * len(rest) + [_HOLD]
-    first.save(
-        stream, "GIF", save_all=True, append_images=rest, duration=durations, loop=0, optimize=False
-    )
-    return stream.getvalue()
-
-
-def _mp4(ffmpeg: str, pictures: list[Pixels], path: Path) -> None:
-    """Frames through ffmpeg, which pads them to even sizes, as its players need."""
-    tall, wide = pictures[0].shape[:2]
-    held = [pictures[-1]] * (_HOLD // _PACE)
-    handle, whole = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".mp4", dir=path.parent)
-    os.close(handle)
-    command = [
-        *(ffmpeg, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgba"),
-        *("-s", f"{wide}x{tall}", "-r", str(1000 / _PACE), "-i", "-"),
-        *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-pix_fmt", "yuv420p"),
-        *("-movflags", "+faststart", "-fflags", "+bitexact", whole),
-    ]
-    try:
-        content = b"".join(picture.tobytes() for picture in [*pictures, *held])
-        done = subprocess.run(command, input=content, capture_output=True)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise InputError(f"ffmpeg could not write {path}: {said}; a path in .gif needs none")
-        atomic.write(path, Path(whole).read_bytes())
-    finally:
-        os.unlink(whole)
