@@ -79,7 +79,7 @@ class Motion:
             members,
             names,
             None if targets is None else np.asarray(targets)[:particles],
-            tuple(f"x{k + 1}" for k in range(schedule.dim)),
+            tuple(f"x{'₁₂₃₄₅₆₇₈₉'[k]}" if k < 9 else f"x{k + 1}" for k in range(schedule.dim)),
         )
 
     @property

@@ -38,11 +38,11 @@ def grid(
     *,
     heads: Sequence[str] | None = None,
     foot: str = "",
-    limits: tuple[float, float] | None = None,
+    greys: tuple[float, float] | None = None,
 ) -> Figure:
     """Images in rows of one length, each with its title at the left, ``heads`` above the columns.
 
-    ``limits`` are black and white, by default those of the first row. Sizes are inches: one pair
+    ``greys`` are black and white, by default those of the first row. Sizes are inches: one pair
     of axes covers the whole picture, its unit is the inch.
     """
     height, width = shape
@@ -59,7 +59,7 @@ def grid(
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
-    low, high = limits or _limits(rows[0][1])
+    low, high = greys or limits(rows[0][1])
     for i, (title, images) in enumerate(rows):
         y = top + i * (down + _GAP)
         axes.text(left - 0.08, y + down / 2, title, ha="right", va="center", linespacing=1.3)
@@ -97,7 +97,7 @@ def _foot(findings: Findings) -> str:
     return f"Latent width {findings.schedule.latent}. MSE per pixel over all test images."
 
 
-def _limits(originals: Rows) -> tuple[float, float]:
+def limits(originals: Rows) -> tuple[float, float]:
     """The values that are black and white: 0 and 1, if they hold the originals."""
     low, high = float(originals.min()), float(originals.max())
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

@@ -13,7 +13,8 @@ from autoencodes.experiments import Motion, Table
 from autoencodes.experiments.motion import switched_on
 from autoencodes.report import figures
 from autoencodes.report.findings import Findings
-from autoencodes.report.page import Drawn, Page
+from autoencodes.report.images import limits
+from autoencodes.report.page import Drawn, Page, Strip
 from autoencodes.report.picture import Picture
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.verdict import verdict
@@ -57,6 +58,7 @@ def contents(
             config,
             metrics.get("machine") or {},
             float(metrics["seconds"]),
+            _strips(folder, findings),
         )
 
     return pictures, page
@@ -96,6 +98,23 @@ def _motions(findings: Findings, name: str) -> tuple[Motion, ...]:
             tuple(f"x{k}" for k in components),
         ),
     )
+
+
+def _strips(folder: RunFolder, findings: Findings) -> tuple[Strip, ...]:
+    """The sample images and their reconstructions over the training, by epoch."""
+    strip, originals = folder.strip, findings.samples.arrays["originals"]
+    if not strip:
+        return ()
+    height, width = findings.samples.facts["image_shape"]
+    low, high = limits(originals)
+
+    def images(rows: np.ndarray) -> np.ndarray:
+        grey = np.clip((rows - low) / (high - low), 0, 1) * 255
+        return grey.round().astype(np.uint8).reshape(-1, height, width)
+
+    captions = ("original", *(f"epoch {epoch:,}" for epoch in strip))
+    shown = [images(originals), *(images(rows) for rows in strip.values())]
+    return (Strip("Reconstructions over the training", captions, shown),)
 
 
 def _certificates(folder: RunFolder) -> dict[str, list[str]]:

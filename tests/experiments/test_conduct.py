@@ -95,10 +95,7 @@ def test_results_read_back_as_they_were_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.arrays["x"], expected.arrays["x"])
     for name, array in expected.motions[0].arrays.items():
         np.testing.assert_array_equal(found.motions[0].arrays[name], array)
-    assert found.motions[0].facts["components"] == ["x1", "x2"] or found.motions[0].components == (
-        "x1",
-        "x2",
-    )
+    assert found.motions[0].components == ("x₁", "x₂")
     assert (folder.path / "tables" / "sums.csv").read_text() == "a\n7.0\n"
     assert {path.suffix for path in (folder.path / "tables").iterdir()} == {".txt", ".csv", ".tex"}
 

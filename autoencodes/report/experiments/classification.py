@@ -39,7 +39,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             ),
             Picture(
                 f"architecture-{layers}",
-                width.architecture(schedule(written)),
+                width.architecture(schedule(written), motion.components),
                 f"The architecture of {layers} layers: hollow nodes are switched off.",
                 f"Two rows of nodes over {layers} layers; in the middle block one row is hollow.",
             ),

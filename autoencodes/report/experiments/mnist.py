@@ -73,7 +73,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
                     for (a, b), images in zip(facts["pairs"], arrays["between"], strict=True)
                 ],
                 _SHAPE,
-                limits=(0, 1),
+                greys=(0, 1),
             ),
             "Decoded points on the straight line between the latent values of two test images.",
             "Four rows of images, each turning from one digit into another.",
@@ -86,7 +86,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
                     for epoch, images in zip(arrays["strip_epochs"], arrays["strip"], strict=True)
                 ],
                 _SHAPE,
-                limits=(0, 1),
+                greys=(0, 1),
             ),
             "The reconstructions of the same images over the training.",
             "Rows of digits that grow sharper from epoch to epoch.",
