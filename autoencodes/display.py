@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Self
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -133,6 +133,9 @@ _QUIET_SECONDS = 15.0
 """How long plain lines stay silent about a part of a certificate that goes on."""
 
 
+_Shown = TypeVar("_Shown", bound="_Parts")
+
+
 class _Parts:
     """Shows the parts of a computation: a bar on a terminal, else a line now and then."""
 
@@ -142,7 +145,7 @@ class _Parts:
         self._part = ""
         self._said = 0.0
 
-    def __enter__(self) -> Self:
+    def __enter__(self: _Shown) -> _Shown:
         if self._console.is_terminal:
             columns = (BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)

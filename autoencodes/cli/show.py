@@ -46,18 +46,18 @@ def experiment(
     """
     _known(animate)
     from autoencodes.display import Conducting
-    from autoencodes.experiments import conduct
+    from autoencodes.experiments import conduct, find, place
     from autoencodes.report import report as write
 
+    find(name)
+    path = out or place(name, quick)
     with Conducting() as display:
         try:
-            folder = conduct(name, out, quick=quick, data_dir=data_dir, reader=display)
+            folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
         except KeyboardInterrupt:
-            asked = f" --out {out}" if out else ""
             print(
-                "interrupted: the parts that were computed are kept; go on with the same command"
-                + (asked and f" and{asked}")
-                + ("" if out else " and --out, the folder that it began"),
+                f"interrupted: the parts that were computed are kept; go on with: autoencodes "
+                f"experiment {name}{' --quick' if quick else ''} --out {path}",
                 file=sys.stderr,
             )
             raise typer.Exit(INTERRUPTED) from None
@@ -69,7 +69,8 @@ def experiment(
         print(table.text)
     print(
         f"{seconds:.0f} s; results in {folder.path}: report.html, {len(written.figures)} figures, "
-        f"{len(results.tables)} tables",
+        f"{len(results.tables)} tables"
+        + (f", {len(written.animations)} animations" if written.animations else ""),
         file=sys.stderr,
     )
 
