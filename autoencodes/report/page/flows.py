@@ -97,7 +97,7 @@ _FLOW = """\
 </div>
 </div>
 <div class="stage">
-<svg class="plane" role="img" tabindex="0" aria-labelledby="flow-{number}-title" \
+<svg class="plane" role="application" tabindex="0" aria-labelledby="flow-{number}-title" \
 aria-describedby="flow-{number}-use"></svg>
 <div class="tip" hidden></div>
 </div>
