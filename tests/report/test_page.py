@@ -197,6 +197,13 @@ def test_large_flows_are_thinned_to_a_small_page() -> None:
     assert "Of 784 components" in text
 
 
+def test_a_switch_is_explained_only_where_something_is_lost() -> None:
+    lost, kept = motion(), motion()
+    kept = replace(kept, states=np.repeat(kept.states[:1], 7, axis=0))
+    assert "becomes 0 at once" in html(page(motions=(kept, lost)))
+    assert "becomes 0 at once" not in html(page(motions=(kept,)))
+
+
 @pytest.mark.parametrize("dim", [1, 2, 3, 20])
 def test_a_scene_holds_the_states_to_four_digits(dim: int) -> None:
     found = motion(dim)
