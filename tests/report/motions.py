@@ -10,7 +10,7 @@ from autoencodes.experiments import Motion
 
 
 def motion(dim: int = 2, particles: int = 7, layers: int = 6, **entries: Any) -> Motion:
-    """Particles that go straight out; the middle third of the steps has the first component only."""
+    """Particles that go straight out; in the middle third of the steps x1 alone is active."""
     x = np.random.default_rng(dim).normal(size=(particles, dim))
     active = np.ones((layers + 1, dim), bool)
     active[layers // 3 + 1 : 2 * layers // 3 + 1, 1:] = False

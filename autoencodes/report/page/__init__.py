@@ -1,7 +1,7 @@
 """A report as one HTML page: no network, under 5 MB.
 
 ``contents`` says what stands on it, ``document`` writes it; ``tables``, ``flows`` and ``strips``
-write a part each. ``page.css`` and ``flow.js`` lie beside them.
+write a part each. ``page.css``, ``scene.js`` and ``flow.js`` lie beside them.
 """
 
 from autoencodes.report.page.contents import Drawn as Drawn

@@ -48,7 +48,7 @@ def html(page: Page) -> str:
         about=escape(page.about),
         style=_packed("page.css"),
         body="\n".join(part for part in body if part),
-        script=_packed("flow.js"),
+        script=_script(),
     )
 
 
@@ -77,11 +77,15 @@ _TEMPLATE = """\
 
 def _policy() -> str:
     """Only this script may run, and nothing may be fetched."""
-    digest = base64.b64encode(hashlib.sha256(_packed("flow.js").encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
     return (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
+
+
+def _script() -> str:
+    return _packed("scene.js") + _packed("flow.js")
 
 
 def _packed(name: str) -> str:
@@ -94,13 +98,13 @@ def _opening(page: Page) -> str:
     found = {name: origin[name] for name, origin in known.items() if name in origin}
     facts = [
         *([f"seed {found['seed']}"] if "seed" in found else []),
-        _duration(page.seconds) + (f" on {found['cores']} cores" if "cores" in found else ""),
+        _duration(page.seconds) + (f" on {_cores(found['cores'])}" if "cores" in found else ""),
         *([f"autoencodes {found['autoencodes']}"] if "autoencodes" in found else []),
     ]
     return (
         f'<header>\n<h1>{escape(page.title)}</h1>\n<p class="about">{escape(page.about)}</p>\n'
         f'<p class="facts">{escape(" · ".join(facts))}</p>\n</header>\n'
-        f'<p class="sentence">{escape(page.sentence)}</p>'
+        + (f'<p class="sentence">{escape(page.sentence)}</p>' if page.sentence else "")
     )
 
 
@@ -128,6 +132,10 @@ def _lines(lines: Any) -> str:
 
 def _section(title: str, content: str) -> str:
     return f"<section>\n<h2>{title}</h2>\n{content}\n</section>" if content else ""
+
+
+def _cores(count: int) -> str:
+    return "1 core" if count == 1 else f"{count} cores"
 
 
 def _ran_on(page: Page) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// Flows with a slider. A time is counted in layers here: 7.5 lies between layer 7 and layer 8.
+// Flows with a slider, drawn from their scenes.
 "use strict";
 (() => {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -13,29 +13,15 @@
     return parent.appendChild(node);
   }
 
-  function shown(value) {
-    return String(Number(value.toPrecision(3))).replace("-", "−");
-  }
-
-  /** Ticks at 1, 2 or 5 times a power of ten, some `count` of them. */
-  function ticks(low, high, count) {
-    const raw = (high - low) / count;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= raw);
-    const found = [];
-    for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
-    return found;
-  }
-
   class Flow {
     constructor(section) {
       const find = (selector) => section.querySelector(selector);
       this.section = section;
-      this.data = JSON.parse(find("script").textContent);
-      this.last = this.data.times.length - 1;
-      this.width = this.data.components.length;
+      this.scene = new Scene(JSON.parse(find("script").textContent));
+      this.data = this.scene.data;
+      this.last = this.scene.last;
       this.count = this.data.members.length;
-      this.line = this.width === 1;
+      this.line = this.data.components.length === 1;
       this.parts = {};
       for (const name of ["plane", "tip", "layers", "play", "across", "up", "said"]) {
         this.parts[name] = find("." + name);
@@ -49,49 +35,6 @@
       this.choices();
       this.listen();
       this.layout();
-    }
-
-    /* The data */
-
-    coordinate(layer, particle, component) {
-      return this.data.states[layer][particle * this.width + component];
-    }
-
-    at(particle, component) {
-      const layer = Math.min(Math.floor(this.now), this.last - 1);
-      const share = this.now - layer;
-      return (1 - share) * this.coordinate(layer, particle, component)
-        + share * this.coordinate(layer + 1, particle, component);
-    }
-
-    isOn(component) {
-      return this.data.on[Math.ceil(this.now)][component] === "1";
-    }
-
-    time() {
-      const layer = Math.min(Math.floor(this.now), this.last - 1);
-      const [a, b] = [this.data.times[layer], this.data.times[layer + 1]];
-      return a + (this.now - layer) * (b - a);
-    }
-
-    /** The layer at which the clock shows a time. */
-    layerAt(time) {
-      const { times } = this.data;
-      if (time >= times[this.last]) return this.last;
-      const after = Math.max(1, times.findIndex((t) => t > time));
-      const share = (time - times[after - 1]) / (times[after] - times[after - 1]);
-      return Math.max(0, after - 1 + share);
-    }
-
-    /** The least and greatest value of a component at any layer, and of its targets. */
-    span(component) {
-      let [low, high] = [Infinity, -Infinity];
-      const see = (value) => { low = Math.min(low, value); high = Math.max(high, value); };
-      for (const layer of this.data.states) {
-        for (let k = component; k < layer.length; k += this.width) see(layer[k]);
-      }
-      for (const place of this.data.targets) see(place[component]);
-      return high > low ? [low, high] : [low - 1, high + 1];
     }
 
     /* The frame, drawn anew when the page's width or the plane changes */
@@ -114,14 +57,14 @@
     /** Both components in one scale, in a window that holds all layers; or one over time. */
     scales(box, wide) {
       const inner = box.right - box.left;
-      let [y0, y1] = this.span(this.j);
+      let [y0, y1] = this.scene.span(this.j);
       if (this.line) {
         const tall = Math.min(0.6 * inner, 320);
         box.bottom = box.top + tall;
         [y0, y1] = [y0 - 0.05 * (y1 - y0), y1 + 0.05 * (y1 - y0)];
         this.window = { x0: 0, x1: this.last, y0, y1 };
       } else {
-        let [x0, x1] = this.span(this.i);
+        let [x0, x1] = this.scene.span(this.i);
         const least = wide < 500 ? 0.7 : 0.5;
         const [dx, dy] = [1.06 * (x1 - x0), 1.06 * (y1 - y0)];
         const ratio = Math.min(Math.max(dy / dx, least), wide < 500 ? 1.1 : 0.72);
@@ -144,16 +87,16 @@
       if (w.x0 < 0 && w.x1 > 0) make(plane, "path", { class: "origin", d: `M${this.x(0)} ${top}V${bottom}` });
       const across = make(plane, "g", { class: "axis" });
       make(across, "path", { d: `M${left} ${bottom}H${right}` });
-      for (const value of ticks(w.x0, w.x1, (right - left) / 90)) {
+      for (const [value, label] of ticks(w.x0, w.x1, (right - left) / 90)) {
         if (this.line && value % 1) continue;
         make(across, "path", { d: `M${this.x(value)} ${bottom}v4` });
-        make(across, "text", { x: this.x(value), y: bottom + 17, "text-anchor": "middle" }).textContent = shown(value);
+        make(across, "text", { x: this.x(value), y: bottom + 17, "text-anchor": "middle" }).textContent = label;
       }
       const up = make(plane, "g", { class: "axis" });
       make(up, "path", { d: `M${left} ${top}V${bottom}` });
-      for (const value of ticks(w.y0, w.y1, (bottom - top) / 60)) {
+      for (const [value, label] of ticks(w.y0, w.y1, (bottom - top) / 60)) {
         make(up, "path", { d: `M${left} ${this.y(value)}h-4` });
-        make(up, "text", { x: left - 8, y: this.y(value) + 4, "text-anchor": "end" }).textContent = shown(value);
+        make(up, "text", { x: left - 8, y: this.y(value) + 4, "text-anchor": "end" }).textContent = label;
       }
       const middle = (top + bottom) / 2;
       make(across, "text", { class: "name", x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle" });
@@ -203,8 +146,8 @@
 
     stops(k) {
       return this.data.states.map((_, layer) => [
-        this.x(this.line ? layer : this.coordinate(layer, k, this.i)),
-        this.y(this.coordinate(layer, k, this.j)),
+        this.x(this.line ? layer : this.scene.coordinate(layer, k, this.i)),
+        this.y(this.scene.coordinate(layer, k, this.j)),
       ]);
     }
 
@@ -259,8 +202,8 @@
 
     draw() {
       this.marks.forEach((mark, k) => {
-        const x = this.x(this.line ? this.now : this.at(k, this.i)).toFixed(2);
-        const y = this.y(this.at(k, this.j)).toFixed(2);
+        const x = this.x(this.line ? this.now : this.scene.at(this.now, k, this.i)).toFixed(2);
+        const y = this.y(this.scene.at(this.now, k, this.j)).toFixed(2);
         if (mark.localName === "circle") {
           mark.setAttribute("cx", x);
           mark.setAttribute("cy", y);
@@ -268,7 +211,7 @@
       });
       const named = this.line ? [[1, this.j]] : [[0, this.i], [1, this.j]];
       for (const [k, component] of named) {
-        const on = this.isOn(component);
+        const on = this.scene.isOn(this.now, component);
         const name = this.data.components[component];
         this.axes[k].classList.toggle("off", !on);
         this.axes[k].querySelector(".name").textContent = on ? name : `${name} is off`;
@@ -287,7 +230,7 @@
       const pace = this.data.times[this.last] / this.last;
       const decimals = Math.min(6, Math.max(1, Math.ceil(-Math.log10(pace / 10) - 1e-9)));
       const layer = Number(this.now.toFixed(1));
-      readout.textContent = `layer ${layer} of ${this.last}, t = ${this.time().toFixed(decimals)}`;
+      readout.textContent = `layer ${layer} of ${this.last}, t = ${this.scene.time(this.now).toFixed(decimals)}`;
       range.value = this.now;
       range.setAttribute("aria-valuetext", readout.textContent);
     }
@@ -299,7 +242,7 @@
 
     /* One particle */
 
-    choose(particle) {
+    choose(particle, aloud = false) {
       if (particle === this.chosen) return;
       this.chosen = particle;
       this.focus.replaceChildren();
@@ -312,28 +255,21 @@
         make(this.focus, "circle", { class: "ring", r: 6 });
       }
       this.point();
-      this.parts.said.textContent = particle < 0 ? "" : this.words(particle).join(", ");
-    }
-
-    words(k) {
-      const { name } = this.data.classes[this.data.members[k]];
-      const places = this.data.components.map((component, c) => (
-        this.isOn(c) ? `${component} = ${shown(this.at(k, c))}` : `${component} is off`
-      ));
-      return [`particle ${k + 1}`, ...(name ? [`class ${name}`] : []), ...places];
+      const words = aloud && particle >= 0 ? this.scene.words(this.now, particle) : [];
+      this.parts.said.textContent = words.join(", ");
     }
 
     point() {
       const { tip, plane } = this.parts;
       tip.hidden = this.chosen < 0;
       if (tip.hidden) return;
-      const x = this.x(this.line ? this.now : this.at(this.chosen, this.i));
-      const y = this.y(this.at(this.chosen, this.j));
+      const x = this.x(this.line ? this.now : this.scene.at(this.now, this.chosen, this.i));
+      const y = this.y(this.scene.at(this.now, this.chosen, this.j));
       for (const ring of this.focus.querySelectorAll(".ring, .spot")) {
         ring.setAttribute("cx", x);
         ring.setAttribute("cy", y);
       }
-      tip.replaceChildren(...this.words(this.chosen).map((line, k) => {
+      tip.replaceChildren(...this.scene.words(this.now, this.chosen).map((line, k) => {
         const node = document.createElement(k ? "span" : "b");
         node.textContent = line;
         return node;
@@ -348,8 +284,8 @@
       const [px, py] = [event.clientX - frame.left, event.clientY - frame.top];
       let [best, found] = [REACH * REACH, -1];
       for (let k = 0; k < this.count; k++) {
-        const dx = this.x(this.line ? this.now : this.at(k, this.i)) - px;
-        const dy = this.y(this.at(k, this.j)) - py;
+        const dx = this.x(this.line ? this.now : this.scene.at(this.now, k, this.i)) - px;
+        const dy = this.y(this.scene.at(this.now, k, this.j)) - py;
         if (dx * dx + dy * dy < best) [best, found] = [dx * dx + dy * dy, k];
       }
       return found;
@@ -425,7 +361,7 @@
         if (event.key === "Escape") this.choose(-1);
         if (!step) return;
         event.preventDefault();
-        this.choose(this.chosen < 0 ? 0 : (this.chosen + step + this.count) % this.count);
+        this.choose(this.chosen < 0 ? 0 : (this.chosen + step + this.count) % this.count, true);
       });
       this.section.addEventListener("keydown", (event) => {
         if (event.key !== " " || ![plane, range].includes(event.target)) return;
@@ -447,7 +383,7 @@
   /** `#t=7.5` in the address sets every slider to that time. */
   function heed() {
     const found = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
-    if (found) for (const flow of flows) flow.go(flow.layerAt(Number(found[1])));
+    if (found) for (const flow of flows) flow.go(flow.scene.momentOf(Number(found[1])));
   }
 
   let seen = innerWidth;

@@ -27,9 +27,26 @@ def flows(motions: tuple[Motion, ...]) -> str:
     return (
         f"<section>\n<h2>{heading}</h2>\n"
         "<noscript><p>To move through the layers, allow this page its script.</p></noscript>\n"
-        + "\n".join(parts)
-        + "\n</section>"
+        f'<p class="remarks">{_guide(motions)}</p>\n' + "\n".join(parts) + "\n</section>"
     )
+
+
+def _guide(motions: tuple[Motion, ...]) -> str:
+    """How to use them, and how to read a switch where there is one."""
+    lines = ["Move the slider, play, or point at a particle."]
+    if any(_drops(motion) for motion in motions):
+        lines.append(
+            "A component that is switched off becomes 0 at once; it is drawn as if that took the "
+            "next layer, so that the eye can follow."
+        )
+    return " ".join(lines)
+
+
+def _drops(motion: Motion) -> bool:
+    """Whether something is lost where a component is switched off."""
+    dropped = motion.active[:-1] & ~motion.active[1:]
+    moved = np.abs(motion.states[1:] - motion.states[:-1]).max(axis=1)
+    return bool((moved * dropped).any())
 
 
 def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
@@ -97,7 +114,7 @@ _FLOW = """\
 </div>
 </div>
 <div class="stage">
-<svg class="plane" role="img" tabindex="0" aria-labelledby="flow-{number}-title" \
+<svg class="plane" role="application" tabindex="0" aria-labelledby="flow-{number}-title" \
 aria-describedby="flow-{number}-use"></svg>
 <div class="tip" hidden></div>
 </div>
@@ -148,12 +165,6 @@ def _remarks(motion: Motion, found: dict[str, Any]) -> str:
     count, particles = len(found["members"]), motion.states.shape[1]
     shown = f"{count} of {particles} particles" if count < particles else f"{count} particles"
     lines = [f"{shown}; between two layers they are drawn along straight lines."]
-    dropped = motion.active[:-1] & ~motion.active[1:]
-    if (np.abs(motion.states[1:] - motion.states[:-1]).max(axis=1) * dropped).any():
-        lines.append(
-            "A component that is switched off becomes 0 at once; it is drawn as if that took the "
-            "next layer, so that the eye can follow."
-        )
     if len(found["components"]) < found["dim"]:
         lines.append(
             f"Of {found['dim']} components the {len(found['components'])} that are active longest "

@@ -65,5 +65,6 @@ def _kind(right: bool) -> str:
 def _digits(cell: Cell) -> str:
     if cell is None:
         return ' title="not measured"'
-    full = repr(cell) if isinstance(cell, float) else str(cell)
-    return f' title="{escape(full)}"' if full != shown(cell) and type(cell) is float else ""
+    # repr has as many digits as tell the number from its neighbours.
+    full = repr(cell) if isinstance(cell, float) else ""
+    return f' title="{full}"' if full not in ("", shown(cell)) else ""
