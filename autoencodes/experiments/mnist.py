@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,30 @@ class MnistSettings(Settings):
     """Images from one digit to another, both ends included."""
 
 
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """The rows, in the flow's units, and the test rows as they are; their labels."""
+
+    train: np.ndarray
+    test: np.ndarray
+    raw: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def read(cls, model: Model, data_dir: str | None) -> Digits:
+        """MNIST, scaled as a model scales it."""
+        data = datasets.load("mnist", data_dir=data_dir)
+        train, test = (model.scaling.apply(part.x, np.float32) for part in (data.train, data.test))
+        return cls(
+            train, test, np.asarray(data.test.x), np.asarray(data.part_labels("test")).astype(int)
+        )
+
+    @property
+    def first(self) -> np.ndarray:
+        """The first test row of every class."""
+        return np.unique(self.labels, return_index=True)[1]
+
+
 def run(settings: MnistSettings, notebook: Notebook) -> Results:
     """Trains both, looks into the flow, and compares."""
     notebook.expect(3)
@@ -55,102 +79,84 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results:
         seed=settings.seed,
     )
     folder = notebook.training("autoencode", config).folder
-    model, metrics = folder.model, folder.metrics
-    spent = float(folder.history[-1]["seconds"])
-    data = datasets.load("mnist", data_dir=notebook.data_dir)
-    x = model.scaling.apply(data.test.x, np.float32)
-    labels = np.asarray(data.part_labels("test")).astype(int)
-    plain = notebook.part(
-        "fully connected", partial(_plain, settings, model, data, spent, labels, notebook)
-    )
-    inside = notebook.part("layers", partial(_inside, settings, model, x, labels, data, notebook))
-    schedule = model.flow.schedule
-    rows = (
-        ("AutoencODE", settings.latent, metrics["parameters"], metrics["test_mse"], spent),
-        (
-            "fully connected",
-            settings.latent,
-            plain.facts["parameters"],
-            plain.facts["test_mse"],
-            plain.facts["seconds"],
-        ),
-        ("PCA", settings.latent, None, metrics["pca_test_mse"], None),
-    )
-    columns = ("model", "latent", "parameters", "test error per pixel", "seconds")
-    caption = f"Reconstruction of {len(x):,} test images, pixels in [0, 1]; equal training time"
-    sentence = (
-        f"Through {settings.latent} of 784 components the AutoencODE's test error per pixel is "
-        f"{metrics['test_mse']:.4f}; a fully connected autoencoder of the same latent width "
-        f"reaches {plain.facts['test_mse']:.4f} in the same {spent:.0f} s of training, PCA "
-        f"{metrics['pca_test_mse']:.4f}."
-    )
+    model, spent = folder.model, float(folder.history[-1]["seconds"])
+    digits = Digits.read(model, notebook.data_dir)
+    compared = partial(_plain, settings, digits, spent, notebook)
+    plain = notebook.part("fully connected", compared)
+    inside = notebook.part("layers", partial(_inside, settings, model, digits))
+    errors = {
+        "AutoencODE": folder.metrics["test_mse"],
+        "fully connected": plain.facts["test_mse"],
+        "PCA": folder.metrics["pca_test_mse"],
+    }
+    counts = (folder.metrics["parameters"], plain.facts["parameters"], None)
     return Results(
-        sentence,
-        {"errors": Table(caption, columns, rows)},
+        f"Through {settings.latent} of 784 components the AutoencODE's test error per pixel is "
+        f"{errors['AutoencODE']:.4f}; a fully connected autoencoder of the same latent width "
+        f"reaches {errors['fully connected']:.4f} in the same {spent:.0f} s of training, PCA "
+        f"{errors['PCA']:.4f}.",
+        {"errors": _table(settings, errors, counts, spent, len(digits.test))},
         {**inside.arrays, "plain": plain.arrays["reconstructions"], **_strip(folder)},
-        {
-            "schedule": asdict(schedule),
-            "classes": list(range(10)),
-            "pairs": inside.facts["pairs"],
-            "errors": {"AutoencODE": metrics["test_mse"], "PCA": metrics["pca_test_mse"]}
-            | {"fully connected": plain.facts["test_mse"]},
-        },
-        (_motion(settings, model, x, labels),),
-        notes=(str(metrics["reason"]),),
+        {"schedule": asdict(model.flow.schedule), "pairs": _PAIRS, "errors": errors},
+        (_motion(model, digits),),
+        notes=(str(folder.metrics["reason"]),),
     )
 
 
-def _plain(
-    settings: MnistSettings,
-    model: Model,
-    data: Any,
-    seconds: float,
-    labels: Any,
-    notebook: Notebook,
-) -> Part:
+def _table(
+    settings: MnistSettings, errors: dict[str, float], counts: Any, spent: float, rows: int
+) -> Table:
+    return Table(
+        f"Reconstruction of {rows:,} test images, pixels in [0, 1]; equal training time",
+        ("model", "latent", "parameters", "test error per pixel", "seconds"),
+        tuple(
+            (name, settings.latent, count, error, None if name == "PCA" else spent)
+            for (name, error), count in zip(errors.items(), counts, strict=True)
+        ),
+    )
+
+
+def _plain(settings: MnistSettings, digits: Digits, seconds: float, notebook: Notebook) -> Part:
     """The plain autoencoder, trained for as long as the AutoencODE was."""
-    train, test = (model.scaling.apply(part.x, np.float32) for part in (data.train, data.test))
     network, steps = fully_connected.train(
-        train,
-        (train.shape[1], *settings.hidden, settings.latent),
+        digits.train,
+        (digits.train.shape[1], *settings.hidden, settings.latent),
         seconds=seconds,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         seed=settings.seed,
         advance=notebook.advance,
     )
-    made = network.reconstruct(test)
+    made = network.reconstruct(digits.test)
     return Part(
-        {"reconstructions": made[_first_of_each(labels)]},
+        {"reconstructions": made[digits.first]},
         {
-            "test_mse": float(np.mean((made - test) ** 2, dtype=np.float64)),
+            "test_mse": float(np.mean((made - digits.test) ** 2, dtype=np.float64)),
             "parameters": network.parameters,
             "steps": steps,
-            "seconds": seconds,
         },
     )
 
 
-def _inside(
-    settings: MnistSettings, model: Model, x: Any, labels: Any, data: Any, notebook: Notebook
-) -> Part:
+def _inside(settings: MnistSettings, model: Model, digits: Digits) -> Part:
     """Reconstructions, latent values, the states' statistics, and ways between digits."""
-    first = _first_of_each(labels)
-    latent = np.asarray(model.encode(data.test.x[: settings.codes]).latent)
-    pca = Pca.fit(model.scaling.apply(data.train.x, np.float32), settings.latent)
-    arrays = {
-        "originals": x[first],
-        "reconstructions": model.scaling.apply(model.reconstruct(data.test.x[first]), np.float32),
-        "pca": pca.reconstruct(x[first]).astype(np.float32),
-        "latent": latent,
-        "latent_labels": labels[: settings.codes],
-        **_between(settings, model, data, labels),
-        **_statistics(settings, model, x, labels),
-    }
-    return Part(arrays, {"pairs": _PAIRS})
+    first, codes = digits.first, settings.codes
+    pca = Pca.fit(digits.train, settings.latent)
+    made = model.reconstruct(digits.raw[first])
+    return Part(
+        {
+            "originals": digits.test[first],
+            "reconstructions": model.scaling.apply(made, np.float32),
+            "pca": pca.reconstruct(digits.test[first]).astype(np.float32),
+            "latent": np.asarray(model.encode(digits.raw[:codes]).latent),
+            "latent_labels": digits.labels[:codes],
+            **_between(settings, model, digits),
+            **_statistics(settings, model, digits),
+        }
+    )
 
 
-def _statistics(settings: MnistSettings, model: Model, x: Any, labels: Any) -> dict[str, Any]:
+def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, Any]:
     """Over the components that are on at layer l:
 
     - per class, mean and standard deviation of the features, over rows and components;
@@ -159,8 +165,8 @@ def _statistics(settings: MnistSettings, model: Model, x: Any, labels: Any) -> d
     - exp(−Σ_k s_k log s_k), s the eigenvalues of Σ_l as shares of their sum: the effective number
       of dimensions (Roy and Vetterli, 2007).
     """
-    x, labels = x[: settings.followed], labels[: settings.followed]
-    states = np.asarray(model.flow.trajectory(model.control, x))
+    labels = digits.labels[: settings.followed]
+    states = np.asarray(model.flow.trajectory(model.control, digits.test[: settings.followed]))
     on = switched_on(model.flow.schedule)
     low, high = float(states.min()), float(states.max())
     found: dict[str, list[Any]] = {
@@ -185,22 +191,22 @@ def _entropy(weights: Any) -> float:
     return float(-np.sum(shares * np.log(shares)))
 
 
-def _between(settings: MnistSettings, model: Model, data: Any, labels: Any) -> dict[str, Any]:
+def _between(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, Any]:
     """Images decoded on the straight line between the latent values of two digits."""
     rows = []
     for pair in _PAIRS:
-        a, b = (np.flatnonzero(labels == digit)[1] for digit in pair)
-        ends = np.asarray(model.encode(data.test.x[[a, b]]).latent)
+        a, b = (np.flatnonzero(digits.labels == digit)[1] for digit in pair)
+        ends = np.asarray(model.encode(digits.raw[[a, b]]).latent)
         share = np.linspace(0, 1, settings.between)[:, None]
         line = (1 - share) * ends[:1] + share * ends[1:]
         rows.append(model.scaling.apply(model.decode(line.astype(ends.dtype)), np.float32))
     return {"between": np.stack(rows)}
 
 
-def _motion(settings: MnistSettings, model: Model, x: Any, labels: Any) -> Motion:
+def _motion(model: Model, digits: Digits) -> Motion:
     """Some test images, by the components that vary most in the bottleneck."""
     schedule = model.flow.schedule
-    states = np.asarray(model.flow.trajectory(model.control, x[:300]))
+    states = np.asarray(model.flow.trajectory(model.control, digits.test[:300]))
     middle = schedule.first_steps[schedule.bottleneck] + schedule.blocks[schedule.bottleneck].steps
     kept = np.array(schedule.blocks[schedule.bottleneck].active)
     off = np.setdiff1d(np.arange(schedule.dim), kept)
@@ -212,7 +218,7 @@ def _motion(settings: MnistSettings, model: Model, x: Any, labels: Any) -> Motio
         np.linspace(0, schedule.horizon, schedule.steps + 1),
         states[..., components],
         switched_on(schedule)[:, components],
-        labels[:300],
+        digits.labels[:300],
         tuple(str(digit) for digit in range(10)),
         None,
         tuple(f"pixel {k}" for k in components),
@@ -226,11 +232,6 @@ def _strip(folder: Any) -> dict[str, np.ndarray]:
         "strip": np.stack([images for _, images in sorted(strip.items())]),
         "strip_epochs": np.array(sorted(strip)),
     }
-
-
-def _first_of_each(labels: Any) -> Any:
-    """The first row of every class."""
-    return np.unique(labels, return_index=True)[1]
 
 
 EXPERIMENT = Experiment(

@@ -37,24 +37,11 @@ class UnetSettings(Settings):
 def run(settings: UnetSettings, notebook: Notebook) -> Results:
     """Trains each memory to reconstruct, and to clean; measures what went around."""
     notebook.expect(4 * len(settings.memories))
-    rows = []
-    arrays: dict[str, Any] = {}
-    noisy = None
+    rows: list[Any] = []
+    arrays: dict[str, np.ndarray] = {}
     for memory in settings.memories:
-        found = {}
-        for task, noise in (("reconstruct", 0.0), ("clean", settings.noise)):
-            config = make(
-                data=settings.data,
-                latent=settings.latent,
-                epochs=settings.epochs,
-                memory=memory,
-                noise=noise,
-                seed=settings.seed,
-            )
-            folder = notebook.training(f"{memory}, {task}", config).folder
-            measure = partial(_measured, folder, noise, settings.seed)
-            found[task] = (folder, notebook.part(f"{memory}, {task}, measured", measure))
-        metrics, clean = found["reconstruct"][0].metrics, found["clean"][1]
+        metrics, made = _trained(settings, notebook, memory, 0.0)
+        _, cleaned = _trained(settings, notebook, memory, settings.noise)
         rows.append(
             (
                 memory,
@@ -63,34 +50,55 @@ def run(settings: UnetSettings, notebook: Notebook) -> Results:
                 metrics["test_mse"],
                 metrics["test_mse_bottleneck_only"],
                 metrics["around_bottleneck"],
-                clean.facts["error"],
+                cleaned.facts["error"],
             )
         )
-        noisy = clean.facts["noisy"]
-        arrays |= {"original": clean.arrays["original"], "noisy": clean.arrays["noisy"]}
-        for task, (_, part) in found.items():
-            arrays[f"{memory}, {task}"] = part.arrays["made"]
-    columns = (
-        "memory",
-        "values around",
-        "parameters",
-        "test error",
-        "through the bottleneck alone",
-        "share of R² around",
-        f"error from noisy rows, s = {settings.noise:g}",
-    )
+        arrays |= {name: cleaned.arrays[name] for name in ("original", "noisy")}
+        arrays[f"{memory}, reconstruct"] = made.arrays["made"]
+        arrays[f"{memory}, clean"] = cleaned.arrays["made"]
+    noisy = cleaned.facts["noisy"]
+    columns = (*_COLUMNS, f"error from noisy rows, s = {settings.noise:g}")
     caption = f"{settings.data} through {settings.latent} components; errors per pixel"
     return Results(
         _sentence(settings, {row[0]: row for row in rows}, noisy),
         {"memories": Table(caption, columns, tuple(rows))},
         arrays,
         {"noisy_error": noisy, "errors": {row[0]: [row[3], row[6]] for row in rows}},
-        notes=(
-            "Cleaning, the network is trained on rows with fresh noise in every step, its targets "
-            "are the rows without. The bottleneck-only error puts what goes around to 0, which the "
-            "decoder was not trained for.",
-        ),
+        notes=_NOTES,
     )
+
+
+_COLUMNS = (
+    "memory",
+    "values around",
+    "parameters",
+    "test error",
+    "through the bottleneck alone",
+    "share of R² around",
+)
+_NOTES = (
+    "Cleaning, the network is trained on rows with fresh noise in every step; its targets are the "
+    "rows without. The error through the bottleneck alone puts what goes around to 0, which the "
+    "decoder was not trained for.",
+)
+
+
+def _trained(
+    settings: UnetSettings, notebook: Notebook, memory: str, noise: float
+) -> tuple[dict[str, Any], Part]:
+    """The metrics of one training, and what its model makes of test rows as noisy."""
+    task = "clean" if noise else "reconstruct"
+    config = make(
+        data=settings.data,
+        latent=settings.latent,
+        epochs=settings.epochs,
+        memory=memory,
+        noise=noise,
+        seed=settings.seed,
+    )
+    folder = notebook.training(f"{memory}, {task}", config).folder
+    measure = partial(_measured, folder, noise, settings.seed)
+    return folder.metrics, notebook.part(f"{memory}, {task}, measured", measure)
 
 
 def _sentence(settings: UnetSettings, rows: dict[str, Any], noisy: Any) -> str:

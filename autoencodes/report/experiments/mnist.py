@@ -25,13 +25,6 @@ _SHAPE = (28, 28)
 def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     """Architecture, reconstructions, latent space, statistics over the layers, interpolation."""
     arrays, facts = results.arrays, results.facts
-    errors = facts["errors"]
-    rows = [("original", arrays["originals"])]
-    for name, key in (("AutoencODE", "reconstructions"), ("fully connected", "plain")):
-        rows.append((f"{name}\ntest MSE {number(errors[name])}", arrays[key]))
-    rows.append((f"PCA\ntest MSE {number(errors['PCA'])}", arrays["pca"]))
-    codes = arrays["latent"]
-    classes = Classes.of(len(codes), arrays["latent_labels"], [str(k) for k in range(10)])
     return [
         Picture(
             "architecture",
@@ -42,14 +35,15 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         ),
         Picture(
             "reconstructions",
-            grid(rows, _SHAPE, foot=f"Latent width {settings['latent']}; MSE per pixel."),
+            _reconstructions(arrays, facts["errors"], settings["latent"]),
             "A test image of every digit, and what each model makes of it.",
             "Ten digits in four rows: originals, and three reconstructions.",
         ),
         Picture(
             "latent-space",
-            scattered(codes, classes),
-            f"{len(codes):,} test images along the two principal axes of their latent values.",
+            _latent(arrays),
+            f"{len(arrays['latent']):,} test images along the two principal axes of their latent "
+            "values.",
             "A cloud of points for every digit; the clouds overlap in part.",
         ),
         Picture(
@@ -65,31 +59,45 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             "dimensions of the states, exp of the entropy of their covariance's spectrum.",
             "Two curves over the layers, with the bottleneck marked.",
         ),
+        *_sequences(arrays, facts["pairs"]),
+    ]
+
+
+def _reconstructions(arrays: dict[str, Any], errors: dict[str, float], latent: int) -> Figure:
+    rows = [("original", arrays["originals"])]
+    keys = (("AutoencODE", "reconstructions"), ("fully connected", "plain"), ("PCA", "pca"))
+    for name, key in keys:
+        rows.append((f"{name}\ntest MSE {number(errors[name])}", arrays[key]))
+    return grid(rows, _SHAPE, foot=f"Latent width {latent}; MSE per pixel over all test images.")
+
+
+def _latent(arrays: dict[str, Any]) -> Figure:
+    codes = arrays["latent"]
+    names = [str(digit) for digit in range(10)]
+    return scattered(codes, Classes.of(len(codes), arrays["latent_labels"], names))
+
+
+def _sequences(arrays: dict[str, Any], pairs: list[list[int]]) -> list[Picture]:
+    """From digit to digit, and from epoch to epoch."""
+    between = [
+        (f"{a} to {b}", images) for (a, b), images in zip(pairs, arrays["between"], strict=True)
+    ]
+    over = [
+        (f"epoch {epoch}", images)
+        for epoch, images in zip(arrays["strip_epochs"], arrays["strip"], strict=True)
+    ]
+    return [
         Picture(
             "interpolation",
-            grid(
-                [
-                    (f"{a} to {b}", images)
-                    for (a, b), images in zip(facts["pairs"], arrays["between"], strict=True)
-                ],
-                _SHAPE,
-                greys=(0, 1),
-            ),
+            grid(between, _SHAPE, greys=(0, 1)),
             "Decoded points on the straight line between the latent values of two test images.",
-            "Four rows of images, each turning from one digit into another.",
+            f"{len(between)} rows of images, each turning from one digit into another.",
         ),
         Picture(
             "training",
-            grid(
-                [
-                    (f"epoch {epoch}", images)
-                    for epoch, images in zip(arrays["strip_epochs"], arrays["strip"], strict=True)
-                ],
-                _SHAPE,
-                greys=(0, 1),
-            ),
+            grid(over, _SHAPE, greys=(0, 1)),
             "The reconstructions of the same images over the training.",
-            "Rows of digits that grow sharper from epoch to epoch.",
+            "Rows of digits, from epoch to epoch.",
         ),
     ]
 
