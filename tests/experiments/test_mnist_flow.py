@@ -37,9 +37,8 @@ def test_statistics_are_those_of_the_components_that_are_on() -> None:
     assert 1 < found["dimensions"][2] <= 3
     between = mnist._between(settings, model, digits)["between"]
     assert between.shape == (len(mnist._PAIRS), settings.between, 784)
-    np.testing.assert_allclose(
-        between[:, 1:-1], (between[:, 2:] + between[:, :-2]) / 2, atol=1e-6
-    )  # it computes in float32
+    middles = (between[:, 2:] + between[:, :-2]) / 2
+    np.testing.assert_allclose(between[:, 1:-1], middles, atol=1e-6)  # in float32
 
 
 def test_its_pictures_are_drawn() -> None:
