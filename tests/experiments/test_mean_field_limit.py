@@ -68,7 +68,7 @@ def test_distance_to_the_uniform_law_is_the_limit_of_distances_to_grids() -> Non
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_quadrature_is_the_law(dim: int) -> None:
-    """Moments of U[−1, 1]^d, and E y·x = d (2/3 + 1/π²) for the target."""
+    """Moments of U[−1, 1]^d, and E y·x = d (2/3 + 1/(2π²)) for the target."""
     law = quadrature(dim, 20)
     weights = np.asarray(law.weights)
     x, y = np.asarray(law.x), np.asarray(law.y)
@@ -77,7 +77,7 @@ def test_quadrature_is_the_law(dim: int) -> None:
     np.testing.assert_allclose(weights @ x, 0, atol=1e-15)
     np.testing.assert_allclose((weights[:, None] * x).T @ x, np.eye(dim) / 3, atol=1e-14)
     product = float(weights @ np.sum(x * y, axis=1))
-    assert product == pytest.approx(dim * (2 / 3 + 1 / np.pi**2), rel=1e-12)
+    assert product == pytest.approx(dim * (2 / 3 + 1 / (2 * np.pi**2)), rel=1e-12)
 
 
 def test_target_is_an_odd_increasing_staircase() -> None:
@@ -161,8 +161,9 @@ def test_notes_say_which_slopes_leave_the_theorys_out() -> None:
     assert not any(note.startswith(("Faster", "Slower")) for note in both)
 
 
-def test_samples_do_not_depend_on_lambda_and_the_quick_run_is_smaller() -> None:
+def test_the_quick_run_is_a_smaller_one() -> None:
     experiment = EXPERIMENTS["mean-field-limit"]
+    assert set(experiment.quick.dims) < set(experiment.full.dims)
     assert experiment.quick.tikhonov == experiment.full.tikhonov
     assert set(experiment.quick.exponents) < set(experiment.full.exponents)
 
@@ -177,6 +178,5 @@ def test_pictures_are_drawn_from_tiny_results() -> None:
         assert [picture.name for picture in drawn] == ["rates", "distances", "slopes"]
         for picture in drawn:
             assert style.png(picture.figure).startswith(b"\x89PNG")
-            assert style.pdf(picture.figure).startswith(b"%PDF")
             assert picture.caption.endswith(".")
             assert picture.figure.get_figwidth() in (style.COLUMN, style.PAGE)
