@@ -3,8 +3,9 @@
 Law x ~ U[−1, 1]^d with targets y_i = 2 x_i − sin(2π x_i)/π, a staircase in every component: flat
 at −1, 0 and 1, steep at ±1/2. Gauss-Legendre quadrature is the law itself, to near rounding. The
 training begins at θ = 0, which x → −x maps onto itself, as it does J. With a large λ the minimiser
-does so too; with a small one that control is a saddle of J, for layers that steepen at 1/2 first
-or at −1/2 first do better than those that favour neither, and a sample decides between them.
+is such a control too. With a small one it is not, for layers that steepen now at 1/2 and now at
+−1/2 do better than those that favour neither: from θ = 0 the law then leads to a saddle of J, and a
+sample decides which comes first.
 
 # notation: μ_0 law, μ_0^N sample of N particles, J and J^N their objectives, θ* and θ^N the
 # controls trained on them, λ Tikhonov weight, gap ∫ℓ dμ_T^N − ∫ℓ dμ_T = J^N − J at θ^N.
