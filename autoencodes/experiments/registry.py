@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoencodes.experiments import classification, mnist, unet
+from autoencodes.experiments import classification, mean_field_limit, mnist, unet
 from autoencodes.experiments.experiment import Experiment
 
 _ALL = (
@@ -10,6 +10,7 @@ _ALL = (
     classification.UNNATURAL,
     mnist.EXPERIMENT,
     unet.EXPERIMENT,
+    mean_field_limit.EXPERIMENT,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in _ALL}

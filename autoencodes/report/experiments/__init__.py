@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autoencodes.experiments import Results
-from autoencodes.report.experiments import classification, mnist, unet
+from autoencodes.report.experiments import classification, mean_field_limit, mnist, unet
 from autoencodes.report.picture import Picture
 
 PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
@@ -14,5 +14,6 @@ PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
     "classification-unnatural": classification.pictures,
     "mnist": mnist.pictures,
     "u-net": unet.pictures,
+    "mean-field-limit": mean_field_limit.pictures,
 }
 """By the experiment's name: results and settings to pictures, within ``style.context()``."""
