@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from autoencodes.experiments import Results
-from autoencodes.report.experiments import classification
+from autoencodes.report.experiments import classification, hessian_table, tikhonov_sweep
 from autoencodes.report.picture import Picture
 
 PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
     "classification-natural": classification.pictures,
     "classification-unnatural": classification.pictures,
+    "hessian-table": hessian_table.pictures,
+    "tikhonov-sweep": tikhonov_sweep.pictures,
 }
 """By the experiment's name: results and settings to pictures, within ``style.context()``."""
