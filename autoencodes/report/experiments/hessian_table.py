@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -16,12 +16,13 @@ from autoencodes.experiments import Results
 from autoencodes.report import style
 from autoencodes.report.picture import Picture
 from autoencodes.report.scales import logarithmic
+from autoencodes.report.words import number
 
 _LIGHTEST = 0.86
 """Of viridis: what is lighter is not seen on white."""
 
-_LEAST_DECADE, _DECADES = -5, 3
-"""About 0 the axis of λ_min is linear up to 10^least; ticks then stand some decades apart."""
+_LINEAR, _DECADES = -5, 2
+"""The axis of λ_min is linear within ±10^−5; beyond, ticks stand two decades apart."""
 
 
 def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
@@ -42,11 +43,11 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         Picture(
             "lambda-min",
             _courses(results),
-            "λ_min(H) over the epochs, on an axis that is linear between the two powers of ten "
-            f"next to 0 (at ±10^{_LEAST_DECADE}) and logarithmic beyond; the error, beside that "
-            "of θ = 0 and of the best straight line; the control's size. All begin at the same "
-            f"control, with λ_min = {results.arrays['lambda_min.0'][0]:.3g}. A full disc: the "
-            "training converged; a hollow one: its epochs were spent.",
+            f"λ_min(H) over the epochs, on an axis that is linear within ±{10.0**_LINEAR:.0e} and "
+            "logarithmic beyond; the error, beside that of θ = 0 and of the best straight line; "
+            "the control's size. All trainings begin at the same control, with λ_min(H) = "
+            f"{results.arrays['lambda_min.0'][0]:.3g}. A full disc: the training converged; a "
+            "hollow one: its epochs were spent.",
             alt,
         )
     ]
@@ -70,15 +71,15 @@ def _courses(results: Results) -> Figure:
     rows[0].set_ylabel(r"$\lambda_{\min}(H)$")
     _logged(rows[1], results, "error", (results.facts["error_at_zero"],))
     rows[1].set_ylabel("mean of |x − y|²")
-    _reference(rows[1], results.facts["error_at_zero"], "θ = 0", (0, (1, 1.5)))
-    _reference(rows[1], results.facts["error_of_a_line"], "best line", (0, (4, 2)))
+    _reference(rows[1], results.facts["error_at_zero"], "θ = 0", "bottom")
+    _reference(rows[1], results.facts["error_of_a_line"], "best line", "top")
     _logged(rows[2], results, "norm", ())
     rows[2].set_ylabel(r"$\Vert\theta\Vert$")
     last = max(float(results.arrays[f"epoch.{k}"][-1]) for k in range(len(ends)))
     logarithmic(rows[2], "x", np.array([1.0, last]))
     rows[2].set_xlabel("epoch")
     handles = [Line2D([], [], color=colour) for colour in colours]
-    labels = [f"{end['tikhonov']:g}" for end in ends]
+    labels = [number(end["tikhonov"]) for end in ends]
     legend: dict[str, Any] = {
         "loc": "outside upper center",
         "ncols": len(ends),
@@ -97,11 +98,11 @@ def shades(count: int) -> list[str]:
 
 def _signed(axes: Axes, curves: list[Float[np.ndarray, " epoch"]]) -> None:
     """Linear about 0, logarithmic beyond, with ticks that stand clear of each other."""
-    small = 10.0**_LEAST_DECADE
+    small = 10.0**_LINEAR
     low, high = min(float(c.min()) for c in curves), max(float(c.max()) for c in curves)
     axes.set_yscale("symlog", linthresh=small, linscale=0.6)
     axes.set_ylim(min(1.5 * low, -small), max(2 * high, small))
-    powers = [10.0**k for k in range(_LEAST_DECADE, 6, _DECADES)]
+    powers = [10.0**k for k in range(_LINEAR, 8, _DECADES)]
     powers = [power for power in powers if power > small]
     ticks = [-p for p in reversed(powers) if -p >= 1.5 * low] + [0.0]
     axes.set_yticks(ticks + [p for p in powers if p <= 2 * high])
@@ -117,17 +118,18 @@ def _logged(axes: Axes, results: Results, name: str, more: tuple[float, ...]) ->
     axes.grid(axis="y")
 
 
-def _reference(axes: Axes, value: float, name: str, dashes: Any) -> None:
-    """A horizontal line that says what it is."""
+def _reference(axes: Axes, value: float, name: str, side: Literal["bottom", "top"]) -> None:
+    """A horizontal line, and on one side of it what it is."""
+    dashes = (0, (1, 1.5)) if side == "bottom" else (0, (4, 2))
     axes.axhline(value, color=style.PCA, linewidth=0.8, linestyle=dashes, zorder=0.8)
     axes.annotate(
         name,
         (1, value),
-        (-1, 1),
+        (-1, 1 if side == "bottom" else -2),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
         ha="right",
-        va="bottom",
+        va=side,
         fontsize="x-small",
         color=style.PCA,
     )

@@ -114,7 +114,8 @@ def _objectives(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
 def _numbers(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     x = [row["tikhonov"] for row in sweep["rows"]]
     y = [row["distinct"] for row in sweep["rows"]]
-    axes.plot(x, y, color=style.AUTOENCODE, marker="o", linewidth=1.0)
+    axes.vlines(x, 0, y, color=style.PALE, linewidth=1.5, zorder=0.6)
+    axes.plot(x, y, color=style.AUTOENCODE, marker="o", linestyle="none", markersize=4)
     axes.set_ylim(0, max(y) + 0.8)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_ylabel("distinct minimisers found")
@@ -157,4 +158,4 @@ def _factors(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     logarithmic(axes, "y", np.concatenate([*shown, marks[:, 1]]))
     axes.set_ylabel("contraction factor")
     axes.grid(axis="y")
-    axes.legend(loc="upper right", handlelength=1.4, labelspacing=0.3)
+    axes.legend(loc="lower left", handlelength=1.4, labelspacing=0.3)
