@@ -33,9 +33,12 @@ class ShootingBound:
     With ℓ = |x − y|², <η, H_ℓ η> = E[2|ẋ|² + 2(x − y)·ẍ] and <η, g> = E[2(x − y)·ẋ]:
       Lip(g) = sup ‖H_ℓ‖ ≤ K(R) = E[2A² + 2rB],     ‖g‖ ≤ G(R) = E[2rA]     on ‖θ‖ ≤ R.
 
-    A minimiser has λ‖θ‖² ≤ J(θ) ≤ J(0), and being stationary 2λ‖θ‖ = ‖g(θ)‖ ≤ G: it lies in the
-    ball R(λ), the limit of R ← min(R, G(R)/(2λ)) from (J(0)/λ)^½. Where K(R(λ)) < 2λ there is one
-    minimiser. R(λ) falls with λ and K rises with R, so that one λ parts the two.
+    A minimiser that is no worse than θ = 0, hence the global one, has λ‖θ‖² ≤ J(θ) ≤ J(0), and
+    being stationary 2λ‖θ‖ = ‖g(θ)‖ ≤ G: it lies in the ball R(λ), the limit of
+    R ← min(R, G(R)/(2λ)) from (J(0)/λ)^½. Where K(R(λ)) < 2λ, J is strongly convex there and has
+    one such minimiser, Λ contracts by K/(2λ), and where R(λ) = G/(2λ) it maps the ball into itself:
+    pure shooting from 0 converges. R(λ) falls with λ and K rises with R, so that one λ parts the
+    two.
 
     Parameters
     ----------

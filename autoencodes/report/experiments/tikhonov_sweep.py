@@ -130,20 +130,20 @@ def _curvatures(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     logarithmic(axes, "y", np.concatenate([values, 2 * weights]))
     axes.set_ylabel(r"$\lambda_{\min}(H)$")
     axes.grid(axis="y")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")
 
 
 def _factors(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     values = contraction_factors(found)
     _discs(axes, found, sweep, values, "q at a minimiser")
     shown = [values, np.ones(1)]
-    for name, label, look in (
-        ("sampled", "Lip(g)/(2λ), at least", {"color": style.PCA, "linestyle": (0, (1, 1.2))}),
+    for name, label, stroke in (
+        ("sampled", "Lip(g)/(2λ), at least", {"color": style.FAINT}),
         ("bound", "Lip(g)/(2λ), at most", {"color": style.ACCENT}),
     ):
         known = [(row["tikhonov"], row[name]) for row in sweep["rows"] if row[name]]
         line = np.array([pair for pair in known if pair[1] <= _HIGHEST]).reshape(-1, 2)
-        axes.plot(line[:, 0], line[:, 1], label=label, linewidth=1.0, **look)
+        axes.plot(line[:, 0], line[:, 1], label=label, linewidth=1.0, **stroke)
         shown.append(line[:, 1])
     rested = [(row["tikhonov"], row["ratio"]) for row in sweep["rows"] if row["ratio"]]
     marks = np.array(rested).reshape(-1, 2)
@@ -155,7 +155,11 @@ def _factors(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     }
     axes.plot(marks[:, 0], marks[:, 1], label="ratio measured", **crosses)
     axes.axhline(1, color="black", linewidth=0.7, zorder=0.8)
-    logarithmic(axes, "y", np.concatenate([*shown, marks[:, 1]]))
+    values = np.concatenate([*shown, marks[:, 1]])
+    # The legend stands below the data, where the axis is lengthened for it.
+    below = values.min() * (values.min() / values.max()) ** 0.5
+    logarithmic(axes, "y", np.append(values, below))
     axes.set_ylabel("contraction factor")
     axes.grid(axis="y")
-    axes.legend(loc="lower left", handlelength=1.4, labelspacing=0.3)
+    framed: dict[str, Any] = {"frameon": True, "framealpha": 1, "edgecolor": "white"}
+    axes.legend(loc="lower left", handlelength=1.4, labelspacing=0.3, **framed)
