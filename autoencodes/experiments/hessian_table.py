@@ -73,7 +73,7 @@ def run(settings: HessianTableSettings, notebook: Notebook) -> Results:
         "exponent": exponent(ends),
     }
     return Results(
-        _sentence(settings, ends, facts),
+        _sentence(ends, facts),
         {"lambda-min": _course(settings, parts), "ends": _endings(parts, ends)},
         arrays,
         facts,
@@ -150,6 +150,7 @@ def _trained(settings: HessianTableSettings, weight: float, notebook: Notebook) 
         "tikhonov": weight,
         "epochs": int(rows[-1]["epoch"]),
         "convex_from": convex_from(columns["epoch"], columns["bound"]),
+        "norm": rows[-1]["norm"],
         "error": error,
         "fresh_error": float(free.terminal_cost(control, fresh)),
         "objective": error + weight * rows[-1]["norm"] ** 2,
@@ -246,7 +247,7 @@ def _endings(parts: list[Part], ends: list[dict[str, Any]]) -> Table:
     }
     rows = []
     for part, end in zip(parts, ends, strict=True):
-        last = {name: float(part.arrays[name][-1]) for name in _MEASURED[1:]}
+        last = {name: float(part.arrays[name][-1]) for name in ("lambda_min", "lambda_max")}
         cells = {**last, **end}
         rows.append(tuple(cells[name] for name in columns.values()))
     caption = (
@@ -257,25 +258,27 @@ def _endings(parts: list[Part], ends: list[dict[str, Any]]) -> Table:
     return Table(caption, tuple(columns), tuple(rows))
 
 
-def _sentence(settings: HessianTableSettings, ends: list[dict[str, Any]], facts: Any) -> str:
-    said = []
-    for end in ends:
-        first = end["convex_from"]
-        when = f"not within {end['epochs']:,}" if first is None else f"{first:,}"
-        said.append(f"{when} (λ = {end['tikhonov']:g})")
+def _sentence(ends: list[dict[str, Any]], facts: dict[str, Any]) -> str:
+    known = [end for end in ends if end["convex_from"] is not None]
+    said = [f"{end['convex_from']:,} (λ = {end['tikhonov']:g})" for end in known]
+    convex = f"positive from epoch {', '.join(said)} on" if said else "never positive for good"
+    fitted = facts["exponent"]
+    convex += "" if fitted is None else f", which grows like λ^(−{fitted:.2f})"
+    convex += "".join(
+        f"; for λ = {end['tikhonov']:g} not within {end['epochs']:,} epochs"
+        for end in ends
+        if end["convex_from"] is None
+    )
     strong = max(ends, key=lambda end: end["tikhonov"])
     weak = min(ends, key=lambda end: end["tikhonov"])
-    fitted = facts["exponent"]
-    trend = "" if fitted is None else f", growing like λ^(−{fitted:.2f})"
     early = weak["reconstructs_from"]
-    when = "" if early is None else f", below {_SMALL:.0%} of that at θ = 0 from epoch {early:,}"
+    when = "" if early is None else f", below {_SMALL:.0%} of that at θ = 0 from epoch {early:,} on"
     return (
-        f"From one random control, λ_min(H) is positive for good from epoch {', '.join(said)}"
-        f"{trend}. With λ = {strong['tikhonov']:g} the control ends with the error "
-        f"{strong['error']:.3g}, beside {facts['error_at_zero']:.3g} at θ = 0 and "
-        f"{facts['error_of_a_line']:.3g} of the best straight line; with "
-        f"λ = {weak['tikhonov']:g} with {weak['error']:.2g} ({weak['fresh_error']:.2g} on fresh "
-        f"particles){when}."
+        f"From one random control, λ_min(H) is {convex}. With λ = {strong['tikhonov']:g} the "
+        f"control ends with ‖θ‖ = {strong['norm']:.2g} and the error {strong['error']:.3g}, beside "
+        f"{facts['error_at_zero']:.3g} at θ = 0 and {facts['error_of_a_line']:.3g} of the best "
+        f"straight line; with λ = {weak['tikhonov']:g} with ‖θ‖ = {weak['norm']:.2g} and the error "
+        f"{weak['error']:.2g} ({weak['fresh_error']:.2g} on fresh particles){when}."
     )
 
 

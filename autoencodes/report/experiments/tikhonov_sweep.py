@@ -137,13 +137,13 @@ def _factors(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     values = contraction_factors(found)
     _discs(axes, found, sweep, values, "q at a minimiser")
     shown = [values, np.ones(1)]
-    for name, label, stroke in (
-        ("sampled", "Lip(g)/(2λ), at least", {"color": style.FAINT}),
-        ("bound", "Lip(g)/(2λ), at most", {"color": style.ACCENT}),
+    for name, label, colour in (
+        ("sampled", "Lip(g)/(2λ), at least", style.FAINT),
+        ("bound", "Lip(g)/(2λ), at most", style.ACCENT),
     ):
         known = [(row["tikhonov"], row[name]) for row in sweep["rows"] if row[name]]
         line = np.array([pair for pair in known if pair[1] <= _HIGHEST]).reshape(-1, 2)
-        axes.plot(line[:, 0], line[:, 1], label=label, linewidth=1.0, **stroke)
+        axes.plot(line[:, 0], line[:, 1], label=label, linewidth=1.0, color=colour)
         shown.append(line[:, 1])
     rested = [(row["tikhonov"], row["ratio"]) for row in sweep["rows"] if row["ratio"]]
     marks = np.array(rested).reshape(-1, 2)
