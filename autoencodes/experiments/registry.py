@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from autoencodes.experiments import classification, mean_field_limit, mnist, unet
+from autoencodes.experiments import (
+    bimodal,
+    classification,
+    depth_limit,
+    hessian_table,
+    mean_field_limit,
+    mnist,
+    parabola,
+    tikhonov_sweep,
+    unet,
+)
 from autoencodes.experiments.experiment import Experiment
 
 _ALL = (
     classification.NATURAL,
     classification.UNNATURAL,
+    parabola.EXPERIMENT,
+    hessian_table.TABLE,
     mnist.EXPERIMENT,
-    unet.EXPERIMENT,
     mean_field_limit.EXPERIMENT,
+    tikhonov_sweep.SWEEP,
+    bimodal.EXPERIMENT,
+    depth_limit.EXPERIMENT,
+    unet.EXPERIMENT,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in _ALL}

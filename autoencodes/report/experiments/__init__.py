@@ -6,14 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 from autoencodes.experiments import Results
-from autoencodes.report.experiments import classification, mean_field_limit, mnist, unet
+from autoencodes.report.experiments import (
+    bimodal,
+    classification,
+    depth_limit,
+    hessian_table,
+    mean_field_limit,
+    mnist,
+    parabola,
+    tikhonov_sweep,
+    unet,
+)
 from autoencodes.report.picture import Picture
 
 PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
     "classification-natural": classification.pictures,
     "classification-unnatural": classification.pictures,
+    "parabola": parabola.pictures,
+    "hessian-table": hessian_table.pictures,
     "mnist": mnist.pictures,
-    "u-net": unet.pictures,
     "mean-field-limit": mean_field_limit.pictures,
+    "tikhonov-sweep": tikhonov_sweep.pictures,
+    "bimodal-1d": bimodal.pictures,
+    "depth-limit": depth_limit.pictures,
+    "u-net": unet.pictures,
 }
 """By the experiment's name: results and settings to pictures, within ``style.context()``."""

@@ -1,0 +1,150 @@
+"""The table of λ_min: which epochs, known spectra, what is told of a training, its picture."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import autoencodes as ac
+from autoencodes.certificate.hessian import Hessian
+from autoencodes.experiments import Results, hessian_table
+from autoencodes.experiments.hessian_table import (
+    HessianTableSettings,
+    convex_from,
+    exponent,
+    measured_epochs,
+    reconstructs_from,
+    table_epochs,
+)
+from autoencodes.experiments.notebook import Notebook, Part
+
+TINY = HessianTableSettings(
+    tikhonov=(0.5, 1e-3), steps_per_block=1, horizon=3.0, epochs=40, growth=3.0
+)
+
+
+@cache
+def tiny() -> tuple[Results, dict[float, Any]]:
+    """The results, and the controls by their weights."""
+    with TemporaryDirectory() as folder:
+        results = hessian_table.run(TINY, Notebook(Path(folder)))
+        again = Notebook(Path(folder))
+        controls = {}
+        for weight in TINY.tikhonov:
+            part = again.part(f"λ = {weight:g}", pytest.fail)
+            kept = {name: a for name, a in part.arrays.items() if name.startswith("control.")}
+            controls[weight] = Part(kept).control
+    return results, controls
+
+
+def test_epochs_are_a_geometric_choice() -> None:
+    assert table_epochs(30) == [0, 1, 2, 5, 10, 20, 30]
+    chosen = measured_epochs(1000, 1.5)
+    assert set(table_epochs(1000)) <= set(chosen)
+    assert chosen == sorted(set(chosen))
+    gaps = [b / a for a, b in pairwise(chosen[4:])]
+    assert max(gaps) < 1.5 * 1.1
+
+
+def test_convexity_counts_once_it_stays() -> None:
+    epochs = np.array([0, 1, 2, 5])
+    assert convex_from(epochs, np.array([-1.0, 1.0, -1.0, 1.0])) == 5
+    assert convex_from(epochs, np.array([-1.0, 1.0, 1.0, 1.0])) == 1
+    assert convex_from(epochs, np.array([1.0, 1.0, 1.0, -1.0])) is None
+    assert convex_from(epochs, np.ones(4)) == 0
+
+
+def test_the_trend_is_a_power_of_the_weight() -> None:
+    ends = [{"tikhonov": w, "convex_from": round(10 / w)} for w in (0.1, 0.01, 0.001)]
+    assert exponent(ends) == pytest.approx(1)
+    assert exponent([*ends[:2], {"tikhonov": 1e-3, "convex_from": None}]) is None
+
+
+def test_an_error_is_reached_at_the_first_epoch_that_has_it() -> None:
+    part = Part({"epoch": np.array([0, 1, 2, 5]), "error": np.array([1.0, 0.1, 0.3, 0.05])})
+    assert reconstructs_from(part, 0.2) == 1
+    assert reconstructs_from(part, 0.01) is None
+
+
+def test_what_is_told_of_an_end_is_so() -> None:
+    results, controls = tiny()
+    measure, fresh = hessian_table._measures(TINY)
+    assert measure.size == 200
+    for k, weight in enumerate(TINY.tikhonov):
+        problem = ac.ControlProblem(hessian_table._flow(TINY), tikhonov=weight)
+        control, end = controls[weight], results.facts["ends"][k]
+        curved = np.linalg.eigvalsh(Hessian(problem, control, measure).dense())
+        assert results.arrays[f"lambda_min.{k}"][-1] == pytest.approx(curved[0], abs=1e-9)
+        assert results.arrays[f"lambda_max.{k}"][-1] == pytest.approx(curved[-1])
+        assert end["objective"] == pytest.approx(float(problem.objective(control, measure)))
+        assert end["fresh_error"] == pytest.approx(float(problem.terminal_cost(control, fresh)))
+        assert end["residual"] == pytest.approx(float(problem.pmp_residual(control, measure)))
+        assert results.arrays[f"norm.{k}"][-1] == pytest.approx(float(ac.norm(control, 1.0)))
+
+
+def test_all_trainings_begin_at_one_control_and_strong_weights_collapse() -> None:
+    results, _ = tiny()
+    first = [results.arrays[f"lambda_min.{k}"][0] - 2 * w for k, w in enumerate(TINY.tikhonov)]
+    assert first[0] == pytest.approx(first[1], abs=1e-9)
+    strong, weak = results.facts["ends"]
+    assert strong["converged"]
+    assert results.arrays["norm.0"][-1] < results.arrays["norm.1"][-1]
+    assert strong["convex_from"] is not None
+    assert strong["error"] > weak["error"]
+    assert "did not converge" in results.notes[-1] or weak["converged"]
+
+
+def test_segments_are_one_training() -> None:
+    results, controls = tiny()
+    measure, _ = hessian_table._measures(TINY)
+    flow = hessian_table._flow(TINY)
+    whole = ac.fit(
+        ac.ControlProblem(flow, tikhonov=1e-3),
+        flow.init(jax.random.key(0), scale=TINY.scale),
+        measure,
+        method=ac.MinimizingMovement(tau=1.0, first_tau=1.0),
+        steps=TINY.epochs,
+        tolerance=TINY.tolerance,
+    )
+    for ours, its in zip(
+        jax.tree.leaves(controls[1e-3]), jax.tree.leaves(whole.control), strict=True
+    ):
+        np.testing.assert_array_equal(ours, its)
+    assert results.facts["ends"][1]["epochs"] == len(whole.history)
+
+
+def test_the_references_are_those_of_the_law() -> None:
+    facts = tiny()[0].facts
+    # On (s, s²), s uniform on [−1, 1]: E s⁴ = 1/5 and Var s² = 4/45, the grid's up to 1/N.
+    assert facts["error_at_zero"] == pytest.approx(1 / 5, rel=0.03)
+    assert facts["error_of_a_line"] == pytest.approx(4 / 45, rel=0.03)
+
+
+def test_table_and_sentence_hold_the_figures() -> None:
+    results, _ = tiny()
+    table, ends = results.tables["lambda-min"], results.tables["ends"]
+    assert table.columns == ("epoch", "λ = 0.5", "λ = 0.001")
+    assert [row[0] for row in table.rows][:4] == [0, 1, 2, 5]
+    assert table.rows[0][1] == results.arrays["lambda_min.0"][0]
+    assert table.rows[-1][1] is None or results.facts["ends"][0]["epochs"] == TINY.epochs
+    assert len(ends.rows) == 2
+    assert f"{results.facts['ends'][0]['error']:.3g}" in results.sentence
+
+
+def test_the_picture_is_drawn_from_the_results() -> None:
+    pytest.importorskip("matplotlib")
+    from autoencodes.report import style
+    from autoencodes.report.experiments import PICTURES
+
+    with style.context():
+        (picture,) = PICTURES["hessian-table"](tiny()[0], TINY.model_dump())
+        assert style.png(picture.figure).startswith(b"\x89PNG")
+    assert picture.name == "lambda-min"
+    assert "λ = 0.5" in picture.alt

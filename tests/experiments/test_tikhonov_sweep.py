@@ -1,0 +1,193 @@
+"""The sweep over λ: the theory's bounds bound, known answers come out, pictures are drawn."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+from problems import draw
+
+import autoencodes as ac
+from autoencodes.certificate.hessian import Hessian
+from autoencodes.experiments import Results, tikhonov_sweep
+from autoencodes.experiments.notebook import Notebook
+from autoencodes.experiments.shooting_bound import ShootingBound
+from autoencodes.experiments.stationary import (
+    distinct,
+    levels,
+    newton,
+    shots,
+    sizes_of_curvature,
+)
+from autoencodes.experiments.tikhonov_sweep import (
+    MINIMISER,
+    TikhonovSweepSettings,
+    contraction_factors,
+    problem_of,
+    thresholds,
+)
+
+TINY = TikhonovSweepSettings(
+    laws=("bimodal-1d",),
+    tikhonov=(0.5, 4.0),
+    particles=20,
+    starts=3,
+    scales=(1.0,),
+    steps=60,
+    shots=300,
+    balls=3,
+)
+LAWS = ("bimodal-1d", "parabola")
+
+
+@cache
+def tiny() -> Results:
+    with TemporaryDirectory() as folder:
+        return tikhonov_sweep.run(TINY, Notebook(Path(folder)))
+
+
+def translation(weight: float) -> tuple[ac.ControlProblem, ac.EmpiricalMeasure, float]:
+    """MATH 9 with T = 2: the problem with λ = 0, its particles, and the minimiser's value."""
+    x = np.array([[0.0], [1.0], [3.0]])
+    y = np.array([[2.0], [1.0], [7.0]])
+    flow = ac.Flow(ac.WidthSchedule.constant(1, 4, 2.0), ac.fields.Translation())
+    theta = float(np.mean(y - x)) / (2.0 + weight)
+    return ac.ControlProblem(flow, tikhonov=0.0), ac.EmpiricalMeasure(x, y), theta
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("radius", [0.05, 0.5, 2.0])
+def test_the_bounds_hold_on_the_ball(law: str, radius: float) -> None:
+    free, measure = problem_of(law, TINY)
+    most_slope, most_curved = ShootingBound(free, measure).slopes(radius)
+    step = free.flow.schedule.step_size
+    points = []
+    for seed in range(4):
+        control = draw(free.flow, seed)
+        shrunk = radius / float(ac.norm(control, step))
+        control = jax.tree.map(lambda a, s=shrunk: s * a, control)
+        points.append(ravel_pytree(control)[0])
+        assert float(ac.norm(free.gradient(control, measure), step)) <= most_slope
+    curved = sizes_of_curvature(free, measure, jnp.stack(points))
+    assert float(curved.max()) <= most_curved
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_one_weight_parts_what_is_bounded_from_what_is_not(law: str) -> None:
+    bound = ShootingBound(*problem_of(law, TINY))
+    weight = bound.threshold()
+    assert bound.factor(1.001 * weight) < 1 <= bound.factor(0.999 * weight)
+    radii = [bound.radius(w) for w in (0.01, 0.1, 1.0, 10.0)]
+    assert radii == sorted(radii, reverse=True)
+    assert radii[0] <= np.sqrt(bound.at_zero / 0.01)
+
+
+def test_the_error_of_the_zero_control_counts_what_the_switch_drops() -> None:
+    free, measure = problem_of("parabola", TINY)
+    dropped = np.mean(np.asarray(measure.x)[:, 1] ** 2)
+    assert ShootingBound(free, measure).at_zero == pytest.approx(dropped)
+
+
+def test_newton_finds_the_known_minimiser_and_spectrum() -> None:
+    free, measure, theta = translation(0.3)
+    starts = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4)))
+    found = newton(free, measure, jnp.asarray(0.3), starts)
+    np.testing.assert_allclose(found.flats, theta, rtol=1e-12)
+    np.testing.assert_allclose(found.lambda_min, 0.6, rtol=1e-12)
+    np.testing.assert_allclose(found.lambda_max, 0.6 + 4.0, rtol=1e-12)
+    assert np.asarray(found.residual).max() < 1e-13
+    np.testing.assert_allclose(sizes_of_curvature(free, measure, starts), 4.0, rtol=1e-12)
+
+
+def test_shooting_contracts_by_the_known_factor() -> None:
+    # q = T/λ: 0.8 above the horizon, 1.25 below it.
+    for weight, factor in ((2.5, 0.8), (1.6, 1.25)):
+        free, measure, theta = translation(weight)
+        flats, moves = shots(free, measure, jnp.asarray(weight), jnp.ones((1, 4)), 20)
+        ratios = np.asarray(moves)[1:] / np.asarray(moves)[:-1]
+        np.testing.assert_allclose(ratios, factor, rtol=1e-9)
+        away = np.abs(np.asarray(flats) - theta).max()
+        assert (away < 0.02) == (factor < 1)
+
+
+def test_points_are_grouped_and_levels_counted() -> None:
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1e-6], [1.0, 1e-3]])
+    assert distinct(points, 1e-4) == [[0, 2], [1], [3]]
+    assert levels(np.array([1.0, 2.0, 1.0 + 1e-12])) == 2
+    assert levels(np.zeros(0)) == 0
+
+
+def test_thresholds_are_read_off_the_grid() -> None:
+    def row(weight: float, found: int, q: float | None, arrived: int) -> dict[str, object]:
+        counts = {"distinct": found, "arrived": arrived, "arrived_at": 1, "starts": 4}
+        return {"tikhonov": weight, "q": q, **counts}
+
+    rows = [row(0.1, 3, 40.0, 0), row(1.0, 1, 4.0, 0), row(10.0, 1, 0.25, 4)]
+    known = thresholds(rows)
+    assert known["unique"] == 1.0
+    assert known["shooting"] == 10.0
+    assert known["contracting"] == pytest.approx(10**0.5)
+    assert set(thresholds([row(1.0, 0, None, 0)]).values()) == {None}
+
+
+def test_the_sweep_tells_what_it_measured() -> None:
+    results = tiny()
+    (sweep,) = results.facts["sweeps"]
+    rows = sweep["rows"]
+    assert [row["distinct"] for row in rows] == [1, 1]
+    assert rows[0]["q"] > 1 > rows[1]["q"]
+    assert rows[0]["arrived"] == 0
+    for row in rows[1:]:
+        assert row["arrived"] == 3
+        assert row["ratio"] == pytest.approx(row["q"], rel=1e-3)
+    for row in rows:
+        assert row["norm"] <= row["radius"]
+        assert row["q"] <= row["sampled"] * (1 + 1e-9) <= row["bound"]
+    assert 0.5 < sweep["contracting"] < 4 < sweep["bound"]
+    assert f"{sweep['contracting']:.3g}" in results.sentence
+    assert results.tables["bimodal-1d"].columns[0] == "λ"
+
+
+def test_the_minimisers_are_minimisers() -> None:
+    found = tiny().arrays["minimisers.bimodal-1d"]
+    assert found.shape == (2, len(MINIMISER))
+    free, measure = problem_of("bimodal-1d", TINY)
+    problem = ac.ControlProblem(free.flow, tikhonov=4.0)
+    begin = draw(free.flow, 0, 0.1)
+    control = ac.fit(problem, begin, measure, method=ac.LBFGS(), steps=100).control
+    objective = float(problem.objective(control, measure))
+    assert found[-1, MINIMISER.index("objective")] == pytest.approx(objective, rel=1e-9)
+    curved = np.linalg.eigvalsh(Hessian(problem, control, measure).dense())
+    assert found[-1, 2:4] == pytest.approx(curved[[0, -1]], rel=1e-4)
+    q = np.abs(curved - 8).max() / 8
+    assert contraction_factors(found)[-1] == pytest.approx(q, rel=1e-3)
+    assert ravel_pytree(control)[0].size == 20
+
+
+def test_starts_that_lead_nowhere_are_told_and_not_counted() -> None:
+    settings = TINY.model_copy(update={"tikhonov": (1e-4,), "steps": 1, "scales": (4.0,)})
+    with TemporaryDirectory() as folder:
+        results = tikhonov_sweep.run(settings, Notebook(Path(folder)))
+    (row,) = results.facts["sweeps"][0]["rows"]
+    assert row["converged"] < row["starts"]
+    assert "are not counted" in results.notes[-1]
+    assert len(results.arrays["minimisers.bimodal-1d"]) == row["distinct"]
+
+
+def test_pictures_are_drawn_from_the_results() -> None:
+    pytest.importorskip("matplotlib")
+    from autoencodes.report import style
+    from autoencodes.report.experiments import PICTURES
+
+    with style.context():
+        (picture,) = PICTURES["tikhonov-sweep"](tiny(), TINY.model_dump())
+        assert style.png(picture.figure).startswith(b"\x89PNG")
+    assert picture.name == "minimisers-bimodal-1d"
+    (sweep,) = tiny().facts["sweeps"]
+    assert f"{sweep['bound']:.3g}" in picture.alt
