@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from autoencodes.run.train import Watcher, resume, train
 from autoencodes.training import Progress, Result, fit
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Whoever follows an experiment."""
 
@@ -95,8 +96,8 @@ class Notebook:
             began = time.perf_counter()
             part = compute()
             self.path.mkdir(parents=True, exist_ok=True)
-            facts = {"part": part.facts, "seconds": time.perf_counter() - began}
-            write_tensors(path, part.arrays, facts)
+            spent = time.perf_counter() - began
+            write_tensors(path, part.arrays, {"part": part.facts, "seconds": spent})
         facts, arrays = read_tensors(path, "facts", "a part of an experiment")
         self.earlier += facts["seconds"] if found else 0.0
         return Part(arrays, facts["part"])

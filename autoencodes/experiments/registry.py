@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from autoencodes.experiments import classification
+from autoencodes.experiments import bimodal, classification, depth_limit
 from autoencodes.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (classification.NATURAL, classification.UNNATURAL)
+    experiment.name: experiment
+    for experiment in (
+        classification.NATURAL,
+        classification.UNNATURAL,
+        bimodal.EXPERIMENT,
+        depth_limit.EXPERIMENT,
+    )
 }
 """In the order in which they are listed."""
