@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoencodes.experiments import bimodal, classification, depth_limit
+from autoencodes.experiments import bimodal, classification, depth_limit, parabola
 from autoencodes.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -12,6 +12,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         classification.UNNATURAL,
         bimodal.EXPERIMENT,
         depth_limit.EXPERIMENT,
+        parabola.EXPERIMENT,
     )
 }
 """In the order in which they are listed."""

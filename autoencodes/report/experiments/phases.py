@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,54 +14,53 @@ from matplotlib.lines import Line2D
 from autoencodes.experiments import Motion
 from autoencodes.report import style
 from autoencodes.report.classes import Classes, legend, scatter
-from autoencodes.report.frame import height, show, window
 
 _BINS = 24
+_MARGIN = 0.56
 
 
-def phases(motion: Motion, panels: Sequence[tuple[str, int]], *, targets: bool = True) -> Figure:
+def phases(motion: Motion, panels: Sequence[tuple[str, int]]) -> Figure:
     """The particles at some layers; where one component is on, how they lie along it.
+
+    Panels are square, one unit is as long across as up, and each has a scale of its own: a flow may
+    stretch the particles tenfold. Targets are marked in the last panel.
 
     Parameters
     ----------
     motion : Motion
         Of two components.
     panels : pairs of a title and a layer
-    targets : bool
-        Whether targets are marked in the last panel.
     """
-    states = [motion.states[layer] for _, layer in panels]
-    spread = [
-        points for points, (_, k) in zip(states, panels, strict=True) if motion.active[k].all()
-    ]
-    low, high = window(np.concatenate(spread))
-    wide = style.PAGE / len(panels)
-    figure = Figure(
-        figsize=(style.PAGE, height(wide - 0.3, low, high) + 0.75), layout="constrained"
-    )
+    figure = Figure(figsize=(style.PAGE, style.PAGE / len(panels) + 0.35), layout="constrained")
     row = figure.subplots(1, len(panels))
     classes = Classes.of(motion.states.shape[1], motion.labels, list(motion.label_names) or None)
-    for axes, points, (title, layer) in zip(row, states, panels, strict=True):
+    for axes, (title, layer) in zip(row, panels, strict=True):
+        points = motion.states[layer]
+        last = layer == len(motion.times) - 1 and motion.targets is not None
         axes.set_title(title, linespacing=1.3)
+        axes.set_box_aspect(1)
         on = np.flatnonzero(motion.active[layer])
         if len(on) == 1:
             _along(axes, points[:, on[0]], classes)
-            axes.set_xlabel(f"{_name(motion, on[0])}, alone")
-            axes.set_box_aspect((high[1] - low[1]) / (high[0] - low[0]))
+            axes.set_xlabel(f"component {motion.components[on[0]]}, alone")
         else:
             scatter(axes, points[:, 0], points[:, 1], classes)
-            show(axes, low, high)
-            axes.set_xlabel(_name(motion, 0))
-            axes.set_ylabel(_name(motion, 1), labelpad=1)
+            _square(axes, np.concatenate([points, motion.targets]) if last else points)
+            axes.set_xlabel(f"component {motion.components[0]}")
+            axes.set_ylabel(f"component {motion.components[1]}", labelpad=1)
     extra = {}
-    if targets and motion.targets is not None:
+    if motion.targets is not None:
         extra["target"] = _targets(row[-1], motion.targets)
     legend(figure, classes, extra)
     return figure
 
 
-def _name(motion: Motion, component: int) -> str:
-    return f"component {motion.components[component]}"
+def _square(axes: Axes, points: Float[np.ndarray, "particle 2"]) -> None:
+    """Limits of one length across and up, around all points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle, half = (low + high) / 2, _MARGIN * max(float(np.max(high - low)), 1e-6)
+    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    axes.locator_params(nbins=5)
 
 
 def _along(axes: Axes, values: Float[np.ndarray, " particle"], classes: Classes) -> None:
@@ -81,6 +81,12 @@ def _along(axes: Axes, values: Float[np.ndarray, " particle"], classes: Classes)
 def _targets(axes: Axes, targets: Float[np.ndarray, "particle dim"]) -> Line2D:
     """Marks the places where particles are to arrive."""
     places = np.unique(targets, axis=0)
-    look = {"marker": "x", "markersize": 5, "markeredgewidth": 1.1, "linestyle": "none"}
-    axes.plot(places[:, 0], places[:, 1], color="black", **look)  # type: ignore[arg-type]
-    return Line2D([], [], color="black", **look)  # type: ignore[arg-type]
+    look: dict[str, Any] = {
+        "marker": "x",
+        "markersize": 5,
+        "markeredgewidth": 1.1,
+        "linestyle": "none",
+        "color": "black",
+    }
+    axes.plot(places[:, 0], places[:, 1], **look)
+    return Line2D([], [], **look)
