@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from autoencodes.certificate import Progress as Stage
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
+from autoencodes.run.verdict import verdict
 from autoencodes.training import Progress as Round
 
 _LINES = 20
@@ -83,22 +85,13 @@ class Display:
         """Says how the training ended, and where its results are."""
         assert self._job is not None
         metrics, path = outcome.metrics, outcome.folder.path
-        error = f"test error {metrics['test_mse']:.3g}"
-        if self._job.config.target == "rows":
-            error += " per feature"
-        if (accuracy := metrics.get("test_accuracy")) is not None:
-            error = f"test accuracy {accuracy:.4f}, {error} of the probabilities"
-        if metrics["pca_test_mse"]:
-            ratio = metrics["test_mse"] / metrics["pca_test_mse"]
-            error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
-        if alone := metrics["test_mse_bottleneck_only"]:
-            error += f", {alone:.3g} without what goes around the bottleneck"
+        found = verdict(self._job.data.name, self._job.config.target, metrics)
         self._say(
             f"{metrics['reason']}\n"
-            f"{self._job.data.name} through {metrics['latent']} of {metrics['dim']} components: "
-            f"{error} (training error {metrics['train_mse']:.3g})\n"
+            f"{found}\n"
             f"{metrics['seconds']:.0f} s; results in {path}: model.safetensors, metrics.json, "
-            f"history.jsonl, {pictures} pictures in figures"
+            f"history.jsonl, "
+            f"{'report.html with ' if pictures else ''}{pictures} pictures in figures"
         )
         if metrics["interrupted"]:
             self._say(
@@ -140,8 +133,11 @@ _QUIET_SECONDS = 15.0
 """How long plain lines stay silent about a part of a certificate that goes on."""
 
 
-class Certifying:
-    """Shows a certificate as it comes; a context, so that the bar is taken down in any case."""
+_Shown = TypeVar("_Shown", bound="_Parts")
+
+
+class _Parts:
+    """Shows the parts of a computation: a bar on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -149,7 +145,7 @@ class Certifying:
         self._part = ""
         self._said = 0.0
 
-    def __enter__(self) -> Certifying:
+    def __enter__(self: _Shown) -> _Shown:
         if self._console.is_terminal:
             columns = (BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -161,17 +157,41 @@ class Certifying:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, stage: Stage) -> None:
-        """Shows the part that is computed; elsewhere than on a terminal, now and then."""
-        text = f"{stage.part}  {stage.text}".rstrip()
+    def _show(self, part: str, text: str, share: float | None) -> None:
         if self._bar is not None:
-            total = None if stage.share is None else 1.0
+            total = None if share is None else 1.0
             self._bar.update(
-                self._bar.task_ids[0], description=text, total=total, completed=stage.share or 0.0
+                self._bar.task_ids[0], description=text, total=total, completed=share or 0.0
             )
             return
         now = time.perf_counter()
-        if stage.part != self._part or now - self._said > _QUIET_SECONDS:
-            self._part, self._said = stage.part, now
+        if part != self._part or now - self._said > _QUIET_SECONDS:
+            self._part, self._said = part, now
             self._console.print(text, markup=False, soft_wrap=True)
             sys.stderr.flush()
+
+
+class Certifying(_Parts):
+    """Shows a certificate as it comes; a context, so that the bar is taken down in any case."""
+
+    def advance(self, stage: Stage) -> None:
+        """Shows the part that is computed; elsewhere than on a terminal, now and then."""
+        self._show(stage.part, f"{stage.part}  {stage.text}".rstrip(), stage.share)
+
+
+class Conducting(_Parts):
+    """Shows an experiment as it goes; a context, as ``Certifying`` is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = ""
+
+    def part(self, name: str, number: int, total: int, found: bool) -> None:
+        """Shows which part begins."""
+        known = " (from an earlier run)" if found else ""
+        self._name = f"part {number} of {total}: {name}{known}"
+        self.advance("", None)
+
+    def advance(self, text: str, share: float | None) -> None:
+        """Shows how far the part is; elsewhere than on a terminal, now and then."""
+        self._show(self._name, f"{self._name}  {text}".rstrip(), share)

@@ -188,7 +188,7 @@ def train(
 
     from autoencodes import run
     from autoencodes.display import Display
-    from autoencodes.report import draw
+    from autoencodes.report import report
     from autoencodes.run.config import make, read_toml
 
     entries = {**(read_toml(config) if config else {}), **options}
@@ -199,10 +199,10 @@ def train(
         else:
             outcome = run.train(make(**entries), out, display)
         try:
-            pictures, lack = draw(outcome.folder), ""
+            pictures, lack = len(report(outcome.folder.path).figures), ""
         except MissingExtra as error:
-            pictures, lack = [], str(error)
-        display.end(outcome, len(pictures))
+            pictures, lack = 0, str(error)
+        display.end(outcome, pictures)
     if lack:
         print(f"autoencodes: no pictures: {lack}", file=sys.stderr)
     if outcome.metrics["interrupted"]:

@@ -6,6 +6,7 @@ the business of ``report``.
 
 from autoencodes.experiments.conduct import conduct as conduct
 from autoencodes.experiments.conduct import find as find
+from autoencodes.experiments.conduct import place as place
 from autoencodes.experiments.experiment import Experiment as Experiment
 from autoencodes.experiments.experiment import Results as Results
 from autoencodes.experiments.experiment import Settings as Settings
@@ -24,4 +25,5 @@ __all__ = [
     "Table",
     "conduct",
     "find",
+    "place",
 ]

@@ -8,6 +8,7 @@ into x₂ (unnatural).
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import jax
@@ -57,56 +58,58 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results:
     """Trains every architecture from every seed, and counts errors on fresh particles."""
     notebook.expect(len(settings.blocks) * len(settings.seeds) + 1)
     rows: list[Any] = []
-    motions, notes = [], []
-    arrays: dict[str, np.ndarray] = {}
-    for blocks in settings.blocks:
-        layers = sum(blocks)
-        problem = _problem(settings, blocks)
+    motions: list[Motion] = []
+    notes: list[str] = []
+    problems = [_problem(settings, blocks) for blocks in settings.blocks]
+    controls = []
+    for problem in problems:
+        layers = problem.flow.schedule.steps
         for seed in settings.seeds:
-            part = notebook.part(
-                f"{layers} layers, seed {seed}",
-                lambda problem=problem, seed=seed: _trained(settings, problem, seed, notebook),
-            )
-            facts = part.facts
-            rows.append((layers, seed, *(facts[name] for name in _COLUMNS)))
-            notes += [f"{layers} layers, seed {seed}: {failure}" for failure in facts["failures"]]
-            if seed == settings.seeds[0]:
-                x, _, labels = sample(_LAW, settings.fresh, _FRESH + seed)
-                control = part.control
-                names = ("x₁ < 0", "x₁ ≥ 0")
-                title = f"{layers} layers"
-                motions.append(
-                    Motion.of(title, problem.flow, control, x, labels=labels, label_names=names)
-                )
-                if blocks == settings.blocks[0]:
-                    first = (problem, control, seed)
-    certificate = notebook.part("certificate", lambda: _certified(settings, *first))
-    accuracies = [row[2] for row in rows]
-    needed = 0.98 if settings.switched_off == 0 else 0.99
-    reached = sum(a >= needed for a in accuracies)
-    kind = "unnatural" if settings.switched_off == 0 else "natural"
-    sentence = (
-        f"With x{'₁' if settings.switched_off == 0 else '₂'} off in the bottleneck ({kind}), "
-        f"{reached} of {len(rows)} trainings classify at least {needed:.0%} of {settings.fresh:,} "
-        f"fresh particles; the least accurate reaches {min(accuracies):.2%}, the mean is "
-        f"{np.mean(accuracies):.2%}."
-    )
+            train = partial(_trained, settings, problem, seed, notebook)
+            part = notebook.part(f"{layers} layers, seed {seed}", train)
+            rows.append((layers, seed, *(part.facts[name] for name in _COLUMNS)))
+            notes += [f"{layers} layers, seed {seed}: {fault}" for fault in part.facts["failures"]]
+            controls.append(part.control)
+        shown = controls[-len(settings.seeds)]
+        motions.append(_motion(settings, problem, shown))
+    certify_first = partial(_certified, settings, problems[0], controls[0])
+    certified = f"{problems[0].flow.schedule.steps} layers, seed {settings.seeds[0]}"
+    lines = notebook.part("certificate", certify_first).facts["lines"]
     columns = ("layers", "seed", "accuracy", "cost on fresh", "J", "‖θ‖", "λ_min", "starts")
-    table = Table(
-        f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}",
-        columns,
-        tuple(rows),
-    )
-    if not notes:
-        notes = ["Every training arrived from its first random start."]
+    caption = f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}"
     return Results(
-        sentence,
-        {"accuracy": table},
-        arrays,
-        {"schedules": [asdict(_problem(settings, b).flow.schedule) for b in settings.blocks]},
-        tuple(motions),
-        {f"{sum(settings.blocks[0])} layers, seed {first[2]}": certificate.facts["lines"]},
-        tuple(notes),
+        _sentence(settings, [row[2] for row in rows]),
+        {"accuracy": Table(caption, columns, tuple(rows))},
+        facts={"schedules": [asdict(problem.flow.schedule) for problem in problems]},
+        motions=tuple(motions),
+        certificates={certified: lines},
+        notes=tuple(notes) or ("Every training arrived from its first random start.",),
+    )
+
+
+def _sentence(settings: ClassificationSettings, accuracies: list[float]) -> str:
+    natural = settings.switched_off == 1
+    needed = 0.99 if natural else 0.98
+    reached = sum(accuracy >= needed for accuracy in accuracies)
+    return (
+        f"With {'x₂' if natural else 'x₁'} off in the bottleneck "
+        f"({'natural' if natural else 'unnatural'}), {reached} of {len(accuracies)} trainings "
+        f"classify at least {needed:.0%} of {settings.fresh:,} fresh particles; the least accurate "
+        f"reaches {min(accuracies):.2%}, the mean is {np.mean(accuracies):.2%}."
+    )
+
+
+def _motion(settings: ClassificationSettings, problem: ControlProblem, control: Control) -> Motion:
+    """Fresh particles under the control of the first seed."""
+    measure, labels = _measure(settings, settings.seeds[0], fresh=True)
+    return Motion.of(
+        f"{problem.flow.schedule.steps} layers",
+        problem.flow,
+        control,
+        measure.x,
+        labels=labels,
+        label_names=("x₁ < 0", "x₁ ≥ 0"),
+        targets=measure.y,
     )
 
 
@@ -144,7 +147,8 @@ def _trained(
             break
         failures.append(
             f"start {start + 1} ended with {arrived:.1%} of its own particles classified "
-            f"({result.reason}); begun again from another random control"
+            f"({result.reason}); "
+            + ("begun again from another" if start + 1 < settings.starts else "no start is left")
         )
     fresh, labels = _measure(settings, seed, fresh=True)
     hessian = Hessian(problem, result.control, measure)
@@ -167,12 +171,10 @@ def _accuracy(problem: ControlProblem, control: Control, measure: Any, labels: A
     return float(np.mean(np.where(out[:, 0] < 0, -1, 1) == labels))
 
 
-def _certified(
-    settings: ClassificationSettings, problem: ControlProblem, control: Control, seed: int
-) -> Part:
-    """What can be said of one of the controls."""
-    measure, _ = _measure(settings, seed)
-    fresh, _ = _measure(settings, seed, fresh=True)
+def _certified(settings: ClassificationSettings, problem: ControlProblem, control: Control) -> Part:
+    """What can be said of the control of the first seed."""
+    measure, _ = _measure(settings, settings.seeds[0])
+    fresh, _ = _measure(settings, settings.seeds[0], fresh=True)
     return Part(facts={"lines": certify(problem, control, measure, fresh).lines()})
 
 

@@ -26,6 +26,11 @@ def find(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
+def place(name: str, quick: bool = False) -> Path:
+    """Where an experiment goes by default: ``runs/NAME``, numbered if that exists."""
+    return RunFolder.vacant(Path("runs"), f"{name}-quick" if quick else name)
+
+
 def conduct(
     name: str,
     out: str | Path | None = None,
@@ -34,7 +39,7 @@ def conduct(
     data_dir: str | Path | None = None,
     reader: Reader | None = None,
 ) -> ExperimentFolder:
-    """Runs an experiment and writes its folder, by default ``runs/NAME``, numbered if that exists.
+    """Runs an experiment and writes its folder, by default that of ``place``.
 
     In a folder where it was begun it goes on: the parts that are there are not computed again.
 
@@ -49,8 +54,7 @@ def conduct(
     """
     experiment = find(name)
     settings = experiment.quick if quick else experiment.full
-    stem = f"{name}-quick" if quick else name
-    path = RunFolder.vacant(Path("runs"), stem) if out is None else Path(out)
+    path = place(name, quick) if out is None else Path(out)
     folder: ExperimentFolder = ExperimentFolder.begin(path, name, quick, settings.model_dump())
     if folder.finished:
         return folder

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autoencodes import __version__, atomic
+from autoencodes import atomic
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.table import Table
+from autoencodes.run.machine import machine
 from autoencodes.run.storage import read_tensors, write_tensors
 
 _CONFIG = "experiment.json"
@@ -54,7 +53,7 @@ class ExperimentFolder:
         if folder.path.exists() and not (folder.path.is_dir() and not any(folder.path.iterdir())):
             raise InputError(f"{path} is not empty; choose another folder with --out")
         folder.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**asked, "machine": _machine()}, indent=2, ensure_ascii=False)
+        text = json.dumps({**asked, "machine": machine()}, indent=2, ensure_ascii=False)
         atomic.write(folder.path / _CONFIG, text + "\n")
         return folder
 
@@ -149,27 +148,3 @@ def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
-
-
-def _machine() -> dict[str, Any]:
-    """What it runs on, and with which versions."""
-    import jax
-
-    device = jax.devices()[0]
-    return {
-        "autoencodes": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("jax", "equinox", "optax", "numpy", "scipy")},
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": f"{device.platform} {device.device_kind}",
-        "cores": _cores(),
-    }
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    import os
-
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

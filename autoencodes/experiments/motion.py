@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from autoencodes.cost import Control
 from autoencodes.flow import Flow
+from autoencodes.schedule import WidthSchedule
 
 _PARTICLES = 400
 """How many particles a page shows: more hide each other, and the page stays small."""
@@ -66,12 +67,6 @@ class Motion:
         x = np.asarray(x)[:particles]
         schedule = flow.schedule
         states = np.asarray(flow.trajectory(control, x))[..., : schedule.dim]
-        active = np.zeros((schedule.steps + 1, schedule.dim), bool)
-        active[0, list(schedule.blocks[0].active)] = True
-        step = 1
-        for block in schedule.blocks:
-            active[step : step + block.steps, list(block.active)] = True
-            step += block.steps
         names, members = label_names, None
         if labels is not None:
             values, members = np.unique(np.asarray(labels)[:particles], return_inverse=True)
@@ -80,11 +75,11 @@ class Motion:
             title,
             np.linspace(0, schedule.horizon, schedule.steps + 1),
             states,
-            active,
+            switched_on(schedule),
             members,
             names,
             None if targets is None else np.asarray(targets)[:particles],
-            tuple(f"x{k + 1}" for k in range(schedule.dim)),
+            tuple(f"x{'₁₂₃₄₅₆₇₈₉'[k]}" if k < 9 else f"x{k + 1}" for k in range(schedule.dim)),
         )
 
     @property
@@ -119,3 +114,12 @@ class Motion:
             arrays.get("targets"),
             tuple(facts["components"]),
         )
+
+
+def switched_on(schedule: WidthSchedule) -> Bool[np.ndarray, "layer dim"]:
+    """Which components the state has at t_0, ..., t_L; at a switch, those before it."""
+    on = np.zeros((schedule.steps + 1, schedule.dim), bool)
+    on[0, list(schedule.blocks[0].active)] = True
+    for first, block in zip(schedule.first_steps, schedule.blocks, strict=True):
+        on[first + 1 : first + block.steps + 1, list(block.active)] = True
+    return on

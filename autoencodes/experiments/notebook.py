@@ -19,8 +19,9 @@ from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.run import Outcome, TrainConfig
 from autoencodes.run.folder import RunFolder
+from autoencodes.run.job import Job
 from autoencodes.run.storage import read_tensors, write_tensors
-from autoencodes.run.train import Watcher, resume, train
+from autoencodes.run.train import resume, train
 from autoencodes.training import Progress, Result, fit
 
 
@@ -102,7 +103,7 @@ class Notebook:
         self.earlier += facts["seconds"] if found else 0.0
         return Part(arrays, facts["part"])
 
-    def training(self, name: str, config: TrainConfig, watcher: Watcher | None = None) -> Outcome:
+    def training(self, name: str, config: TrainConfig) -> Outcome:
         """A training as ``autoencodes train`` makes it, in a run folder of its own.
 
         One that was interrupted goes on from its checkpoint.
@@ -113,6 +114,7 @@ class Notebook:
             self.earlier += folder.metrics["seconds"]
             return Outcome(folder, folder.metrics)
         self._begin(name, False)
+        watcher = _Forward(self)
         outcome = resume(path, watcher=watcher) if path.exists() else train(config, path, watcher)
         if outcome.metrics["interrupted"]:
             raise KeyboardInterrupt
@@ -122,7 +124,7 @@ class Notebook:
         self, problem: ControlProblem, control: Control, measure: EmpiricalMeasure, **options: Any
     ) -> Result:
         """``autoencodes.fit``, whose progress is shown, and whose interruption ends the part."""
-        callbacks = [self._watch, *options.pop("callbacks", ())]
+        callbacks = [self.watch, *options.pop("callbacks", ())]
         result = fit(problem, control, measure, callbacks=callbacks, **options)
         if result.interrupted:
             raise KeyboardInterrupt
@@ -133,7 +135,8 @@ class Notebook:
         if self._reader is not None:
             self._reader.advance(text, share)
 
-    def _watch(self, progress: Progress) -> None:
+    def watch(self, progress: Progress) -> None:
+        """Tells how far a training is."""
         if progress.records:
             loss = f"step {progress.step}  J {progress.records[-1]['objective']:.4g}"
             self.advance(loss, progress.step / max(progress.steps, 1))
@@ -142,6 +145,20 @@ class Notebook:
         self._number += 1
         if self._reader is not None:
             self._reader.part(name, self._number, max(self._total, self._number), found)
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """A training's watcher that tells the notebook."""
+
+    notebook: Notebook
+
+    def begin(self, job: Job) -> None:
+        """Nothing: the part has been announced."""
+
+    def advance(self, progress: Progress) -> None:
+        """Passes it on."""
+        self.notebook.watch(progress)
 
 
 def _stem(name: str) -> str:

@@ -1,5 +1,6 @@
-"""Reports: what a run folder shows, drawn. Reads run folders only, trains nothing."""
+"""Reports: what a folder shows, drawn and told. Reads folders only, trains nothing."""
 
-from autoencodes.report.figures import draw as draw
+from autoencodes.report.report import Report as Report
+from autoencodes.report.report import report as report
 
-__all__ = ["draw"]
+__all__ = ["Report", "report"]

@@ -1,67 +1,52 @@
-"""Every picture of a run, as PNG and as PDF."""
+"""The pictures of a training run, and what each says."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
+from types import ModuleType
 
-from autoencodes import atomic
-from autoencodes.errors import MissingExtra
+from autoencodes.report import course, latent, loss, predictions, reconstructions, width
 from autoencodes.report.findings import Findings
-from autoencodes.run.folder import RunFolder
+from autoencodes.report.picture import Picture
+
+_FAMILIES: dict[str, tuple[ModuleType, str, str]] = {
+    "loss": (
+        loss,
+        "Objective and test error over the training, and PCA's test error where it applies.",
+        "Curves of the objective and of the test error over the training.",
+    ),
+    "course": (
+        course,
+        "Curvature, residual of the maximum principle and size of the control over the training.",
+        "Curves of λ_min and λ_max, of the PMP residual and of the norm of the control.",
+    ),
+    "reconstructions": (
+        reconstructions,
+        "Test rows, what the flow makes of them, and what PCA does at the same latent width.",
+        "Test rows beside their reconstructions by the flow and by PCA.",
+    ),
+    "predictions": (
+        predictions,
+        "What is predicted of the test rows, against what is true.",
+        "Predictions of the test rows against the truth.",
+    ),
+    "width": (
+        width,
+        "The architecture: which components are active over the layers.",
+        "The active components over the layers: fewer towards the bottleneck, then more again.",
+    ),
+    "latent": (
+        latent,
+        "Test rows by the two latent components, or principal components of them, that vary most.",
+        "Test rows scattered over the latent plane, coloured by class where classes are known.",
+    ),
+}
 
 
-def draw(folder: RunFolder) -> list[Path]:
-    """Draws the figures that apply to a run: ``loss``, ``course``, ``reconstructions`` or
-    ``predictions``, ``width``, ``latent``.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        Of a training that ended, or was interrupted.
-
-    Returns
-    -------
-    list of Path
-        ``figures/NAME.png`` for every figure, 200 dots an inch; beside each stands its
-        ``NAME.pdf``. Equal contents give equal bytes. Nothing is written before everything
-        is drawn, and every file appears whole.
-
-    Raises
-    ------
-    MissingExtra
-        If matplotlib is not installed.
-    InputError
-        If the folder lacks its model, metrics or samples.
-    OSError
-        If the pictures cannot be written.
-    """
-    drawn = render(Findings.read(folder))
-    folder.figures.mkdir(parents=True, exist_ok=True)
-    for name, content in drawn.items():
-        atomic.write(folder.figures / name, content)
-    return [folder.figures / name for name in drawn if name.endswith(".png")]
-
-
-def render(findings: Findings) -> dict[str, bytes]:
-    """The files of all figures that apply, by name, in the order of a report."""
-    if find_spec("matplotlib") is None:
-        raise MissingExtra("matplotlib", "figures", "drawing figures")
-    from autoencodes.report import course, latent, loss, predictions, reconstructions, style, width
-
-    families = {
-        "loss": loss.picture,
-        "course": course.picture,
-        "reconstructions": reconstructions.picture,
-        "predictions": predictions.picture,
-        "width": width.picture,
-        "latent": latent.picture,
-    }
-    files = {}
-    with style.context():
-        for name, picture in families.items():
-            figure = picture(findings)
-            if figure is not None:
-                files[f"{name}.png"] = style.png(figure)
-                files[f"{name}.pdf"] = style.pdf(figure)
-    return files
+def pictures(findings: Findings) -> list[Picture]:
+    """The pictures that apply to a run, in the order of a report."""
+    drawn = []
+    for name, (drawing, caption, alt) in _FAMILIES.items():
+        figure = drawing.picture(findings)
+        if figure is not None:
+            drawn.append(Picture(name, figure, caption, alt))
+    return drawn

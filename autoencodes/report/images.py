@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Num
 from matplotlib.figure import Figure
@@ -20,26 +22,44 @@ Rows = Num[np.ndarray, "particle dim"]
 
 
 def picture(findings: Findings) -> Figure:
-    """A column for each image; rows: original, AutoencODE, PCA (or the target), same greys.
+    """A column for each image; rows: original, AutoencODE, PCA (or the target), same greys."""
+    arrays, rows = findings.samples.arrays, _rows(findings)
+    heads = None
+    if "sample_labels" in arrays:
+        classes = Classes.of(len(rows[0][1]), arrays["sample_labels"], findings.names)
+        heads = [classes.names[member] for member in classes.members]
+    shape = findings.samples.facts["image_shape"]
+    return grid(rows, tuple(shape), heads=heads, foot=_foot(findings))
 
-    Sizes are inches: one pair of axes covers the whole picture, its unit is the inch.
+
+def grid(
+    rows: Sequence[tuple[str, Rows]],
+    shape: tuple[int, int],
+    *,
+    heads: Sequence[str] | None = None,
+    foot: str = "",
+    greys: tuple[float, float] | None = None,
+) -> Figure:
+    """Images in rows of one length, each with its title at the left, ``heads`` above the columns.
+
+    ``greys`` are black and white, by default those of the first row. Sizes are inches: one pair
+    of axes covers the whole picture, its unit is the inch.
     """
-    arrays = findings.samples.arrays
-    rows = _rows(findings)
-    height, width = findings.samples.facts["image_shape"]
-    count = len(arrays["originals"])
+    height, width = shape
+    count = len(rows[0][1])
     left = 0.15 + _LETTER * max(len(line) for title, _ in rows for line in title.split("\n"))
-    heads = "sample_labels" in arrays
     across = min((style.PAGE - left) / count - _GAP, _LARGEST)
     down = across * height / width
     top = 0.2 if heads else 0.04
-    size = (left + count * (across + _GAP), top + len(rows) * (down + _GAP) + _FOOT)
+    size = (
+        left + count * (across + _GAP),
+        top + len(rows) * (down + _GAP) + (_FOOT if foot else 0.04),
+    )
     figure = Figure(figsize=size)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, size[0]), ylim=(size[1], 0))
     axes.axis("off")
-    low, high = _limits(arrays["originals"])
+    low, high = greys or limits(rows[0][1])
     for i, (title, images) in enumerate(rows):
         y = top + i * (down + _GAP)
         axes.text(left - 0.08, y + down / 2, title, ha="right", va="center", linespacing=1.3)
@@ -53,14 +73,12 @@ def picture(findings: Findings) -> Figure:
                 extent=(x, x + across, y + down, y),
                 interpolation="nearest",
             )
-    if heads:
-        classes = Classes.of(count, arrays["sample_labels"], findings.names)
-        letters = max(3, int(across * 72 / 4.3))
-        for k, member in enumerate(classes.members):
-            x = left + k * (across + _GAP) + across / 2
-            axes.text(x, top - 0.05, plain(classes.names[member], letters), ha="center", fontsize=7)
+    letters = max(3, int(across * 72 / 4.3))
+    for k, name in enumerate(heads or ()):
+        x = left + k * (across + _GAP) + across / 2
+        axes.text(x, top - 0.05, plain(name, letters), ha="center", fontsize=7)
     axes.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="auto")
-    axes.text(left, size[1] - 0.05, _foot(findings), fontsize=7, color="#555555", va="bottom")
+    axes.text(left, size[1] - 0.05, foot, fontsize=7, color="#555555", va="bottom")
     return figure
 
 
@@ -79,7 +97,7 @@ def _foot(findings: Findings) -> str:
     return f"Latent width {findings.schedule.latent}. MSE per pixel over all test images."
 
 
-def _limits(originals: Rows) -> tuple[float, float]:
+def limits(originals: Rows) -> tuple[float, float]:
     """The values that are black and white: 0 and 1, if they hold the originals."""
     low, high = float(originals.min()), float(originals.max())
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

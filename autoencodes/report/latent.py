@@ -24,6 +24,11 @@ def picture(findings: Findings) -> Figure | None:
     if not len(codes):
         return None
     classes = Classes.of(len(codes), findings.samples.arrays.get("labels"), findings.names)
+    return scattered(codes, classes)
+
+
+def scattered(codes: Codes, classes: Classes) -> Figure:
+    """Latent values by class: on a line, in their plane, or along their two principal axes."""
     return _line(codes[:, 0], classes) if codes.shape[1] == 1 else _plane(codes, classes)
 
 

@@ -2,58 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoencodes import atomic
-from autoencodes.errors import MissingExtra
-from autoencodes.experiments import ExperimentFolder, find
-from autoencodes.report.page import Drawn, Page, html
+from autoencodes.errors import InputError, MissingExtra
+from autoencodes.experiments import ExperimentFolder, Motion
+from autoencodes.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from autoencodes.report.page import Drawn, Page
+    from autoencodes.report.picture import Picture
 
 
-def report_experiment(folder: ExperimentFolder) -> Path:
-    """Draws the figures of an experiment's folder and writes its ``report.html``.
+@dataclass(frozen=True)
+class Report:
+    """What was written: the page, the figures' PNG files, and the animations, if asked for."""
+
+    page: Path
+    figures: tuple[Path, ...]
+    animations: tuple[Path, ...] = ()
+
+
+def report(path: str | Path, *, animate: str | None = None) -> Report:
+    """Draws the figures of a run or an experiment and writes its ``report.html``.
+
+    Nothing is computed anew. ``figures/NAME.png``, 200 dots an inch, stands beside ``NAME.pdf``;
+    equal contents give equal bytes; nothing is written before everything is drawn, and every file
+    appears whole.
+
+    Parameters
+    ----------
+    path : the folder of a training that ended or was interrupted, or of an experiment
+    animate : "gif" or "mp4"
+        Draws the flow as an animation too.
 
     Raises
     ------
     MissingExtra
         If matplotlib is not installed.
     InputError
-        If there are no results yet.
+        If the folder is neither, or lacks its results.
     OSError
         If the files cannot be written.
     """
     if find_spec("matplotlib") is None:
         raise MissingExtra("matplotlib", "figures", "drawing figures")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.report import experiment, training
 
-    results, seconds = folder.read()
-    configuration = folder.configuration
-    drawn, files = [], {}
-    with style.context():
-        for picture in PICTURES[folder.name](results, configuration["settings"]):
-            png = style.png(picture.figure)
-            files[f"{picture.name}.png"] = png
-            files[f"{picture.name}.pdf"] = style.pdf(picture.figure)
-            drawn.append(Drawn(picture.name, png, picture.caption, picture.alt))
-    folder.figures.mkdir(exist_ok=True)
-    for name, content in files.items():
-        atomic.write(folder.figures / name, content)
-    quick = ", quick" if configuration["quick"] else ""
-    page = Page(
-        f"{folder.name}{quick}",
-        find(folder.name).shows,
-        results.sentence,
-        results.tables,
-        tuple(drawn),
-        results.motions,
-        results.certificates,
-        results.notes,
-        configuration["settings"],
-        configuration["machine"],
-        seconds,
+    path = Path(path)
+    if ExperimentFolder.is_one(path):
+        return _written(path, *experiment.contents(ExperimentFolder(path)), animate)
+    if (path / "config.toml").is_file():
+        return _written(path, *training.contents(RunFolder.open(path)), animate)
+    raise InputError(
+        f"{path} holds neither a run nor an experiment; expected a folder that 'autoencodes "
+        "train' or 'autoencodes experiment' wrote"
     )
-    written = folder.path / "report.html"
-    atomic.write(written, html(page))
-    return written
+
+
+def _written(
+    path: Path,
+    pictures: Callable[[], list[Picture]],
+    page: Callable[[tuple[Drawn, ...]], Page],
+    animate: str | None,
+) -> Report:
+    """Draws, and writes when all is drawn."""
+    from autoencodes.report import style
+    from autoencodes.report.page import Drawn, html
+
+    with style.context():
+        shown = pictures()
+        files = render(shown)
+    drawn = [Drawn(p.name, files[f"{p.name}.png"], p.caption, p.alt) for p in shown]
+    contents = page(tuple(drawn))
+    text = html(contents)
+    figures = path / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        atomic.write(figures / name, content)
+    atomic.write(path / "report.html", text)
+    moving = () if animate is None else _animated(contents.motions, figures, animate)
+    pixels = tuple(figures / name for name in files if name.endswith(".png"))
+    return Report(path / "report.html", pixels, moving)
+
+
+def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
+    """The files of pictures, by name: NAME.png and NAME.pdf; within ``style.context()``."""
+    from autoencodes.report import style
+
+    files = {}
+    for picture in pictures:
+        files[f"{picture.name}.png"] = style.png(picture.figure)
+        files[f"{picture.name}.pdf"] = style.pdf(picture.figure)
+    return files
+
+
+def _animated(motions: tuple[Motion, ...], figures: Path, ending: str) -> tuple[Path, ...]:
+    from autoencodes.report.animation import animate
+
+    return tuple(
+        animate(motion, figures / f"flow-{k + 1}.{ending}") for k, motion in enumerate(motions)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,14 +30,19 @@ def picture(findings: Findings) -> Figure:
     return architecture(findings.schedule)
 
 
-def architecture(schedule: WidthSchedule) -> Figure:
-    """Active components over the layers: an hourglass, or single nodes if there are few."""
+def architecture(schedule: WidthSchedule, names: Sequence[str] | None = None) -> Figure:
+    """Active components over the layers: an hourglass, or single nodes if there are few.
+
+    Nodes stand beside ``names``, by default the components' numbers.
+    """
     few = schedule.dim <= _FEW_COMPONENTS
     height = max(1.6, 0.13 * schedule.dim + 1.05) if few else 2.4
     figure = Figure(figsize=(style.COLUMN, height))
     axes = figure.subplots()
     if few:
         _nodes(axes, schedule)
+        if names:
+            axes.set_yticks(range(schedule.dim), labels=list(names))
     else:
         _bars(axes, schedule)
     _time(axes, schedule)

@@ -38,7 +38,8 @@ class Samples:
 @dataclass(frozen=True)
 class RunFolder:
     """A folder with ``config.toml``, ``history.jsonl``, ``metrics.json``, ``model.safetensors``,
-    ``samples.safetensors``, ``checkpoint/`` and ``figures/``.
+    ``samples.safetensors``, ``checkpoint/``, ``figures/`` and ``report.html``; for images also
+    ``strip.safetensors``.
     """
 
     path: Path
@@ -171,6 +172,20 @@ class RunFolder:
         """The samples for the pictures."""
         facts, arrays = read_tensors(self._file("samples.safetensors"), "facts", "samples")
         return Samples(arrays, facts)
+
+    def add_to_strip(self, epoch: int, images: np.ndarray) -> None:
+        """Keeps what the model makes of the sample images after an epoch, (n, d)."""
+        write_tensors(self._file("strip.safetensors"), {**self._strip, f"{epoch:09d}": images}, {})
+
+    @property
+    def strip(self) -> dict[int, np.ndarray]:
+        """Reconstructions of the sample images by epoch; empty where rows are no images."""
+        return {int(epoch): images for epoch, images in sorted(self._strip.items())}
+
+    @property
+    def _strip(self) -> dict[str, np.ndarray]:
+        path = self._file("strip.safetensors")
+        return read_tensors(path, "facts", "images")[1] if path.exists() else {}
 
     def write_checkpoint(self, resumption: Resumption) -> None:
         """Replaces the checkpoint, from which a training resumes bit for bit."""

@@ -12,6 +12,7 @@ from autoencodes.errors import NumericalFailure
 from autoencodes.precision import precision
 from autoencodes.run.baseline import Pca
 from autoencodes.run.job import Job
+from autoencodes.run.machine import machine
 from autoencodes.run.model import Model
 from autoencodes.training import Result
 
@@ -42,6 +43,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "train_rows": job.train.size,
         "test_rows": job.test.size,
         "peak_memory_mb": _peak_memory_mb(),
+        "machine": machine(),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autoencodes.precision import precision
 from autoencodes.run.baseline import Pca
 from autoencodes.run.folder import Samples
 from autoencodes.run.job import Job
@@ -14,6 +15,9 @@ from autoencodes.run.model import Model, push
 _PICTURED_IMAGES = 20
 _PICTURED_ROWS = 1000
 _PICTURED_CODES = 3000
+_FOLLOWED_ROWS = 200
+_FOLLOWED_COMPONENTS = 6
+"""Of how many rows, and of how many components, the way through the layers is kept."""
 
 
 def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
@@ -40,6 +44,10 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
             arrays["sample_labels"] = labels[rows]
     else:
         arrays |= {"targets": np.asarray(job.test.y), "predictions": predicted}
+    followed = shown[:_FOLLOWED_ROWS]
+    arrays |= _paths(model, np.asarray(job.test.x)[followed])
+    if labels is not None:
+        arrays["path_labels"] = labels[followed]
     if pca is not None:
         arrays["pca"] = pca.reconstruct(x[rows])
         arrays["pca_feature_error"] = np.mean((pca.reconstruct(x) - x) ** 2, axis=0)
@@ -54,6 +62,25 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "units": str(job.config.scaling),
     }
     return Samples(arrays, facts)
+
+
+def pictured(job: Job) -> np.ndarray:
+    """The test rows whose reconstructions are shown."""
+    labels, _ = _numbered(job.data.part_labels("test"))
+    return _pictured(job.data.test.size, labels, job.data.image_shape is not None)
+
+
+def _paths(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    """States at every layer, of the components that stay longest and of some that do not."""
+    schedule = model.flow.schedule
+    kept = list(schedule.blocks[schedule.bottleneck].active)
+    rest = [k for k in range(schedule.dim) if k not in set(kept)]
+    half = _FOLLOWED_COMPONENTS // 2
+    first = kept[: max(half, _FOLLOWED_COMPONENTS - len(rest))]
+    components = first + rest[: _FOLLOWED_COMPONENTS - len(first)]
+    with precision(model.dtype):
+        states = np.asarray(model.flow.trajectory(model.control, x))
+    return {"paths": states[..., components], "path_components": np.array(components)}
 
 
 def _pictured(count: int, labels: np.ndarray | None, images: bool) -> np.ndarray:

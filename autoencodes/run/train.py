@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import numpy as np
 
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.precision import precision
@@ -16,8 +17,9 @@ from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.metrics import metrics
+from autoencodes.run.model import push
 from autoencodes.run.recording import Course
-from autoencodes.run.samples import samples
+from autoencodes.run.samples import pictured, samples
 from autoencodes.training import Progress, Result, fit
 from autoencodes.training.interruption import Interruption
 
@@ -152,6 +154,9 @@ class _Recorder:
         self._watcher = watcher
         self._saved = time.perf_counter()
         self._course = Course(job.problem, job.train) if job.config.record else None
+        images = job.data.image_shape is not None and job.config.target == "rows"
+        self._shown = pictured(job) if images else None
+        self._next = 2 * max(folder.strip, default=0) or 1
 
     def __call__(self, progress: Progress) -> None:
         if progress.records:
@@ -159,6 +164,7 @@ class _Recorder:
             ended = progress.step == progress.steps
             if ended or last["epoch"] == 1 or last["epoch"] % self._job.tested == 0:
                 last.update(self._test_errors(progress))
+                self._picture(last["epoch"], progress.control, ended)
             if self._course is not None and last["step"] == progress.step:
                 found = self._course.measured(progress.step, progress.control)
                 last.update({name: value for name, value in found.items() if name not in last})
@@ -169,6 +175,18 @@ class _Recorder:
             self._saved = now
         if self._watcher is not None:
             self._watcher.advance(progress)
+
+    def _picture(self, epoch: int, control: Any, ended: bool) -> None:
+        """Keeps the sample images' reconstructions, at epochs that double."""
+        if self._shown is None or (epoch < self._next and not ended):
+            return
+        self._next = 2 * epoch
+        model = self._job.model
+        try:
+            pushed = push(model.flow, control, np.asarray(self._job.test.x)[self._shown])
+        except NumericalFailure:
+            return
+        self._folder.add_to_strip(epoch, model.read(pushed))
 
     def _test_errors(self, progress: Progress) -> dict[str, float | None]:
         try:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.laws import sample
+from autoencodes.report import figures, style
 from autoencodes.report.findings import Findings
+from autoencodes.report.report import render
 from autoencodes.run.baseline import Pca
 from autoencodes.run.folder import Samples
 from autoencodes.schedule import WidthSchedule
@@ -195,3 +197,9 @@ CASES: dict[str, Callable[[], Findings]] = {
     "table-100": lambda: table(100, (60, 20, 10, 3), 30, lines=100_000),
     "table-plain": lambda: table(6, (6, 3), 0, lines=2),
 }
+
+
+def rendered(findings: Findings) -> dict[str, bytes]:
+    """The files of all pictures of a run, by name."""
+    with style.context():
+        return render(figures.pictures(findings))

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report.cases import CASES, history, reconstruction, table
+from report.cases import CASES, history, reconstruction, rendered, table
 
-from autoencodes.errors import MissingExtra
+from autoencodes.errors import InputError, MissingExtra
 from autoencodes.flow import Flow
-from autoencodes.report import draw, figures
+from autoencodes.report import report
 from autoencodes.report.findings import Findings
 from autoencodes.report.words import number, plain
 from autoencodes.run.config import TrainConfig
@@ -36,18 +36,22 @@ def written(path: Path, findings: Findings) -> RunFolder:
     """A real run folder that holds the findings."""
     import jax
 
-    folder = RunFolder.create(path, TrainConfig())
+    config = TrainConfig(method="movement", tikhonov=1e-4, precision="float32")
+    folder = RunFolder.create(path, config)
     flow = Flow(findings.schedule)
     folder.write_model(Model(flow, flow.init(jax.random.key(0))))
     folder.append_history(findings.history)
-    folder.write_metrics(findings.metrics)
+    dim, latent = findings.schedule.dim, findings.schedule.latent
+    told = {"steps": 9, "parameters": 9, "dim": dim, "latent": latent, "train_mse": 0.1}
+    told |= {"test_mse": 0.1, "seconds": 1.0, "reason": "budget spent"}
+    folder.write_metrics(told | findings.metrics)
     folder.write_samples(findings.samples)
     return folder
 
 
 @cache
 def drawn(case: str) -> dict[str, bytes]:
-    return figures.render(CASES[case]())
+    return rendered(CASES[case]())
 
 
 def require_pictures(files: dict[str, bytes]) -> None:
@@ -89,8 +93,9 @@ def test_nothing_of_the_picture_is_cut_off() -> None:
 
 def test_draw_writes_what_it_returns(tmp_path: Path) -> None:
     folder = written(tmp_path / "run", CASES["table-5"]())
-    paths = draw(folder)
-    assert paths == [folder.figures / f"{name}.png" for name in NAMES]
+    found = report(folder.path)
+    assert found.figures == tuple(folder.figures / f"{name}.png" for name in NAMES)
+    assert found.page.read_text().count("<img ") == len(NAMES)
     expected = {f"{name}.{kind}" for name in NAMES for kind in ("png", "pdf")}
     assert {path.name for path in folder.figures.iterdir()} == expected
     require_pictures({path.name: path.read_bytes() for path in folder.figures.iterdir()})
@@ -101,8 +106,8 @@ def test_equal_runs_give_equal_bytes_in_another_process(tmp_path: Path) -> None:
     script = (
         "import hashlib\n"
         "from report.cases import CASES\n"
-        "from autoencodes.report.figures import render\n"
-        "files = render(CASES['moons']())\n"
+        "from report.cases import rendered\n"
+        "files = rendered(CASES['moons']())\n"
         "print(hashlib.sha256(b''.join(files.values())).hexdigest())\n"
     )
     (tmp_path / "matplotlibrc").write_text("font.size: 30\nsavefig.facecolor: red\n")
@@ -127,7 +132,7 @@ def test_global_settings_are_as_before() -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    figures.render(CASES["faces"]())
+    rendered(CASES["faces"]())
     assert dict(matplotlib.rcParams) == before
 
 
@@ -143,15 +148,20 @@ def test_a_failure_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(latent, "picture", fail)
     with pytest.raises(RuntimeError, match="no ink"):
-        draw(folder)
+        report(folder.path)
     assert [p.name for p in folder.figures.iterdir()] == ["loss.png"]
     assert (folder.figures / "loss.png").read_bytes() == b"the earlier one"
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "find_spec", lambda name: None)
+    monkeypatch.setattr("autoencodes.report.report.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"autoencodes\[figures\]"):
-        figures.render(CASES["faces"]())
+        report("anywhere")
+
+
+def test_a_folder_that_holds_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="neither a run nor an experiment"):
+        report(tmp_path)
 
 
 def test_the_package_is_imported_without_matplotlib() -> None:
@@ -256,7 +266,7 @@ def test_degenerate_samples_are_drawn() -> None:
         replace(one, samples=replace(one.samples, arrays=arrays)),
         reconstruction(np.zeros((1, 4)), WidthSchedule.constant(4, 1, 1.0), None, None, [1, 4]),
     ):
-        require_pictures(figures.render(findings))
+        require_pictures(rendered(findings))
 
 
 def test_numbers_and_names_are_read_as_they_are_written() -> None:

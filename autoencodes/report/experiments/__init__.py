@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from autoencodes.experiments import Results
-from autoencodes.report.experiments import bimodal, classification, depth_limit, parabola
+from autoencodes.report.experiments import (
+    bimodal,
+    classification,
+    depth_limit,
+    mnist,
+    parabola,
+    unet,
+)
 from autoencodes.report.picture import Picture
 
 PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
@@ -15,5 +22,7 @@ PICTURES: dict[str, Callable[[Results, dict[str, Any]], list[Picture]]] = {
     "bimodal-1d": bimodal.pictures,
     "depth-limit": depth_limit.pictures,
     "parabola": parabola.pictures,
+    "mnist": mnist.pictures,
+    "u-net": unet.pictures,
 }
 """By the experiment's name: results and settings to pictures, within ``style.context()``."""

@@ -33,8 +33,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         Picture(
             "controls",
             _controls(results.arrays, fields, settings),
-            "The trained controls, constant over each of the "
-            f"{settings['layers']} Euler steps.",
+            f"The trained controls, constant over each of the {settings['layers']} Euler steps.",
             "Step functions of time: the slope of both fields, which falls as time goes on, and "
             "the bias, which stays close to zero.",
         ),

@@ -7,8 +7,8 @@ from typing import Any
 from autoencodes.experiments import Results
 from autoencodes.report import width
 from autoencodes.report.experiments.phases import phases
+from autoencodes.report.experiments.schedules import schedule
 from autoencodes.report.picture import Picture
-from autoencodes.schedule import Block, WidthSchedule
 
 
 def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
@@ -39,14 +39,9 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             ),
             Picture(
                 f"architecture-{layers}",
-                width.architecture(_schedule(written)),
-                f"The architecture of {layers} layers: filled nodes are active, hollow ones are not.",
+                width.architecture(schedule(written), motion.components),
+                f"The architecture of {layers} layers: hollow nodes are switched off.",
                 f"Two rows of nodes over {layers} layers; in the middle block one row is hollow.",
             ),
         ]
     return drawn
-
-
-def _schedule(written: dict[str, Any]) -> WidthSchedule:
-    blocks = [Block(tuple(block["active"]), block["steps"]) for block in written["blocks"]]
-    return WidthSchedule(**{**written, "blocks": blocks})

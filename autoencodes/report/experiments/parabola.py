@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from matplotlib.figure import Figure
 
 from autoencodes.experiments import Results
 from autoencodes.report import style, width
-from autoencodes.report.experiments.classification import written_schedule
 from autoencodes.report.experiments.phases import phases
+from autoencodes.report.experiments.schedules import schedule
 from autoencodes.report.picture import Picture
 from autoencodes.report.scales import logarithmic
 
@@ -37,7 +38,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     return [
         Picture(
             "phases",
-            phases(motion, panels, targets=False),
+            phases(replace(motion, targets=None), panels),
             "Fresh particles, coloured by their place s on the parabola, on their way through "
             f"{layers} layers. In the encoding phase x₁ alone is on: the histogram shows how they "
             "lie along it.",
@@ -55,8 +56,8 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         ),
         Picture(
             "architecture",
-            width.architecture(written_schedule(results.facts["schedule"])),
-            f"The architecture of {layers} layers: filled nodes are active, hollow ones are not.",
+            width.architecture(schedule(results.facts["schedule"]), motion.components),
+            f"The architecture of {layers} layers: hollow nodes are switched off.",
             f"Two rows of nodes over {layers} layers; in the middle block one row is hollow.",
         ),
     ]

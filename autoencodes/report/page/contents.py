@@ -1,9 +1,13 @@
-"""A report as one HTML page: no network, under 5 MB."""
+"""What a report says, before it is written."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
 
 from autoencodes.experiments import Motion, Table
 
@@ -16,6 +20,28 @@ class Drawn:
     png: bytes
     caption: str
     alt: str
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Small images in rows, such as the same few examples epoch by epoch.
+
+    Parameters
+    ----------
+    title : str
+    captions : tuple of str
+        One for each row.
+    images : sequence of arrays (example, height, width) or (example, height, width, 3)
+        A row each, all of one shape; 0 is black.
+    """
+
+    title: str
+    captions: tuple[str, ...]
+    images: Sequence[UInt8[np.ndarray, "example height width ..."]]
+
+    def __post_init__(self) -> None:
+        assert len(self.captions) == len(self.images), "a caption for every row"
+        assert len({row.shape for row in self.images}) == 1, "rows of one shape, and at least one"
 
 
 @dataclass(frozen=True)
@@ -37,6 +63,7 @@ class Page:
     notes : tuple of str
     configuration, machine : dict
     seconds : float
+    strips : tuple of Strip
     """
 
     title: str
@@ -50,8 +77,4 @@ class Page:
     configuration: dict[str, Any]
     machine: dict[str, Any]
     seconds: float
-
-
-def html(page: Page) -> str:
-    """The page."""
-    return page.title
+    strips: tuple[Strip, ...] = ()

@@ -1,0 +1,136 @@
+"""A U-net as a flow: with stored values, with held ones, and with none (MATH 2, memory).
+
+Reconstructing, a U-net may send everything around its bottleneck, and then compresses nothing;
+cleaning noisy images, what goes around is of use. Both are measured.
+
+# notation: z latent values, m what goes around the bottleneck, s deviation of the noise.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autoencodes import datasets
+from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.table import Table
+from autoencodes.run import RunFolder
+from autoencodes.run.config import make
+
+_MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
+
+
+class UnetSettings(Settings):
+    """Data, bottleneck, and the two tasks."""
+
+    data: str = "digits"
+    latent: int = 8
+    epochs: int = 400
+    noise: float = 0.25
+    """s, in units of the pixels' range."""
+    memories: tuple[str, ...] = ("reset", "skip", "hold")
+
+
+def run(settings: UnetSettings, notebook: Notebook) -> Results:
+    """Trains each memory to reconstruct, and to clean; measures what went around."""
+    notebook.expect(4 * len(settings.memories))
+    rows = []
+    arrays: dict[str, Any] = {}
+    noisy = None
+    for memory in settings.memories:
+        found = {}
+        for task, noise in (("reconstruct", 0.0), ("clean", settings.noise)):
+            config = make(
+                data=settings.data,
+                latent=settings.latent,
+                epochs=settings.epochs,
+                memory=memory,
+                noise=noise,
+                seed=settings.seed,
+            )
+            folder = notebook.training(f"{memory}, {task}", config).folder
+            measure = partial(_measured, folder, noise, settings.seed)
+            found[task] = (folder, notebook.part(f"{memory}, {task}, measured", measure))
+        metrics, clean = found["reconstruct"][0].metrics, found["clean"][1]
+        rows.append(
+            (
+                memory,
+                _MEANING[memory],
+                metrics["parameters"],
+                metrics["test_mse"],
+                metrics["test_mse_bottleneck_only"],
+                metrics["around_bottleneck"],
+                clean.facts["error"],
+            )
+        )
+        noisy = clean.facts["noisy"]
+        arrays |= {"original": clean.arrays["original"], "noisy": clean.arrays["noisy"]}
+        for task, (_, part) in found.items():
+            arrays[f"{memory}, {task}"] = part.arrays["made"]
+    columns = (
+        "memory",
+        "values around",
+        "parameters",
+        "test error",
+        "through the bottleneck alone",
+        "share of R² around",
+        f"error from noisy rows, s = {settings.noise:g}",
+    )
+    caption = f"{settings.data} through {settings.latent} components; errors per pixel"
+    return Results(
+        _sentence(settings, {row[0]: row for row in rows}, noisy),
+        {"memories": Table(caption, columns, tuple(rows))},
+        arrays,
+        {"noisy_error": noisy, "errors": {row[0]: [row[3], row[6]] for row in rows}},
+        notes=(
+            "Cleaning, the network is trained on rows with fresh noise in every step, its targets "
+            "are the rows without. The bottleneck-only error puts what goes around to 0, which the "
+            "decoder was not trained for.",
+        ),
+    )
+
+
+def _sentence(settings: UnetSettings, rows: dict[str, Any], noisy: Any) -> str:
+    told = []
+    for memory, row in rows.items():
+        around = "" if row[5] is None else f", {row[5]:.0%} of what is known goes around"
+        told.append(f"{memory} {row[3]:.2g} (cleaning: {row[6]:.2g}{around})")
+    return (
+        f"Test error per pixel on {settings.data} through {settings.latent} components, by what "
+        f"happens to a value that is switched off: {'; '.join(told)}. The noisy rows themselves "
+        f"are off by {noisy:.2g}."
+    )
+
+
+def _measured(folder: RunFolder, noise: float, seed: int) -> Part:
+    """What the model makes of test rows with noise; errors against the rows without."""
+    model, config = folder.model, folder.config
+    data = datasets.load(
+        config.data,
+        data_dir=config.data_dir,
+        seed=config.split_seed,
+        test_fraction=config.test_fraction,
+    )
+    x = model.scaling.apply(data.test.x, np.float64)
+    given = x + noise * np.random.default_rng(seed).standard_normal(x.shape)
+    made = model.scaling.apply(model.reconstruct(model.scaling.undo(given, np.float64)), np.float64)
+    labels = np.asarray(data.part_labels("test"))
+    first = np.unique(labels, return_index=True)[1]
+    return Part(
+        {"original": x[first], "noisy": given[first], "made": made[first]},
+        {"error": float(np.mean((made - x) ** 2)), "noisy": float(np.mean((given - x) ** 2))},
+    )
+
+
+EXPERIMENT = Experiment(
+    "u-net",
+    "The same flow with stored, held and forgotten values: reconstruction, and cleaning of noise",
+    UnetSettings(),
+    UnetSettings(epochs=60, memories=("reset", "skip")),
+    ("3 min", "40 s"),
+    run,
+    precision="float32",
+)

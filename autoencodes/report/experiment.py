@@ -1,0 +1,40 @@
+"""The report of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autoencodes.experiments import ExperimentFolder, find
+from autoencodes.report.experiments import PICTURES
+from autoencodes.report.page import Drawn, Page
+from autoencodes.report.picture import Picture
+
+
+def contents(
+    folder: ExperimentFolder,
+) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
+    """Its pictures, and the page that holds them once they are drawn."""
+    results, seconds = folder.read()
+    configuration = folder.configuration
+    settings = configuration["settings"]
+    quick = ", quick" if configuration["quick"] else ""
+
+    def pictures() -> list[Picture]:
+        return PICTURES[folder.name](results, settings)
+
+    def page(drawn: tuple[Drawn, ...]) -> Page:
+        return Page(
+            f"{folder.name}{quick}",
+            find(folder.name).shows,
+            results.sentence,
+            results.tables,
+            drawn,
+            results.motions,
+            results.certificates,
+            results.notes,
+            settings,
+            configuration["machine"],
+            seconds,
+        )
+
+    return pictures, page

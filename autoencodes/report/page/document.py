@@ -1,0 +1,151 @@
+"""The page as a whole: its order, its head, and what it says of the run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from autoencodes.report.page.contents import Drawn, Page
+from autoencodes.report.page.flows import flows
+from autoencodes.report.page.strips import strip
+from autoencodes.report.page.tables import entries, table
+
+_PAGE_WIDE = 1000
+"""Pixels from which on a picture is as wide as a paper's page: on a phone it keeps a width at which
+it can be read, and is moved sideways."""
+
+_SHARPNESS = 0.6
+"""CSS pixels for each of a picture's: its smallest letters are then as large as small print."""
+
+
+def html(page: Page) -> str:
+    """The page, the same text for the same content.
+
+    It asks the network for nothing: styles, script, pictures and data stand in it, and a policy in
+    its head forbids all else.
+    """
+    tables = [table(found) for found in page.tables.values()]
+    body = [
+        _opening(page),
+        *tables[:1],
+        flows(page.motions),
+        *[strip(found, k) for k, found in enumerate(page.strips, 1)],
+        _section("Figures", "".join(_figure(drawn) for drawn in page.pictures)),
+        _certificates(page.certificates),
+        _section("Further tables", "".join(tables[1:])),
+        _section("Notes", _lines(page.notes)),
+        _section("Configuration", entries("What was run", page.configuration)),
+        _section("Machine", entries("Where, and with which versions", _ran_on(page))),
+    ]
+    return _TEMPLATE.format(
+        policy=escape(_policy()),
+        title=escape(page.title),
+        about=escape(page.about),
+        style=_packed("page.css"),
+        body="\n".join(part for part in body if part),
+        script=_script(),
+    )
+
+
+_TEMPLATE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="description" content="{about}">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _policy() -> str:
+    """Only this script may run, and nothing may be fetched."""
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script() -> str:
+    return _packed("scene.js") + _packed("flow.js")
+
+
+def _packed(name: str) -> str:
+    """A file that lies beside this one."""
+    return (files("autoencodes.report.page") / name).read_text(encoding="utf-8")
+
+
+def _opening(page: Page) -> str:
+    known = {"seed": page.configuration, "cores": page.machine, "autoencodes": page.machine}
+    found = {name: origin[name] for name, origin in known.items() if name in origin}
+    facts = [
+        *([f"seed {found['seed']}"] if "seed" in found else []),
+        _duration(page.seconds) + (f" on {_cores(found['cores'])}" if "cores" in found else ""),
+        *([f"autoencodes {found['autoencodes']}"] if "autoencodes" in found else []),
+    ]
+    return (
+        f'<header>\n<h1>{escape(page.title)}</h1>\n<p class="about">{escape(page.about)}</p>\n'
+        f'<p class="facts">{escape(" · ".join(facts))}</p>\n</header>\n'
+        + (f'<p class="sentence">{escape(page.sentence)}</p>' if page.sentence else "")
+    )
+
+
+def _figure(drawn: Drawn) -> str:
+    width, height = struct.unpack(">II", drawn.png[16:24])
+    code = base64.b64encode(drawn.png).decode()
+    wide, sideways = (' class="wide"', ' tabindex="0"') if width > _PAGE_WIDE else ("", "")
+    return (
+        f'<figure{wide}>\n<div class="card"{sideways}><img src="data:image/png;base64,{code}" '
+        f'width="{width * _SHARPNESS:.0f}" height="{height * _SHARPNESS:.0f}" '
+        f'alt="{escape(drawn.alt)}"></div>\n'
+        f"<figcaption>{escape(drawn.caption)}</figcaption>\n</figure>\n"
+    )
+
+
+def _certificates(certificates: dict[str, list[str]]) -> str:
+    parts = [f"<h3>{escape(name)}</h3>\n{_lines(lines)}" for name, lines in certificates.items()]
+    return _section("Certificate", "\n".join(parts))
+
+
+def _lines(lines: Any) -> str:
+    items = "\n".join(f"<li>{escape(str(line))}</li>" for line in lines)
+    return f"<ul>\n{items}\n</ul>" if items else ""
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>" if content else ""
+
+
+def _cores(count: int) -> str:
+    return "1 core" if count == 1 else f"{count} cores"
+
+
+def _ran_on(page: Page) -> dict[str, Any]:
+    return {**page.machine, "seconds": json.loads(f"{page.seconds:.4g}")}
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a reader says them."""
+    if seconds < 99.5:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

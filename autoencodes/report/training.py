@@ -1,0 +1,127 @@
+"""The report of a training run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoencodes.experiments import Motion, Table
+from autoencodes.experiments.motion import switched_on
+from autoencodes.report import figures
+from autoencodes.report.findings import Findings
+from autoencodes.report.images import limits
+from autoencodes.report.page import Drawn, Page, Strip
+from autoencodes.report.picture import Picture
+from autoencodes.run.folder import RunFolder
+from autoencodes.run.verdict import verdict
+
+_MEASURED = {
+    "test error": "test_mse",
+    "training error": "train_mse",
+    "PCA's test error": "pca_test_mse",
+    "test accuracy": "test_accuracy",
+    "test error through the bottleneck alone": "test_mse_bottleneck_only",
+    "share of R² around the bottleneck": "around_bottleneck",
+    "parameters": "parameters",
+    "gradient evaluations": "gradient_evaluations",
+    "seconds": "seconds",
+    "peak memory, MB": "peak_memory_mb",
+}
+
+
+def contents(
+    folder: RunFolder,
+) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
+    """Its pictures, and the page that holds them once they are drawn."""
+    findings = Findings.read(folder)
+    config, metrics = folder.config.model_dump(exclude_none=True), folder.metrics
+    name = Path(str(config["data"])).name
+
+    def pictures() -> list[Picture]:
+        return figures.pictures(findings)
+
+    def page(drawn: tuple[Drawn, ...]) -> Page:
+        return Page(
+            f"train {name}",
+            f"{metrics['steps']:,} steps of {config['method']}, λ = {config['tikhonov']:g}, "
+            f"{metrics['parameters']:,} parameters, {config['precision']}, seed {config['seed']}",
+            verdict(name, findings.target, metrics),
+            {"metrics": _table(metrics)},
+            drawn,
+            _motions(findings, name),
+            _certificates(folder),
+            (str(metrics["reason"]),),
+            config,
+            metrics.get("machine") or {},
+            float(metrics["seconds"]),
+            _strips(folder, findings),
+        )
+
+    return pictures, page
+
+
+def _table(metrics: dict[str, Any]) -> Table:
+    rows = tuple(
+        (name, metrics[key]) for name, key in _MEASURED.items() if metrics.get(key) is not None
+    )
+    return Table(
+        "Errors are per entry of the targets, in the units trained in", ("", "value"), rows
+    )
+
+
+def _motions(findings: Findings, name: str) -> tuple[Motion, ...]:
+    """The way of some test rows; none where the run was made before it was kept."""
+    arrays, schedule = findings.samples.arrays, findings.schedule
+    if "paths" not in arrays:
+        return ()
+    components = arrays["path_components"]
+    labels = arrays.get("path_labels")
+    names: tuple[str, ...] = ()
+    if labels is not None:
+        values, labels = np.unique(labels, return_inverse=True)
+        known = dict(enumerate(findings.names or ()))
+        names = tuple(known.get(int(value), str(value)) for value in values)
+    times = np.linspace(0, schedule.horizon, schedule.steps + 1)
+    return (
+        Motion(
+            f"test rows of {name}",
+            times,
+            arrays["paths"],
+            switched_on(schedule)[:, components],
+            labels,
+            names,
+            None,
+            tuple(f"x{k}" for k in components),
+        ),
+    )
+
+
+def _strips(folder: RunFolder, findings: Findings) -> tuple[Strip, ...]:
+    """The sample images and their reconstructions over the training, by epoch."""
+    strip, originals = folder.strip, findings.samples.arrays["originals"]
+    if not strip:
+        return ()
+    height, width = findings.samples.facts["image_shape"]
+    low, high = limits(originals)
+
+    def images(rows: np.ndarray) -> np.ndarray:
+        grey = np.clip((rows - low) / (high - low), 0, 1) * 255
+        return grey.round().astype(np.uint8).reshape(-1, height, width)
+
+    captions = ("original", *(f"epoch {epoch:,}" for epoch in strip))
+    shown = [images(originals), *(images(rows) for rows in strip.values())]
+    return (Strip("Reconstructions over the training", captions, shown),)
+
+
+def _certificates(folder: RunFolder) -> dict[str, list[str]]:
+    """What ``autoencodes certify`` found, if it was asked."""
+    path = folder.path / "certificate.json"
+    try:
+        lines = json.loads(path.read_text(encoding="utf-8"))["lines"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return {"the trained control": [str(line) for line in lines]}

@@ -1,0 +1,185 @@
+"""Experiments as folders: kept part by part, gone on with, and refused where they do not belong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autoencodes as ac
+from autoencodes.errors import InputError
+from autoencodes.experiments import (
+    EXPERIMENTS,
+    Experiment,
+    ExperimentFolder,
+    Motion,
+    Results,
+    Settings,
+    Table,
+    conduct,
+)
+from autoencodes.experiments.motion import switched_on
+from autoencodes.experiments.notebook import Notebook, Part
+
+COMPUTED: list[str] = []
+
+
+class Sums(Settings):
+    """How many numbers are summed."""
+
+    size: int = 3
+
+
+def motion() -> Motion:
+    schedule = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
+    flow = ac.Flow(schedule, ac.fields.Translation())
+    control = ({"a": np.ones((1, 2))}, {"a": np.ones((1, 1))}, {"a": np.ones((1, 2))})
+    control = tuple({"theta": next(iter(block.values()))} for block in control)
+    x = np.array([[0.0, 1.0], [2.0, 3.0]])
+    return Motion.of("moved", flow, control, x, labels=["b", "a"], targets=x)
+
+
+def run(settings: Sums, notebook: Notebook) -> Results:
+    notebook.expect(2)
+    total = 0.0
+    for name in ("first", "second/part"):
+
+        def compute(name: str = name) -> Part:
+            if name == "second/part" and settings.size == 99 and "stop" in COMPUTED:
+                raise KeyboardInterrupt
+            COMPUTED.append(name)
+            return Part({"numbers": np.arange(settings.size)}, {"sum": 3.5})
+
+        total += notebook.part(name, compute).facts["sum"]
+    table = Table("sums", ("a",), ((total,),))
+    arrays = {"x": np.arange(4.0)}
+    facts = {"k": [1, None]}
+    return Results("7 came out.", {"sums": table}, arrays, facts, (motion(),), {"c": ["fine"]})
+
+
+@pytest.fixture(autouse=True)
+def only_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    COMPUTED.clear()
+    sums = Experiment("sums", "sums", Sums(), Sums(size=2), ("1 s", "1 s"), run)
+    monkeypatch.setitem(EXPERIMENTS, "sums", sums)
+    slow = Experiment("stops", "stops", Sums(size=99), Sums(size=99), ("1 s", "1 s"), run)
+    monkeypatch.setitem(EXPERIMENTS, "stops", slow)
+
+
+class Reader:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def part(self, name: str, number: int, total: int, found: bool) -> None:
+        self.told.append((name, number, total, found))
+
+    def advance(self, text: str, share: float | None) -> None:
+        pass
+
+
+def test_results_read_back_as_they_were_written(tmp_path: Path) -> None:
+    folder = conduct("sums", tmp_path / "run")
+    found, seconds = folder.read()
+    expected = run(Sums(), Notebook(tmp_path / "other"))
+    assert (found.sentence, found.tables, found.facts) == (
+        expected.sentence,
+        expected.tables,
+        expected.facts,
+    )
+    assert found.certificates == expected.certificates
+    assert seconds > 0
+    np.testing.assert_array_equal(found.arrays["x"], expected.arrays["x"])
+    for name, array in expected.motions[0].arrays.items():
+        np.testing.assert_array_equal(found.motions[0].arrays[name], array)
+    assert found.motions[0].components == ("x₁", "x₂")
+    assert (folder.path / "tables" / "sums.csv").read_text() == "a\n7.0\n"
+    assert {path.suffix for path in (folder.path / "tables").iterdir()} == {".txt", ".csv", ".tex"}
+
+
+def test_an_interrupted_experiment_goes_on_where_it_was(tmp_path: Path) -> None:
+    COMPUTED.append("stop")
+    with pytest.raises(KeyboardInterrupt):
+        conduct("stops", tmp_path / "run")
+    assert COMPUTED == ["stop", "first"]
+    with pytest.raises(InputError, match=r"no results yet; go on with: autoencodes experiment"):
+        ExperimentFolder(tmp_path / "run").read()
+    COMPUTED.clear()
+    reader = Reader()
+    conduct("stops", tmp_path / "run", reader=reader)
+    assert COMPUTED == ["second/part"]
+    assert reader.told == [("first", 1, 2, True), ("second/part", 2, 2, False)]
+    COMPUTED.clear()
+    conduct("stops", tmp_path / "run")
+    assert COMPUTED == []
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    conduct("sums", tmp_path / "run")
+    with pytest.raises(InputError, match="another experiment or other settings"):
+        conduct("sums", tmp_path / "run", quick=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="not empty"):
+        conduct("sums", tmp_path / "full")
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["letter.txt"]
+
+
+def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
+    folder = conduct("sums", tmp_path / "run")
+    (folder.path / "experiment.json").write_text("{")
+    with pytest.raises(InputError, match=r"experiment\.json: expected the configuration"):
+        conduct("sums", tmp_path / "run")
+
+
+def test_a_name_that_is_none_is_refused_with_a_near_one() -> None:
+    with pytest.raises(InputError, match="did you mean 'classification-natural'"):
+        conduct("classification-naturel")
+
+
+def test_the_notebook_shows_a_training_and_ends_with_it(tmp_path: Path) -> None:
+    from problems import BY_NAME
+
+    case = BY_NAME["permuted, weights, targets, reset"]
+    notebook = Notebook(tmp_path)
+
+    def stop(progress: Any) -> bool:
+        return True
+
+    result = notebook.fit(case.problem, case.control, case.measure, steps=2)
+    assert result.resumption.step == 2
+    stopped = notebook.fit(case.problem, case.control, case.measure, steps=9, callbacks=[stop])
+    assert stopped.resumption.step < 9
+
+
+def test_a_part_holds_a_control(tmp_path: Path) -> None:
+    from problems import BY_NAME, flat
+
+    control = BY_NAME["permuted, weights, targets, reset"].control
+    part = Notebook(tmp_path).part("p", lambda: Part.holding(control, sum=1))
+    np.testing.assert_array_equal(flat(part.control), flat(control))
+    assert part.facts == {"sum": 1}
+
+
+def test_what_is_on_is_what_the_trajectory_does_not_put_to_zero() -> None:
+    schedule = ac.WidthSchedule.autoencoder(3, (3, 2, 1), 2, 5.0, order=(2, 0, 1))
+    flow = ac.Flow(schedule, ac.fields.Perceptron())
+    import jax
+
+    control = flow.init(jax.random.key(0), scale=1.0)
+    states = np.asarray(flow.trajectory(control, np.ones((2, 3))))
+    np.testing.assert_array_equal((states != 0).all(axis=1), switched_on(schedule))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
+def test_every_experiment_is_drawn_and_told(experiment: Experiment) -> None:
+    from autoencodes.report.experiments import PICTURES
+
+    assert experiment.name in PICTURES
+    assert "\n" not in experiment.shows
+    assert type(experiment.full) is type(experiment.quick)
+    assert experiment.full != experiment.quick
+    assert type(experiment.full).model_config["frozen"]

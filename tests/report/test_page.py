@@ -1,0 +1,390 @@
+"""The laws of the page: well-formed, self-contained, true to its data, and alive in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from report.motions import motion
+
+from autoencodes.experiments import Table
+from autoencodes.report.page import Drawn, Page, Strip, html
+from autoencodes.report.page.flows import longest, scene
+from autoencodes.report.page.strips import mosaic
+from autoencodes.report.page.tables import table
+
+pytest.importorskip("matplotlib")
+Image = pytest.importorskip("PIL.Image")
+
+VOID = {"meta", "link", "img", "input", "br"}
+HOSTILE = "</script><script>alert('1')</script> \" onload=\"x & <b> <!-- {x}"
+
+
+def png(width: int = 20, height: int = 10) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (width, height)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def page(**entries: Any) -> Page:
+    """One that has a part of every kind."""
+    results = Table("Errors", ("name", "error", "steps"), (("a", 0.123456, 3), ("b", None, 5)))
+    further = Table("More", ("ok",), ((True,),))
+    images = [np.full((2, 3, 4), 50 * k, np.uint8) for k in range(3)]
+    found: dict[str, Any] = {
+        "title": "an experiment",
+        "about": "what it shows",
+        "sentence": "It came out.",
+        "tables": {"results": results, "further": further},
+        "pictures": (Drawn("loss", png(), "A caption.", "A finding."),),
+        "motions": (motion(), motion(1), motion(3)),
+        "certificates": {"the control": ["λ_min = 1 > 0."]},
+        "notes": ("Nothing failed.",),
+        "configuration": {"seed": 4, "nested": {"steps": [1, 2]}},
+        "machine": {"cores": 2, "jax": "1.2.3"},
+        "seconds": 75.26,
+        "strips": (Strip("Training", ("original", "epoch 1", "epoch 2"), images),),
+    }
+    return Page(**{**found, **entries})
+
+
+class Reading(HTMLParser):
+    """The elements of a page, with their attributes; fails where one is not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: list[str] = []
+        self.words: list[tuple[str, str]] = []
+        self.feed(text)
+        self.close()
+        assert self.inside == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.inside.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.words.append((self.inside[-1] if self.inside else "", data.strip()))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+    def text(self, tag: str) -> list[str]:
+        return [words for inside, words in self.words if inside == tag]
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """What stands in the scripts that hold data."""
+        return [json.loads(text) for text in self.text("script") if text.startswith("{")]
+
+
+def test_a_page_is_well_formed_and_says_everything() -> None:
+    read = Reading(html(page()))
+    assert read.text("h1") == ["an experiment"]
+    assert read.text("h2") == [
+        "The flows, layer by layer",
+        "Training",
+        "Figures",
+        "Certificate",
+        "Further tables",
+        "Notes",
+        "Configuration",
+        "Machine",
+    ]
+    assert all(attributes["alt"] for attributes in read.all("img"))
+    assert len(read.all("img")) == 2
+    assert "seed 4 · 75.3 s on 2 cores" in read.text("p")
+    assert read.text("figcaption") == ["A caption."]
+    assert {"nested.steps", "[1, 2]", "1.2.3"} <= set(read.text("th") + read.text("td"))
+    assert len(read.data) == 3
+
+
+def test_names_within_a_page_are_unique_and_lead_somewhere() -> None:
+    read = Reading(html(page()))
+    names = [str(a["id"]) for _, a in read.found if "id" in a]
+    assert len(names) == len(set(names))
+    for _, attributes in read.found:
+        for by in ("aria-labelledby", "aria-describedby"):
+            assert attributes.get(by, names[0]) in names
+
+
+def test_a_page_without_parts_has_no_empty_sections() -> None:
+    nothing: dict[str, Any] = {
+        "tables": {},
+        "pictures": (),
+        "motions": (),
+        "certificates": {},
+        "notes": (),
+        "configuration": {},
+        "strips": (),
+    }
+    assert Reading(html(page(**nothing))).text("h2") == ["Machine"]
+
+
+def test_a_page_asks_the_network_for_nothing() -> None:
+    text = html(page())
+    assert not re.search(r"https?:|url\(|@import|(?:src|href)=\"(?!data:)", text)
+    read = Reading(text)
+    assert all(str(a["src"]).startswith("data:image/png;base64,") for a in read.all("img"))
+    policy = next(str(a["content"]) for a in read.all("meta") if a.get("http-equiv"))
+    assert "default-src 'none'" in policy
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_the_same_content_gives_the_same_page() -> None:
+    assert html(page()) == html(page())
+
+
+def test_names_from_the_data_stay_text() -> None:
+    hostile = motion(
+        title=HOSTILE, label_names=(HOSTILE, HOSTILE + "2"), components=(HOSTILE, "x2")
+    )
+    found = page(
+        title=HOSTILE,
+        about=HOSTILE,
+        sentence=HOSTILE,
+        tables={HOSTILE: Table(HOSTILE, (HOSTILE,), ((HOSTILE,),))},
+        pictures=(Drawn("n", png(), HOSTILE, HOSTILE),),
+        motions=(hostile,),
+        certificates={HOSTILE: [HOSTILE]},
+        notes=(HOSTILE,),
+        configuration={HOSTILE: HOSTILE},
+        machine={HOSTILE: [HOSTILE]},
+        strips=(Strip(HOSTILE, (HOSTILE,), [np.zeros((1, 2, 2), np.uint8)]),),
+    )
+    read = Reading(html(found))
+    assert len(read.all("script")) == 2
+    assert not read.all("b")
+    assert not any("onload" in attributes for _, attributes in read.found)
+    assert read.text("h1") == [HOSTILE]
+    assert read.data[0]["components"] == [HOSTILE, "x2"]
+    assert read.data[0]["classes"][1]["name"] == HOSTILE + "2"
+
+
+def test_large_flows_are_thinned_to_a_small_page() -> None:
+    rng = np.random.default_rng(0)
+    large = motion(784, 400, 60)
+    large = replace(large, states=rng.normal(size=large.states.shape))
+    long = motion(2, 400, 1000)
+    text = html(page(motions=(large, large, long)))
+    assert len(text.encode()) < 5_000_000
+    data = Reading(text).data
+    assert [len(found["components"]) for found in data] == [8, 8, 2]
+    assert "of 400 particles" in text
+    assert "Of 784 components" in text
+
+
+def test_a_switch_is_explained_only_where_something_is_lost() -> None:
+    lost, kept = motion(), motion()
+    kept = replace(kept, states=np.repeat(kept.states[:1], 7, axis=0))
+    assert "becomes 0 at once" in html(page(motions=(kept, lost)))
+    assert "becomes 0 at once" not in html(page(motions=(kept,)))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 20])
+def test_a_scene_holds_the_states_to_four_digits(dim: int) -> None:
+    found = motion(dim)
+    held = scene(found)
+    carried = [found.components.index(name) for name in held["components"]]
+    states = np.array(held["states"]).reshape(7, 7, -1)
+    np.testing.assert_allclose(states, found.states[..., carried], rtol=5.1e-4)
+    assert [[c == "1" for c in row] for row in held["on"]] == found.active[:, carried].tolist()
+    assert held["widths"] == found.active[1:].sum(axis=1).tolist()
+    assert (held["grid"] is None) == (dim > 16)
+    json.dumps(held, allow_nan=False)
+
+
+def test_a_plane_has_the_components_that_are_active_longest() -> None:
+    active = np.ones((5, 4), bool)
+    active[2:, 0] = active[1:3, 2] = False
+    assert longest(active) == [1, 3]
+    assert longest(active[:, :1]) == [0]
+
+
+def test_targets_stand_once_and_only_where_they_fit() -> None:
+    places = np.array([[1.0, 0.0], [-1.0, 0.0]])[np.arange(7) % 2]
+    assert scene(motion(targets=places))["targets"] == [[-1, 0], [1, 0]]
+    assert scene(motion(3, targets=places))["targets"] == []
+
+
+def test_a_table_shows_three_digits_and_keeps_all() -> None:
+    read = Reading(table(page().tables["results"]))
+    assert read.text("caption") == ["Errors"]
+    heads = read.all("th")
+    assert [a["scope"] for a in heads] == ["col", "col", "col", "row", "row"]
+    assert read.text("td") == ["0.123", "3", "–", "5"]
+    titles = [a.get("title") for a in read.all("td")]
+    assert titles == ["0.123456", None, "not measured", None]
+    assert all(a["class"] == "number" for a in read.all("td"))
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_strip_has_rows_of_one_height_and_clear_gaps(colours: tuple[int, ...]) -> None:
+    images = [np.full((2, 3, 4, *colours), 50 * k + 5, np.uint8) for k in range(3)]
+    pixels = mosaic(Strip("s", ("a", "b", "c"), images))
+    rows = np.split(pixels, 3)
+    for k, row in enumerate(rows):
+        opaque = row[..., 3] == 255
+        assert (row[opaque][:, :3] == 50 * k + 5).all()
+        assert opaque.mean() > 0.7
+        assert not opaque[0].any()
+        assert not opaque[:, row.shape[1] // 2].any()
+
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium in PATH to open pages in")
+
+Opened = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    """Opens a page at a place and gives its elements then, and what the browser logged."""
+
+    def open_page(text: str, place: str = "") -> tuple[str, str]:
+        path = tmp_path / "report.html"
+        path.write_text(text, encoding="utf-8")
+        command = [
+            *(str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+            *("--virtual-time-budget=2000", "--enable-logging=stderr", "--window-size=1000,900"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", f"file://{path}{place}"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, "\n".join(re.findall(r".*CONSOLE.*", done.stderr))
+
+    return open_page
+
+
+def marks(dom: str) -> np.ndarray:
+    """The circles' places of the first flow, in the order of the particles."""
+    found = [a for a in Reading(dom).all("circle") if "data-particle" in a]
+    assert [a["data-particle"] for a in found] == [str(k) for k in range(len(found))]
+    return np.array([[float(a["cx"] or 0), float(a["cy"] or 0)] for a in found])
+
+
+@needs_browser
+def test_the_slider_moves_the_particles_to_their_states(opened: Opened) -> None:
+    found = motion()
+    text = html(page(motions=(found,)))
+    places = {}
+    for time, layer in ((0, 0.0), (1.25, 2.5), (3, 6.0)):
+        dom, console = opened(text, f"#t={time}")
+        assert console == ""
+        assert f"layer {layer:g} of 6, t = " in dom
+        places[layer] = marks(dom)
+    assert np.abs(places[0.0] - places[6.0]).max() > 10
+    # One affine map, the same for all layers and of one scale, takes states to places.
+    states = np.concatenate([found.states[0], found.states[2:4].mean(axis=0), found.states[6]])
+    pixels = np.concatenate(list(places.values()))
+    slopes = []
+    for k in range(2):
+        slope, shift = np.polyfit(states[:, k], pixels[:, k], 1)
+        np.testing.assert_allclose(slope * states[:, k] + shift, pixels[:, k], atol=0.05)
+        slopes.append(slope)
+    assert slopes[0] > 0
+    np.testing.assert_allclose(slopes[1], -slopes[0], rtol=1e-3)
+
+
+@needs_browser
+def test_a_component_that_is_off_is_shown_as_such(opened: Opened) -> None:
+    text = html(page(motions=(motion(),)))
+    on, _ = opened(text, "#t=0.5")
+    off, _ = opened(text, "#t=1.5")
+    assert "x2" in Reading(on).text("text")
+    assert "x2 is off" not in Reading(on).text("text")
+    assert "x2 is off" in Reading(off).text("text")
+    assert any("off" in str(a.get("class")) for a in Reading(off).all("g"))
+    cells = [str(a["class"]) for a in Reading(off).all("rect")]
+    assert (cells.count("on"), cells.count("")) == (10, 2)
+    assert np.ptp(marks(off)[:, 1]) == 0
+
+
+ACTS = """<script>
+// A browser without a screen paints no frames.
+requestAnimationFrame = (next) => setTimeout(() => next(performance.now()), 16);
+addEventListener("load", () => {
+  const find = (name) => document.querySelector(name), said = [];
+  const press = (name, key) => find(name).dispatchEvent(
+    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  press("input", "ArrowRight"); press("input", "ArrowRight"); press("input", "ArrowLeft");
+  said.push(find("output").textContent);
+  press(".plane", "ArrowRight"); press(".plane", "ArrowRight");
+  said.push(find(".tip").innerText.split("\\n").join("; "));
+  press(".plane", "Escape");
+  said.push(String(find(".tip").hidden));
+  const box = find(".mark").getBoundingClientRect();
+  find(".plane").dispatchEvent(new PointerEvent("pointermove", {
+    clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true }));
+  said.push(find(".tip b").textContent);
+  press("input", " ");
+  said.push(find(".play").getAttribute("aria-label"));
+  setTimeout(() => {
+    said.push(Number(find("input").value) > 1 ? "moved" : "stood");
+    press("input", " ");
+    said.push(find(".play").getAttribute("aria-label"));
+    find(".across").value = 2;
+    find(".across").dispatchEvent(new Event("change"));
+    said.push(find(".axis .name").textContent.slice(0, 2));
+    document.title = said.join(" | ");
+  }, 800);
+});</script></body>"""
+
+
+@needs_browser
+def test_keys_pointer_and_choices_work(opened: Opened) -> None:
+    found = motion(3)
+    text = html(page(motions=(found,))).replace("</body>", ACTS)
+    # The page's policy would forbid what this test adds.
+    text = re.sub(r"<meta http-equiv[^>]*>", "", text)
+    dom, console = opened(text)
+    assert console == ""
+    (said,) = Reading(dom).text("title")
+    values = [f"x{k} = {value:.3g}" for k, value in enumerate(found.states[1, 1], 1)]
+    assert said.split(" | ") == [
+        "layer 1 of 6, t = 0.50",
+        "; ".join(["particle 2", "class above", *values]).replace("-", "−"),
+        "true",
+        "particle 1",
+        "Pause",
+        "moved",
+        "Play",
+        "x3",
+    ]
+
+
+@needs_browser
+@pytest.mark.parametrize("dim", [1, 20])
+def test_flows_on_the_line_and_of_many_components_open(opened: Opened, dim: int) -> None:
+    dom, console = opened(html(page(motions=(motion(dim),))), "#t=3")
+    assert console == ""
+    assert len(marks(dom)) == 7
+    assert "layer 6 of 6, t = 3.00" in dom
+    if dim == 1:
+        assert "layer" in Reading(dom).text("text")
+        assert np.ptp(marks(dom)[:, 0]) == 0

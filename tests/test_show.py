@@ -1,0 +1,94 @@
+"""The verbs of experiments and reports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_cli import call
+
+from autoencodes.cli.app import INTERRUPTED
+from autoencodes.experiments import EXPERIMENTS, Experiment, classification
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The natural classification, for a moment."""
+    settings = classification.ClassificationSettings(
+        blocks=((2, 1, 2),), seeds=(0,), particles=50, fresh=60, steps=4, starts=1
+    )
+    known = EXPERIMENTS["classification-natural"]
+    small = Experiment(known.name, known.shows, settings, settings, known.takes, known.run)
+    monkeypatch.setitem(EXPERIMENTS, known.name, small)
+
+
+def test_experiments_are_listed_with_what_they_take(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("experiments") == 0
+    said = capfd.readouterr().out
+    for name, experiment in EXPERIMENTS.items():
+        assert name in said
+        assert experiment.shows in said
+        assert f"--quick: {experiment.takes[1]}" in said
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_experiment_writes_its_report_and_is_redrawn(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert call("experiment", "classification-natural", "--out", out, "--animate", "gif") == 0
+    said = capfd.readouterr()
+    assert "fresh particles" in said.out
+    assert f"results in {out}: report.html, 2 figures, 1 tables, 1 animations" in said.err
+    assert "part 1 of 2: 5 layers, seed 0" in said.err
+    assert (out / "figures" / "flow-1.gif").read_bytes().startswith(b"GIF8")
+    page = (out / "report.html").read_bytes()
+    for path in out.rglob("*.p*"):
+        path.unlink()
+    assert call("report", out) == 0
+    assert (out / "report.html").read_bytes() == page
+    assert (out / "figures" / "particles-5.pdf").exists()
+    assert capfd.readouterr().out.split()[-1] == str(out / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["experiment", "parabla"], "expected an experiment among"),
+        (["experiment", "classification-natural", "--animate", "png"], "must be gif or mp4"),
+        (["report", "nowhere"], "neither a run nor an experiment"),
+        (["report", "."], "neither a run nor an experiment"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_left(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments) == 2
+    assert message in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_keeps_the_parts_and_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "autoencodes", "experiment", "classification-natural"]
+    process = subprocess.Popen(
+        [*command, "--quick", "--out", str(out)], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("parts/*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == INTERRUPTED, said
+    assert f"--quick --out {out}" in said
+    assert not (out / "results.safetensors").exists()
