@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -55,14 +56,14 @@ def value_function(
     Returns
     -------
     tuple of scipy.interpolate.BSpline
-        L + 1 functions of x; ``ψ_l.derivative()`` is ∂_x ψ_l.
+        L + 1 functions of x; ``derivative(ψ_l)`` is ∂_x ψ_l.
 
     Raises
     ------
     InputError
         If the flow has more than one component, or the degree is even or too high.
     NumericalFailure
-        If a foot is not finite.
+        If a velocity is not finite.
 
     Notes
     -----
@@ -84,12 +85,17 @@ def value_function(
     return tuple(reversed(psi))
 
 
+def derivative(psi: BSpline) -> BSpline:
+    """∂_x of a spline, whose degree is one less."""
+    return psi.derivative()  # type: ignore[no-untyped-call]
+
+
 def _feet(
     flow: Flow, control: Control, grid: Float[np.ndarray, " node"]
 ) -> Float[np.ndarray, "step node"]:
     """Where a step takes each node, for every step."""
-    velocities = np.asarray(_velocities(flow, control, jnp.asarray(grid)[:, None]))
-    return np.asarray(finite(grid + flow.schedule.step_size * velocities, "the flow of the grid"))
+    velocities = finite(_velocities(flow, control, jnp.asarray(grid)[:, None]), "the field")
+    return grid + flow.schedule.step_size * np.asarray(velocities)
 
 
 @eqx.filter_jit
@@ -97,8 +103,9 @@ def _velocities(
     flow: Flow, control: Control, x: Float[Array, "node 1"]
 ) -> Float[Array, "step node"]:
     flow.check_control(control)
+    step_controls: Any = control
     found = []
     for j in range(len(flow.schedule.blocks)):
-        increment = partial(flow.increment, j)
-        found.append(jax.vmap(increment, (0, 0, None))(flow.times(j, x.dtype), control[j], x))
+        increment = jax.vmap(partial(flow.increment, j), (0, 0, None))
+        found.append(increment(flow.times(j, x.dtype), step_controls[j], x))
     return jnp.concatenate(found)[..., 0]

@@ -10,6 +10,7 @@ on every particle, and the density of μ_t.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from autoencodes.adjoint import value_function
+from autoencodes.adjoint import derivative, value_function
 from autoencodes.certificate import certify
 from autoencodes.certificate.convexity import curvature
 from autoencodes.certificate.hessian import Hessian
@@ -88,27 +89,17 @@ def run(settings: BimodalSettings, notebook: Notebook) -> Results:
     for name in FIELDS:
         problem = _problem(settings, name)
         trained = notebook.part(
-            f"training {_word(name)}",
-            lambda problem=problem: _trained(settings, problem, notebook),
+            f"training {_word(name)}", partial(_trained, settings, problem, notebook)
         )
         control = trained.control
         found[name] = {
             "trained": trained,
             "backward": notebook.part(
                 f"backward equation {_word(name)}",
-                lambda problem=problem, control=control: _solved(
-                    settings, problem, control, notebook
-                ),
+                partial(_solved, settings, problem, control, notebook),
             ),
             "certificate": notebook.part(
-                f"certificate {_word(name)}",
-                lambda problem=problem, control=control: Part(
-                    facts={
-                        "lines": certify(
-                            problem, control, _measure(settings), _measure(settings, fresh=True)
-                        ).lines()
-                    }
-                ),
+                f"certificate {_word(name)}", partial(_certified, settings, problem, control)
             ),
         }
     return Results(
@@ -158,6 +149,11 @@ def _trained(settings: BimodalSettings, problem: ControlProblem, notebook: Noteb
         ends=[float(ends[measure.y[:, 0] == y].mean()) for y in _TARGETS],
         reason=result.reason,
     )
+
+
+def _certified(settings: BimodalSettings, problem: ControlProblem, control: Control) -> Part:
+    fresh = _measure(settings, fresh=True)
+    return Part(facts={"lines": certify(problem, control, _measure(settings), fresh).lines()})
 
 
 # The density of μ_t.
@@ -228,7 +224,7 @@ def _solved(
     arrays = {
         "x": x,
         "psi": np.stack([p(x) for p in kept]),
-        "slope": np.stack([p.derivative()(x) for p in kept]),
+        "slope": np.stack([derivative(p)(x) for p in kept]),
         "paths": paths[:, :_PATHS],
         "costates": costates[:, :_PATHS],
         "targets": np.asarray(measure.y)[:_PATHS, 0],
@@ -241,11 +237,11 @@ def _terminal(x: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node target"]
     return (x[:, None] - np.array(_TARGETS)) ** 2
 
 
-def _slopes(psi: Any, paths: Any, y: Any) -> Float[np.ndarray, "layer particle"]:
+def _slopes(psi: tuple[Any, ...], paths: Any, y: Any) -> Float[np.ndarray, "layer particle"]:
     """∂_x ψ_l(x_l, y) on the particles, each with its own target's ψ."""
     own = (np.asarray(y)[:, 0] > 0).astype(int)
     rows = np.arange(len(own))
-    return np.stack([p.derivative()(x)[rows, own] for p, x in zip(psi, paths, strict=True)])
+    return np.stack([derivative(p)(x)[rows, own] for p, x in zip(psi, paths, strict=True)])
 
 
 def _mean(psi: Any, x: Any, y: Any) -> float:
@@ -321,7 +317,9 @@ def _arrays(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> dic
         control, flow = parts["trained"].control, _problem(settings, name).flow
         places, moved = moved_density(flow, control, x, density.sum(axis=0))
         arrays |= {f"{key}.{k}": array for key, array in parts["backward"].arrays.items()}
-        arrays[f"control.{k}"] = np.stack([np.ravel(leaf) for leaf in control[0].values()])
+        arrays[f"control.{k}"] = np.stack(
+            [np.ravel(control[0][entry]) for entry in sorted(control[0])]
+        )
         arrays[f"places.{k}"], arrays[f"density.{k}"] = places[steps], moved[steps]
         arrays[f"states.{k}"] = np.asarray(flow.trajectory(control, fresh.x))[steps, :, 0]
         for degree in settings.degrees:

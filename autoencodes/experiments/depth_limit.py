@@ -10,6 +10,7 @@ strongly convex around it: ‖θ^(Δt) − θ‖ ≤ ‖∇J^(Δt)(θ)‖ / λ_m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -69,9 +70,7 @@ def run(settings: DepthLimitSettings, notebook: Notebook) -> Results:
             parts.append(
                 notebook.part(
                     f"{name}, {problem.flow.schedule.steps} steps",
-                    lambda name=name, factor=factor, problem=problem: _trained(
-                        settings, name, factor, problem, notebook
-                    ),
+                    partial(_trained, settings, name, factor, problem, notebook),
                 )
             )
         facts[name] = _facts(settings, name, parts)
@@ -222,9 +221,9 @@ def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[s
     schedule = _problem(settings, name, 1).flow.schedule
     names = [
         [
-            leaf if values[0].size == 1 else leaf + _place(k, values.shape[1:])
-            for leaf, values in block.items()
-            for k in range(values[0].size)
+            leaf if block[leaf][0].size == 1 else leaf + _place(k, block[leaf].shape[1:])
+            for leaf in sorted(block)
+            for k in range(block[leaf][0].size)
         ]
         for block in parts[0].control
     ]
@@ -250,7 +249,7 @@ def _place(k: int, shape: tuple[int, ...]) -> str:
 def _by_block(control: Control) -> list[Float[np.ndarray, "step entry"]]:
     """The entries of every step, a block's in one array."""
     return [
-        np.concatenate([np.asarray(v).reshape(len(v), -1) for v in block.values()], axis=1)
+        np.concatenate([np.reshape(block[k], (len(block[k]), -1)) for k in sorted(block)], axis=1)
         for block in control
     ]
 

@@ -10,6 +10,7 @@ The encoder is then kept, and other decoders are trained from its latent values 
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import jax
@@ -59,6 +60,7 @@ class ParabolaSettings(Settings):
     tikhonov: float = 1e-5
     scale: float = 0.5
     steps: int = 2000
+    decoder_steps: int = 300
     starts: int = 3
     """Random starts tried, at most, until one arrives."""
     arrived: float = 1e-4
@@ -76,7 +78,7 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results:
     notebook.expect(len(settings.seeds) + len(settings.decoders) + 1)
     problem = _problem(settings)
     trained = {
-        seed: notebook.part(f"seed {seed}", lambda seed=seed: _trained(settings, seed, notebook))
+        seed: notebook.part(f"seed {seed}", partial(_trained, settings, seed, notebook))
         for seed in settings.seeds
     }
     first = settings.seeds[0]
@@ -84,7 +86,7 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results:
     others = {
         f"{kind}, {layers} layers": notebook.part(
             f"decoder, {kind}, {layers} layers",
-            lambda kind=kind, layers=layers: _decoder(settings, control, kind, layers, notebook),
+            partial(_decoder, settings, control, kind, layers, notebook),
         )
         for kind, layers in settings.decoders
     }
@@ -188,7 +190,7 @@ def _decoder(
     problem = decoding(settings, kind, layers)
     start = problem.flow.init(jax.random.key(settings.seeds[0]), scale=settings.scale)
     method = MinimizingMovement()
-    result = notebook.fit(problem, start, pairs[0], method=method, steps=settings.steps)
+    result = notebook.fit(problem, start, pairs[0], method=method, steps=settings.decoder_steps)
     return Part.holding(
         result.control,
         kind=kind,

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from autoencodes.experiments import Results
 from autoencodes.report import style
@@ -16,11 +17,13 @@ from autoencodes.report.picture import Picture
 from autoencodes.report.scales import logarithmic
 from autoencodes.report.words import number
 
+_DASHES: tuple[Any, ...] = ((0, (1, 1)), (0, (4, 1.5)), "-")
+"""Of the three times."""
 _SIDES = (style.CLASSES[1][0], style.CLASSES[0][0])
 """Of the left and the right cluster."""
 _DEGREES = (style.FAINT, style.AUTOENCODE, style.ACCENT)
 _PATHS = 60
-_CONTOURS = 24
+_CONTOUR = 0.25
 _BINS = 60
 
 Values = Float[np.ndarray, "..."]
@@ -138,17 +141,18 @@ def _paths(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any
 def _value(arrays: dict[str, Values], k: int, settings: dict[str, Any]) -> Figure:
     """ψ over time and space, and its slope with the costates at three times."""
     figure = Figure(figsize=(style.PAGE, 2.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.1], gridspec_kw={"wspace": 0.08})
     x, times, psi = arrays[f"x.{k}"], _times(settings), arrays[f"psi.{k}"][..., 1]
     # √ψ is the distance that is left at the end: its contours stay apart near the target.
-    drawn = left.contourf(times, x, np.sqrt(np.maximum(psi.T, 0)), _CONTOURS, cmap="cividis")
+    left_over = np.sqrt(np.maximum(psi.T, 0))
+    levels = np.arange(0, left_over.max() + _CONTOUR, _CONTOUR)
+    drawn = left.contourf(times, x, left_over, levels, cmap="cividis")
     right_going = arrays[f"targets.{k}"] > 0
     for path in arrays[f"paths.{k}"][:, right_going].T[: _PATHS // 2]:
         left.plot(times, path, color="white", linewidth=0.5, alpha=0.8)
     left.set(xlabel="time t", ylabel="x", title=f"√ψ of the target {_target(1)}")
-    bar = figure.colorbar(drawn, ax=left, aspect=30, pad=0.02)
+    bar = figure.colorbar(drawn, ax=left, aspect=30, pad=0.02, ticks=MaxNLocator(integer=True))
     bar.outline.set_visible(False)
-    bar.locator = None if bar.locator is None else bar.locator
     _slopes(right, arrays, k, times)
     return figure
 
@@ -157,7 +161,7 @@ def _slopes(axes: Axes, arrays: dict[str, Values], k: int, times: Values) -> Non
     """∂_x ψ over x for the two targets, and the costates of the particles on it."""
     x, targets = arrays[f"x.{k}"], arrays[f"targets.{k}"]
     layers = (0, len(times) // 2, len(times) - 1)
-    for layer, dashes in zip(layers, ((0, (1, 1)), (0, (4, 1.5)), "-"), strict=True):
+    for layer, dashes in zip(layers, _DASHES, strict=True):
         for side, colour in enumerate(_SIDES):
             slope = arrays[f"slope.{k}"][layer, :, side]
             axes.plot(x, slope, color=colour, linewidth=0.9, linestyle=dashes)
@@ -169,7 +173,7 @@ def _slopes(axes: Axes, arrays: dict[str, Values], k: int, times: Values) -> Non
     look: dict[str, Any] = {"color": style.PCA, "linewidth": 0.9}
     marks = {
         f"t = {number(times[layer])}": Line2D([], [], linestyle=dashes, **look)
-        for layer, dashes in zip(layers, ((0, (1, 1)), (0, (4, 1.5)), "-"), strict=True)
+        for layer, dashes in zip(layers, _DASHES, strict=True)
     }
     for side, colour in enumerate(_SIDES):
         marks[f"y = {_target(side)}"] = Line2D([], [], color=colour, marker="o", markersize=2.5)
@@ -206,7 +210,7 @@ def _order(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any
         for k, (marker, size) in enumerate(zip("os", (5.5, 2.8), strict=True)):
             errors = arrays[f"errors.{degree}.{k}"]
             everything.append(errors)
-            look = {"markerfacecolor": "white"} if k == 0 else {}
+            look: dict[str, Any] = {"markerfacecolor": "white"} if k == 0 else {}
             axes.plot(h, errors, marker, color=colour, markersize=size, zorder=3, **look)
         expected = errors[-1] * (h / h[-1]) ** degree
         axes.plot(h, expected, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
