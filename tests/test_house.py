@@ -33,7 +33,7 @@ FLOORS = (
         "wasserstein",
     },
     {"datasets", "flow", "readout"},
-    {"pontryagin", "volume"},
+    {"adjoint", "pontryagin", "volume"},
     {"continuous", "curvature", "spectrum"},
     {"training"},
     {"certificate"},

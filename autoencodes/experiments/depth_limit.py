@@ -1,0 +1,299 @@
+"""Δt → 0 at a fixed horizon: do the trained controls converge, as functions of time?
+
+The same problem is trained on ever finer grids, from the same function of time. Euler steps and
+controls that are constant over a step are both of order 1 in Δt; so is the minimiser, where J is
+strongly convex around it: ‖θ^(Δt) − θ‖ ≤ ‖∇J^(Δt)(θ)‖ / λ_min, and the numerator is O(Δt).
+
+# notation: θ^(Δt) trained control, L steps, T horizon, P mean over a step of the coarser grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.certificate.convexity import curvature
+from autoencodes.certificate.hessian import Hessian
+from autoencodes.cost import Control, norm, refine
+from autoencodes.datasets.laws import dataset, sample
+from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.table import Table
+from autoencodes.fields import Perceptron
+from autoencodes.flow import Flow
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.schedule import WidthSchedule
+from autoencodes.training import MinimizingMovement
+
+PROBLEMS = {
+    "bimodal-1d": "two clusters, width 1",
+    "parabola": "parabola, widths 2, 1, 2",
+}
+
+
+class DepthLimitSettings(Settings):
+    """Two problems, each on its coarsest grid and on ``factors`` times finer ones."""
+
+    particles: int = 1000
+    """Of the bimodal law; the parabola has its 200 on a grid."""
+    bimodal_steps: int = 5
+    bimodal_horizon: float = 1.0
+    bimodal_tikhonov: float = 0.1
+    bimodal_factors: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    parabola_steps: int = 2
+    """In each of the three blocks."""
+    parabola_horizon: float = 6.0
+    parabola_tikhonov: float = 1e-2
+    parabola_factors: tuple[int, ...] = (1, 2, 4, 8, 16)
+    scale: float = 0.5
+    steps: int = 200
+    tolerance: float = 1e-10
+
+
+def run(settings: DepthLimitSettings, notebook: Notebook) -> Results:
+    """Trains every problem on every grid, and measures how far neighbours are apart."""
+    notebook.expect(len(settings.bimodal_factors) + len(settings.parabola_factors))
+    rows: list[Any] = []
+    arrays: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {}
+    for name in PROBLEMS:
+        parts = []
+        for factor in _factors(settings, name):
+            problem = _problem(settings, name, factor)
+            parts.append(
+                notebook.part(
+                    f"{name}, {problem.flow.schedule.steps} steps",
+                    partial(_trained, settings, name, factor, problem, notebook),
+                )
+            )
+        facts[name] = _facts(settings, name, parts)
+        rows += [(name, *row) for row in facts[name]["rows"]]
+        for part, steps in zip(parts, facts[name]["steps"], strict=True):
+            arrays |= {
+                f"{name}.{steps}.{k}": values for k, values in enumerate(_by_block(part.control))
+            }
+    tables = {"convergence": Table(_CAPTION, _COLUMNS, tuple(rows))}
+    return Results(_sentence(facts), tables, arrays, facts, notes=_notes(settings, facts))
+
+
+def _factors(settings: DepthLimitSettings, name: str) -> tuple[int, ...]:
+    return settings.parabola_factors if name == "parabola" else settings.bimodal_factors
+
+
+def _problem(settings: DepthLimitSettings, name: str, factor: int) -> ControlProblem:
+    if name == "parabola":
+        schedule = WidthSchedule.autoencoder(
+            2, (2, 1), settings.parabola_steps, settings.parabola_horizon
+        )
+        tikhonov = settings.parabola_tikhonov
+    else:
+        schedule = WidthSchedule.constant(1, settings.bimodal_steps, settings.bimodal_horizon)
+        tikhonov = settings.bimodal_tikhonov
+    return ControlProblem(Flow(schedule, Perceptron("tanh")).refined(factor), tikhonov=tikhonov)
+
+
+def _measure(settings: DepthLimitSettings, name: str) -> EmpiricalMeasure:
+    if name == "parabola":
+        return dataset(name, settings.seed).train
+    x, y, _ = sample(name, settings.particles, settings.seed)
+    return EmpiricalMeasure(x, y)
+
+
+def start(settings: DepthLimitSettings, name: str, factor: int) -> Control:
+    """One function of time for every grid: random, and constant on each block."""
+    coarse = _problem(settings, name, 1).flow
+    drawn = coarse.init(jax.random.key(settings.seed), scale=settings.scale)
+
+    def constant(leaf: Any) -> Any:
+        return np.repeat(np.asarray(leaf[:1]), len(leaf), axis=0)
+
+    return refine(jax.tree.map(constant, drawn), factor)
+
+
+def _trained(
+    settings: DepthLimitSettings,
+    name: str,
+    factor: int,
+    problem: ControlProblem,
+    notebook: Notebook,
+) -> Part:
+    """One training to the last digits, by Newton movements that begin small: into the valley of
+    the start, the same one on every grid."""
+    measure = _measure(settings, name)
+    result = notebook.fit(
+        problem,
+        start(settings, name, factor),
+        measure,
+        method=MinimizingMovement(inner="newton-cg", first_tau=1e-2),
+        steps=settings.steps,
+        tolerance=settings.tolerance,
+    )
+    control = result.control
+    smallest = None
+    if factor in (_factors(settings, name)[0], _factors(settings, name)[-1]):
+        smallest = curvature(Hessian(problem, control, measure), digits=2).smallest.value
+    return Part.holding(
+        control,
+        objective=float(problem.objective(control, measure)),
+        residual=float(problem.pmp_residual(control, measure)),
+        lambda_min=smallest,
+        reason=result.reason,
+    )
+
+
+def difference(coarse: Control, fine: Control, horizon: float) -> tuple[float, float]:
+    """‖θ − θ'‖ of a control and one on a finer grid, and ‖θ − P θ'‖.
+
+    P is the mean over each step of the coarser grid, the projection in L²: the first number holds
+    what no control that is constant over such a step can follow, the second does not.
+    """
+    steps, finer = (
+        sum(len(next(iter(block.values()))) for block in control) for control in (coarse, fine)
+    )
+    factor, size = finer // steps, horizon / steps
+
+    def apart(coarse: Any, fine: Any) -> Any:
+        return np.repeat(coarse, factor, axis=0) - fine
+
+    def means_apart(coarse: Any, fine: Any) -> Any:
+        return coarse - np.asarray(fine).reshape(-1, factor, *fine.shape[1:]).mean(axis=1)
+
+    return (
+        float(norm(jax.tree.map(apart, coarse, fine), size / factor)),
+        float(norm(jax.tree.map(means_apart, coarse, fine), size)),
+    )
+
+
+def orders(values: Sequence[float], factors: Sequence[int]) -> list[float]:
+    """log(e / e') / log(f' / f) of each difference and the next finer one."""
+    return [
+        float(np.log(e / g) / np.log(b / a))
+        for (e, g), (a, b) in zip(pairwise(values), pairwise(factors), strict=True)
+    ]
+
+
+def _measured(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[list[Any]]:
+    """A row of ``_COLUMNS``, the problem's name excepted, for every grid."""
+    factors = _factors(settings, name)
+    schedules = [_problem(settings, name, f).flow.schedule for f in factors]
+    apart = [difference(a.control, b.control, schedules[0].horizon) for a, b in pairwise(parts)]
+    falls = [abs(a.facts["objective"] - b.facts["objective"]) for a, b in pairwise(parts)]
+    shown: list[Any] = []
+    for values in (*zip(*apart, strict=True), falls):
+        shown += [[*values, None], [None, *orders(values, factors[:-1]), None]]
+    keys = ("objective", "residual", "lambda_min")
+    return [
+        [schedule.steps, schedule.step_size, *(part.facts[key] for key in keys), *rest]
+        for schedule, part, *rest in zip(schedules, parts, *shown, strict=True)
+    ]
+
+
+_CAPTION = (
+    "Controls trained with L steps against those on the next finer grid, θ', as functions of time; "
+    "P takes means over a step of the coarser grid; an order is that against the pair of grids "
+    "before, and expected is 1"
+)
+_COLUMNS = (
+    "problem",
+    "L",
+    "Δt",
+    "J",
+    "PMP residual",
+    "λ_min",
+    "‖θ − θ'‖",
+    "order",
+    "‖θ − Pθ'‖",
+    "order of means",
+    "|J − J'|",
+    "order of J",
+)
+
+
+def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[str, Any]:
+    """What the figures need beside the controls."""
+    schedule = _problem(settings, name, 1).flow.schedule
+    names = [
+        [
+            leaf if block[leaf][0].size == 1 else leaf + _place(k, block[leaf].shape[1:])
+            for leaf in sorted(block)
+            for k in range(block[leaf][0].size)
+        ]
+        for block in parts[0].control
+    ]
+    ends = np.cumsum([block.steps for block in schedule.blocks]) * schedule.step_size
+    rows = _measured(settings, name, parts)
+    return {
+        "title": PROBLEMS[name],
+        "ends": ends.tolist(),
+        "entries": names,
+        "steps": [row[0] for row in rows],
+        "rows": rows,
+        "reasons": [part.facts["reason"] for part in parts],
+    }
+
+
+_INDICES = "₁₂₃₄₅₆₇₈₉"
+
+
+def _place(k: int, shape: tuple[int, ...]) -> str:
+    return "".join(_INDICES[i] for i in np.unravel_index(k, shape))
+
+
+def _by_block(control: Control) -> list[Float[np.ndarray, "step entry"]]:
+    """The entries of every step, a block's in one array."""
+    return [
+        np.concatenate([np.reshape(block[k], (len(block[k]), -1)) for k in sorted(block)], axis=1)
+        for block in control
+    ]
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    told = []
+    for name in PROBLEMS:
+        rows = facts[name]["rows"]
+        last = rows[-2]
+        told.append(
+            f"{facts[name]['title']}, from {rows[0][0]} to {rows[-1][0]} steps: the last two "
+            f"controls differ by {last[5]:.1e} in L² (order {last[6]:.2f}), their means over a "
+            f"step by {last[7]:.1e} (order {last[8]:.2f}), J by {last[9]:.1e} (order "
+            f"{last[10]:.2f})"
+        )
+    return f"As Δt → 0, where the theory expects order 1: {'; '.join(told)}."
+
+
+def _notes(settings: DepthLimitSettings, facts: dict[str, Any]) -> tuple[str, ...]:
+    notes = []
+    for name in PROBLEMS:
+        rows = facts[name]["rows"]
+        known = [row[4] for row in rows if row[4] is not None]
+        notes.append(
+            f"{facts[name]['title']}: every PMP residual is at most "
+            f"{max(row[3] for row in rows):.0e}; λ_min is {known[0]:.3g} on the coarsest grid and "
+            f"{known[-1]:.3g} on the finest."
+        )
+    notes.append(
+        "Minimisers have a limit near a minimum at which J is strongly convex; the parabola's λ = "
+        f"{settings.parabola_tikhonov:g} is taken large for that. There its cost is close to that "
+        "of the best constant second component: for a small λ, with which the curve is "
+        "reconstructed, J has many minima, and on each grid a training may find another one."
+    )
+    return tuple(notes)
+
+
+EXPERIMENT = Experiment(
+    "depth-limit",
+    "Δt → 0 at a fixed horizon: trained controls converge as functions of time, with their order",
+    DepthLimitSettings(),
+    DepthLimitSettings(
+        particles=500, bimodal_factors=(1, 2, 4, 8), parabola_factors=(1, 2, 4), tolerance=1e-9
+    ),
+    ("90 s", "35 s"),
+    run,
+)

@@ -1,0 +1,92 @@
+"""The parabola phase by phase, and what several decoders make of its latent values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from autoencodes.experiments import Results
+from autoencodes.report import style, width
+from autoencodes.report.experiments.phases import phases
+from autoencodes.report.experiments.schedules import schedule
+from autoencodes.report.picture import Picture
+from autoencodes.report.scales import logarithmic
+
+_LINES = (
+    (style.AUTOENCODE, "-"),
+    (style.ACCENT, (0, (4, 1.5))),
+    ("#009E73", (0, (1, 1))),
+    ("#CC79A7", (0, (4, 1, 1, 1))),
+)
+"""Okabe and Ito's colours, each with dashes of its own."""
+
+
+def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+    """Phases, decoders, and the architecture."""
+    first, second, layers = np.cumsum(settings["blocks"]).tolist()
+    panels = [
+        ("start\nlayer 0", 0),
+        (f"initial phase\nlayer {first}", first),
+        (f"encoding phase\nlayer {second}", second),
+        (f"decoding phase\nlayer {layers}", layers),
+    ]
+    (motion,) = results.motions
+    return [
+        Picture(
+            "phases",
+            phases(replace(motion, targets=None), panels),
+            "Fresh particles, coloured by their place s on the parabola, on their way through "
+            f"{layers} layers. In the encoding phase x₁ alone is on: the histogram shows how they "
+            "lie along it.",
+            "Four panels: the parabola; the parabola deformed; its points in order along one axis; "
+            "the parabola again.",
+        ),
+        Picture(
+            "decoders",
+            _reconstructions(results),
+            "The latent value over the parabola (left), what the encoder's own decoder and the "
+            "others make of it (middle; the data are the broad grey curve), and the squared error "
+            "of each (right).",
+            "The latent value over the parabola; reconstructed curves that lie on the data; and "
+            "their errors on a logarithmic scale.",
+        ),
+        Picture(
+            "architecture",
+            width.architecture(schedule(results.facts["schedule"]), motion.components),
+            f"The architecture of {layers} layers: hollow nodes are switched off.",
+            f"Two rows of nodes over {layers} layers; in the middle block one row is hollow.",
+        ),
+    ]
+
+
+def _reconstructions(results: Results) -> Figure:
+    s, latent, decoded = (results.arrays[name] for name in ("s", "latent", "decoded"))
+    figure = Figure(figsize=(style.PAGE, 2.6), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    left.plot(s, latent, color=style.AUTOENCODE)
+    left.set(xlabel="place s on the parabola", ylabel="latent value z")
+    left.grid()
+    x = np.stack([s, s**2], axis=1)
+    middle.plot(x[:, 0], x[:, 1], color="#CFCFCF", linewidth=5, solid_capstyle="round")
+    names = results.facts["decoders"]
+    for name, curve, (colour, dashes) in zip(names, decoded, _LINES, strict=False):
+        middle.plot(curve[:, 0], curve[:, 1], color=colour, linestyle=dashes, label=name)
+    middle.set(xlabel="component x₁", ylabel="component x₂", aspect="equal", adjustable="datalim")
+    _errors(right, s, np.sum((decoded - x) ** 2, axis=-1))
+    handles, labels = middle.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(names))
+    return figure
+
+
+def _errors(axes: Axes, s: Any, errors: Any) -> None:
+    for error, (colour, dashes) in zip(errors, _LINES, strict=False):
+        axes.plot(s, error, color=colour, linestyle=dashes, linewidth=1.0)
+    # Where a curve crosses the data its error dips without end.
+    shown = np.maximum(errors, errors.max() * 1e-6)
+    logarithmic(axes, "y", shown)
+    axes.set(xlabel="place s on the parabola", ylabel="squared error |x̂ − x|²")
+    axes.grid()
