@@ -262,6 +262,6 @@ EXPERIMENT = Experiment(
     LimitSettings(
         dims=(1, 2), exponents=tuple(range(5, 11)), samples=(64, 16, 16), programs=(2**10,)
     ),
-    ("10 min", "45 s"),
+    ("7 min", "45 s"),
     run,
 )

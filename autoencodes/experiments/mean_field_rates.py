@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,8 +69,26 @@ class Fit:
     """The place of λ among the settings'."""
     quantity: str
     power: Power
+    late: float
+    """The slope over the larger half of the sizes."""
     theory: float | None
     """The slope that the theory's rate has over the same N; None where it promises none."""
+
+    @classmethod
+    def of(
+        cls,
+        dim: int,
+        weight: int | None,
+        quantity: str,
+        counts: Counts,
+        values: Float[np.ndarray, " size"],
+    ) -> Fit:
+        """The fit of values at counts, beside the rate of W_1 over these."""
+        half = max(len(counts) // 2, 3)
+        power = Power.fitted(counts, values)
+        late = Power.fitted(counts[-half:], values[-half:]).slope
+        theory = Power.fitted(counts, rate(dim, counts)).slope
+        return cls(dim, weight, quantity, power, late, theory)
 
 
 def rate(dim: int, counts: Counts) -> Float[np.ndarray, " size"]:
@@ -86,16 +104,15 @@ def fitted(dims: Any, weights: int, arrays: dict[str, np.ndarray]) -> list[Fit]:
     fits = []
     for dim in dims:
         counts = arrays[f"transport N.{dim}"]
-        theory = Power.fitted(counts, rate(dim, counts)).slope
         means = arrays[f"transport.{dim}"].mean(axis=1)
-        fits.append(Fit(dim, None, TRANSPORT, Power.fitted(counts, means), theory))
-        counts = arrays["N"]
-        theory = Power.fitted(counts, rate(dim, counts)).slope
+        fits.append(Fit.of(dim, None, TRANSPORT, counts, means))
         for place in range(weights):
             convex = bool(arrays[f"convex.{dim}.{place}"])
             for quantity, values in measured(arrays, dim, place).items():
-                promised = theory if convex or quantity != DISTANCE else None
-                fits.append(Fit(dim, place, quantity, Power.fitted(counts, values), promised))
+                fit = Fit.of(dim, place, quantity, arrays["N"], values)
+                # Where J is not locally strongly convex, minimisers may stay apart.
+                promised = convex or quantity != DISTANCE
+                fits.append(fit if promised else replace(fit, theory=None))
     return fits
 
 
@@ -117,11 +134,12 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
         weight = None if place is None else tikhonov[place]
         least = None if place is None else limits[fit.dim, place]["lambda_min"]
         spread = (power.slope, power.low, power.high)
-        rows.append((fit.dim, weight, least, fit.quantity, *spread, fit.theory))
+        rows.append((fit.dim, weight, least, fit.quantity, *spread, fit.late, fit.theory))
     return Table(
         "Slopes of log-log regressions over N with 95% intervals (Student's t over the sizes), "
-        "beside the slope of the theory's rate of W₁ over the same N; gap = J^N(θ^N) − J(θ^N)",
-        ("d", "λ", "λ_min(θ*)", "quantity", "slope", "from", "to", "theory"),
+        "over the larger half of the sizes, and of the theory's rate of W₁ over the same N; gap = "
+        "J^N(θ^N) − J(θ^N)",
+        ("d", "λ", "λ_min(θ*)", "quantity", "slope", "from", "to", "larger N", "theory"),
         tuple(rows),
     )
 
@@ -219,6 +237,12 @@ def notes(
         told.append(f"Faster than the theory's rate, by the whole interval: {', '.join(faster)}.")
     if slower:
         told.append(f"Slower than the theory's rate, by the whole interval: {', '.join(slower)}.")
+    late = [f"{_signed(f.late)} ({_where(f, tikhonov)})" for f in fits if f.quantity == SPREAD]
+    if late:
+        told.append(
+            "A control can fit a small sample too closely, which steepens a slope. Over the larger "
+            f"half of the sizes alone that of the gap's standard deviation is {', '.join(late)}."
+        )
     told += _saddles(limits, arrays, tikhonov)
     short = sum(
         int(rows.size - rows.sum()) for name, rows in arrays.items() if name[:9] == "converged"
@@ -237,7 +261,7 @@ def _saddles(limits: Limits, arrays: dict[str, np.ndarray], tikhonov: Sequence[f
         last = {n: arrays[f"{n}.{dim}.{place}"][-1] for n in ("distance", "apart", "excess")}
         told.append(
             f"d = {dim}, λ = {tikhonov[place]:g}: from θ = 0 the law leads to a stationary control "
-            f"with λ_min = {_digits(at['lambda_min'])} < 0, a saddle that x → −x maps onto itself. "
+            f"with λ_min = {_digits(at['lambda_min'])} < 0, a saddle of J. "
             f"At N = {arrays['N'][-1]:,} the samples' controls end at a distance of "
             f"{last['distance'].mean():.3g} from it on average and {float(last['apart']):.3g} from "
             f"one another; there J − J(θ*) is {_digits(last['excess'].mean())} on average."
@@ -253,8 +277,12 @@ def _beyond(fit: Fit) -> int:
 
 
 def _called(fit: Fit, tikhonov: Sequence[float]) -> str:
+    return f"{fit.quantity} ({_where(fit, tikhonov)})"
+
+
+def _where(fit: Fit, tikhonov: Sequence[float]) -> str:
     weight = "" if fit.weight is None else f", λ = {tikhonov[fit.weight]:g}"
-    return f"{fit.quantity} (d = {fit.dim}{weight})"
+    return f"d = {fit.dim}{weight}"
 
 
 def _signed(slope: float | None) -> str:

@@ -141,6 +141,15 @@ def test_the_experiment_shows_the_rates_and_the_saddle() -> None:
     assert any("saddle" in note for note in found.notes)
 
 
+def test_the_larger_half_has_a_slope_of_its_own() -> None:
+    counts = 2 ** np.arange(5, 13)
+    values = np.where(counts < 2**9, counts**-1.0, 2.0 ** (-9 / 2) * counts**-0.5)
+    fit = Fit.of(3, 0, DISTANCE, counts, values)
+    assert fit.late == pytest.approx(-0.5, rel=1e-10)
+    assert -1 < fit.power.slope < -0.5
+    assert fit.theory == pytest.approx(-1 / 3, rel=1e-10)
+
+
 def test_what_is_promised_is_what_lambda_min_allows() -> None:
     fits = fitted((1,), 2, results().arrays)
     promised = {(fit.quantity, fit.weight): fit.theory for fit in fits}
@@ -153,7 +162,7 @@ def test_what_is_promised_is_what_lambda_min_allows() -> None:
 
 def test_notes_say_which_slopes_leave_the_theorys_out() -> None:
     def fit(low: float, high: float) -> Fit:
-        return Fit(1, None, TRANSPORT, Power((low + high) / 2, low, high, 0.0), -0.5)
+        return Fit(1, None, TRANSPORT, Power((low + high) / 2, low, high, 0.0), -0.5, -0.5)
 
     for low, high, word in ((-0.9, -0.6, "Faster"), (-0.4, -0.2, "Slower")):
         assert any(note.startswith(word) for note in notes([fit(low, high)], {}, {}, ()))
