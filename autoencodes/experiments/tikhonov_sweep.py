@@ -136,7 +136,8 @@ def _explored(settings: TikhonovSweepSettings, law: str, weight: float, notebook
         **_shooting(settings, free, measure, weight, starts),
     }
     radius = ShootingBound(free, measure).radius(weight)
-    facts |= _sampled(settings, free, measure, weight, radius, theta[places])
+    inside = theta[places][rows[:, MINIMISER.index("norm")] <= radius]
+    facts |= _sampled(settings, free, measure, weight, radius, inside)
     return Part({"minimisers": rows}, facts)
 
 
@@ -256,7 +257,7 @@ def _sampled(
 ) -> dict[str, Any]:
     """The largest ‖H_ℓ‖/(2λ) at controls of the ball: at least that is Lip(g)/(2λ) there.
 
-    Directions are uniform and norms are; the centre and the minimisers are in the ball too.
+    Directions are uniform and norms are; the centre and the minimisers inside are there too.
     """
     random = np.random.default_rng(settings.seed + 1)
     draws = random.standard_normal((settings.balls, minimisers.shape[1]))
