@@ -324,8 +324,8 @@ def _table(sweep: dict[str, Any]) -> Table:
     }
     caption = (
         f"{sweep['law']}, {sweep['rows'][0]['starts']} random starts for every λ; λ_min and "
-        "q = max|eig H_ℓ|/(2λ) at the lowest minimiser; shots: iterations of θ → −g(θ)/(2λ), and "
-        "the last measured ratio; K is the theory's bound of Lip(g) on the a-priori ball"
+        "q = max|eig(H) − 2λ|/(2λ) at the lowest minimiser; shots: iterations of θ → −g(θ)/(2λ), "
+        "and the last measured ratio; K is the theory's bound of Lip(g) on the a-priori ball"
     )
     rows = tuple(tuple(row[name] for name in columns.values()) for row in sweep["rows"])
     return Table(caption, tuple(columns), rows)
