@@ -108,6 +108,11 @@ def _ends(matrix: Float[Array, "entry entry"]) -> tuple[Float[Array, ""], Float[
     return values[0], values[-1]
 
 
+def lengths(flats: Float[np.ndarray, "point entry"], step: float) -> Float[np.ndarray, " point"]:
+    """‖θ‖ in L²."""
+    return np.sqrt(step) * np.linalg.norm(flats, axis=1)
+
+
 def distinct(points: Float[np.ndarray, "point entry"], apart: float) -> list[list[int]]:
     """Groups of points in the given order: a point joins the first group whose first point is
     within ``apart`` of it.

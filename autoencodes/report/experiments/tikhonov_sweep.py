@@ -42,9 +42,10 @@ def _picture(results: Results, sweep: dict[str, Any]) -> Picture:
     most = max(row["distinct"] for row in rows)
     caption = (
         f"{law}. (a) J of every distinct minimiser, the area of a disc growing with the number of "
-        "starts that led there; (b) how many were found; (c) λ_min(H) at each, beside 2λ, what it "
+        "starts that led there; (b) how many "
+        f"were found from {rows[0]['starts']} starts; (c) λ_min(H) at each, beside 2λ, what it "
         "would be without the terminal cost; (d) the factor of θ → −g(θ)/(2λ): q at each "
-        "minimiser, the ratio measured where all starts came to rest, and two numbers for "
+        "minimiser, the ratio measured where starts came to rest, and two numbers for "
         "Lip(g)/(2λ) on the a-priori ball, the largest of a sample and the theory's bound "
         f"(drawn up to {_HIGHEST:.0e}). Vertical lines: {', '.join(said)}."
     )
