@@ -40,6 +40,8 @@ _FRESH = 10_000
 _BINS = 16
 """Of s, for colouring: more than there are colours of classes, so that a scale runs through."""
 _CURVE = 401
+_SHOWN = 800
+"""Particles in the figures: on a curve, gaps between fewer would catch the eye."""
 
 DECODERS: dict[str, ControlledField] = {
     "perceptron": Perceptron("tanh"),
@@ -123,24 +125,22 @@ def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
     """One training; from another start where it ends above the error that is asked for."""
     problem = _problem(settings)
     measure, fresh = _measures(settings, seed)
+    found: list[tuple[float, Control]] = []
     failures = []
     for start in range(settings.starts):
         key = jax.random.fold_in(jax.random.key(seed), start)
-        result = notebook.fit(
-            problem,
-            problem.flow.init(key, scale=settings.scale),
-            measure,
-            method=MinimizingMovement(),
-            steps=settings.steps,
-        )
-        cost = float(problem.terminal_cost(result.control, measure))
-        if not result.failed and cost <= settings.arrived:
+        begun = problem.flow.init(key, scale=settings.scale)
+        method = MinimizingMovement()
+        result = notebook.fit(problem, begun, measure, method=method, steps=settings.steps)
+        found.append((float(problem.terminal_cost(result.control, measure)), result.control))
+        if not result.failed and found[-1][0] <= settings.arrived:
             break
+        left = start + 1 < settings.starts
         failures.append(
-            f"start {start + 1} ended at a cost of {cost:.1e} ({result.reason}); begun again from "
-            "another random control"
+            f"start {start + 1} ended at a cost of {found[-1][0]:.1e} ({result.reason}); "
+            + ("begun again from another" if left else "no start is left, the best one is kept")
         )
-    control = result.control
+    cost, control = min(found, key=lambda pair: pair[0])
     return Part.holding(
         control,
         cost=cost,
@@ -150,7 +150,7 @@ def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
         norm=float(norm(control, problem.flow.schedule.step_size)),
         residual=float(problem.pmp_residual(control, measure)),
         lambda_min=curvature(Hessian(problem, control, measure), digits=2).smallest.value,
-        starts=start + 1,
+        starts=len(found),
         failures=failures,
     )
 
@@ -279,7 +279,16 @@ def _motion(settings: ParabolaSettings, control: Control) -> Motion:
     middles = (np.arange(_BINS) + 0.5) / _BINS * 2 - 1
     names = tuple(f"s = {middle:.2f}".replace("-", "−") for middle in middles)
     flow = _problem(settings).flow
-    return Motion.of("parabola", flow, control, x, labels=bins, label_names=names, targets=x)
+    return Motion.of(
+        "parabola",
+        flow,
+        control,
+        x,
+        labels=bins,
+        label_names=names,
+        targets=x,
+        particles=_SHOWN,
+    )
 
 
 def _sentence(settings: ParabolaSettings, trained: dict[int, Part], others: dict[str, Part]) -> str:

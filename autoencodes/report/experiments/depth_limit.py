@@ -28,7 +28,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     """For each problem its controls over time; and for both the order."""
     drawn = [
         Picture(
-            f"controls-{name.removesuffix('-1d')}",
+            f"controls-{name}",
             _controls(name, facts, results.arrays),
             f"{_first_upper(facts['title'])}: entries of the trained control as functions of time, "
             f"on grids of {_list(facts['steps'])} steps"
