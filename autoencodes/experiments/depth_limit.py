@@ -4,8 +4,8 @@ The same problem is trained on ever finer grids, from the same function of time.
 controls that are constant over a step are both of order 1 in Δt; so is the minimiser, where J is
 strongly convex around it: ‖θ^(Δt) − θ‖ ≤ ‖∇J^(Δt)(θ)‖ / λ_min, and the numerator is O(Δt).
 
-One problem is ``bimodal-1d``. The other has the same clusters in the plane, (x₁, 0.2 ξ), to be moved
-to (±2, 1); the second component is off in the middle third, and begins anew at 0.
+One problem is ``bimodal-1d``. The other has the same clusters in the plane, (x₁, 0.2 ξ), to be
+moved to (±2, 1); the second component is off in the middle third, and begins anew at 0.
 
 # notation: θ^(Δt) trained control, L steps, T horizon, P mean over a step of the coarser grid.
 """
@@ -222,11 +222,11 @@ def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[s
     schedule = _problem(settings, name, 1).flow.schedule
     names = [
         [
-            leaf if block[leaf][0].size == 1 else leaf + _place(k, block[leaf].shape[1:])
-            for leaf in sorted(block)
-            for k in range(block[leaf][0].size)
+            leaf + (_place(k, control[leaf].shape[1:], block.active) if schedule.dim > 1 else "")
+            for leaf in sorted(control)
+            for k in range(control[leaf][0].size)
         ]
-        for block in parts[0].control
+        for control, block in zip(parts[0].control, schedule.blocks, strict=True)
     ]
     ends = np.cumsum([block.steps for block in schedule.blocks]) * schedule.step_size
     rows = _measured(settings, name, parts)
@@ -243,8 +243,9 @@ def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[s
 _INDICES = "₁₂₃₄₅₆₇₈₉"
 
 
-def _place(k: int, shape: tuple[int, ...]) -> str:
-    return "".join(_INDICES[i] for i in np.unravel_index(k, shape))
+def _place(k: int, shape: tuple[int, ...], active: tuple[int, ...]) -> str:
+    """The components that entry k of an array of a block belongs to, counted from 1."""
+    return "".join(_INDICES[active[i]] for i in np.unravel_index(k, shape))
 
 
 def _by_block(control: Control) -> list[Float[np.ndarray, "step entry"]]:
@@ -262,11 +263,14 @@ def _sentence(facts: dict[str, Any]) -> str:
         last = rows[-2]
         told.append(
             f"{facts[name]['title']}, from {rows[0][0]} to {rows[-1][0]} steps: the last two "
-            f"controls differ by {last[5]:.1e} in L² (order {last[6]:.2f}), their means over a "
-            f"step by {last[7]:.1e} (order {last[8]:.2f}), J by {last[9]:.1e} (order "
-            f"{last[10]:.2f})"
+            f"controls differ by {_told(*last[5:7])} in L², their means over a step by "
+            f"{_told(*last[7:9])}, J by {_told(*last[9:11])}"
         )
     return f"As Δt → 0, where the theory expects order 1: {'; '.join(told)}."
+
+
+def _told(value: float, order: float | None) -> str:
+    return f"{value:.1e}" + ("" if order is None else f" (order {order:.2f})")
 
 
 def _notes(settings: DepthLimitSettings, facts: dict[str, Any]) -> tuple[str, ...]:

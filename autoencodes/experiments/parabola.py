@@ -92,12 +92,7 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results:
         )
         for kind, layers in settings.decoders
     }
-    certificate = notebook.part(
-        "certificate",
-        lambda: Part(
-            facts={"lines": certify(problem, control, *_measures(settings, first)).lines()}
-        ),
-    )
+    certificate = notebook.part("certificate", lambda: _certified(settings, control))
     return Results(
         _sentence(settings, trained, others),
         {"errors": _errors(settings, trained), "decoders": _decoders(settings, trained, others)},
@@ -161,6 +156,12 @@ def _pca(measure: EmpiricalMeasure, fresh: EmpiricalMeasure) -> float:
     line = np.linalg.eigh(covariance(x))[1][:, -1:]
     rest = (y - x.mean(axis=0)) @ (np.eye(2) - line @ line.T)
     return float(np.mean(np.sum(rest**2, axis=1)))
+
+
+def _certified(settings: ParabolaSettings, control: Control) -> Part:
+    """What can be said of the control of the first seed."""
+    measures = _measures(settings, settings.seeds[0])
+    return Part(facts={"lines": certify(_problem(settings), control, *measures).lines()})
 
 
 # Other decoders for the same encoder.
@@ -275,8 +276,10 @@ def _arrays(
 
 def _motion(settings: ParabolaSettings, control: Control) -> Motion:
     x, _, _ = sample(_LAW, settings.fresh, _FRESH + settings.seeds[0])
+    x = x[:_SHOWN]
     bins = np.clip(((x[:, 0] + 1) / 2 * _BINS).astype(int), 0, _BINS - 1)
-    middles = (np.arange(_BINS) + 0.5) / _BINS * 2 - 1
+    # A bin may be empty: names are those of the others, in their order.
+    middles = (np.unique(bins) + 0.5) / _BINS * 2 - 1
     names = tuple(f"s = {middle:.2f}".replace("-", "−") for middle in middles)
     flow = _problem(settings).flow
     return Motion.of(
@@ -287,7 +290,7 @@ def _motion(settings: ParabolaSettings, control: Control) -> Motion:
         labels=bins,
         label_names=names,
         targets=x,
-        particles=_SHOWN,
+        particles=len(x),
     )
 
 

@@ -13,7 +13,8 @@ import autoencodes as ac
 from autoencodes.adjoint import derivative, value_function
 from autoencodes.experiments import bimodal
 from autoencodes.experiments.bimodal import BimodalSettings, ScaledTanh
-from autoencodes.experiments.notebook import Notebook
+from autoencodes.experiments.experiment import Results
+from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.report import style
 from autoencodes.report.experiments.bimodal import pictures
 
@@ -107,8 +108,16 @@ def test_an_even_sample_needs_no_bias() -> None:
     np.testing.assert_allclose(slope, without, atol=1e-6)
 
 
-def test_what_is_told_is_what_was_measured(tmp_path: Path) -> None:
-    results = bimodal.run(TINY, Notebook(tmp_path))
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
+    with pytest.MonkeyPatch.context() as patch:
+        # Certificates have tests of their own, and take as long as all the rest.
+        patch.setattr(bimodal, "_certified", lambda *_: Part(facts={"lines": ["a line"]}))
+        return bimodal.run(TINY, notebook)
+
+
+def test_what_is_told_is_what_was_measured(results: Results) -> None:
     rows = results.tables["agreement"].rows
     assert len(rows) == 2 * 2 * 3
     for row in rows:
@@ -118,6 +127,9 @@ def test_what_is_told_is_what_was_measured(tmp_path: Path) -> None:
     assert all(row[4] < 1e-9 for row in results.tables["trainings"].rows)
     assert all(np.isfinite(array).all() for array in results.arrays.values())
     assert [motion.states.shape for motion in results.motions] == [(5, 80, 1)] * 2
+
+
+def test_the_pictures_are_drawn(results: Results) -> None:
     pytest.importorskip("matplotlib")
     with style.context():
         drawn = pictures(results, TINY.model_dump(mode="json"))

@@ -10,7 +10,8 @@ import pytest
 
 import autoencodes as ac
 from autoencodes.experiments import parabola
-from autoencodes.experiments.notebook import Notebook
+from autoencodes.experiments.experiment import Results
+from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.parabola import ParabolaSettings
 from autoencodes.report import style
 from autoencodes.report.experiments.parabola import pictures
@@ -51,8 +52,16 @@ def test_pca_of_a_line_leaves_nothing_of_it() -> None:
     assert parabola._pca(curve, curve) == pytest.approx(np.var(s**2))
 
 
-def test_what_is_told_is_what_was_measured(tmp_path: Path) -> None:
-    results = parabola.run(TINY, Notebook(tmp_path))
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
+    with pytest.MonkeyPatch.context() as patch:
+        # Certificates have tests of their own, and take as long as all the rest.
+        patch.setattr(parabola, "_certified", lambda *_: Part(facts={"lines": ["a line"]}))
+        return parabola.run(TINY, notebook)
+
+
+def test_what_is_told_is_what_was_measured(results: Results) -> None:
     rows = results.tables["errors"].rows
     error, per_component = rows[0][1:3]
     (motion,) = results.motions
@@ -66,6 +75,9 @@ def test_what_is_told_is_what_was_measured(tmp_path: Path) -> None:
     assert shown == pytest.approx(error)
     assert [row[0] for row in results.tables["decoders"].rows] == results.facts["decoders"]
     assert f"{error:.1e}" in results.sentence
+
+
+def test_the_pictures_are_drawn(results: Results) -> None:
     pytest.importorskip("matplotlib")
     with style.context():
         drawn = pictures(results, TINY.model_dump(mode="json"))

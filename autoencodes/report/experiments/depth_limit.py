@@ -15,7 +15,7 @@ from autoencodes.report import style
 from autoencodes.report.picture import Picture
 from autoencodes.report.scales import logarithmic
 
-_COLUMNS_OF_PANELS = 4
+_COLUMNS_OF_PANELS = 3
 _MEASURES = (
     (5, "controls", "o", style.AUTOENCODE),
     (7, "their means over a step", "s", style.ACCENT),
@@ -61,7 +61,7 @@ def _list(steps: list[int]) -> str:
 def _controls(
     name: str, facts: dict[str, Any], arrays: dict[str, Float[np.ndarray, "step entry"]]
 ) -> Figure:
-    """A panel for every entry that all blocks have or that one has, with a line for each grid."""
+    """A panel for every entry, over the blocks that have it, with a line for each grid."""
     entries = list(dict.fromkeys(entry for block in facts["entries"] for entry in block))
     columns = min(len(entries), _COLUMNS_OF_PANELS)
     rows = -(-len(entries) // columns)

@@ -88,6 +88,6 @@ def _errors(axes: Axes, s: Any, errors: Any) -> None:
         axes.plot(s, error, color=colour, linestyle=dashes, linewidth=1.0)
     # Where a curve crosses the data its error dips without end.
     shown = np.maximum(errors, errors.max() * 1e-6)
-    logarithmic(axes, "y", shown)
+    logarithmic(axes, "y", shown.ravel())
     axes.set(xlabel="place s on the parabola", ylabel="squared error |x̂ − x|²")
     axes.grid()
