@@ -4,6 +4,9 @@ The same problem is trained on ever finer grids, from the same function of time.
 controls that are constant over a step are both of order 1 in Δt; so is the minimiser, where J is
 strongly convex around it: ‖θ^(Δt) − θ‖ ≤ ‖∇J^(Δt)(θ)‖ / λ_min, and the numerator is O(Δt).
 
+One problem is ``bimodal-1d``. The other has the same clusters in the plane, (x₁, 0.2 ξ), to be
+moved to (±2, 1); the second component is off in the middle third, and begins anew at 0.
+
 # notation: θ^(Δt) trained control, L steps, T horizon, P mean over a step of the coarser grid.
 """
 
@@ -21,7 +24,7 @@ from jaxtyping import Float
 from autoencodes.certificate.convexity import curvature
 from autoencodes.certificate.hessian import Hessian
 from autoencodes.cost import Control, norm, refine
-from autoencodes.datasets.laws import dataset, sample
+from autoencodes.datasets.laws import sample
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
@@ -33,8 +36,8 @@ from autoencodes.schedule import WidthSchedule
 from autoencodes.training import MinimizingMovement
 
 PROBLEMS = {
-    "bimodal-1d": "two clusters, width 1",
-    "parabola": "parabola, widths 2, 1, 2",
+    "line": "clusters on the line, width 1",
+    "plane": "clusters in the plane, widths 2, 1, 2",
 }
 
 
@@ -42,16 +45,14 @@ class DepthLimitSettings(Settings):
     """Two problems, each on its coarsest grid and on ``factors`` times finer ones."""
 
     particles: int = 1000
-    """Of the bimodal law; the parabola has its 200 on a grid."""
-    bimodal_steps: int = 5
-    bimodal_horizon: float = 1.0
-    bimodal_tikhonov: float = 0.1
-    bimodal_factors: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    parabola_steps: int = 2
+    tikhonov: float = 0.1
+    line_steps: int = 5
+    line_horizon: float = 1.0
+    line_factors: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    plane_steps: int = 2
     """In each of the three blocks."""
-    parabola_horizon: float = 6.0
-    parabola_tikhonov: float = 1e-2
-    parabola_factors: tuple[int, ...] = (1, 2, 4, 8, 16)
+    plane_horizon: float = 1.5
+    plane_factors: tuple[int, ...] = (1, 2, 4, 8, 16)
     scale: float = 0.5
     steps: int = 200
     tolerance: float = 1e-10
@@ -59,7 +60,7 @@ class DepthLimitSettings(Settings):
 
 def run(settings: DepthLimitSettings, notebook: Notebook) -> Results:
     """Trains every problem on every grid, and measures how far neighbours are apart."""
-    notebook.expect(len(settings.bimodal_factors) + len(settings.parabola_factors))
+    notebook.expect(len(settings.line_factors) + len(settings.plane_factors))
     rows: list[Any] = []
     arrays: dict[str, np.ndarray] = {}
     facts: dict[str, Any] = {}
@@ -84,26 +85,26 @@ def run(settings: DepthLimitSettings, notebook: Notebook) -> Results:
 
 
 def _factors(settings: DepthLimitSettings, name: str) -> tuple[int, ...]:
-    return settings.parabola_factors if name == "parabola" else settings.bimodal_factors
+    return settings.plane_factors if name == "plane" else settings.line_factors
 
 
 def _problem(settings: DepthLimitSettings, name: str, factor: int) -> ControlProblem:
-    if name == "parabola":
-        schedule = WidthSchedule.autoencoder(
-            2, (2, 1), settings.parabola_steps, settings.parabola_horizon
-        )
-        tikhonov = settings.parabola_tikhonov
-    else:
-        schedule = WidthSchedule.constant(1, settings.bimodal_steps, settings.bimodal_horizon)
-        tikhonov = settings.bimodal_tikhonov
-    return ControlProblem(Flow(schedule, Perceptron("tanh")).refined(factor), tikhonov=tikhonov)
+    schedule = (
+        WidthSchedule.autoencoder(2, (2, 1), settings.plane_steps, settings.plane_horizon)
+        if name == "plane"
+        else WidthSchedule.constant(1, settings.line_steps, settings.line_horizon)
+    )
+    flow = Flow(schedule, Perceptron("tanh")).refined(factor)
+    return ControlProblem(flow, tikhonov=settings.tikhonov)
 
 
 def _measure(settings: DepthLimitSettings, name: str) -> EmpiricalMeasure:
-    if name == "parabola":
-        return dataset(name, settings.seed).train
-    x, y, _ = sample(name, settings.particles, settings.seed)
-    return EmpiricalMeasure(x, y)
+    x, y, _ = sample("bimodal-1d", settings.particles, settings.seed)
+    assert y is not None
+    if name == "line":
+        return EmpiricalMeasure(x, y)
+    second = 0.2 * np.random.default_rng((settings.seed, 1)).standard_normal(x.shape)
+    return EmpiricalMeasure(np.hstack([x, second]), np.hstack([y, np.ones_like(y)]))
 
 
 def start(settings: DepthLimitSettings, name: str, factor: int) -> Control:
@@ -221,11 +222,11 @@ def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[s
     schedule = _problem(settings, name, 1).flow.schedule
     names = [
         [
-            leaf if block[leaf][0].size == 1 else leaf + _place(k, block[leaf].shape[1:])
-            for leaf in sorted(block)
-            for k in range(block[leaf][0].size)
+            leaf + (_place(k, control[leaf].shape[1:], block.active) if schedule.dim > 1 else "")
+            for leaf in sorted(control)
+            for k in range(control[leaf][0].size)
         ]
-        for block in parts[0].control
+        for control, block in zip(parts[0].control, schedule.blocks, strict=True)
     ]
     ends = np.cumsum([block.steps for block in schedule.blocks]) * schedule.step_size
     rows = _measured(settings, name, parts)
@@ -242,8 +243,9 @@ def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[s
 _INDICES = "₁₂₃₄₅₆₇₈₉"
 
 
-def _place(k: int, shape: tuple[int, ...]) -> str:
-    return "".join(_INDICES[i] for i in np.unravel_index(k, shape))
+def _place(k: int, shape: tuple[int, ...], active: tuple[int, ...]) -> str:
+    """The components that entry k of an array of a block belongs to, counted from 1."""
+    return "".join(_INDICES[active[i]] for i in np.unravel_index(k, shape))
 
 
 def _by_block(control: Control) -> list[Float[np.ndarray, "step entry"]]:
@@ -261,11 +263,14 @@ def _sentence(facts: dict[str, Any]) -> str:
         last = rows[-2]
         told.append(
             f"{facts[name]['title']}, from {rows[0][0]} to {rows[-1][0]} steps: the last two "
-            f"controls differ by {last[5]:.1e} in L² (order {last[6]:.2f}), their means over a "
-            f"step by {last[7]:.1e} (order {last[8]:.2f}), J by {last[9]:.1e} (order "
-            f"{last[10]:.2f})"
+            f"controls differ by {_told(*last[5:7])} in L², their means over a step by "
+            f"{_told(*last[7:9])}, J by {_told(*last[9:11])}"
         )
     return f"As Δt → 0, where the theory expects order 1: {'; '.join(told)}."
+
+
+def _told(value: float, order: float | None) -> str:
+    return f"{value:.1e}" + ("" if order is None else f" (order {order:.2f})")
 
 
 def _notes(settings: DepthLimitSettings, facts: dict[str, Any]) -> tuple[str, ...]:
@@ -279,10 +284,9 @@ def _notes(settings: DepthLimitSettings, facts: dict[str, Any]) -> tuple[str, ..
             f"{known[-1]:.3g} on the finest."
         )
     notes.append(
-        "Minimisers have a limit near a minimum at which J is strongly convex; the parabola's λ = "
-        f"{settings.parabola_tikhonov:g} is taken large for that. There its cost is close to that "
-        "of the best constant second component: for a small λ, with which the curve is "
-        "reconstructed, J has many minima, and on each grid a training may find another one."
+        "Minimisers have a limit near a minimum at which J is strongly convex, hence the large λ = "
+        f"{settings.tikhonov:g}. Where J has many minima that lie close, as with a small λ, a "
+        "training may find another one on every grid, and no limit is to be expected."
     )
     return tuple(notes)
 
@@ -292,7 +296,7 @@ EXPERIMENT = Experiment(
     "Δt → 0 at a fixed horizon: trained controls converge as functions of time, with their order",
     DepthLimitSettings(),
     DepthLimitSettings(
-        particles=500, bimodal_factors=(1, 2, 4, 8), parabola_factors=(1, 2, 4), tolerance=1e-9
+        particles=500, line_factors=(1, 2, 4, 8), plane_factors=(1, 2, 4), tolerance=1e-9
     ),
     ("90 s", "35 s"),
     run,

@@ -48,24 +48,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         ),
     ]
     for k, name in enumerate(fields):
-        drawn += [
-            Picture(
-                f"value-{k + 1}",
-                _value(results.arrays, k, settings),
-                f"{name}: the value function ψ of the target {_target(1)} from the backward "
-                "equation, with the paths of the particles that have it (left), its slope at three "
-                "times (lines), and the costates of the particles (dots), of either target.",
-                "Contours of the value function along which the paths run; and slopes on which the "
-                "costates of the particles lie.",
-            ),
-            Picture(
-                f"density-{k + 1}",
-                _density(results.arrays, k, settings, results.facts["steps"]),
-                f"{name}: the density of μ_t, by the change of variables along the flow (lines), "
-                f"and a histogram of {settings['fresh']:,} fresh particles.",
-                "Two humps that part, become wider, and agree with the histograms.",
-            ),
-        ]
+        drawn += _of_field(results, k, name, settings)
     drawn.append(
         Picture(
             "order",
@@ -77,6 +60,28 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         )
     )
     return drawn
+
+
+def _of_field(results: Results, k: int, name: str, settings: dict[str, Any]) -> list[Picture]:
+    """The value function and the density of one field."""
+    return [
+        Picture(
+            f"value-{k + 1}",
+            _value(results.arrays, k, settings),
+            f"{name}: the value function ψ of the target {_target(1)} from the backward "
+            "equation, with the paths of the particles that have it (left), its slope at three "
+            "times (lines), and the costates of the particles (dots), of either target.",
+            "Contours of the value function along which the paths run; and slopes on which the "
+            "costates of the particles lie.",
+        ),
+        Picture(
+            f"density-{k + 1}",
+            _density(results.arrays, k, settings, results.facts["steps"]),
+            f"{name}: the density of μ_t, by the change of variables along the flow (lines), "
+            f"and a histogram of {settings['fresh']:,} fresh particles.",
+            "Two humps that part, become wider, and agree with the histograms.",
+        ),
+    ]
 
 
 def _target(side: int) -> str:

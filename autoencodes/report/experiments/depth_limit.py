@@ -15,7 +15,7 @@ from autoencodes.report import style
 from autoencodes.report.picture import Picture
 from autoencodes.report.scales import logarithmic
 
-_COLUMNS_OF_PANELS = 4
+_COLUMNS_OF_PANELS = 3
 _MEASURES = (
     (5, "controls", "o", style.AUTOENCODE),
     (7, "their means over a step", "s", style.ACCENT),
@@ -28,7 +28,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     """For each problem its controls over time; and for both the order."""
     drawn = [
         Picture(
-            f"controls-{name.removesuffix('-1d')}",
+            f"controls-{name}",
             _controls(name, facts, results.arrays),
             f"{_first_upper(facts['title'])}: entries of the trained control as functions of time, "
             f"on grids of {_list(facts['steps'])} steps"
@@ -61,7 +61,7 @@ def _list(steps: list[int]) -> str:
 def _controls(
     name: str, facts: dict[str, Any], arrays: dict[str, Float[np.ndarray, "step entry"]]
 ) -> Figure:
-    """A panel for every entry that all blocks have or that one has, with a line for each grid."""
+    """A panel for every entry, over the blocks that have it, with a line for each grid."""
     entries = list(dict.fromkeys(entry for block in facts["entries"] for entry in block))
     columns = min(len(entries), _COLUMNS_OF_PANELS)
     rows = -(-len(entries) // columns)

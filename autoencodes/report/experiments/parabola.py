@@ -75,7 +75,8 @@ def _reconstructions(results: Results) -> Figure:
     names = results.facts["decoders"]
     for name, curve, (colour, dashes) in zip(names, decoded, _LINES, strict=False):
         middle.plot(curve[:, 0], curve[:, 1], color=colour, linestyle=dashes, label=name)
-    middle.set(xlabel="component x₁", ylabel="component x₂", aspect="equal", adjustable="datalim")
+    middle.set(xlabel="component x₁", ylabel="component x₂")
+    middle.grid()
     _errors(right, s, np.sum((decoded - x) ** 2, axis=-1))
     handles, labels = middle.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(names))
@@ -87,6 +88,6 @@ def _errors(axes: Axes, s: Any, errors: Any) -> None:
         axes.plot(s, error, color=colour, linestyle=dashes, linewidth=1.0)
     # Where a curve crosses the data its error dips without end.
     shown = np.maximum(errors, errors.max() * 1e-6)
-    logarithmic(axes, "y", shown)
+    logarithmic(axes, "y", shown.ravel())
     axes.set(xlabel="place s on the parabola", ylabel="squared error |x̂ − x|²")
     axes.grid()
