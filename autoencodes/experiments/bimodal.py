@@ -369,7 +369,7 @@ def _notes(found: dict[str, dict[str, Part]]) -> tuple[str, ...]:
 
 EXPERIMENT = Experiment(
     "bimodal-1d",
-    "two clusters on the line pushed apart: the backward equation on a grid beside the costates",
+    "Two clusters on the line pushed apart: the backward equation on a grid beside the costates",
     BimodalSettings(),
     BimodalSettings(particles=500, degrees=(1, 3), spacings=(0.4, 0.2, 0.1, 0.05, 0.025)),
     ("30 s", "20 s"),

@@ -58,8 +58,8 @@ class Part:
         """The control that it holds."""
         blocks: dict[int, dict[str, Any]] = {}
         for key, array in self.arrays.items():
-            kind, j, name = key.split(".", 2)
-            if kind == "control":
+            if key.startswith("control."):
+                _, j, name = key.split(".", 2)
                 blocks.setdefault(int(j), {})[name] = array
         return tuple(blocks[j] for j in sorted(blocks))
 

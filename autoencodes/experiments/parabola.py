@@ -321,7 +321,7 @@ def _notes(settings: ParabolaSettings, trained: dict[int, Part]) -> tuple[str, .
 
 EXPERIMENT = Experiment(
     "parabola",
-    "a parabola in the plane, reconstructed through one component; other decoders beside its own",
+    "A parabola in the plane, reconstructed through one component; other decoders beside its own",
     ParabolaSettings(),
     ParabolaSettings(seeds=(0,), decoders=(("perceptron", 14),)),
     ("60 s", "25 s"),

@@ -382,7 +382,7 @@ def _notes(settings: TikhonovSweepSettings, sweeps: Sequence[dict[str, Any]]) ->
 
 SWEEP = Experiment(
     "tikhonov-sweep",
-    "how many minimisers there are, and whether pure shooting contracts, over a grid of λ",
+    "How many minimisers there are, and whether pure shooting contracts, over a grid of λ",
     TikhonovSweepSettings(),
     TikhonovSweepSettings(
         laws=("bimodal-1d",),
