@@ -346,10 +346,10 @@ def _sentence(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> s
         )
     size = max(parts["backward"].facts["size"] for parts in found.values())
     return (
-        f"The slope of the backward equation's solution on a grid agrees with the costates "
-        f"(size {size:.2g}) to the grid's order, measured between the two finest grids for "
-        f"{' and '.join(found)}: {'; '.join(measured)}. Both controls are stationary (PMP "
-        f"residual at most {max(f['residual'] for f in trained):.0e}), with λ_min = "
+        "On the particles, what the slope of the backward equation's solution on a grid and the "
+        f"costates (size {size:.2g}) differ by falls, between the two finest grids, with the order "
+        f"{'; '.join(measured)}; first for {', then for '.join(found)}. The trained controls have "
+        f"a PMP residual of at most {max(f['residual'] for f in trained):.0e} and λ_min = "
         f"{' and '.join(format(f['lambda_min'], '.3f') for f in trained)}."
     )
 
@@ -372,6 +372,6 @@ EXPERIMENT = Experiment(
     "Two clusters on the line pushed apart: the backward equation on a grid beside the costates",
     BimodalSettings(),
     BimodalSettings(particles=500, degrees=(1, 3), spacings=(0.4, 0.2, 0.1, 0.05, 0.025)),
-    ("30 s", "20 s"),
+    ("20 s", "15 s"),
     run,
 )

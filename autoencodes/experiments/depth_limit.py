@@ -298,6 +298,6 @@ EXPERIMENT = Experiment(
     DepthLimitSettings(
         particles=500, line_factors=(1, 2, 4, 8), plane_factors=(1, 2, 4), tolerance=1e-9
     ),
-    ("90 s", "35 s"),
+    ("80 s", "40 s"),
     run,
 )

@@ -302,12 +302,17 @@ def _sentence(settings: ParabolaSettings, trained: dict[int, Part], others: dict
     return (
         f"At λ = {settings.tikhonov:g}, {reached} of {len(errors)} trainings reconstruct "
         f"{settings.fresh:,} fresh particles with a mean squared error, summed over both "
-        f"components, of at most {settings.arrived:g}: from {min(errors):.1e} to "
-        f"{max(errors):.1e}, half of that per component. PCA of as many components has "
+        f"components, of at most {settings.arrived:g}: it is {_range(errors)}, half of that per "
+        "component. PCA of as many components has "
         f"{facts['pca_cost']:.1e}. From the latent values of the first encoder another decoder "
         f"({best}) reaches {others[best].facts['fresh_cost']:.1e}, its own "
         f"{facts['fresh_cost']:.1e}."
     )
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):.1e}", f"{max(values):.1e}"
+    return low if low == high else f"from {low} to {high}"
 
 
 def _notes(settings: ParabolaSettings, trained: dict[int, Part]) -> tuple[str, ...]:
@@ -324,6 +329,6 @@ EXPERIMENT = Experiment(
     "A parabola in the plane, reconstructed through one component; other decoders beside its own",
     ParabolaSettings(),
     ParabolaSettings(seeds=(0,), decoders=(("perceptron", 14),)),
-    ("60 s", "25 s"),
+    ("50 s", "20 s"),
     run,
 )

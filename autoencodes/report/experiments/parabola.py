@@ -42,8 +42,8 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             "Fresh particles, coloured by their place s on the parabola, on their way through "
             f"{layers} layers. In the encoding phase x₁ alone is on: the histogram shows how they "
             "lie along it.",
-            "Four panels: the parabola; the parabola deformed; its points in order along one axis; "
-            "the parabola again.",
+            "Four panels: the parabola; where the initial phase brings it; a histogram along the "
+            "one component that is left; the reconstruction.",
         ),
         Picture(
             "decoders",
@@ -51,8 +51,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             "The latent value over the parabola (left), what the encoder's own decoder and the "
             "others make of it (middle; the data are the broad grey curve), and the squared error "
             "of each (right).",
-            "The latent value over the parabola; reconstructed curves that lie on the data; and "
-            "their errors on a logarithmic scale.",
+            results.sentence,
         ),
         Picture(
             "architecture",
