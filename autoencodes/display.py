@@ -182,9 +182,7 @@ class Certifying(_Parts):
 class Conducting(_Parts):
     """Shows an experiment as it goes; a context, as ``Certifying`` is."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._name = ""
+    _name = ""
 
     def part(self, name: str, number: int, total: int, found: bool) -> None:
         """Shows which part begins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, MissingExtra
 
 Animate = Annotated[
     str | None,
@@ -44,10 +45,9 @@ def experiment(
 
     Interrupted, it goes on where it was when it is given the same folder again.
     """
-    _known(animate)
+    _require_drawable(animate)
     from autoencodes.display import Conducting
     from autoencodes.experiments import conduct, find, place
-    from autoencodes.report import report as write
 
     find(name)
     path = out or place(name, quick)
@@ -55,24 +55,34 @@ def experiment(
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
         except KeyboardInterrupt:
+            given = ["--quick"] if quick else []
+            given += ["--data-dir", str(data_dir)] if data_dir else []
+            command = shlex.join(["autoencodes", "experiment", name, *given, "--out", str(path)])
             print(
-                f"interrupted: the parts that were computed are kept; go on with: autoencodes "
-                f"experiment {name}{' --quick' if quick else ''} --out {path}",
+                f"interrupted: the parts that were computed are kept; go on with: {command}",
                 file=sys.stderr,
             )
             raise typer.Exit(INTERRUPTED) from None
-    written = write(folder.path, animate=animate)
     results, seconds = folder.read()
-    print(results.sentence)
-    print()
-    for table in list(results.tables.values())[:1]:
-        print(table.text)
-    print(
-        f"{seconds:.0f} s; results in {folder.path}: report.html, {len(written.figures)} figures, "
-        f"{len(results.tables)} tables"
-        + (f", {len(written.animations)} animations" if written.animations else ""),
-        file=sys.stderr,
-    )
+    print(f"{results.sentence}\n\n{next(iter(results.tables.values())).text}")
+    _drawn(folder.path, animate, f"{seconds:.0f} s; results in {folder.path}")
+
+
+def _drawn(path: Path, animate: str | None, results: str) -> None:
+    """Draws an experiment, and says where all is; without matplotlib it says that, too."""
+    from autoencodes.report import report as write
+
+    try:
+        written = write(path, animate=animate)
+    except MissingExtra as error:
+        print(f"{results}; no report: {error}", file=sys.stderr)
+        return
+    told = f"report.html with {len(written.figures)} figures"
+    if animate and not written.animations:
+        told += "; it shows no flow, so there is nothing to animate"
+    elif animate:
+        told += f", {len(written.animations)} animations in figures"
+    print(f"{results}: {told}, and tables", file=sys.stderr)
 
 
 @app.command()
@@ -81,15 +91,21 @@ def report(run: Run, animate: Animate = None) -> None:
 
     Nothing is computed: all comes from the folder.
     """
-    _known(animate)
+    _require_drawable(animate)
     from autoencodes.report import report as write
 
     written = write(run, animate=animate)
-    for path in (*written.figures, *written.animations):
+    for path in (*written.figures, *written.animations, written.page):
         print(path)
-    print(written.page)
+    if animate and not written.animations:
+        print(f"autoencodes: {run} shows no flow: there is nothing to animate", file=sys.stderr)
 
 
-def _known(animate: str | None) -> None:
+def _require_drawable(animate: str | None) -> None:
+    """That the animation asked for can be made, before anything is computed."""
     if animate not in (None, "gif", "mp4"):
         raise InputError(f"--animate must be gif or mp4; got {animate!r}")
+    if animate == "mp4":
+        from autoencodes.report.film import require_encoder
+
+        require_encoder()

@@ -11,7 +11,6 @@ on every particle, and the density of μ_t.
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import jax
@@ -25,9 +24,11 @@ from autoencodes.certificate.convexity import curvature
 from autoencodes.certificate.hessian import Hessian
 from autoencodes.cost import Control
 from autoencodes.datasets.laws import sample
+from autoencodes.experiments.convergence import orders, spoken
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.starts import fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import ControlledField, Perceptron
 from autoencodes.fields.field import StepControl
@@ -39,8 +40,6 @@ from autoencodes.training import MinimizingMovement
 
 _LAW = "bimodal-1d"
 _CENTRES, _SPREAD, _TARGETS = (-1.0, 1.0), 0.2, (-2.0, 2.0)
-_FRESH = 10_000
-"""Added to a seed for particles that no training has seen."""
 _PATHS = 150
 """Particles whose paths and costates are kept for the figures."""
 _TAILS = 6.0
@@ -114,7 +113,7 @@ def run(settings: BimodalSettings, notebook: Notebook) -> Results:
 
 
 def _word(name: str) -> str:
-    return "with bias" if "b" in name else "without bias"
+    return "with bias" if isinstance(FIELDS[name], Perceptron) else "without bias"
 
 
 def _problem(settings: BimodalSettings, name: str) -> ControlProblem:
@@ -123,8 +122,9 @@ def _problem(settings: BimodalSettings, name: str) -> ControlProblem:
 
 
 def _measure(settings: BimodalSettings, fresh: bool = False) -> EmpiricalMeasure:
-    size = settings.fresh if fresh else settings.particles
-    x, y, _ = sample(_LAW, size, _FRESH + settings.seed if fresh else settings.seed)
+    if fresh:
+        return fresh_sample(_LAW, settings.fresh, settings.seed)[0]
+    x, y, _ = sample(_LAW, settings.particles, settings.seed)
     return EmpiricalMeasure(x, y)
 
 
@@ -203,7 +203,7 @@ def _law_cost(
 def _solved(
     settings: BimodalSettings, problem: ControlProblem, control: Control, notebook: Notebook
 ) -> Part:
-    """ψ on every grid, compared with the costates; the cubic one on the finest grid is kept."""
+    """ψ on every grid, compared with the costates; the last of them is kept."""
     measure = _measure(settings)
     paths = np.asarray(problem.flow.trajectory(control, measure.x))[..., 0]
     costates = np.asarray(problem.costate(control, measure))[..., 0]
@@ -218,13 +218,11 @@ def _solved(
             error = _slopes(psi, paths, measure.y) - costates
             integral = _mean(psi[0], paths[0], measure.y)
             rows.append((degree, h, _root(error), float(np.abs(error).max()), integral - cost))
-            if degree == 3:
-                kept = psi
     x = np.linspace(-reach, reach, 241)
     arrays = {
         "x": x,
-        "psi": np.stack([p(x) for p in kept]),
-        "slope": np.stack([derivative(p)(x) for p in kept]),
+        "psi": np.stack([p(x) for p in psi]),
+        "slope": np.stack([derivative(p)(x) for p in psi]),
         "paths": paths[:, :_PATHS],
         "costates": costates[:, :_PATHS],
         "targets": np.asarray(measure.y)[:_PATHS, 0],
@@ -257,19 +255,13 @@ def _root(values: Any) -> float:
 # What is told of it.
 
 
-def orders(spacings: Any, errors: Any) -> list[float]:
-    """log(e / e') / log(h / h') of each grid and the one before."""
-    pairs = zip(pairwise(spacings), pairwise(errors), strict=True)
-    return [float(np.log(e / f) / np.log(h / g)) for (h, g), (e, f) in pairs]
-
-
 def _agreement(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> Table:
     rows: list[Any] = []
     for name, parts in found.items():
         for degree in settings.degrees:
             own = _of_degree(parts, degree)
-            for k, (h, root, largest, integral, order) in enumerate(own):
-                rows.append((name, degree, h, root, order if k else None, largest, integral))
+            for h, root, largest, integral, order in own:
+                rows.append((name, degree, h, root, order, largest, integral))
     return Table(
         "∂_x ψ on the particles against the costates p, by the degree k of the splines and the "
         "spacing h of the grid: root mean square over particles and layers, its order against the "
@@ -280,10 +272,10 @@ def _agreement(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> 
     )
 
 
-def _of_degree(parts: dict[str, Part], degree: int) -> list[tuple[float, ...]]:
-    """(h, root mean square, largest, integral, order) of every grid; the first order is NaN."""
+def _of_degree(parts: dict[str, Part], degree: int) -> list[tuple[Any, ...]]:
+    """(h, root mean square, largest, integral, order) of every grid; the first has no order."""
     own = [row[1:] for row in parts["backward"].facts["rows"] if row[0] == degree]
-    steps = [np.nan, *orders([row[0] for row in own], [row[1] for row in own])]
+    steps = [None, *orders([row[0] for row in own], [row[1] for row in own])]
     return [(*row, order) for row, order in zip(own, steps, strict=True)]
 
 
@@ -328,10 +320,12 @@ def _arrays(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> dic
 
 
 def _motion(settings: BimodalSettings, name: str, control: Control) -> Motion:
-    x, y, clusters = sample(_LAW, settings.fresh, _FRESH + settings.seed)
+    fresh, clusters = fresh_sample(_LAW, settings.fresh, settings.seed)
     names = ("cluster at −1", "cluster at 1")
     flow = _problem(settings, name).flow
-    return Motion.of(name, flow, control, x, labels=clusters, label_names=names, targets=y)
+    return Motion.of(
+        name, flow, control, fresh.x, labels=clusters, label_names=names, targets=fresh.y
+    )
 
 
 def _sentence(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> str:
@@ -340,7 +334,7 @@ def _sentence(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> s
     for degree in settings.degrees:
         last = [_of_degree(parts, degree)[-1] for parts in found.values()]
         measured.append(
-            f"{' and '.join(f'{row[-1]:.2f}' for row in last)} for degree {degree} (expected "
+            f"{' and '.join(spoken(row[-1]) for row in last)} for degree {degree} (expected "
             f"{degree}), where at h = {last[0][0]:g} they differ by at most "
             f"{max(row[1] for row in last):.1e} in root mean square"
         )

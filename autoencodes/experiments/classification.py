@@ -11,7 +11,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 
 from autoencodes.certificate import certify
@@ -22,18 +21,15 @@ from autoencodes.datasets.laws import sample
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import Perceptron
 from autoencodes.flow import Flow
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.schedule import Block, WidthSchedule
-from autoencodes.training import MinimizingMovement
 
 _LAW = "gaussian-sign"
-_FRESH = 10_000
-"""Added to a seed for particles that no training has seen."""
-
 _ARRIVED = 0.99
 """The accuracy on the particles trained on from which a start counts as one that arrived."""
 
@@ -126,8 +122,9 @@ def _problem(settings: ClassificationSettings, blocks: tuple[int, int, int]) -> 
 
 
 def _measure(settings: ClassificationSettings, seed: int, fresh: bool = False) -> Any:
-    size = settings.fresh if fresh else settings.particles
-    x, y, labels = sample(_LAW, size, _FRESH + seed if fresh else seed)
+    if fresh:
+        return fresh_sample(_LAW, settings.fresh, seed)
+    x, y, labels = sample(_LAW, settings.particles, seed)
     return EmpiricalMeasure(x, y), labels
 
 
@@ -136,33 +133,29 @@ def _trained(
 ) -> Part:
     """One training; from another start where it ends at a saddle or at a poor minimum."""
     measure, classes = _measure(settings, seed)
-    failures = []
-    for start in range(settings.starts):
-        key = jax.random.fold_in(jax.random.key(seed), start)
-        control = problem.flow.init(key, scale=settings.scale)
-        method = MinimizingMovement()
-        result = notebook.fit(problem, control, measure, method=method, steps=settings.steps)
-        arrived = _accuracy(problem, result.control, measure, classes)
-        if not result.failed and arrived >= _ARRIVED:
-            break
-        failures.append(
-            f"start {start + 1} ended with {arrived:.1%} of its own particles classified "
-            f"({result.reason}); "
-            + ("begun again from another" if start + 1 < settings.starts else "no start is left")
-        )
+    found = first_to_arrive(
+        problem,
+        measure,
+        notebook,
+        seed=seed,
+        scale=settings.scale,
+        steps=settings.steps,
+        starts=settings.starts,
+        loss=lambda control: 1 - _accuracy(problem, control, measure, classes),
+        enough=1 - _ARRIVED,
+        told=lambda loss: f"{1 - loss:.1%} of its own particles classified",
+    )
     fresh, labels = _measure(settings, seed, fresh=True)
-    hessian = Hessian(problem, result.control, measure)
-    smallest = curvature(hessian, digits=2).smallest
-    facts = {
-        "accuracy": _accuracy(problem, result.control, fresh, labels),
-        "fresh_cost": float(problem.terminal_cost(result.control, fresh)),
-        "objective": float(problem.objective(result.control, measure)),
-        "norm": float(norm(result.control, problem.flow.schedule.step_size)),
-        "lambda_min": float(smallest.value),
-        "starts": start + 1,
-        "failures": failures,
-    }
-    return Part.holding(result.control, **facts)
+    return Part.holding(
+        found.control,
+        accuracy=_accuracy(problem, found.control, fresh, labels),
+        fresh_cost=float(problem.terminal_cost(found.control, fresh)),
+        objective=float(problem.objective(found.control, measure)),
+        norm=float(norm(found.control, problem.flow.schedule.step_size)),
+        lambda_min=curvature(Hessian(problem, found.control, measure), digits=2).smallest.value,
+        starts=found.starts,
+        failures=found.failures,
+    )
 
 
 def _accuracy(problem: ControlProblem, control: Control, measure: Any, labels: Any) -> float:

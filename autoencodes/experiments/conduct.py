@@ -57,6 +57,7 @@ def conduct(
     path = place(name, quick) if out is None else Path(out)
     folder: ExperimentFolder = ExperimentFolder.begin(path, name, quick, settings.model_dump())
     if folder.finished:
+        folder.write_tables(folder.read()[0])  # which a crash may have left unwritten
         return folder
     notebook = Notebook(folder.parts, reader)
     notebook.data_dir = None if data_dir is None else str(data_dir)

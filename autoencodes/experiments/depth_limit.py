@@ -12,7 +12,6 @@ moved to (±2, 1); the second component is off in the middle third, and begins a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -25,6 +24,7 @@ from autoencodes.certificate.convexity import curvature
 from autoencodes.certificate.hessian import Hessian
 from autoencodes.cost import Control, norm, refine
 from autoencodes.datasets.laws import sample
+from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
@@ -172,14 +172,6 @@ def difference(coarse: Control, fine: Control, horizon: float) -> tuple[float, f
     )
 
 
-def orders(values: Sequence[float], factors: Sequence[int]) -> list[float]:
-    """log(e / e') / log(f' / f) of each difference and the next finer one."""
-    return [
-        float(np.log(e / g) / np.log(b / a))
-        for (e, g), (a, b) in zip(pairwise(values), pairwise(factors), strict=True)
-    ]
-
-
 def _measured(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[list[Any]]:
     """A row of ``_COLUMNS``, the problem's name excepted, for every grid."""
     factors = _factors(settings, name)
@@ -188,7 +180,7 @@ def _measured(settings: DepthLimitSettings, name: str, parts: list[Part]) -> lis
     falls = [abs(a.facts["objective"] - b.facts["objective"]) for a, b in pairwise(parts)]
     shown: list[Any] = []
     for values in (*zip(*apart, strict=True), falls):
-        shown += [[*values, None], [None, *orders(values, factors[:-1]), None]]
+        shown += [[*values, None], [None, *orders([1 / f for f in factors[:-1]], values), None]]
     keys = ("objective", "residual", "lambda_min")
     return [
         [schedule.steps, schedule.step_size, *(part.facts[key] for key in keys), *rest]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoencodes import atomic
+from autoencodes import __version__, atomic
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.motion import Motion
@@ -28,7 +28,9 @@ class ExperimentFolder:
     path: Path
 
     @classmethod
-    def begin(cls, path: str | Path, name: str, quick: bool, settings: dict[str, Any]) -> Any:
+    def begin(
+        cls, path: str | Path, name: str, quick: bool, settings: dict[str, Any]
+    ) -> ExperimentFolder:
         """A new folder, or one in which the same experiment was begun.
 
         Raises
@@ -43,19 +45,33 @@ class ExperimentFolder:
         # As a file has them: tuples are lists there.
         asked = json.loads(json.dumps(asked, allow_nan=False))
         if cls.is_one(folder.path):
-            begun = {key: folder.configuration.get(key) for key in asked}
-            if begun != asked:
-                raise InputError(
-                    f"{path} holds another experiment or other settings ({begun['experiment']}"
-                    f"{', quick' if begun['quick'] else ''}); choose another folder with --out"
-                )
+            folder._require(asked)
             return folder
-        if folder.path.exists() and not (folder.path.is_dir() and not any(folder.path.iterdir())):
-            raise InputError(f"{path} is not empty; choose another folder with --out")
+        if folder.path.exists() and not folder.path.is_dir():
+            raise InputError(f"{path} is a file; expected the name of a folder, by --out")
+        if folder.path.is_dir() and any(folder.path.iterdir()):
+            held = "holds a run" if (folder.path / "config.toml").exists() else "is not empty"
+            raise InputError(f"{path} {held}; choose another folder with --out")
         folder.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**asked, "machine": machine()}, indent=2, ensure_ascii=False)
         atomic.write(folder.path / _CONFIG, text + "\n")
         return folder
+
+    def _require(self, asked: dict[str, Any]) -> None:
+        """That the same was begun here, by this version: parts of two do not belong together."""
+        begun = self.configuration
+        known = {**begun, "version": begun["machine"].get("autoencodes")}
+        for key, value in {**asked, "version": __version__}.items():
+            if known[key] == value:
+                continue
+            differs = f"{key} {known[key]}, not {value}"
+            if key == "settings":
+                names = [n for n in value if value[n] != dict(known[key]).get(n)]
+                differs = f"other settings ({', '.join(names) or 'some that are gone'})"
+            raise InputError(
+                f"{self.path} holds an experiment that was begun with {differs}; choose another "
+                "folder with --out"
+            )
 
     @classmethod
     def is_one(cls, path: str | Path) -> bool:
@@ -68,7 +84,8 @@ class ExperimentFolder:
         path = self.path / _CONFIG
         try:
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            found["experiment"], found["quick"], found["settings"], found["machine"]
+            found["experiment"], found["quick"]
+            dict(found["settings"]), dict(found["machine"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path}: expected the configuration of an experiment as autoencodes writes it "
@@ -97,12 +114,15 @@ class ExperimentFolder:
         return (self.path / "results.safetensors").exists()
 
     def write(self, results: Results, seconds: float) -> None:
-        """Writes results and tables."""
-        tables = self.path / "tables"
-        tables.mkdir(exist_ok=True)
-        for name, table in results.tables.items():
-            for ending, text in (("txt", table.text), ("csv", table.csv), ("tex", table.latex)):
-                atomic.write(tables / f"{name}.{ending}", text)
+        """Writes results and tables.
+
+        Raises
+        ------
+        NumericalFailure
+            If they hold a number that is not finite; nothing is written then.
+        OSError
+            If the files cannot be written.
+        """
         arrays = {f"array.{name}": array for name, array in results.arrays.items()}
         for k, motion in enumerate(results.motions):
             arrays |= {f"{_FLOW}.{k}.{name}": array for name, array in motion.arrays.items()}
@@ -115,7 +135,16 @@ class ExperimentFolder:
             "notes": results.notes,
             "seconds": seconds,
         }
-        write_tensors(self.path / "results.safetensors", arrays, facts)
+        write_tensors(self.path / "results.safetensors", arrays, facts, finite=True)
+        self.write_tables(results)
+
+    def write_tables(self, results: Results) -> None:
+        """Writes every table as text, CSV and LaTeX."""
+        tables = self.path / "tables"
+        tables.mkdir(exist_ok=True)
+        for name, table in results.tables.items():
+            for ending, text in (("txt", table.text), ("csv", table.csv), ("tex", table.latex)):
+                atomic.write(tables / f"{name}.{ending}", text)
 
     def read(self) -> tuple[Results, float]:
         """The results, and the seconds that they took; InputError if there are none yet."""
@@ -126,12 +155,21 @@ class ExperimentFolder:
                 f"{' --quick' if self.configuration['quick'] else ''} --out {self.path}"
             )
         facts, arrays = read_tensors(path, "facts", "the results of an experiment")
+        try:
+            return self._results(facts, arrays), float(facts["seconds"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path}: expected the results of an experiment as this version writes them; the "
+                f"file is of another, or damaged ({type(error).__name__}: {error})"
+            ) from error
+
+    def _results(self, facts: dict[str, Any], arrays: dict[str, Any]) -> Results:
         motions = tuple(
             Motion.restored(_under(f"{_FLOW}.{k}.", arrays), entries)
             for k, entries in enumerate(facts["motions"])
         )
-        results = Results(
-            facts["sentence"],
+        return Results(
+            str(facts["sentence"]),
             {name: Table.from_dict(entries) for name, entries in facts["tables"].items()},
             _under("array.", arrays),
             facts["facts"],
@@ -139,7 +177,6 @@ class ExperimentFolder:
             facts["certificates"],
             tuple(facts["notes"]),
         )
-        return results, float(facts["seconds"])
 
 
 def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:

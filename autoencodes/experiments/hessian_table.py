@@ -263,7 +263,7 @@ def _sentence(ends: list[dict[str, Any]], facts: dict[str, Any]) -> str:
     said = [f"{end['convex_from']:,} (λ = {end['tikhonov']:g})" for end in known]
     convex = f"positive from epoch {', '.join(said)} on" if said else "never positive for good"
     fitted = facts["exponent"]
-    convex += "" if fitted is None else f", which grows like λ^(−{fitted:.2f})"
+    convex += "" if fitted is None else f", which goes like λ^{-fitted:.2f}".replace("-", "−")
     late = [f"{end['tikhonov']:g}" for end in ends if end["convex_from"] is None]
     convex += f"; not yet at the end for λ = {', '.join(late)}" if late else ""
     strong = max(ends, key=lambda end: end["tikhonov"])
@@ -271,8 +271,9 @@ def _sentence(ends: list[dict[str, Any]], facts: dict[str, Any]) -> str:
     early = weak["reconstructs_from"]
     when = "" if early is None else f", below {_SMALL:.0%} of that at θ = 0 from epoch {early:,} on"
     return (
-        f"From one random control, λ_min(H) is {convex}. With λ = {strong['tikhonov']:g} the "
-        f"control ends with ‖θ‖ = {strong['norm']:.2g} and the error {strong['error']:.3g}, beside "
+        f"From one random control, at the epochs measured, λ_min(H) is {convex}. With "
+        f"λ = {strong['tikhonov']:g} the control ends with ‖θ‖ = {strong['norm']:.2g} and the "
+        f"error {strong['error']:.3g}, beside "
         f"{facts['error_at_zero']:.3g} at θ = 0 and {facts['error_of_a_line']:.3g} of the best "
         f"straight line; with λ = {weak['tikhonov']:g} with ‖θ‖ = {weak['norm']:.2g} and the error "
         f"{weak['error']:.2g} ({weak['fresh_error']:.2g} on fresh particles){when}."

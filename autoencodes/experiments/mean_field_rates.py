@@ -20,6 +20,9 @@ Counts = Int[np.ndarray, " size"]
 Limits = dict[tuple[int, int], dict[str, Any]]
 """What was measured on the law, by dimension and place of λ."""
 
+_STATIONARY = 1e-5
+"""The PMP residual below which a control counts as stationary."""
+
 TRANSPORT, SPREAD, GAP, DISTANCE = "W₁", "std of gap", "mean |gap|", "mean ‖θ^N − θ*‖"
 """What is fitted by a power of N."""
 
@@ -240,8 +243,9 @@ def notes(
     late = [f"{_signed(f.late)} ({_where(f, tikhonov)})" for f in fits if f.quantity == SPREAD]
     if late:
         told.append(
-            "A control can fit a small sample too closely, which steepens a slope. Over the larger "
-            f"half of the sizes alone that of the gap's standard deviation is {', '.join(late)}."
+            "Small samples may be fitted too closely, which one power of N does not describe. Over "
+            f"the larger half of the sizes alone the slope of the gap's standard deviation is "
+            f"{', '.join(late)}."
         )
     told += _saddles(limits, arrays, tikhonov)
     short = sum(
@@ -260,9 +264,10 @@ def _saddles(limits: Limits, arrays: dict[str, np.ndarray], tikhonov: Sequence[f
             continue
         last = {n: arrays[f"{n}.{dim}.{place}"][-1] for n in ("distance", "apart", "excess")}
         told.append(
-            f"d = {dim}, λ = {tikhonov[place]:g}: from θ = 0 the law leads to a stationary control "
-            f"with λ_min = {_digits(at['lambda_min'])} < 0, a saddle of J. "
-            f"At N = {arrays['N'][-1]:,} the samples' controls end at a distance of "
+            f"d = {dim}, λ = {tikhonov[place]:g}: from θ = 0 the law leads to a control with PMP "
+            f"residual {at['residual']:.1e} and λ_min = {_digits(at['lambda_min'])} < 0"
+            + (", a saddle of J. " if at["residual"] <= _STATIONARY else ". ")
+            + f"At N = {arrays['N'][-1]:,} the samples' controls end at a distance of "
             f"{last['distance'].mean():.3g} from it on average and {float(last['apart']):.3g} from "
             f"one another; there J − J(θ*) is {_digits(last['excess'].mean())} on average."
         )

@@ -80,7 +80,7 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results:
     )
     folder = notebook.training("autoencode", config).folder
     model, spent = folder.model, float(folder.history[-1]["seconds"])
-    digits = Digits.read(model, notebook.data_dir)
+    digits = Digits.read(model, folder.config.data_dir)
     compared = partial(_plain, settings, digits, spent, notebook)
     plain = notebook.part("fully connected", compared)
     inside = notebook.part("layers", partial(_inside, settings, model, digits))
@@ -91,10 +91,10 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results:
     }
     counts = (folder.metrics["parameters"], plain.facts["parameters"], None)
     return Results(
-        f"Through {settings.latent} of 784 components the AutoencODE's test error per pixel is "
-        f"{errors['AutoencODE']:.4f}; a fully connected autoencoder of the same latent width "
-        f"reaches {errors['fully connected']:.4f} in the same {spent:.0f} s of training, PCA "
-        f"{errors['PCA']:.4f}.",
+        f"Through {settings.latent} of {digits.test.shape[1]} components the AutoencODE's test "
+        f"error per pixel is {errors['AutoencODE']:.4f}; a fully connected autoencoder of the same "
+        f"latent width reaches {errors['fully connected']:.4f} in the same {spent:.0f} s of "
+        f"training, PCA {errors['PCA']:.4f}.",
         {"errors": _table(settings, errors, counts, spent, len(digits.test))},
         {**inside.arrays, "plain": plain.arrays["reconstructions"], **_strip(folder)},
         {"schedule": asdict(model.flow.schedule), "pairs": _PAIRS, "errors": errors},

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from autoencodes.cost import Control
+from autoencodes.errors import InputError
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.run import Outcome, TrainConfig
@@ -89,7 +90,15 @@ class Notebook:
         self._total = total
 
     def part(self, name: str, compute: Callable[[], Part]) -> Part:
-        """What ``compute()`` gives, or gave in an earlier run; names are used once."""
+        """What ``compute()`` gives, or gave in an earlier run; names are used once.
+
+        Raises
+        ------
+        NumericalFailure
+            If it holds a number that is not finite.
+        InputError
+            If the file of an earlier run is damaged.
+        """
         path = self.path / f"{_stem(name)}.safetensors"
         found = path.exists()
         self._begin(name, found)
@@ -98,8 +107,11 @@ class Notebook:
             part = compute()
             self.path.mkdir(parents=True, exist_ok=True)
             spent = time.perf_counter() - began
-            write_tensors(path, part.arrays, {"part": part.facts, "seconds": spent})
-        facts, arrays = read_tensors(path, "facts", "a part of an experiment")
+            write_tensors(path, part.arrays, {"part": part.facts, "seconds": spent}, finite=True)
+        try:
+            facts, arrays = read_tensors(path, "facts", "a part of an experiment")
+        except InputError as error:
+            raise InputError(f"{error}; remove it, and it is computed again") from error
         self.earlier += facts["seconds"] if found else 0.0
         return Part(arrays, facts["part"])
 

@@ -21,10 +21,11 @@ from autoencodes.certificate import certify
 from autoencodes.certificate.convexity import curvature
 from autoencodes.certificate.hessian import Hessian
 from autoencodes.cost import Control, norm
-from autoencodes.datasets.laws import dataset, sample
+from autoencodes.datasets.laws import dataset
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import ControlledField, Perceptron, TwoLayer
 from autoencodes.flow import Flow
@@ -35,8 +36,6 @@ from autoencodes.schedule import Block, WidthSchedule
 from autoencodes.training import MinimizingMovement
 
 _LAW = "parabola"
-_FRESH = 10_000
-"""Added to a seed for particles that no training has seen."""
 _BINS = 16
 """Of s, for colouring: more than there are colours of classes, so that a scale runs through."""
 _CURVE = 401
@@ -112,41 +111,37 @@ def _problem(settings: ParabolaSettings) -> ControlProblem:
 
 def _measures(settings: ParabolaSettings, seed: int) -> tuple[EmpiricalMeasure, EmpiricalMeasure]:
     """Those trained on, the paper's grid, and fresh ones of the law."""
-    x, _, _ = sample(_LAW, settings.fresh, _FRESH + seed)
-    return dataset(_LAW, seed).train, EmpiricalMeasure(x)
+    return dataset(_LAW, seed).train, fresh_sample(_LAW, settings.fresh, seed)[0]
 
 
 def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
     """One training; from another start where it ends above the error that is asked for."""
     problem = _problem(settings)
     measure, fresh = _measures(settings, seed)
-    found: list[tuple[float, Control]] = []
-    failures = []
-    for start in range(settings.starts):
-        key = jax.random.fold_in(jax.random.key(seed), start)
-        begun = problem.flow.init(key, scale=settings.scale)
-        method = MinimizingMovement()
-        result = notebook.fit(problem, begun, measure, method=method, steps=settings.steps)
-        found.append((float(problem.terminal_cost(result.control, measure)), result.control))
-        if not result.failed and found[-1][0] <= settings.arrived:
-            break
-        left = start + 1 < settings.starts
-        failures.append(
-            f"start {start + 1} ended at a cost of {found[-1][0]:.1e} ({result.reason}); "
-            + ("begun again from another" if left else "no start is left, the best one is kept")
-        )
-    cost, control = min(found, key=lambda pair: pair[0])
+    found = first_to_arrive(
+        problem,
+        measure,
+        notebook,
+        seed=seed,
+        scale=settings.scale,
+        steps=settings.steps,
+        starts=settings.starts,
+        loss=lambda control: float(problem.terminal_cost(control, measure)),
+        enough=settings.arrived,
+        told=lambda loss: f"a cost of {loss:.1e}",
+    )
+    control = found.control
     return Part.holding(
         control,
-        cost=cost,
+        cost=float(problem.terminal_cost(control, measure)),
         fresh_cost=float(problem.terminal_cost(control, fresh)),
         pca_cost=_pca(measure, fresh),
         objective=float(problem.objective(control, measure)),
         norm=float(norm(control, problem.flow.schedule.step_size)),
         residual=float(problem.pmp_residual(control, measure)),
         lambda_min=curvature(Hessian(problem, control, measure), digits=2).smallest.value,
-        starts=len(found),
-        failures=failures,
+        starts=found.starts,
+        failures=found.failures,
     )
 
 
@@ -275,8 +270,8 @@ def _arrays(
 
 
 def _motion(settings: ParabolaSettings, control: Control) -> Motion:
-    x, _, _ = sample(_LAW, settings.fresh, _FRESH + settings.seeds[0])
-    x = x[:_SHOWN]
+    fresh, _ = fresh_sample(_LAW, settings.fresh, settings.seeds[0])
+    x = np.asarray(fresh.x)[:_SHOWN]
     bins = np.clip(((x[:, 0] + 1) / 2 * _BINS).astype(int), 0, _BINS - 1)
     # A bin may be empty: names are those of the others, in their order.
     middles = (np.unique(bins) + 0.5) / _BINS * 2 - 1

@@ -92,7 +92,8 @@ def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results:
             rows.append({**part.facts, "bound": _finite(bounds.factor(weight))})
             found.append(part.arrays["minimisers"])
         arrays[f"minimisers.{law}"] = np.concatenate(found)
-        sweep = {"law": law, "rows": rows, **thresholds(rows), "bound": bounds.threshold()}
+        known = {"law": law, "shots": settings.shots, "rows": rows}
+        sweep = {**known, **thresholds(rows), "bound": bounds.threshold()}
         sweeps.append(sweep)
         tables[law] = _table(sweep)
         said.append(_sentence(sweep))
@@ -280,7 +281,7 @@ def thresholds(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     - ``contracting``: where q = 1 at the minimiser, log q being linear in log λ between the two
       weights of the grid around it.
     """
-    one = [row["distinct"] == 1 for row in rows]
+    one = [row["distinct"] == 1 and row["converged"] == row["starts"] for row in rows]
     rested = [row["arrived"] == row["starts"] and row["arrived_at"] == 1 for row in rows]
     grid = [row["tikhonov"] for row in rows]
     contracting = None
@@ -344,9 +345,11 @@ def _sentence(sweep: dict[str, Any]) -> str:
         f"q falls below 1 at λ = {contracting:.3g}"
         if contracting
         else "q does not cross 1 on this grid",
-        f"from λ = {shooting:g} on pure shooting comes to rest at one point from every start"
+        f"from λ = {shooting:g} on pure shooting came to rest at one point from every start "
+        f"within {sweep['shots']} evaluations"
         if shooting
-        else "pure shooting does not come to rest from every start",
+        else f"within {sweep['shots']} evaluations pure shooting came to rest from every start for "
+        "no λ",
     ]
     bound = f"the bound that theory gives beforehand is λ = {sweep['bound']:.3g}"
     over = [

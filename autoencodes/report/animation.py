@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -52,18 +51,13 @@ def animate(motion: Motion, path: Path) -> Path:
     ending = path.suffix.lower()
     if ending not in (".gif", ".mp4"):
         raise InputError(f"expected a path that ends in .gif or .mp4; got {path}")
-    ffmpeg = shutil.which("ffmpeg")
-    if ending == ".mp4" and ffmpeg is None:
-        raise InputError(
-            f"{path} needs the program ffmpeg, which is not in PATH; install it, or choose a path "
-            "that ends in .gif"
-        )
+    ffmpeg = film.require_encoder() if ending == ".mp4" else ""
     with style.context():
         if ending == ".gif":
             colours = [*_classes(motion).colours, to_rgb(style.ACCENT)]
             film.gif(frames(motion, _RESOLUTION), np.array(colours), path)
         else:
-            film.mp4(frames(motion, 2 * _RESOLUTION), str(ffmpeg), path)
+            film.mp4(frames(motion, 2 * _RESOLUTION), ffmpeg, path)
     return path
 
 

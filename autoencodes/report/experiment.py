@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from autoencodes.errors import InputError
 from autoencodes.experiments import ExperimentFolder, find
 from autoencodes.report.experiments import PICTURES
 from autoencodes.report.page import Drawn, Page
@@ -14,9 +15,15 @@ def contents(
     folder: ExperimentFolder,
 ) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
     """Its pictures, and the page that holds them once they are drawn."""
-    results, seconds = folder.read()
+    experiment = find(folder.name)
     configuration = folder.configuration
     settings = configuration["settings"]
+    if set(settings) != set(type(experiment.full).model_fields):
+        raise InputError(
+            f"{folder.path} holds an experiment with the settings of another version of "
+            "autoencodes; draw it with that version, or run it again"
+        )
+    results, seconds = folder.read()
     quick = ", quick" if configuration["quick"] else ""
 
     def pictures() -> list[Picture]:
@@ -25,7 +32,7 @@ def contents(
     def page(drawn: tuple[Drawn, ...]) -> Page:
         return Page(
             f"{folder.name}{quick}",
-            find(folder.name).shows,
+            experiment.shows,
             results.sentence,
             results.tables,
             drawn,

@@ -21,8 +21,9 @@ _FAMILIES: dict[str, tuple[ModuleType, str, str]] = {
     ),
     "reconstructions": (
         reconstructions,
-        "Test rows, what the flow makes of them, and what PCA does at the same latent width.",
-        "Test rows beside their reconstructions by the flow and by PCA.",
+        "Test rows and what the flow makes of them, beside PCA of the same latent width where "
+        "rows are the target.",
+        "Test rows beside what the flow makes of them.",
     ),
     "predictions": (
         predictions,
@@ -32,7 +33,7 @@ _FAMILIES: dict[str, tuple[ModuleType, str, str]] = {
     "width": (
         width,
         "The architecture: which components are active over the layers.",
-        "The active components over the layers: fewer towards the bottleneck, then more again.",
+        "For every layer the components that are active, with the width of each block.",
     ),
     "latent": (
         latent,

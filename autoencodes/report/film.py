@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -80,6 +81,16 @@ def _encoded(images: list[Image.Image], pace: int) -> bytes:
     times = [pace] * len(rest) + [HOLD]
     first.save(stream, "GIF", save_all=True, append_images=rest, duration=times, loop=0)
     return stream.getvalue()
+
+
+def require_encoder() -> str:
+    """Where ffmpeg is; InputError if it is not in PATH."""
+    found = shutil.which("ffmpeg")
+    if found is None:
+        raise InputError(
+            "an MP4 needs the program ffmpeg, which is not in PATH; install it, or choose gif"
+        )
+    return found
 
 
 def mp4(pictures: Iterator[Pixels], ffmpeg: str, path: Path) -> None:

@@ -122,6 +122,6 @@ def _certificates(folder: RunFolder) -> dict[str, list[str]]:
     path = folder.path / "certificate.json"
     try:
         lines = json.loads(path.read_text(encoding="utf-8"))["lines"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {"the trained control": [str(line) for line in lines]}

@@ -151,12 +151,29 @@ def _built(described: Any) -> ControlledField | tuple[ControlledField, ...]:
     return fields.build(described)
 
 
-def write_tensors(path: Path, arrays: dict[str, np.ndarray], facts: Any) -> None:
-    """Writes arrays and, under the key "facts", JSON values as a safetensors file, atomically."""
+def write_tensors(
+    path: Path, arrays: dict[str, np.ndarray], facts: Any, *, finite: bool = False
+) -> None:
+    """Writes arrays and, under the key "facts", JSON values as a safetensors file, atomically.
+
+    Raises
+    ------
+    NumericalFailure
+        If all numbers are to be finite, and one is not; nothing is written then.
+    """
     from safetensors.numpy import save as serialise
 
     whole = {key: np.asarray(array, order="C") for key, array in arrays.items()}
-    header = {"facts": json.dumps(facts, allow_nan=False)}
+    lost = [key for key, array in whole.items() if finite and not np.isfinite(array).all()]
+    header = {}
+    try:
+        header = {"facts": json.dumps(facts, allow_nan=False)}
+    except ValueError:
+        lost.append("a number beside the arrays")
+    if lost:
+        raise NumericalFailure(
+            f"{path.name} was not written: {', '.join(lost)} holds numbers that are not finite"
+        )
     atomic.write(path, serialise(whole, metadata=header))
 
 

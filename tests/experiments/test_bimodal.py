@@ -13,6 +13,7 @@ import autoencodes as ac
 from autoencodes.adjoint import derivative, value_function
 from autoencodes.experiments import bimodal
 from autoencodes.experiments.bimodal import BimodalSettings, ScaledTanh
+from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.report import style
@@ -52,7 +53,7 @@ def test_the_slope_comes_to_the_costate_with_the_order_of_the_grid(degree: int) 
         psi = value_function(moving, control, lambda x: (x - 0.5) ** 2, grid, degree)
         slopes = [derivative(p)(at) for p, at in zip(psi, paths, strict=True)]
         errors.append(float(np.sqrt(np.mean((np.stack(slopes) - costates) ** 2))))
-    assert bimodal.orders((0.08, 0.04, 0.02, 0.01), errors)[-1] == pytest.approx(degree, abs=0.2)
+    assert orders((0.08, 0.04, 0.02, 0.01), errors)[-1] == pytest.approx(degree, abs=0.2)
 
 
 def test_several_targets_are_solved_at_once() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import autoencodes as ac
 from autoencodes.experiments import depth_limit
-from autoencodes.experiments.depth_limit import DepthLimitSettings, difference, orders
+from autoencodes.experiments.convergence import orders
+from autoencodes.experiments.depth_limit import DepthLimitSettings, difference
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook
 from autoencodes.report import style
@@ -39,7 +40,8 @@ def test_the_distance_of_constants_is_that_of_l2() -> None:
 
 
 def test_orders_of_powers() -> None:
-    assert orders([8.0, 4.0, 1.0], (1, 2, 4)) == pytest.approx([1.0, 2.0])
+    assert orders([1.0, 0.5, 0.25], [8.0, 4.0, 1.0]) == pytest.approx([1.0, 2.0])
+    assert orders([1.0, 0.5, 0.25], [1.0, 0.0, 0.0]) == [None, None]
 
 
 @pytest.mark.parametrize("name", depth_limit.PROBLEMS)

@@ -237,7 +237,7 @@ def test_a_table_shows_three_digits_and_keeps_all() -> None:
     assert [a["scope"] for a in heads] == ["col", "col", "col", "row", "row"]
     assert read.text("td") == ["0.123", "3", "–", "5"]
     titles = [a.get("title") for a in read.all("td")]
-    assert titles == ["0.123456", None, "not measured", None]
+    assert titles == ["0.123456", None, "none", None]
     assert all(a["class"] == "number" for a in read.all("td"))
 
 

@@ -32,8 +32,9 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     crossed = [end for end in ends if end["convex_from"] is not None]
     weights = ", ".join(f"{end['tikhonov']:g}" for end in ends)
     alt = (
-        f"Curves for λ = {weights}. λ_min rises from far below 0 and stays above it in "
-        f"{len(crossed)} of {len(ends)}"
+        f"Curves for λ = {weights}. λ_min begins at "
+        f"{results.arrays['lambda_min.0'][0]:.3g} and is positive to the end in {len(crossed)} of "
+        f"{len(ends)}"
         + "".join(f"; λ = {e['tikhonov']:g} from epoch {e['convex_from']:,}" for e in crossed)
         + ". Errors at the end: "
         + ", ".join(f"{e['error']:.2g} (λ = {e['tikhonov']:g})" for e in ends)

@@ -25,42 +25,54 @@ _SHAPE = (28, 28)
 def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     """Architecture, reconstructions, latent space, statistics over the layers, interpolation."""
     arrays, facts = results.arrays, results.facts
+    deviation, dimensions = arrays["deviation"], arrays["dimensions"]
+    widths = [len(block["active"]) for block in facts["schedule"]["blocks"]]
     return [
         Picture(
             "architecture",
             width.architecture(schedule(facts["schedule"])),
-            "The architecture: of 784 components those in colour are active, the pale ones are "
-            "switched off.",
-            "An hourglass over the layers: fewer and fewer active components, then more again.",
+            f"The architecture: of {len(arrays['originals'][0])} components those in colour are "
+            "active, the pale ones are switched off.",
+            f"A column for every layer; the widths are {', '.join(map(str, widths))}.",
         ),
         Picture(
             "reconstructions",
             _reconstructions(arrays, facts["errors"], settings["latent"]),
             "A test image of every digit, and what each model makes of it.",
-            "Ten digits in four rows: originals, and three reconstructions.",
+            "Ten digits in four rows, originals and three reconstructions; test errors per pixel: "
+            + ", ".join(f"{name} {number(error)}" for name, error in facts["errors"].items()),
         ),
         Picture(
             "latent-space",
             _latent(arrays),
             f"{len(arrays['latent']):,} test images along the two principal axes of their latent "
             "values.",
-            "A cloud of points for every digit; the clouds overlap in part.",
+            "A scatter of points, coloured by digit.",
         ),
         Picture(
             "features",
             _features(arrays),
             "Mean and standard deviation, per class, of the components that are on at each layer.",
-            "Ten curves for the mean and ten for the standard deviation over the layers.",
+            "Ten curves each over the layers; over all classes the standard deviation is least, "
+            f"{deviation.min():.2g}, at layer {_layer(deviation, least=True)} and largest, "
+            f"{deviation.max():.2g}, at layer {_layer(deviation)}.",
         ),
         Picture(
             "entropy",
             _entropy(arrays),
             "Entropy of the values of the components that are on, and the effective number of "
             "dimensions of the states, exp of the entropy of their covariance's spectrum.",
-            "Two curves over the layers, with the bottleneck marked.",
+            f"Two curves over the layers; effective dimensions begin at {dimensions[0]:.3g}, are "
+            f"{dimensions.min():.3g} at least and {dimensions[-1]:.3g} at the end.",
         ),
         *_sequences(arrays, facts["pairs"]),
     ]
+
+
+def _layer(values: Any, least: bool = False) -> int:
+    """The layer of the largest, or least, of values (layer, class)."""
+    place = values.argmin() if least else values.argmax()
+    return int(np.unravel_index(place, values.shape)[0])
 
 
 def _reconstructions(arrays: dict[str, Any], errors: dict[str, float], latent: int) -> Figure:
@@ -91,7 +103,7 @@ def _sequences(arrays: dict[str, Any], pairs: list[list[int]]) -> list[Picture]:
             "interpolation",
             grid(between, _SHAPE, greys=(0, 1)),
             "Decoded points on the straight line between the latent values of two test images.",
-            f"{len(between)} rows of images, each turning from one digit into another.",
+            f"{len(between)} rows of images, from {', from '.join(name for name, _ in between)}.",
         ),
         Picture(
             "training",

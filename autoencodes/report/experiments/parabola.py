@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoencodes.experiments import Results
-from autoencodes.report import style, width
-from autoencodes.report.experiments.phases import phases
-from autoencodes.report.experiments.schedules import schedule
+from autoencodes.report import style
+from autoencodes.report.experiments.phases import architecture, panels, phases
 from autoencodes.report.picture import Picture
 from autoencodes.report.scales import logarithmic
 
@@ -27,18 +26,12 @@ _LINES = (
 
 def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     """Phases, decoders, and the architecture."""
-    first, second, layers = np.cumsum(settings["blocks"]).tolist()
-    panels = [
-        ("start\nlayer 0", 0),
-        (f"initial phase\nlayer {first}", first),
-        (f"encoding phase\nlayer {second}", second),
-        (f"decoding phase\nlayer {layers}", layers),
-    ]
+    layers = sum(settings["blocks"])
     (motion,) = results.motions
     return [
         Picture(
             "phases",
-            phases(replace(motion, targets=None), panels),
+            phases(replace(motion, targets=None), panels(settings["blocks"])),
             "Fresh particles, coloured by their place s on the parabola, on their way through "
             f"{layers} layers. In the encoding phase x₁ alone is on: the histogram shows how they "
             "lie along it.",
@@ -53,12 +46,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             "of each (right).",
             results.sentence,
         ),
-        Picture(
-            "architecture",
-            width.architecture(schedule(results.facts["schedule"]), motion.components),
-            f"The architecture of {layers} layers: hollow nodes are switched off.",
-            f"Two rows of nodes over {layers} layers; in the middle block one row is hollow.",
-        ),
+        architecture("architecture", results.facts["schedule"], motion),
     ]
 
 

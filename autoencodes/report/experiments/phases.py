@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from autoencodes.experiments import Motion
-from autoencodes.report import style
+from autoencodes.report import style, width
 from autoencodes.report.classes import Classes, legend, scatter
+from autoencodes.report.experiments.schedules import schedule
+from autoencodes.report.picture import Picture
 
 _BINS = 24
 _MARGIN = 0.56
@@ -53,6 +55,31 @@ def phases(motion: Motion, panels: Sequence[tuple[str, int]]) -> Figure:
         extra["target"] = _targets(row[-1], motion.targets)
     legend(figure, classes, extra)
     return figure
+
+
+def panels(blocks: Sequence[int]) -> list[tuple[str, int]]:
+    """The start and the ends of three phases, those of so many steps, with their titles."""
+    first, second, layers = np.cumsum(blocks).tolist()
+    return [
+        ("start\nlayer 0", 0),
+        (f"initial phase\nlayer {first}", first),
+        (f"encoding phase\nlayer {second}", second),
+        (f"decoding phase\nlayer {layers}", layers),
+    ]
+
+
+def architecture(name: str, written: dict[str, Any], motion: Motion) -> Picture:
+    """The sketch of a schedule as results hold it."""
+    shape = schedule(written)
+    off = sorted({i for block in shape.blocks for i in set(range(shape.dim)) - set(block.active)})
+    named = " and ".join(motion.components[i] for i in off)
+    return Picture(
+        name,
+        width.architecture(shape, motion.components),
+        f"The architecture of {shape.steps} layers: hollow nodes are switched off.",
+        f"A row of nodes for each component over {shape.steps} layers; in the middle {named} is "
+        "hollow.",
+    )
 
 
 def _square(axes: Axes, points: Float[np.ndarray, "particle 2"]) -> None:

@@ -34,12 +34,9 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
 
 def _picture(results: Results, sweep: dict[str, Any]) -> Picture:
     law, rows = sweep["law"], sweep["rows"]
-    said = [
-        f"{name} at λ = {sweep[key]:.3g}"
-        for key, (name, _, _) in _LINES.items()
-        if sweep[key] is not None
-    ]
-    most = max(row["distinct"] for row in rows)
+    known = sorted((sweep[key], name) for key, (name, *_) in _LINES.items() if sweep[key])
+    said = [f"{name} at λ = {value:.3g}" for value, name in known]
+    most = max(rows, key=lambda row: row["distinct"])
     caption = (
         f"{law}. (a) J of every distinct minimiser, the area of a disc growing with the number of "
         "starts that led there; (b) how many "
@@ -49,7 +46,10 @@ def _picture(results: Results, sweep: dict[str, Any]) -> Picture:
         "Lip(g)/(2λ) on the a-priori ball, the largest of a sample and the theory's bound "
         f"(drawn up to {_HIGHEST:.0e}). Vertical lines: {', '.join(said)}."
     )
-    alt = f"Up to {most} minimisers at small λ; thresholds from left to right: {', '.join(said)}."
+    alt = (
+        f"Up to {most['distinct']} minimisers, at λ = {most['tikhonov']:g}; thresholds from left "
+        f"to right: {', '.join(said)}."
+    )
     return Picture(f"minimisers-{law}", _drawn(results, sweep), caption, alt)
 
 

@@ -111,7 +111,11 @@ def _opening(page: Page) -> str:
 def _figure(drawn: Drawn) -> str:
     width, height = struct.unpack(">II", drawn.png[16:24])
     code = base64.b64encode(drawn.png).decode()
-    wide, sideways = (' class="wide"', ' tabindex="0"') if width > _PAGE_WIDE else ("", "")
+    wide, sideways = (
+        (' class="wide"', f' tabindex="0" role="region" aria-label="{escape(drawn.name)}"')
+        if width > _PAGE_WIDE
+        else ("", "")
+    )
     return (
         f'<figure{wide}>\n<div class="card"{sideways}><img src="data:image/png;base64,{code}" '
         f'width="{width * _SHARPNESS:.0f}" height="{height * _SHARPNESS:.0f}" '

@@ -123,7 +123,7 @@ aria-describedby="flow-{number}-use"></svg>
 <button type="button" class="play" aria-label="Play" title="Play (space)"><svg viewBox="0 0 16 16" \
 aria-hidden="true"><path d="M4 2.5v11l9-5.5z"></path></svg></button>
 <input type="range" min="0" max="{last}" step="0.1" value="0" aria-label="layer of {title}">
-<output>layer 0 of {last}</output>
+<output aria-live="off">layer 0 of {last}</output>
 </div>
 {legend}
 <p class="remarks">{remarks}</p>

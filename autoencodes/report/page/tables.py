@@ -64,7 +64,7 @@ def _kind(right: bool) -> str:
 
 def _digits(cell: Cell) -> str:
     if cell is None:
-        return ' title="not measured"'
+        return ' title="none"'
     # repr has as many digits as tell the number from its neighbours.
     full = repr(cell) if isinstance(cell, float) else ""
     return f' title="{full}"' if full not in ("", shown(cell)) else ""

@@ -1,0 +1,86 @@
+"""Random starts, one after the other, until one arrives; and laws' fresh particles.
+
+A training from a random control may end at a saddle or at a poor minimum. That is seen by what it
+came to on the particles trained on, it is told, and another start is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from autoencodes.cost import Control
+from autoencodes.datasets.laws import sample
+from autoencodes.experiments.notebook import Notebook
+from autoencodes.measure import EmpiricalMeasure
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.training import MinimizingMovement
+
+_FRESH = 10_000
+"""Added to a seed for particles that no training has seen."""
+
+
+def fresh_sample(law: str, size: int, seed: int) -> tuple[EmpiricalMeasure, Any]:
+    """Particles of a law for a seed's tests, beside ``sample(law, size, seed)``; their labels."""
+    x, y, labels = sample(law, size, _FRESH + seed)
+    return EmpiricalMeasure(x, y), labels
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The best of the starts that were made.
+
+    Parameters
+    ----------
+    control : Control
+    starts : int
+        How many were made.
+    failures : list of str
+        A sentence for each that did not arrive.
+    """
+
+    control: Control
+    starts: int
+    failures: list[str]
+
+
+def first_to_arrive(
+    problem: ControlProblem,
+    measure: EmpiricalMeasure,
+    notebook: Notebook,
+    *,
+    seed: int,
+    scale: float,
+    steps: int,
+    starts: int,
+    loss: Callable[[Control], float],
+    enough: float,
+    told: Callable[[float], str],
+) -> Arrival:
+    """Trains from up to ``starts`` random controls, until ``loss`` is at most ``enough``.
+
+    ``told`` says in words what a loss means. Where none arrives, the one of least loss is kept.
+    """
+    found: list[tuple[float, Control]] = []
+    failures: list[str] = []
+    for start in range(starts):
+        key = jax.random.fold_in(jax.random.key(seed), start)
+        begun = problem.flow.init(key, scale=scale)
+        method = MinimizingMovement()
+        result = notebook.fit(problem, begun, measure, method=method, steps=steps)
+        value = np.inf if result.failed else loss(result.control)
+        found.append((float(value), result.control))
+        if value <= enough:
+            break
+        how = "failed" if result.failed else f"ended with {told(value)}"
+        left = start + 1 < starts
+        failures.append(
+            f"start {start + 1} {how} ({result.reason}); "
+            + ("begun again from another" if left else "no start is left, the best one is kept")
+        )
+    _, control = min(found, key=lambda pair: pair[0])
+    return Arrival(control, len(found), failures)
