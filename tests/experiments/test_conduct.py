@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
@@ -117,10 +117,49 @@ def test_an_interrupted_experiment_goes_on_where_it_was(tmp_path: Path) -> None:
     assert COMPUTED == []
 
 
+def test_a_number_that_is_not_finite_is_a_failure_with_its_name(tmp_path: Path) -> None:
+    notebook = Notebook(tmp_path)
+    with pytest.raises(NumericalFailure, match=r"p\.safetensors was not written: x holds numbers"):
+        notebook.part("p", lambda: Part({"x": np.array([1.0, np.nan])}))
+    with pytest.raises(NumericalFailure, match="a number beside the arrays"):
+        notebook.part("p", lambda: Part(facts={"k": float("inf")}))
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_parts_of_another_version_or_setting_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = conduct("sums", tmp_path / "run")
+    other = Experiment("sums", "sums", Sums(size=7), Sums(size=2), ("1 s", "1 s"), run)
+    monkeypatch.setitem(EXPERIMENTS, "sums", other)
+    with pytest.raises(InputError, match=r"begun with other settings \(size\)"):
+        conduct("sums", tmp_path / "run")
+    text = (folder.path / "experiment.json").read_text()
+    (folder.path / "experiment.json").write_text(text.replace(ac.__version__, "0.0.1"))
+    with pytest.raises(InputError, match=rf"version 0\.0\.1, not {ac.__version__}|other settings"):
+        conduct("sums", tmp_path / "run")
+
+
+def test_results_of_another_version_are_refused(tmp_path: Path) -> None:
+    from autoencodes.run.storage import write_tensors
+
+    folder = conduct("sums", tmp_path / "run")
+    write_tensors(folder.path / "results.safetensors", {"x": np.ones(1)}, {"sentence": "?"})
+    with pytest.raises(InputError, match="is of another, or damaged"):
+        folder.read()
+    (tmp_path / "run" / "parts" / "first.safetensors").write_bytes(b"no")
+    (folder.path / "results.safetensors").unlink()
+    with pytest.raises(InputError, match="remove it, and it is computed again"):
+        conduct("sums", tmp_path / "run")
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     conduct("sums", tmp_path / "run")
-    with pytest.raises(InputError, match="another experiment or other settings"):
+    with pytest.raises(InputError, match="begun with quick False, not True"):
         conduct("sums", tmp_path / "run", quick=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file; expected the name of a folder"):
+        conduct("sums", tmp_path / "file")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="not empty"):

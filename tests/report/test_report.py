@@ -159,6 +159,13 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch: pytest.Monkey
         report("anywhere")
 
 
+def test_errors_that_overflowed_are_told(tmp_path: Path) -> None:
+    findings = CASES["table-5"]()
+    lost = {**findings.metrics, "test_mse": None, "train_mse": None}
+    folder = written(tmp_path / "run", replace(findings, metrics=lost))
+    assert "test error beyond all numbers per feature" in report(folder.path).page.read_text()
+
+
 def test_a_folder_that_holds_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="neither a run nor an experiment"):
         report(tmp_path)
