@@ -1,6 +1,6 @@
 """Reports: what a folder shows, drawn and told. Reads folders only, trains nothing."""
 
-from autoencodes.report.report import Report as Report
-from autoencodes.report.report import report as report
+from autoencodes.report.compose import Report as Report
+from autoencodes.report.compose import report as report
 
 __all__ = ["Report", "report"]

@@ -46,7 +46,7 @@ def test_its_pictures_are_drawn() -> None:
 
     from autoencodes.experiments import Results
     from autoencodes.report import style
-    from autoencodes.report.report import render
+    from autoencodes.report.compose import render
 
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(10, 784))

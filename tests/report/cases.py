@@ -9,8 +9,8 @@ import numpy as np
 
 from autoencodes.datasets.laws import sample
 from autoencodes.report import figures, style
+from autoencodes.report.compose import render
 from autoencodes.report.findings import Findings
-from autoencodes.report.report import render
 from autoencodes.run.baseline import Pca
 from autoencodes.run.folder import Samples
 from autoencodes.schedule import WidthSchedule

@@ -154,7 +154,7 @@ def test_a_failure_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoencodes.report.report.find_spec", lambda name: None)
+    monkeypatch.setattr("autoencodes.report.compose.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"autoencodes\[figures\]"):
         report("anywhere")
 

@@ -25,7 +25,6 @@ _SHAPE = (28, 28)
 def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     """Architecture, reconstructions, latent space, statistics over the layers, interpolation."""
     arrays, facts = results.arrays, results.facts
-    deviation, dimensions = arrays["deviation"], arrays["dimensions"]
     widths = [len(block["active"]) for block in facts["schedule"]["blocks"]]
     return [
         Picture(
@@ -49,6 +48,15 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             "values.",
             "A scatter of points, coloured by digit.",
         ),
+        *_statistics(arrays),
+        *_sequences(arrays, facts["pairs"]),
+    ]
+
+
+def _statistics(arrays: dict[str, Any]) -> list[Picture]:
+    """What the states are like over the layers."""
+    deviation, dimensions = arrays["deviation"], arrays["dimensions"]
+    return [
         Picture(
             "features",
             _features(arrays),
@@ -65,7 +73,6 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
             f"Two curves over the layers; effective dimensions begin at {dimensions[0]:.3g}, are "
             f"{dimensions.min():.3g} at least and {dimensions[-1]:.3g} at the end.",
         ),
-        *_sequences(arrays, facts["pairs"]),
     ]
 
 
