@@ -366,6 +366,6 @@ EXPERIMENT = Experiment(
     "Two clusters on the line pushed apart: the backward equation on a grid beside the costates",
     BimodalSettings(),
     BimodalSettings(particles=500, degrees=(1, 3), spacings=(0.4, 0.2, 0.1, 0.05, 0.025)),
-    ("20 s", "15 s"),
+    ("18 s", "18 s"),
     run,
 )

@@ -178,7 +178,7 @@ NATURAL = Experiment(
     _SHOWS.format("that does not matter"),
     ClassificationSettings(),
     ClassificationSettings(seeds=(0, 1)),
-    ("40 s", "20 s"),
+    ("20 s", "17 s"),
     run,
 )
 
@@ -187,6 +187,6 @@ UNNATURAL = Experiment(
     _SHOWS.format("that decides"),
     ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16))),
     ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16)), seeds=(0,)),
-    ("90 s", "30 s"),
+    ("40 s", "33 s"),
     run,
 )

@@ -290,6 +290,6 @@ EXPERIMENT = Experiment(
     DepthLimitSettings(
         particles=500, line_factors=(1, 2, 4, 8), plane_factors=(1, 2, 4), tolerance=1e-9
     ),
-    ("80 s", "40 s"),
+    ("1 min", "31 s"),
     run,
 )

@@ -324,6 +324,6 @@ EXPERIMENT = Experiment(
     "A parabola in the plane, reconstructed through one component; other decoders beside its own",
     ParabolaSettings(),
     ParabolaSettings(seeds=(0,), decoders=(("perceptron", 14),)),
-    ("50 s", "20 s"),
+    ("35 s", "30 s"),
     run,
 )

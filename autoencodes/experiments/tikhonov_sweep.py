@@ -383,7 +383,7 @@ def _notes(settings: TikhonovSweepSettings, sweeps: Sequence[dict[str, Any]]) ->
     return tuple(notes)
 
 
-SWEEP = Experiment(
+EXPERIMENT = Experiment(
     "tikhonov-sweep",
     "How many minimisers there are, and whether pure shooting contracts, over a grid of λ",
     TikhonovSweepSettings(),
@@ -394,6 +394,6 @@ SWEEP = Experiment(
         steps=300,
         shots=300,
     ),
-    ("6 min", "30 s"),
+    ("3 min", "21 s"),
     run,
 )

@@ -138,7 +138,7 @@ EXPERIMENT = Experiment(
     "The same flow with stored, held and forgotten values: reconstruction, and cleaning of noise",
     UnetSettings(),
     UnetSettings(epochs=60, memories=("reset", "skip")),
-    ("3 min", "40 s"),
+    ("2 min", "45 s"),
     run,
     precision="float32",
 )

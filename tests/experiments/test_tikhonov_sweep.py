@@ -125,7 +125,13 @@ def test_points_are_grouped_and_levels_counted() -> None:
 
 def test_thresholds_are_read_off_the_grid() -> None:
     def row(weight: float, found: int, q: float | None, arrived: int) -> dict[str, object]:
-        counts = {"distinct": found, "arrived": arrived, "arrived_at": 1, "starts": 4, "converged": 4}
+        counts = {
+            "distinct": found,
+            "arrived": arrived,
+            "arrived_at": 1,
+            "starts": 4,
+            "converged": 4,
+        }
         return {"tikhonov": weight, "q": q, **counts}
 
     rows = [row(0.1, 3, 40.0, 0), row(1.0, 1, 4.0, 0), row(10.0, 1, 0.25, 4)]
