@@ -41,7 +41,7 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    assert call("experiment", "classification-natural", "--out", out, "--animate", "gif") == 0
+    assert call("experiment", "classification-natural", "--out", out, "--animate") == 0
     said = capfd.readouterr()
     assert "fresh particles" in said.out
     assert f"results in {out}: report.html with 2 figures, 1 animations" in said.err
@@ -60,7 +60,7 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
     ("arguments", "message"),
     [
         (["experiment", "parabla"], "expected an experiment among"),
-        (["experiment", "classification-natural", "--animate", "png"], "must be gif or mp4"),
+        (["experiment", "classification-natural", "--mp4"], "needs the program ffmpeg"),
         (["report", "nowhere"], "neither a run nor an experiment"),
         (["report", "."], "neither a run nor an experiment"),
     ],
@@ -73,6 +73,7 @@ def test_what_cannot_be_is_refused_and_nothing_left(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg there
     assert call(*arguments) == 2
     assert message in capfd.readouterr().err
     assert not list(tmp_path.iterdir())

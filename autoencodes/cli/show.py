@@ -10,12 +10,10 @@ from typing import Annotated
 import typer
 
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
-from autoencodes.errors import InputError, MissingExtra
+from autoencodes.errors import MissingExtra
 
-Animate = Annotated[
-    str | None,
-    typer.Option(metavar="gif|mp4", help="Draw the flow as an animation too (mp4: by ffmpeg)."),
-]
+Animate = Annotated[bool, typer.Option("--animate", help="Draw the flow as an animation, a GIF.")]
+Mp4 = Annotated[bool, typer.Option("--mp4", help="The animation as an MP4, by ffmpeg.")]
 
 
 @app.command()
@@ -39,13 +37,14 @@ def experiment(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Its folder; else runs/NAME.")
     ] = None,
-    animate: Animate = None,
+    animate: Animate = False,
+    mp4: Mp4 = False,
 ) -> None:
     """Run an experiment of the paper or of the theory, and write its figures and its report.
 
     Interrupted, it goes on where it was when it is given the same folder again.
     """
-    _require_drawable(animate)
+    ending = _ending(animate, mp4)
     from autoencodes.display import Conducting
     from autoencodes.experiments import conduct, find, place
 
@@ -65,7 +64,7 @@ def experiment(
             raise typer.Exit(INTERRUPTED) from None
     results, seconds = folder.read()
     print(f"{results.sentence}\n\n{next(iter(results.tables.values())).text}")
-    _drawn(folder.path, animate, f"{seconds:.0f} s; results in {folder.path}")
+    _drawn(folder.path, ending, f"{seconds:.0f} s; results in {folder.path}")
 
 
 def _drawn(path: Path, animate: str | None, results: str) -> None:
@@ -86,26 +85,26 @@ def _drawn(path: Path, animate: str | None, results: str) -> None:
 
 
 @app.command()
-def report(run: Run, animate: Animate = None) -> None:
+def report(run: Run, animate: Animate = False, mp4: Mp4 = False) -> None:
     """Draw the figures of a run or of an experiment anew, and write its report.html.
 
     Nothing is computed: all comes from the folder.
     """
-    _require_drawable(animate)
+    ending = _ending(animate, mp4)
     from autoencodes.report import report as write
 
-    written = write(run, animate=animate)
+    written = write(run, animate=ending)
     for path in (*written.figures, *written.animations, written.page):
         print(path)
-    if animate and not written.animations:
+    if ending and not written.animations:
         print(f"autoencodes: {run} shows no flow: there is nothing to animate", file=sys.stderr)
 
 
-def _require_drawable(animate: str | None) -> None:
-    """That the animation asked for can be made, before anything is computed."""
-    if animate not in (None, "gif", "mp4"):
-        raise InputError(f"--animate must be gif or mp4; got {animate!r}")
-    if animate == "mp4":
+def _ending(animate: bool, mp4: bool) -> str | None:
+    """That of the animations, if there are to be some; before anything is computed."""
+    if mp4:
         from autoencodes.report.film import require_encoder
 
         require_encoder()
+        return "mp4"
+    return "gif" if animate else None

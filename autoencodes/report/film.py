@@ -88,7 +88,8 @@ def require_encoder() -> str:
     found = shutil.which("ffmpeg")
     if found is None:
         raise InputError(
-            "an MP4 needs the program ffmpeg, which is not in PATH; install it, or choose gif"
+            "an MP4 needs the program ffmpeg, which is not in PATH; install it, or take the GIF "
+            "of --animate"
         )
     return found
 
