@@ -13,7 +13,7 @@ from autoencodes.run import RunFolder
 
 
 def test_a_training_of_one_memory_is_measured_as_it_is(tmp_path: Path) -> None:
-    settings = unet.UnetSettings(epochs=1, memories=("skip",))
+    settings = unet.UnetSettings(latent=48, epochs=1, memories=("skip",))
     results = unet.run(settings, Notebook(tmp_path))
     (row,) = results.tables["memories"].rows
     folder = RunFolder.open(tmp_path / "skip--clean")

@@ -13,7 +13,7 @@ import autoencodes as ac
 from autoencodes import datasets
 from autoencodes.cli import main
 from autoencodes.errors import InputError
-from autoencodes.report import draw
+from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.certify import certify
 from autoencodes.run.config import make
@@ -88,7 +88,7 @@ def test_its_objective_certificate_and_pictures_are_those_of_its_cost(
     assert found == pytest.approx(classifier.metrics["objective"], rel=1e-5)
     certificate, _ = certify(classifier.path, seconds=20)
     assert certificate.train_cost.value == pytest.approx(classifier.metrics["train_cost"], rel=1e-4)
-    assert "predictions.png" in [path.name for path in draw(classifier)]
+    assert "predictions.png" in [path.name for path in report(classifier.path).figures]
 
 
 def test_the_order_is_reported_with_every_score(classifier: RunFolder) -> None:
@@ -174,7 +174,7 @@ def test_rows_in_other_coordinates_orders_and_costs(
     problem = ac.ControlProblem(model.flow, model.readout.cost, outcome.folder.config.tikhonov)
     objective = problem.objective(model.control, model.measure(data.train.x))
     assert float(objective) == pytest.approx(outcome.metrics["objective"], rel=1e-4)
-    assert not [path for path in draw(outcome.folder) if path.stat().st_size == 0]
+    assert not [path for path in report(outcome.folder.path).figures if path.stat().st_size == 0]
 
 
 def test_zero_control_in_principal_coordinates_is_pca(table: Path) -> None:

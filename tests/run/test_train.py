@@ -13,7 +13,7 @@ import pytest
 
 from autoencodes import datasets, fields
 from autoencodes.errors import InputError
-from autoencodes.report import draw
+from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.baseline import Pca
 from autoencodes.run.config import TrainConfig, make
@@ -169,7 +169,7 @@ def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -
         assert line["lambda_min"] <= line["lambda_max"]
         assert 0 <= line["lambda_min_error"] < 1e-6 * line["lambda_max"]
         assert {"residual", "control_norm", "tau", "contraction", "sweeps"} <= set(line)
-    assert any(path.name == "course.png" for path in draw(outcome.folder))
+    assert any(path.name == "course.png" for path in report(outcome.folder.path).figures)
 
 
 @pytest.mark.parametrize(
