@@ -76,11 +76,11 @@ def _drawn(path: Path, animate: str | None, results: str) -> None:
     except MissingExtra as error:
         print(f"{results}; no report: {error}", file=sys.stderr)
         return
-    told = f"report.html with {len(written.figures)} figures"
+    told = f"report.html with {counted(len(written.figures), 'figure')}"
     if animate and not written.animations:
         told += "; it shows no flow, so there is nothing to animate"
     elif animate:
-        told += f", {len(written.animations)} animations in figures"
+        told += f", {counted(len(written.animations), 'animation')} beside them"
     print(f"{results}: {told}, and tables", file=sys.stderr)
 
 
@@ -98,6 +98,11 @@ def report(run: Run, animate: Animate = False, mp4: Mp4 = False) -> None:
         print(path)
     if ending and not written.animations:
         print(f"autoencodes: {run} shows no flow: there is nothing to animate", file=sys.stderr)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _ending(animate: bool, mp4: bool) -> str | None:

@@ -70,6 +70,7 @@ FIELDS: dict[str, ControlledField] = {"tanh(θx)": ScaledTanh(), "tanh(θx + b)"
 class BimodalSettings(Settings):
     """The problem, and the grids on which the backward equation is solved."""
 
+    seed: int = 0
     particles: int = 1000
     fresh: int = 5000
     horizon: float = 1.0

@@ -59,10 +59,13 @@ def conduct(
     if folder.finished:
         folder.write_tables(folder.read()[0])  # which a crash may have left unwritten
         return folder
-    notebook = Notebook(folder.parts, reader)
-    notebook.data_dir = None if data_dir is None else str(data_dir)
+    notebook = Notebook(folder.parts, reader, None if data_dir is None else str(data_dir))
     began = time.perf_counter()
-    with precision(experiment.precision):
-        results = experiment.run(settings, notebook)
+    try:
+        with precision(experiment.precision):
+            results = experiment.run(settings, notebook)
+    except InputError:
+        folder.abandon()
+        raise
     folder.write(results, notebook.earlier + time.perf_counter() - began)
     return folder

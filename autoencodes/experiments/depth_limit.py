@@ -44,6 +44,7 @@ PROBLEMS = {
 class DepthLimitSettings(Settings):
     """Two problems, each on its coarsest grid and on ``factors`` times finer ones."""
 
+    seed: int = 0
     particles: int = 1000
     tikhonov: float = 0.1
     line_steps: int = 5

@@ -22,8 +22,6 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    seed: int = 0
-
 
 @dataclass(frozen=True)
 class Results:

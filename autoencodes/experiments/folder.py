@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ class ExperimentFolder:
         text = json.dumps({**asked, "machine": machine()}, indent=2, ensure_ascii=False)
         atomic.write(folder.path / _CONFIG, text + "\n")
         return folder
+
+    def abandon(self) -> None:
+        """Takes away what ``begin`` wrote, where no part has been computed since."""
+        if not self.parts.exists():
+            (self.path / _CONFIG).unlink()
+            with suppress(OSError):  # something else stands there by now
+                self.path.rmdir()
 
     def _require(self, asked: dict[str, Any]) -> None:
         """That the same was begun here, by this version: parts of two do not belong together."""

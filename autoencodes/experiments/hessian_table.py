@@ -36,6 +36,7 @@ _SMALL = 0.01
 class HessianTableSettings(Settings):
     """The weights that are compared, the architecture, and how long it is trained."""
 
+    seed: int = 0
     tikhonov: tuple[float, ...] = (0.1, 1e-2, 1e-3, 1e-4, 1e-5)
     steps_per_block: int = 7
     horizon: float = 21.0

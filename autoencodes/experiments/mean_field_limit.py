@@ -54,6 +54,7 @@ _SECOND = 1
 class LimitSettings(Settings):
     """In which dimensions, for which λ and N, how many samples, and how they are trained."""
 
+    seed: int = 0
     dims: tuple[int, ...] = (1, 2, 3)
     tikhonov: tuple[float, ...] = (0.3, 0.003)
     exponents: tuple[int, ...] = tuple(range(5, 15))

@@ -31,6 +31,7 @@ _PAIRS = ((3, 8), (4, 9), (1, 7), (0, 6))
 class MnistSettings(Settings):
     """The AutoencODE's training, the plain network's shape, and what is looked at."""
 
+    seed: int = 0
     latent: int = 32
     epochs: int = 50
     batch_size: int = 256

@@ -66,7 +66,7 @@ class Motion:
         """
         x = np.asarray(x)[:particles]
         schedule = flow.schedule
-        states = np.asarray(flow.trajectory(control, x))[..., : schedule.dim]
+        states = np.asarray(flow.trajectory(control, x))
         names, members = label_names, None
         if labels is not None:
             values, members = np.unique(np.asarray(labels)[:particles], return_inverse=True)

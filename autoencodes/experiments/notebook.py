@@ -73,12 +73,15 @@ class Notebook:
     path : Path
         Where parts are kept; made when the first one is.
     reader : Reader, optional
+    data_dir : str, optional
+        Where the user says that data lie which are not built in.
     """
 
-    def __init__(self, path: Path, reader: Reader | None = None) -> None:
+    def __init__(
+        self, path: Path, reader: Reader | None = None, data_dir: str | None = None
+    ) -> None:
         self.path = path
-        self.data_dir: str | None = None
-        """Where the user says that MNIST lies."""
+        self.data_dir = data_dir
         self._reader = reader
         self.earlier = 0.0
         """The seconds that parts found took when they were computed."""

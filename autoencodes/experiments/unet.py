@@ -26,6 +26,7 @@ _MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
 class UnetSettings(Settings):
     """Data, bottleneck, and the two tasks."""
 
+    seed: int = 0
     data: str = "digits"
     latent: int = 8
     epochs: int = 400

@@ -48,7 +48,7 @@ def contents(
         return Page(
             f"train {name}",
             f"{metrics['steps']:,} steps of {config['method']}, λ = {config['tikhonov']:g}, "
-            f"{metrics['parameters']:,} parameters, {config['precision']}, seed {config['seed']}",
+            f"{metrics['parameters']:,} parameters, {config['precision']}",
             verdict(name, findings.target, metrics),
             {"metrics": _table(metrics)},
             drawn,

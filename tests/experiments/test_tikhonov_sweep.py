@@ -30,8 +30,8 @@ from autoencodes.experiments.tikhonov_sweep import (
     TikhonovSweepSettings,
     contraction_factors,
     problem_of,
-    thresholds,
 )
+from autoencodes.experiments.tikhonov_thresholds import thresholds
 
 TINY = TikhonovSweepSettings(
     laws=("bimodal-1d",),
