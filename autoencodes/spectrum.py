@@ -32,12 +32,15 @@ class End:
     An eigenvalue lies within ``residual`` = |A v − θ v| of it; ``estimate`` is the smaller of
     that and residual²/gap, the size of its error if no eigenvalue was missed. With probability
     ``CONFIDENCE`` none lies further out than ``beyond``. All but for ``Spectrum.rounding``.
+    ``reached``: the estimate has the digits that were asked for, and ``beyond`` is not as far
+    away as the value's own size (once restarted it improves no more, and may be).
     """
 
     value: float
     residual: float
     estimate: float
     beyond: float
+    reached: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ class Spectrum:
     """Both ends, what they cost, and how exact the arithmetic was.
 
     ``rounding`` bounds, up to a modest factor, how far rounding moves an eigenvalue.
-    ``vectors`` are the two Ritz vectors of length 1; ``converged`` says whether both
-    estimates reached the digits that were asked for, with nothing as far beyond either end as
-    its own size; once ``restarted``, ``beyond`` improves no more and is not asked for.
+    ``vectors`` are the two Ritz vectors of length 1; ``converged`` says whether both ends are
+    ``reached``, or the Krylov space is all there is to see; once ``restarted``, ``beyond``
+    improves no more.
     """
 
     smallest: End
@@ -201,7 +204,8 @@ class _Basis:
                 wanted * abs(end.value), epsilon * size
             )
 
-        done = (reached(low) and reached(high)) or (self.exhausted and not self._failed)
+        low, high = (replace(end, reached=reached(end)) for end in (low, high))
+        done = (low.reached and high.reached) or (self.exhausted and not self._failed)
         none = np.empty((2, 0))
         return Spectrum(low, high, rounding, self.products, done, self._restarted, none)
 

@@ -22,6 +22,8 @@ import autoencodes as ac
 from autoencodes.certificate.convexity import Curvature, contraction, curvature
 from autoencodes.certificate.hessian import Hessian, pieces
 from autoencodes.certificate.lipschitz import stretches
+from autoencodes.certificate.preconditioner import GaussNewtonPart
+from autoencodes.davidson import lowest
 
 TRANSLATION = BY_NAME["translation, reset"]
 
@@ -43,6 +45,77 @@ def test_lanczos_and_the_dense_hessian_agree(case: Case) -> None:
         assert one.lower <= other.value <= one.upper
         assert abs(one.value - other.value) <= one.error
     assert found.locally_convex == dense.locally_convex
+
+
+def rough(case: Case) -> Any:
+    """The rough inverse from all of a case's particles, for a given λ_max."""
+    measure = case.measure.astype(float)
+    return lambda width: GaussNewtonPart(case.problem, case.control, measure, width)
+
+
+def gauss_newton_of(case: Case, direction: Any) -> Any:
+    """G η = H η − S η by what H is at targets x_L: there the costs' gradients vanish, and S."""
+    ends = case.flow.push(case.control, case.measure.x)
+    measure = ac.EmpiricalMeasure(case.measure.x, ends, case.measure.weights)
+    return flat(case.problem.hvp(case.control, measure, direction)) - 2 * (
+        case.problem.tikhonov * flat(direction)
+    )
+
+
+@pytest.mark.parametrize("name", ["constant", "scanned blocks, hold", "overlapping blocks, skip"])
+def test_the_rough_inverse_inverts_gauss_newton(name: str) -> None:
+    case = BY_NAME[name]
+    eta, shift = case.direction(0), 3.0
+    right = gauss_newton_of(case, eta) + shift * flat(eta)
+    solved = rough(case)(0.0)(right, shift / 0.75)
+    np.testing.assert_allclose(solved, flat(eta), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("case", CASES[::3], ids=IDS[::3])
+def test_davidson_and_the_dense_hessian_agree(case: Case) -> None:
+    dense = curvature(hessian(case), method="dense")
+    start = np.random.default_rng(0).standard_normal(hessian(case).size)
+    found = lowest(hessian(case), rough(case)(dense.largest.value), start, digits=10)
+    assert found.value == pytest.approx(dense.smallest.value, rel=1e-8)
+
+
+def test_davidson_goes_from_one_end_to_the_other_and_back_to_the_bound() -> None:
+    case = BY_NAME["scanned blocks, reset"]
+    exact = curvature(hessian(case), method="dense")
+    said: list[Curvature] = []
+    found = curvature(
+        hessian(case),
+        method="davidson",
+        digits=6,
+        correction=rough(case),
+        stop=lambda now: bool(said.append(now)),
+    )
+    assert found.method == "davidson"
+    assert found.converged
+    assert found.largest.value == pytest.approx(exact.largest.value, rel=1e-6)
+    assert found.smallest.value == pytest.approx(exact.smallest.value, rel=1e-6)
+    assert found.smallest.lower <= exact.smallest.value <= found.smallest.upper
+    assert [now.products for now in said] == list(range(1, found.products + 1))
+    lower = [now.smallest.lower for now in said]
+    assert lower == sorted(lower)
+
+
+def test_many_particles_are_certified_by_davidson() -> None:
+    """From 2,000 particles on, "auto" takes a part of them for the rough inverse."""
+    flow = ac.Flow(ac.WidthSchedule.constant(12, 4, 4.0))
+    problem = ac.ControlProblem(flow, tikhonov=1e-4)
+    control = flow.init(jax.random.key(0), 0.01, np.float64)
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2000, 12)) * np.geomspace(4, 0.05, 12)
+    measure = ac.EmpiricalMeasure(x, x + 0.3 * random.normal(size=x.shape))
+    found = ac.certify(problem, control, measure, digits=5, stretched=10)
+    exact = curvature(Hessian(problem, control, measure.astype(float)), method="dense")
+    assert found.curvature is not None
+    assert found.curvature.method == "davidson"
+    assert "Davidson" in str(found)
+    assert found.lambda_min is not None
+    assert found.lambda_min.value == pytest.approx(exact.smallest.value, rel=1e-4)
+    assert found.lambda_min.lower <= exact.smallest.value <= found.lambda_min.upper
 
 
 @pytest.mark.parametrize("case", CASES[::6], ids=IDS[::6])
@@ -290,7 +363,7 @@ def draw_numpy(case: Case) -> Any:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "guess"}, "method must be one of auto, dense, lanczos"),
+        ({"method": "guess"}, "method must be one of auto, dense, lanczos, davidson"),
         ({"digits": 0}, "digits must be a number from 1 to 12"),
         ({"tau": -1.0}, "tau"),
         ({"seconds": 0.0}, "seconds must be a positive number"),

@@ -13,29 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencodes.certificate.certificate import Certificate
-from autoencodes.certificate.convexity import DENSE, Curvature, contraction, curvature
+from autoencodes.certificate.convexity import Curvature, contraction, curvature
 from autoencodes.certificate.generalisation import mean_cost, transport
 from autoencodes.certificate.hessian import Hessian
 from autoencodes.certificate.lipschitz import stretches
+from autoencodes.certificate.preconditioner import GaussNewtonPart
 from autoencodes.cost import Control
 from autoencodes.errors import InputError
 from autoencodes.measure import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem, counted
 from autoencodes.precision import precision
-from autoencodes.spectrum import Spectrum, ends
 from autoencodes.training.interruption import Interruption
 
 _STREAMED = 2048
-_METHODS = ("auto", "dense", "lanczos")
-_PART_ROWS = 1000
-_PART_GROWTH = 10**0.5
-_PART_PRODUCTS = 150, 40
-"""The most products on the smallest part, and on every other one."""
-_PART_SECONDS = 0.4
-"""The share of the time that parts may take, where it is limited."""
-_PART_WEIGHT = 10.0
-"""The length of the improved start over that of the Gaussian that it is added to: the bound on
-what lies beyond loosens with its logarithm alone."""
+_METHODS = ("auto", "dense", "lanczos", "davidson")
+_PRECONDITIONED = 2000
+"""From so many particles on, a part of them makes a rough inverse of the Hessian that pays."""
+_PART = 20
+"""The share of particles in it is one in so many: its 24 products cost less than one of H."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,9 @@ def certify(
     test : particles that training has not seen, optional
     particles : of a random part of the training particles on which J is taken; default all
     batch_size : particles that pass at a time; default by their dimension
-    method : "dense" (the whole Hessian), "lanczos", or "auto": dense up to 500 parameters
+    method : "dense" (the whole Hessian), "lanczos", "davidson" (for λ_min, preconditioned by a
+        part of the particles), or "auto": dense up to 500 parameters, beyond Davidson's iteration
+        from 2,000 particles on, and Lanczos for fewer
     digits : of λ_min and λ_max, 1 to 12
     tau : a step τ > 0 at which to report the contraction factor
     seconds : at which the search for the eigenvalues ends with what it has (one product may
@@ -188,52 +185,31 @@ class _Work:
         """Both ends of the spectrum; None where the very first product overflows."""
         self.progress(Progress("curvature", None, "linearising"))
 
-        def stop(found: Spectrum) -> bool:
+        def stop(found: Curvature) -> bool:
             low = found.smallest
             said = f"λ_min {low.value:.5g} ± {low.estimate:.1g}, λ_max {found.largest.value:.5g}"
             self.progress(Progress("curvature", None, f"product {found.products}: {said}"))
             return self.asked() or time.monotonic() > self.deadline
 
         hessian = Hessian(self.problem, self.control, self.measure, self.batch_size)
-        dense = method == "dense" or (method == "auto" and hessian.size <= DENSE)
-        improved = None if dense else self.improved(stop)
+        few = method == "auto" and self.measure.size < _PRECONDITIONED
         try:
             return curvature(
-                hessian, method=method, digits=digits, seed=self.seed, stop=stop, improved=improved
+                hessian,
+                method=method,
+                digits=digits,
+                seed=self.seed,
+                stop=stop,
+                correction=None if few else self.correction,
             )
         except (ArithmeticError, np.linalg.LinAlgError):
             return None
 
-    def improved(self, stop: Callable[[Spectrum], bool]) -> np.ndarray | None:
-        """A start near the lowest eigenvector, from ever larger parts of the particles.
-
-        Each part holds the one before it, three times as large, and begins where that one ended:
-        most products are made on few particles. What is handed out is independent of the Gaussian
-        that it is added to. None where not even the smallest part would be much smaller than the
-        whole, or an end was asked for.
-        """
-        found, size = None, float(_PART_ROWS)
-        share = time.monotonic() + _PART_SECONDS * (self.deadline - time.monotonic())
-        most = _PART_PRODUCTS[0]
-        while 2 * size <= self.measure.size and time.monotonic() < share and not self.asked():
-            part = _part(self.measure, round(size), self.seed + 1)
-            few = Hessian(self.problem, self.control, part, None)
-
-            def enough(found: Spectrum, most: int = most) -> bool:
-                low = found.smallest
-                near = low.estimate < 0.1 * abs(low.value) and found.products > most / 2
-                spent = found.products >= most or time.monotonic() > share
-                return stop(found) or found.converged or near or spent
-
-            try:
-                ended = ends(
-                    few, few.size, few.dtype, seed=self.seed + 2, improved=found, stop=enough
-                )
-            except (ArithmeticError, np.linalg.LinAlgError):
-                break
-            found = _PART_WEIGHT * np.sqrt(few.size) * ended.vectors[0].astype(float)
-            size, most = _PART_GROWTH * size, _PART_PRODUCTS[1]
-        return found
+    def correction(self, width: float) -> GaussNewtonPart:
+        """A rough inverse of the Hessian of norm ``width``, from a random part of the particles."""
+        count = max(_PRECONDITIONED, self.measure.size) // _PART
+        part = _part(self.measure, count, self.seed + 1)
+        return GaussNewtonPart(self.problem, self.control, part, width)
 
     def stretches(self, most: int) -> Any:
         """Encoder's and decoder's local Lipschitz constants."""

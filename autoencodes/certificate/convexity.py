@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autoencodes.certificate.hessian import Hessian
+from autoencodes.davidson import Correction, Lowest, lowest
 from autoencodes.spectrum import CONFIDENCE, End, Spectrum, ends
 
 DENSE = 500
 """Controls of up to this many entries have their whole Hessian computed, unless asked otherwise."""
+_WEIGHT = 10.0
+"""The length of a vector that a random start is pushed by, over the start's own: the bound on what
+lies beyond loosens with its logarithm alone."""
+Watch = Callable[["Curvature"], bool]
+"""Asked after every product; True ends the search with what there is."""
 
 
 @dataclass(frozen=True)
 class Eigenvalue:
     """An eigenvalue of H at an end of its spectrum, in [lower, upper].
 
-    Dense: the bounds are those of rounding. By Lanczos: an eigenvalue lies within ``error`` of
+    Dense: the bounds are those of rounding. Else an eigenvalue lies within ``error`` of
     ``value``; the bound on the inner side is the Rayleigh quotient's, hence certain but for
     rounding; the outer one holds with the probability of ``Curvature.confidence``.
-    ``estimate`` is the error to expect if no eigenvalue was missed: residual²/gap.
+    ``estimate`` is the error to expect if no eigenvalue was missed: residual²/gap, or for a
+    cluster without a gap what Davidson's iteration expects to come (``davidson.Lowest``).
     """
 
     value: float
@@ -38,7 +45,7 @@ class Eigenvalue:
 
 @dataclass(frozen=True)
 class Curvature:
-    """Both ends of the spectrum of H(θ) in L²; ``method`` is "dense" or "lanczos".
+    """Both ends of the spectrum of H(θ) in L²; ``method`` is "dense", "lanczos" or "davidson".
 
     ``converged``: both values have the digits that were asked for, by their estimates.
     """
@@ -86,30 +93,21 @@ def curvature(
     method: str = "auto",
     digits: float = 3,
     seed: int = 0,
-    stop: Callable[[Spectrum], bool] = lambda _: False,
-    improved: np.ndarray | None = None,
+    stop: Watch = lambda _: False,
+    correction: Callable[[float], Correction] | None = None,
 ) -> Curvature:
-    """λ_min and λ_max of a Hessian, by ``method`` "dense", "lanczos" or (by size) "auto".
+    """λ_min and λ_max of a Hessian, by ``method`` "dense", "lanczos", "davidson" or "auto".
 
     Lanczos ends when both estimates have the digits and the sign of λ_min is certain, or when
-    it cannot become so; or when ``stop``, asked after every product, says so.
+    it cannot become so. Davidson's iteration needs a ``correction``, a rough inverse made for a
+    given λ_max: see ``_by_davidson``. "auto" is dense for few parameters, else Davidson's
+    iteration where there is a correction, else Lanczos.
     """
     if method == "dense" or (method == "auto" and hessian.size <= DENSE):
         return _dense(hessian)
-
-    def enough(found: Spectrum) -> bool:
-        return stop(found) or (found.converged and _settled(found))
-
-    found = ends(
-        hessian,
-        hessian.size,
-        hessian.dtype,
-        seed=seed,
-        digits=digits,
-        improved=improved,
-        stop=enough,
-    )
-    return _from_lanczos(found)
+    if method == "lanczos" or correction is None:
+        return _by_lanczos(hessian, digits, seed, stop)
+    return _by_davidson(hessian, correction, digits, seed, stop)
 
 
 def contraction(curvature: Curvature, tikhonov: float, tau: float | None = None) -> Contraction:
@@ -149,6 +147,114 @@ def _dense(hessian: Hessian) -> Curvature:
         for v in (values[0], values[-1])
     )
     return Curvature(low, high, "dense", 1.0, hessian.size, error, True)
+
+
+def _by_lanczos(hessian: Hessian, digits: float, seed: int, stop: Watch) -> Curvature:
+    """Both ends from one Krylov space."""
+
+    def enough(found: Spectrum) -> bool:
+        return stop(_from_lanczos(found)) or (found.converged and _settled(found))
+
+    return _from_lanczos(_lanczos(hessian, digits, seed, enough))
+
+
+def _by_davidson(
+    hessian: Hessian,
+    correction: Callable[[float], Correction],
+    digits: float,
+    seed: int,
+    stop: Watch,
+) -> Curvature:
+    """λ_max by Lanczos, λ_min by Davidson's iteration, and its outer bound by Lanczos again.
+
+    The first Lanczos ends once it has λ_max (and all, where both ends are easy). Where it has
+    shown no bound on λ_min within |λ_min| of it, another begins beside the vector that was
+    found. Should that come upon a lower value, that is λ_min.
+    """
+    asked = False
+
+    def ended(found: Curvature) -> bool:
+        nonlocal asked
+        asked = stop(found)
+        return asked
+
+    def begun(found: Spectrum) -> bool:
+        now = _from_lanczos(found)
+        easy = found.converged and _settled(found)
+        return ended(now) or easy or (found.largest.reached and _far(now))
+
+    first = _lanczos(hessian, digits, seed, begun)
+    known = _from_lanczos(first)
+    if asked or known.converged or not first.largest.reached:
+        return known
+    low = lowest(
+        hessian,
+        correction(known.largest.value),
+        first.vectors[0],
+        digits=digits,
+        rounding=first.rounding,
+        stop=lambda low: ended(_with_lowest(known, low)),
+    )
+    known = _with_lowest(known, low)
+    if asked or not _far(known):
+        return known
+
+    def bounded(found: Spectrum) -> bool:
+        now = _with_bound(known, found)
+        return ended(now) or found.restarted or not _far(now)
+
+    pushed = _WEIGHT * np.sqrt(hessian.size) * low.vector.astype(float)
+    return _with_bound(known, _lanczos(hessian, digits, seed + 1, bounded, pushed))
+
+
+def _lanczos(
+    hessian: Hessian,
+    digits: float,
+    seed: int,
+    stop: Callable[[Spectrum], bool],
+    improved: np.ndarray | None = None,
+) -> Spectrum:
+    return ends(
+        hessian,
+        hessian.size,
+        hessian.dtype,
+        seed=seed,
+        digits=digits,
+        improved=improved,
+        stop=stop,
+    )
+
+
+def _with_lowest(known: Curvature, low: Lowest) -> Curvature:
+    """With λ_min as Davidson's iteration has it."""
+    slack = known.rounding
+    end = known.smallest
+    return replace(
+        known,
+        smallest=Eigenvalue(
+            low.value, low.residual + slack, low.estimate, end.lower, low.value + slack
+        ),
+        method="davidson",
+        products=known.products + low.products,
+        converged=low.converged,
+    )
+
+
+def _with_bound(known: Curvature, found: Spectrum) -> Curvature:
+    """With the outer bound on λ_min of another Lanczos, and its value if that is lower."""
+    other, end = _from_lanczos(found).smallest, known.smallest
+    best = other if other.value < end.value else end
+    return replace(
+        known,
+        smallest=replace(best, lower=max(other.lower, end.lower)),
+        products=known.products + found.products,
+    )
+
+
+def _far(found: Curvature) -> bool:
+    """Whether λ_min could, for all that is known, lie as far away as its own size."""
+    end = found.smallest
+    return end.value - end.lower > max(abs(end.value), 10 * found.rounding)
 
 
 def _from_lanczos(found: Spectrum) -> Curvature:

@@ -43,7 +43,7 @@ def curvature(found: Curvature | None) -> list[str]:
     how = (
         "from the whole Hessian, bounds for rounding"
         if found.method == "dense"
-        else f"Lanczos, {found.products} products"
+        else f"{found.method.capitalize()}, {found.products} products"
         + ("" if found.converged else "; stopped before the wanted digits, hence wide bounds")
     )
     return [
@@ -130,8 +130,12 @@ def transport(found: Transport | None) -> str:
 
 def _eigenvalue(found: Eigenvalue, of: Curvature) -> str:
     sure = "surely" if of.method == "dense" else f"with {100 * of.confidence:.0f} % probability"
+    hoped = ""
+    if found.estimate < found.error / 3:
+        hoped = f" (± {max(found.estimate, of.rounding):.1g} if no eigenvalue was missed)"
     return (
-        f"{found.value:.5g} ± {found.error:.1g}, {sure} in [{found.lower:.5g}, {found.upper:.5g}]"
+        f"{found.value:.5g} ± {found.error:.1g}{hoped}, {sure} in "
+        f"[{found.lower:.5g}, {found.upper:.5g}]"
     )
 
 

@@ -1,0 +1,195 @@
+"""The lower end of the spectrum of a symmetric operator of which a rough inverse is known.
+
+# notation: A symmetric operator on R^m, V orthonormal basis, W = A V, T = VᵀW, (θ, u = V s) the
+# lowest Ritz pair, r = A u − θ u its residual, P a rough inverse of A − θ I.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+Vector = Float[np.ndarray, " entry"]
+Product = Callable[[Vector], Any]
+Correction = Callable[[Vector, float], Any]
+"""From a residual r and the Ritz value θ to P r."""
+_MOST_VECTORS = 36
+_MEMORY = 2 * 2**30
+_MOST_PRODUCTS = 5000
+_WINDOW = 12
+"""Products over which the fall of θ is compared with the fall over as many before."""
+_TO_COME = 10.0
+"""How many times r·P r a Ritz value may yet fall."""
+_STRIP = 1 << 16
+
+
+@dataclass(frozen=True)
+class Lowest:
+    """The lowest Ritz pair.
+
+    ``value`` is a Rayleigh quotient: the smallest eigenvalue is not above it. An eigenvalue lies
+    within ``residual`` = |A v − θ v| of it. ``estimate`` is the error to expect if none was
+    missed: see ``lowest``. ``converged``: it has the digits asked for.
+    """
+
+    value: float
+    residual: float
+    estimate: float
+    products: int
+    converged: bool
+    vector: Vector
+
+
+def lowest(
+    product: Product,
+    correct: Correction,
+    start: Vector,
+    *,
+    digits: float = 3,
+    rounding: float = 0.0,
+    stop: Callable[[Lowest], bool] = lambda _: False,
+    most_vectors: int | None = None,
+) -> Lowest:
+    """The smallest eigenvalue, by a generalised Davidson iteration with thick restarts.
+
+    Each step adds t = P r to the basis, orthonormalised, and solves the small problem T s = θ s:
+    θ falls from step to step, for any P. For P = (M − θ I)⁻¹ it falls as fast as Lanczos would
+    on M^(-1/2) (A − θ I) M^(-1/2): where M takes with it what makes the spectrum of A wide, few
+    products find an end that is narrow beside it. A full basis is restarted with its lowest
+    Ritz vectors and the last one of the step before, which loses next to nothing.
+
+    *The estimate.* Where the lowest eigenvalue stands clear by a gap, the error is at most
+    |r|²/gap. In a cluster it does not: let D_1 be the fall of θ over the last 12 products and
+    D_0 that over the 12 before. With the ratio ρ = D_1/D_0 < 1 kept up, the error before these
+    products was D_1/(1 − ρ), which is taken for the error now. Neither is believed below
+    10 r·P r: if the complement of the basis saw A − θ I as P⁻¹, θ would fall by r·P r next.
+
+    Parameters
+    ----------
+    product : from a vector (m,) to A times it
+    correct : from (r, θ) to P r; need be neither exact nor linear nor symmetric
+    start : (m,), not 0, in the precision to work in; all small matrices are in float64
+    digits : relative accuracy 10^-digits asked of the estimate
+    rounding : of A's eigenvalues; what is below is not looked for
+    stop : asked after every product; True ends the search
+    most_vectors : the size of the basis; by default 36, or what 2 GiB hold
+
+    Raises
+    ------
+    ArithmeticError
+        If the very first product is not finite; later ones end the search.
+
+    Source: Davidson (1975); Morgan and Scott (1986) for any P; Stathopoulos and Saad (1998) and
+    Stathopoulos (2007) for the restart.
+    """
+    each = 2 * start.dtype.itemsize * start.size
+    basis = _Basis(
+        start.size, start.dtype, int(most_vectors or min(_MOST_VECTORS, _MEMORY // each))
+    )
+    falls: list[float] = []
+    if not basis.extend(start, product):
+        raise ArithmeticError("the first product is not finite")
+    while True:
+        value, vector, rest, apart = basis.pair()
+        falls.append(value)
+        step = np.asarray(correct(rest, value), start.dtype)
+        residual = float(np.linalg.norm(rest))
+        gain = _TO_COME * float(np.vdot(rest, step))
+        clear = residual**2 / apart if apart > 0 else np.inf
+        hoped = max(gain, min(clear, _to_come(falls))) if gain >= 0 else np.inf
+        estimate = min(residual, hoped)
+        done = estimate <= max(0.5 * 10.0**-digits * abs(value), rounding / 10)
+        found = Lowest(value, residual, estimate, basis.products, done, vector)
+        ended = done or residual <= max(rounding, basis.rounding)
+        if stop(found) or ended or basis.products >= _MOST_PRODUCTS:
+            return found
+        if basis.full:
+            basis.restart()
+        # A correction that is not finite, or lies in the basis, is replaced by the residual.
+        if not (basis.extend(step, product) or basis.extend(rest, product)):
+            return found
+
+
+def _to_come(falls: list[float]) -> float:
+    """By how much the last of the Ritz values may still fall, as it has fallen so far."""
+    if len(falls) <= 2 * _WINDOW:
+        return np.inf
+    before, now = (falls[-k] - falls[-k + _WINDOW] for k in (2 * _WINDOW + 1, _WINDOW + 1))
+    return now / (1 - now / before) if now < before else np.inf
+
+
+class _Basis:
+    """An orthonormal basis, A times it, and A on it."""
+
+    def __init__(self, size: int, dtype: Any, room: int) -> None:
+        room = min(max(8, room), size)
+        self._v = np.empty((room, size), dtype)
+        self._w = np.empty((room, size), dtype)
+        self._t = np.zeros((room, room))
+        self._count = 0
+        self._last = np.zeros((0, 1))
+        self._lasting = np.zeros((0, 1))
+        self.products = 0
+
+    @property
+    def rounding(self) -> float:
+        """Below which a residual is noise."""
+        return 10 * float(np.finfo(self._v.dtype).eps * np.abs(self._t).max())
+
+    @property
+    def full(self) -> bool:
+        return self._count == len(self._v)
+
+    def extend(self, direction: Vector, product: Product) -> bool:
+        """Takes in a direction and A times it; False where it adds nothing that is finite."""
+        k = self._count
+        size = float(np.linalg.norm(direction))
+        if not 0 < size < np.inf or self.full:
+            return False
+        new = direction / self._v.dtype.type(size)
+        for _ in range(2):  # the second takes out what rounding left
+            new -= (self._v[:k] @ new) @ self._v[:k]
+            size = float(np.linalg.norm(new))
+            if size < 100 * np.finfo(new.dtype).eps:
+                return False
+            new /= self._v.dtype.type(size)
+        image = np.asarray(product(new), new.dtype)
+        if not np.isfinite(image).all():
+            return False
+        self._v[k], self._w[k] = new, image
+        self._t[k, : k + 1] = self._t[: k + 1, k] = self._v[: k + 1] @ image
+        self._count, self.products = k + 1, self.products + 1
+        return True
+
+    def pair(self) -> tuple[float, Vector, Vector, float]:
+        """θ, u and r, and how far the next Ritz value that stands clear of θ lies above it."""
+        k = self._count
+        values, vectors = np.linalg.eigh(self._t[:k, :k])
+        self._lasting, self._last = self._last, vectors[:, :1]
+        s = vectors[:, 0].astype(self._v.dtype)
+        u = s @ self._v[:k]
+        r = s @ self._w[:k] - self._v.dtype.type(values[0]) * u
+        clear = values[values - values[0] > float(np.linalg.norm(r))]
+        return float(values[0]), u, r, float(clear[0] - values[0]) if len(clear) else 0.0
+
+    def restart(self) -> None:
+        """Keeps the lowest third of the Ritz vectors, and the lowest one of the step before."""
+        k = self._count
+        low = np.linalg.eigh(self._t)[1][:, : max(2, k // 3)]
+        before = np.zeros((k, 1))
+        before[: len(self._lasting)] = self._lasting
+        keep = np.linalg.qr(np.hstack([low, before]))[0]
+        count = keep.shape[1]
+        for vectors in (self._v, self._w):  # in place, a strip at a time
+            for first in range(0, vectors.shape[1], _STRIP):
+                strip = vectors[:, first : first + _STRIP]
+                strip[:count] = keep.T.astype(strip.dtype) @ strip
+        matrix = keep.T @ self._t @ keep
+        self._t[:] = 0
+        self._t[:count, :count] = (matrix + matrix.T) / 2
+        self._count = count
+        self._last = self._lasting = np.zeros((0, 1))
