@@ -72,6 +72,7 @@ def ends(
     improved: Vector | None = None,
     stop: Callable[[Spectrum], bool] = lambda found: found.converged,
     most_vectors: int | None = None,
+    searches: int = 1,
 ) -> Spectrum:
     """The smallest and the largest eigenvalue, by Lanczos with full reorthogonalisation.
 
@@ -97,6 +98,7 @@ def ends(
     stop : asked after every product; True ends the search, which also ends by itself where the
         Krylov space is invariant
     most_vectors : the size of the basis; by default 300, or what 2 GiB hold
+    searches : among how many the risk is shared, if the best of their bounds is taken
 
     Raises
     ------
@@ -111,7 +113,7 @@ def ends(
     if improved is not None:
         start = start + improved
     room = most_vectors or min(_MOST_VECTORS, _MEMORY // (np.dtype(dtype).itemsize * size))
-    basis = _Basis(size, dtype, max(8, int(room)), start)
+    basis = _Basis(size, dtype, max(8, int(room)), start, (1 - CONFIDENCE) / 2 / searches)
     while True:
         if not basis.extend(product) and basis.products == 0:
             raise ArithmeticError("the first product is not finite")
@@ -125,9 +127,8 @@ def ends(
 class _Basis:
     """An orthonormal basis that grows by one product at a time, and the operator on it."""
 
-    def __init__(self, size: int, dtype: Any, room: int, start: Vector) -> None:
+    def __init__(self, size: int, dtype: Any, room: int, start: Vector, risk: float) -> None:
         length = float(np.linalg.norm(start))
-        risk = (1 - CONFIDENCE) / 2
         self._reach = np.log(length / NormalDist().inv_cdf((1 + risk) / 2))
         self._vectors = np.empty((min(room, size) + 1, size), dtype)
         self._vectors[0] = start / length

@@ -92,6 +92,13 @@ def test_what_lies_beyond_is_rarely_missed(products: int, pushed: bool) -> None:
     assert missed <= 100 * (1 - CONFIDENCE) + 3
 
 
+def test_searches_that_share_the_risk_claim_less() -> None:
+    a = matrix(SPECTRA["spread"])
+    alone, shared = (solve(a, stop=lambda s: s.products >= 9, searches=n) for n in (1, 2))
+    assert shared.smallest.beyond < alone.smallest.beyond < -3
+    assert shared.smallest.value == alone.smallest.value
+
+
 def test_an_improved_start_saves_products() -> None:
     a = matrix(np.r_[-1.0, np.linspace(-0.9, 30, 400)])
     _, vectors = np.linalg.eigh(a + 1e-3 * matrix(np.linspace(-1, 1, 401), 7))

@@ -183,7 +183,7 @@ def _by_davidson(
         easy = found.converged and _settled(found)
         return ended(now) or easy or (found.largest.reached and _far(now))
 
-    first = _lanczos(hessian, digits, seed, begun)
+    first = _lanczos(hessian, digits, seed, begun, searches=2)
     known = _from_lanczos(first)
     if asked or known.converged or not first.largest.reached:
         return known
@@ -204,7 +204,8 @@ def _by_davidson(
         return ended(now) or found.restarted or not _far(now)
 
     pushed = _WEIGHT * np.sqrt(hessian.size) * low.vector.astype(float)
-    return _with_bound(known, _lanczos(hessian, digits, seed + 1, bounded, pushed))
+    last = _lanczos(hessian, digits, seed + 1, bounded, pushed, searches=2)
+    return _with_bound(known, last)
 
 
 def _lanczos(
@@ -213,6 +214,7 @@ def _lanczos(
     seed: int,
     stop: Callable[[Spectrum], bool],
     improved: np.ndarray | None = None,
+    searches: int = 1,
 ) -> Spectrum:
     return ends(
         hessian,
@@ -222,6 +224,7 @@ def _lanczos(
         digits=digits,
         improved=improved,
         stop=stop,
+        searches=searches,
     )
 
 
@@ -244,10 +247,12 @@ def _with_bound(known: Curvature, found: Spectrum) -> Curvature:
     """With the outer bound on λ_min of another Lanczos, and its value if that is lower."""
     other, end = _from_lanczos(found).smallest, known.smallest
     best = other if other.value < end.value else end
+    missed = end.value - other.value > end.estimate
     return replace(
         known,
         smallest=replace(best, lower=max(other.lower, end.lower)),
         products=known.products + found.products,
+        converged=found.smallest.reached if missed else known.converged,
     )
 
 
