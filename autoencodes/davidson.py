@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,10 @@ _WINDOW = 12
 """Products over which the fall of θ is compared with the fall over as many before."""
 _TO_COME = 10.0
 """How many times r·P r a Ritz value may yet fall."""
+_PAIRS = 4
+"""The lowest Ritz pairs that are watched: any may come to be the lowest."""
+_ASIDE = 4
+"""One correction in so many is for whichever of them may come to lie deepest."""
 _STRIP = 1 << 16
 
 
@@ -66,7 +70,10 @@ def lowest(
     |r|²/gap. In a cluster it does not: let D_1 be the fall of θ over the last 12 products and
     D_0 that over the 12 before. With the ratio ρ = D_1/D_0 < 1 kept up, the error before these
     products was D_1/(1 − ρ), which is taken for the error now. Neither is believed below
-    10 r·P r: if the complement of the basis saw A − θ I as P⁻¹, θ would fall by r·P r next.
+    10 r·P r: if the complement of the basis saw A − θ I as P⁻¹, θ would fall by r·P r next. Nor
+    where one of the next three pairs could fall below so far, judged in the same way (with its
+    |r|² times the last r·P r/|r|²); each fourth correction is for the one that could most.
+    An eigenvalue whose vector the basis has not met yet is foreseen by none of this.
 
     Parameters
     ----------
@@ -91,27 +98,53 @@ def lowest(
         start.size, start.dtype, int(most_vectors or min(_MOST_VECTORS, _MEMORY // each))
     )
     falls: list[float] = []
+    rate = 0.0
     if not basis.extend(start, product):
         raise ArithmeticError("the first product is not finite")
     while True:
-        value, vector, rest, apart = basis.pair()
-        falls.append(value)
-        step = np.asarray(correct(rest, value), start.dtype)
-        residual = float(np.linalg.norm(rest))
-        gain = _TO_COME * float(np.vdot(rest, step))
-        clear = residual**2 / apart if apart > 0 else np.inf
-        hoped = max(gain, min(clear, _to_come(falls))) if gain >= 0 else np.inf
-        estimate = min(residual, hoped)
-        done = estimate <= max(0.5 * 10.0**-digits * abs(value), rounding / 10)
-        found = Lowest(value, residual, estimate, basis.products, done, vector)
-        ended = done or residual <= max(rounding, basis.rounding)
+        values, vectors, rests = basis.pairs()
+        squares = np.sum(np.square(rests, dtype=float), axis=1)
+        falls.append(float(values[0]))
+        aim = _aim(values, squares, rate) if basis.products % _ASIDE == 0 else 0
+        step = np.asarray(correct(rests[aim], float(values[aim])), start.dtype)
+        gain = float(np.vdot(rests[aim], step))
+        rate = gain / squares[aim] if gain > 0 else 0.0
+        found = _lowest(values, squares, rate, falls, digits, rounding)
+        found = replace(found, products=basis.products, vector=vectors[0])
+        ended = found.converged or found.residual <= max(rounding, basis.rounding)
         if stop(found) or ended or basis.products >= _MOST_PRODUCTS:
             return found
         if basis.full:
             basis.restart()
         # A correction that is not finite, or lies in the basis, is replaced by the residual.
-        if not (basis.extend(step, product) or basis.extend(rest, product)):
+        if not (basis.extend(step, product) or basis.extend(rests[aim], product)):
             return found
+
+
+def _aim(
+    values: Float[np.ndarray, " basis"], squares: Float[np.ndarray, " pair"], rate: float
+) -> int:
+    """Which of the lowest pairs may come to lie deepest."""
+    return int(np.argmin(values[: len(squares)] - _TO_COME * rate * squares))
+
+
+def _lowest(
+    values: Float[np.ndarray, " basis"],
+    squares: Float[np.ndarray, " pair"],
+    rate: float,
+    falls: list[float],
+    digits: float,
+    rounding: float,
+) -> Lowest:
+    """What the Ritz values and the residuals of the lowest ones tell."""
+    value, residual = float(values[0]), float(np.sqrt(squares[0]))
+    apart = values[values - value > residual]
+    clear = squares[0] / (apart[0] - value) if len(apart) else np.inf
+    deepest = float(np.min(values[: len(squares)] - _TO_COME * rate * squares))
+    hoped = max(value - deepest, min(clear, _to_come(falls))) if rate > 0 else np.inf
+    estimate = float(min(residual, hoped))
+    done = estimate <= max(0.5 * 10.0**-digits * abs(value), rounding / 10)
+    return Lowest(value, residual, estimate, 0, done, np.empty(0))
 
 
 def _to_come(falls: list[float]) -> float:
@@ -165,16 +198,16 @@ class _Basis:
         self._count, self.products = k + 1, self.products + 1
         return True
 
-    def pair(self) -> tuple[float, Vector, Vector, float]:
-        """θ, u and r, and how far the next Ritz value that stands clear of θ lies above it."""
+    def pairs(self) -> tuple[Float[np.ndarray, " basis"], Any, Any]:
+        """All Ritz values; Ritz vectors and residuals of the lowest few."""
         k = self._count
         values, vectors = np.linalg.eigh(self._t[:k, :k])
         self._lasting, self._last = self._last, vectors[:, :1]
-        s = vectors[:, 0].astype(self._v.dtype)
-        u = s @ self._v[:k]
-        r = s @ self._w[:k] - self._v.dtype.type(values[0]) * u
-        clear = values[values - values[0] > float(np.linalg.norm(r))]
-        return float(values[0]), u, r, float(clear[0] - values[0]) if len(clear) else 0.0
+        few = vectors[:, :_PAIRS].T.astype(self._v.dtype)
+        found = few @ self._v[:k]
+        rests = few @ self._w[:k]
+        rests -= values[: len(few), None].astype(self._v.dtype) * found
+        return values, found, rests
 
     def restart(self) -> None:
         """Keeps the lowest third of the Ritz vectors, and the lowest one of the step before."""
