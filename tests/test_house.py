@@ -34,7 +34,7 @@ FLOORS = (
     },
     {"datasets", "flow", "readout"},
     {"adjoint", "pontryagin", "volume"},
-    {"continuous", "curvature", "spectrum"},
+    {"continuous", "curvature", "davidson", "spectrum"},
     {"training"},
     {"certificate"},
     {"run"},
