@@ -105,7 +105,8 @@ def lowest(
         values, vectors, rests = basis.pairs()
         squares = np.sum(np.square(rests, dtype=float), axis=1)
         falls.append(float(values[0]))
-        aim = _aim(values, squares, rate) if basis.products % _ASIDE == 0 else 0
+        aside = basis.products % _ASIDE == 0
+        aim = int(np.argmin(_depths(values, squares, rate))) if aside else 0
         step = np.asarray(correct(rests[aim], float(values[aim])), start.dtype)
         gain = float(np.vdot(rests[aim], step))
         rate = gain / squares[aim] if gain > 0 else 0.0
@@ -121,11 +122,11 @@ def lowest(
             return found
 
 
-def _aim(
+def _depths(
     values: Float[np.ndarray, " basis"], squares: Float[np.ndarray, " pair"], rate: float
-) -> int:
-    """Which of the lowest pairs may come to lie deepest."""
-    return int(np.argmin(values[: len(squares)] - _TO_COME * rate * squares))
+) -> Float[np.ndarray, " pair"]:
+    """How deep each of the lowest Ritz values may come to lie."""
+    return values[: len(squares)] - _TO_COME * rate * squares
 
 
 def _lowest(
@@ -140,7 +141,7 @@ def _lowest(
     value, residual = float(values[0]), float(np.sqrt(squares[0]))
     apart = values[values - value > residual]
     clear = squares[0] / (apart[0] - value) if len(apart) else np.inf
-    deepest = float(np.min(values[: len(squares)] - _TO_COME * rate * squares))
+    deepest = float(_depths(values, squares, rate).min())
     hoped = max(value - deepest, min(clear, _to_come(falls))) if rate > 0 else np.inf
     estimate = float(min(residual, hoped))
     done = estimate <= max(0.5 * 10.0**-digits * abs(value), rounding / 10)
