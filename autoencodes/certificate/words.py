@@ -130,9 +130,8 @@ def transport(found: Transport | None) -> str:
 
 def _eigenvalue(found: Eigenvalue, of: Curvature) -> str:
     sure = "surely" if of.method == "dense" else f"with {100 * of.confidence:.0f} % probability"
-    hoped = ""
-    if found.estimate < found.error / 3:
-        hoped = f" (± {max(found.estimate, of.rounding):.1g} if no eigenvalue was missed)"
+    likely = max(found.estimate, of.rounding)
+    hoped = f" (± {likely:.1g} if no eigenvalue was missed)" if likely < found.error / 3 else ""
     return (
         f"{found.value:.5g} ± {found.error:.1g}{hoped}, {sure} in "
         f"[{found.lower:.5g}, {found.upper:.5g}]"
