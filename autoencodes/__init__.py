@@ -10,10 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autoencodes import datasets, fields, order
+    from autoencodes import datasets, fields
     from autoencodes.certificate import Certificate, certify
-    from autoencodes.continuous import ContinuousFlow
-    from autoencodes.coordinates import Coordinates
+    from autoencodes.control import Control, inner, norm, refine
     from autoencodes.cost import (
         BinaryCrossEntropy,
         Comparison,
@@ -21,18 +20,19 @@ if TYPE_CHECKING:
         Huber,
         SquaredError,
         TerminalCost,
-        inner,
-        norm,
-        refine,
     )
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
-    from autoencodes.flow import Flow, Latent
-    from autoencodes.measure import EmpiricalMeasure
+    from autoencodes.flow.continuous import ContinuousFlow
+    from autoencodes.flow.flow import Flow, Latent
+    from autoencodes.flow.schedule import Block, WidthSchedule
+    from autoencodes.measure.empirical import EmpiricalMeasure
+    from autoencodes.model import order
+    from autoencodes.model.coordinates import Coordinates
+    from autoencodes.model.model import Model
+    from autoencodes.model.readout import Readout
+    from autoencodes.model.scaling import Scaling
+    from autoencodes.model.storage import load, save
     from autoencodes.pontryagin import ControlProblem
-    from autoencodes.readout import Readout
-    from autoencodes.run import Model, load, save
-    from autoencodes.scaling import Scaling
-    from autoencodes.schedule import Block, WidthSchedule
     from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
     from autoencodes.training import (
         LBFGS,
@@ -60,62 +60,63 @@ __version__ = "0.1.0"
 _HOMES = {
     "Certificate": "certificate",
     "certify": "certificate",
-    "ContinuousFlow": "continuous",
-    "Coordinates": "coordinates",
+    "Control": "control",
+    "inner": "control",
+    "norm": "control",
+    "refine": "control",
     "BinaryCrossEntropy": "cost",
     "Comparison": "cost",
     "CrossEntropy": "cost",
     "Huber": "cost",
     "SquaredError": "cost",
     "TerminalCost": "cost",
-    "inner": "cost",
-    "norm": "cost",
-    "refine": "cost",
     "InputError": "errors",
     "MissingExtra": "errors",
     "NumericalFailure": "errors",
-    "Flow": "flow",
-    "Latent": "flow",
-    "EmpiricalMeasure": "measure",
+    "ContinuousFlow": "flow.continuous",
+    "Flow": "flow.flow",
+    "Latent": "flow.flow",
+    "Block": "flow.schedule",
+    "WidthSchedule": "flow.schedule",
+    "EmpiricalMeasure": "measure.empirical",
+    "Coordinates": "model.coordinates",
+    "Model": "model.model",
+    "Readout": "model.readout",
+    "Scaling": "model.scaling",
+    "load": "model.storage",
+    "save": "model.storage",
     "ControlProblem": "pontryagin",
-    "Readout": "readout",
-    "Model": "run.model",
-    "load": "run.storage",
-    "save": "run.storage",
-    "Scaling": "scaling",
-    "Block": "schedule",
-    "WidthSchedule": "schedule",
     "Euler": "schemes",
     "Heun": "schemes",
     "RungeKutta4": "schemes",
     "Scheme": "schemes",
-    "LBFGS": "training",
-    "SGD": "training",
     "Adam": "training",
-    "QuasiNewton": "training",
-    "NewtonCG": "training",
-    "InnerSolver": "training",
-    "GaussNewton": "training",
-    "Contraction": "training",
-    "Anderson": "training",
     "AdamW": "training",
+    "Anderson": "training",
+    "Contraction": "training",
     "ExactMSA": "training",
     "ExtendedMSA": "training",
-    "MetricMovement": "training",
+    "GaussNewton": "training",
+    "InnerSolver": "training",
+    "LBFGS": "training",
     "Method": "training",
+    "MetricMovement": "training",
     "MinimizingMovement": "training",
+    "NewtonCG": "training",
     "Progress": "training",
+    "QuasiNewton": "training",
     "Result": "training",
+    "SGD": "training",
     "fit": "training",
 }
-_MODULES = ("datasets", "fields", "order")
+_MODULES = {"datasets": "datasets", "fields": "fields", "order": "model.order"}
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"autoencodes.{name}")
+        return importlib.import_module(f"autoencodes.{_MODULES[name]}")
     if name in _HOMES:
         return getattr(importlib.import_module(f"autoencodes.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'autoencodes' has no attribute {name!r}")

@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.cost import Control, TerminalCost, inner, norm, terminal_cost
+from autoencodes.control import Control, inner, norm
+from autoencodes.cost import TerminalCost, terminal_cost
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
-from autoencodes.flow import Flow, finite
-from autoencodes.measure import EmpiricalMeasure
-from autoencodes.state import State, beside
+from autoencodes.flow.flow import Flow, finite
+from autoencodes.flow.layout import State, beside
+from autoencodes.measure.empirical import EmpiricalMeasure
 
 
 class Sweep(NamedTuple):
@@ -58,7 +59,7 @@ class ControlProblem(eqx.Module):
     streams it: particles pass b at a time, and beside the data the memory in use does not
     grow with N; the result is the same up to rounding. InputError is raised for a control
     or measure of another shape, NumericalFailure where a result would not be finite.
-    Source: MATH 3 and 4.
+    Source: docs/theory.md, sections 3 and 4.
     """
 
     flow: Flow

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from autoencodes.plan.settings import make
 from autoencodes.run import train
-from autoencodes.run.config import make
 
 FIELDS = ("perceptron", "two-layer", "low-rank", "linear-in-control", "convolution")
 ORDERS = ("variance", "natural", "index", "random")

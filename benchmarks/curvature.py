@@ -20,12 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencodes import datasets
-from autoencodes.certificate.convexity import Curvature, curvature
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.certificate.preconditioner import GaussNewtonPart
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import measures
+from autoencodes.second_order.curvature import Curvature, curvature
+from autoencodes.second_order.hessian import Hessian
+from autoencodes.second_order.preconditioner import GaussNewtonPart
 
 PART = 20
 MARKS = 10

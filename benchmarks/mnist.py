@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 import autoencodes as ac
-from autoencodes.run.config import make
+from autoencodes.plan.settings import make
 from autoencodes.run.job import Job, prepare
 
 METHODS = {

@@ -19,11 +19,11 @@ import scipy.optimize
 from problems import BY_NAME, CASES, IDS, Case, draw, flat, unflat
 
 import autoencodes as ac
-from autoencodes.certificate.convexity import Curvature, contraction, curvature
-from autoencodes.certificate.hessian import Hessian, pieces
 from autoencodes.certificate.lipschitz import stretches
-from autoencodes.certificate.preconditioner import GaussNewtonPart
-from autoencodes.davidson import lowest
+from autoencodes.second_order.curvature import Curvature, contraction, curvature
+from autoencodes.second_order.davidson import lowest
+from autoencodes.second_order.hessian import Hessian, pieces
+from autoencodes.second_order.preconditioner import GaussNewtonPart
 
 TRANSLATION = BY_NAME["translation, reset"]
 
@@ -164,7 +164,7 @@ def test_the_translation_field_has_its_known_certificate(method: str) -> None:
     assert found.lambda_max.value == pytest.approx(2 * 0.3 + 2 * 1.5, rel=1e-9)
     assert found.locally_convex == "yes"
     assert found.residual < 1e-12
-    # MATH 9: q = 2 τ T/(1 + 2 λ τ), and Λ contracts iff 2 τ T < 1 + 2 λ τ.
+    # theory, section 9: q = 2 τ T/(1 + 2 λ τ), and Λ contracts iff 2 τ T < 1 + 2 λ τ.
     assert found.contraction.factor == pytest.approx(2 * 0.5 * 1.5 / (1 + 2 * 0.3 * 0.5))
     assert found.contraction.largest_tau == pytest.approx(1 / (2 * 1.5 - 2 * 0.3))
     assert found.contraction.shooting == pytest.approx(1.5 / 0.3)
@@ -394,8 +394,8 @@ def test_a_run_is_certified_by_the_command(
 ) -> None:
     from test_cli import call
 
+    from autoencodes.plan.settings import make
     from autoencodes.run import train
-    from autoencodes.run.config import make
 
     run = tmp_path / "run"
     train(make(data="parabola", epochs=1, steps_per_block=1), run)

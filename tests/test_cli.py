@@ -16,8 +16,8 @@ import pytest
 
 from autoencodes import cli, datasets
 from autoencodes.cli.app import INTERRUPTED
+from autoencodes.plan.settings import make
 from autoencodes.run import RunFolder, train
-from autoencodes.run.config import make
 
 QUICK = ["--widths", "64,8", "--steps-per-block", "1", "--epochs", "1"]
 

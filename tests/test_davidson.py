@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from test_spectrum import SPECTRA, matrix
 
-from autoencodes.davidson import Lowest, lowest
-from autoencodes.spectrum import ends
+from autoencodes.second_order.davidson import Lowest, lowest
+from autoencodes.second_order.lanczos import ends
 
 
 def solve(a: np.ndarray, known: np.ndarray | None = None, **options: Any) -> Lowest:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes import grid
+from autoencodes.flow import grid
 
 grids = ac.WidthSchedule.grids
 

@@ -87,12 +87,12 @@ def test_newton_takes_over_where_the_fixed_point_does_not_contract() -> None:
 
 
 def test_particles_that_pass_in_pieces_are_inverted_alike(monkeypatch: Any) -> None:
-    from autoencodes import inversion
+    from autoencodes.flow import inverse
 
     case = BY_NAME["constant"]
     control = jax.tree.map(lambda a: a / 2, case.control)
     whole = case.flow.inverse(control, case.measure.x)
-    monkeypatch.setattr(inversion, "_ENTRIES", 27)
+    monkeypatch.setattr(inverse, "_ENTRIES", 27)
     jax.clear_caches()
     pieces = case.flow.inverse(control, case.measure.x)
     np.testing.assert_allclose(pieces, whole, rtol=1e-14, atol=1e-14)

@@ -63,7 +63,7 @@ def test_every_accepted_movement_decreases_the_objective_by_what_it_moved(
 def _follow(
     problem: ac.ControlProblem, method: ac.MinimizingMovement, control: Any, measure: Any
 ) -> None:
-    """Three movements one by one: the inequality of MATH 5, recomputed, and honest ends."""
+    """Three movements one by one: theory's inequality (section 5) recomputed, and honest ends."""
     before, resume = float(problem.objective(control, measure)), None
     for step in (1, 2, 3):
         result = ac.fit(problem, control, measure, method=method, steps=step, resume=resume)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import autoencodes as ac
-from autoencodes.order import at_random, by_index, by_variance, natural
+from autoencodes.model.order import at_random, by_index, by_variance, natural
 
 
 def explained(x: np.ndarray, y: np.ndarray) -> float:

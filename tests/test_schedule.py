@@ -135,7 +135,7 @@ _ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     "a negative component": (lambda: ac.Block([0, -1], 1), r"not negative.*\(0, -1\)"),
     "no steps": (lambda: ac.Block([0], 0), "at least 1; got 0"),
     "negative steps": (lambda: ac.Block([0], -3), "at least 1; got -3"),
-    "no dimension": (lambda: ac.WidthSchedule(0, _one, 1.0), "dimension must be at least 1"),
+    "no dimension": (lambda: ac.WidthSchedule(0, _one, 1.0), "must be an integer, at least 1; got 0"),
     "no blocks": (lambda: ac.WidthSchedule(1, [], 1.0), "at least one block"),
     "component out of range": (
         lambda: ac.WidthSchedule(2, [ac.Block([0], 1), ac.Block([0, 2], 1)], 1.0),
@@ -153,7 +153,7 @@ _ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     "growing encoder": (lambda: encoder(4, [1, 2], 1, 1.0), r"not grow.*2 after 1"),
     "growing decoder": (lambda: decoder(4, [1, 2], 1, 1.0), r"not grow.*2 after 1"),
     "wider than the space": (lambda: autoencoder(3, [4, 1], 1, 1.0), "dimension 3; got 4"),
-    "latent 0": (lambda: autoencoder(3, [3, 0], 1, 1.0), "width must be at least 1; got 0"),
+    "latent 0": (lambda: autoencoder(3, [3, 0], 1, 1.0), "width must be an int.*at least 1; got 0"),
     "no widths": (lambda: autoencoder(3, [], 1, 1.0), "at least one width"),
     "order too short": (lambda: autoencoder(3, [2], 1, 1.0, order=[0, 1]), "permutation of 0..2"),
     "order repeats": (lambda: autoencoder(3, [2], 1, 1.0, order=[0, 1, 1]), r"got \(0, 1, 1\)"),

@@ -16,7 +16,7 @@ from problems import BY_NAME, draw, flat
 from test_known_answers import known
 
 import autoencodes as ac
-from autoencodes.curvature import gauss_newton
+from autoencodes.second_order.gauss_newton import gauss_newton
 from autoencodes.training.method import Batch
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoencodes.spectrum import CONFIDENCE, Spectrum, ends
+from autoencodes.second_order.lanczos import CONFIDENCE, Spectrum, ends
 
 
 def matrix(values: Any, seed: int = 0) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from autoencodes.wasserstein import sampled, wasserstein
+from autoencodes.measure.wasserstein import sampled, wasserstein
 
 pot = pytest.mark.skipif(importlib.util.find_spec("ot") is None, reason="needs POT")
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autoencodes.certificate import words
-from autoencodes.certificate.convexity import Contraction, Curvature, Eigenvalue
 from autoencodes.certificate.generalisation import Mean, Transport
 from autoencodes.certificate.lipschitz import Stretch
+from autoencodes.second_order.curvature import Contraction, Curvature, Eigenvalue
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencodes.certificate.certificate import Certificate
-from autoencodes.certificate.convexity import Curvature, contraction, curvature
 from autoencodes.certificate.generalisation import mean_cost, transport
-from autoencodes.certificate.hessian import Hessian
 from autoencodes.certificate.lipschitz import stretches
-from autoencodes.certificate.preconditioner import GaussNewtonPart
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem, counted
 from autoencodes.precision import precision
+from autoencodes.second_order.curvature import Curvature, contraction, curvature
+from autoencodes.second_order.hessian import Hessian
+from autoencodes.second_order.preconditioner import GaussNewtonPart
 from autoencodes.training.interruption import Interruption
 
 _STREAMED = 2048
@@ -94,7 +94,7 @@ def certify(
     NumericalFailure
         If the particles leave the finite numbers along the flow: nothing can be certified.
 
-    Source: MATH 3 to 7.
+    Source: docs/theory.md, sections 3 to 7.
     """
     _refuse(method, digits, tau, seconds, seed)
     batch_size = counted("batch_size", batch_size)

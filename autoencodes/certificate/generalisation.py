@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.certificate.hessian import pieces
-from autoencodes.cost import Control
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control
+from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.wasserstein import sampled, wasserstein
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.wasserstein import sampled, wasserstein
+from autoencodes.second_order.hessian import pieces
 
 ROWS = 1000
 """Rows of a sample of which an optimal assignment is computed within a second."""

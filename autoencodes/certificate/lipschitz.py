@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.cost import Control
-from autoencodes.flow import Flow
+from autoencodes.control import Control
+from autoencodes.flow.flow import Flow
 
 _JACOBIAN_NUMBERS = 2**21
 

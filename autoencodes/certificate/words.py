@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from autoencodes.certificate.convexity import Contraction, Curvature, Eigenvalue
 from autoencodes.certificate.generalisation import Mean, Transport
 from autoencodes.certificate.lipschitz import Stretch
+from autoencodes.second_order.curvature import Contraction, Curvature, Eigenvalue
 
 _ABSENT = "not computed: the certificate was stopped before, or the numbers overflowed."
 _CONVEX = {
@@ -124,7 +124,7 @@ def transport(found: Transport | None) -> str:
             if farther
             else "lie no farther from the training rows than those"
         )
-        + " from each other. It bounds the gap up to a constant (MATH 7) that is not computed."
+        + " from each other. It bounds the gap up to a constant that is not computed."
     )
 
 

@@ -45,7 +45,7 @@ def experiment(
     Interrupted, it goes on where it was when it is given the same folder again.
     """
     ending = _ending(animate, mp4)
-    from autoencodes.display import Conducting
+    from autoencodes.cli.display import Conducting
     from autoencodes.experiments import conduct, find, place
 
     find(name)

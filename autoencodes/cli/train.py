@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from autoencodes.checks import listed
 from autoencodes.cli.app import DATA_HELP, FAILURE, INTERRUPTED, DataDir, app
 from autoencodes.errors import InputError, MissingExtra
-from autoencodes.number import listed
 
 
 @app.command()
@@ -187,9 +187,9 @@ def train(
         raise InputError("--resume continues the run in --out; give --out RUN")
 
     from autoencodes import run
-    from autoencodes.display import Display
+    from autoencodes.cli.display import Display
+    from autoencodes.plan.settings import make, read_toml
     from autoencodes.report import report
-    from autoencodes.run.config import make, read_toml
 
     entries = {**(read_toml(config) if config else {}), **options}
     with Display() as display:

@@ -34,7 +34,7 @@ def decode(
     output: Output,
 ) -> None:
     """Write the rows that the decoder makes of latent values."""
-    from autoencodes.flow import Latent
+    from autoencodes.flow.flow import Latent
     from autoencodes.run import RunFolder, export
 
     export.require_writable(output)

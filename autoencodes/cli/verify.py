@@ -32,7 +32,7 @@ def certify(
     Prints what each number lets one conclude, and what not, and writes them to
     RUN/certificate.json. Ctrl-C ends it with what there is.
     """
-    from autoencodes.display import Certifying
+    from autoencodes.cli.display import Certifying
     from autoencodes.run.certify import certify as certify_run
 
     with Certifying() as display:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Real, Shaped
 
 from autoencodes.errors import InputError
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 
 Rows = Real[np.ndarray, "particle dim"]
 Targets = Real[np.ndarray, "particle target"]

@@ -18,11 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from autoencodes.adjoint import derivative, value_function
 from autoencodes.certificate import certify
-from autoencodes.certificate.convexity import curvature
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.convergence import orders, spoken
 from autoencodes.experiments.experiment import Experiment, Results, Settings
@@ -32,10 +29,13 @@ from autoencodes.experiments.starts import fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import ControlledField, Perceptron
 from autoencodes.fields.field import StepControl
-from autoencodes.flow import Flow
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.flow.adjoint import derivative, value_function
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.schedule import WidthSchedule
+from autoencodes.second_order.curvature import curvature
+from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement
 
 _LAW = "bimodal-1d"

@@ -20,19 +20,19 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.certificate.convexity import curvature
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.cost import Control, norm, refine
+from autoencodes.control import Control, norm, refine
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
 from autoencodes.fields import Perceptron
-from autoencodes.flow import Flow
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.schedule import WidthSchedule
+from autoencodes.second_order.curvature import curvature
+from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement
 
 PROBLEMS = {

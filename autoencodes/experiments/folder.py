@@ -13,8 +13,8 @@ from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.table import Table
+from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.run.machine import machine
-from autoencodes.run.storage import read_tensors, write_tensors
 
 _CONFIG = "experiment.json"
 _FLOW = "flow"

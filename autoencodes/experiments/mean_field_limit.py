@@ -23,9 +23,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import pdist
 
-from autoencodes.certificate.convexity import Curvature, curvature
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.mean_field_rates import (
     Limits,
@@ -38,12 +36,14 @@ from autoencodes.experiments.mean_field_rates import (
 )
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.fields import Perceptron
-from autoencodes.flow import Flow
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.wasserstein import wasserstein
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.schedule import WidthSchedule
+from autoencodes.second_order.curvature import Curvature, curvature
+from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement, Result
-from autoencodes.wasserstein import wasserstein
 
 Rows = Float[np.ndarray, "particle dim"]
 

@@ -17,9 +17,9 @@ from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.motion import Motion, switched_on
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
+from autoencodes.model.pca import Pca
+from autoencodes.plan.settings import make
 from autoencodes.run import Model
-from autoencodes.run.baseline import Pca
-from autoencodes.run.config import make
 
 _BINS = 64
 """Of the histogram whose entropy is taken."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from autoencodes.cost import Control
-from autoencodes.flow import Flow
-from autoencodes.schedule import WidthSchedule
+from autoencodes.control import Control
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import WidthSchedule
 
 _PARTICLES = 400
 """How many particles a page shows: more hide each other, and the page stays small."""

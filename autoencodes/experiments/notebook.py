@@ -14,14 +14,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.run import Outcome, TrainConfig
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job
-from autoencodes.run.storage import read_tensors, write_tensors
 from autoencodes.run.train import resume, train
 from autoencodes.training import Progress, Result, fit
 

@@ -18,9 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.certificate import certify
-from autoencodes.certificate.convexity import curvature
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.cost import Control, norm
+from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.motion import Motion
@@ -28,11 +26,13 @@ from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import ControlledField, Perceptron, TwoLayer
-from autoencodes.flow import Flow
-from autoencodes.measure import EmpiricalMeasure
-from autoencodes.moments import covariance
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import Block, WidthSchedule
+from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.model.moments import covariance
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.schedule import Block, WidthSchedule
+from autoencodes.second_order.curvature import curvature
+from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement
 
 _LAW = "parabola"

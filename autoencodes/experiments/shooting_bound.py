@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 
 _SECOND = 4 / (3 * np.sqrt(3))

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.notebook import Notebook
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training import MinimizingMovement
 

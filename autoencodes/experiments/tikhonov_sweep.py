@@ -36,10 +36,10 @@ from autoencodes.experiments.stationary import (
 )
 from autoencodes.experiments.tikhonov_thresholds import notes, sentence, table, thresholds
 from autoencodes.fields import Perceptron
-from autoencodes.flow import Flow
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.schedule import WidthSchedule
 from autoencodes.training import MinimizingMovement
 
 _SCHEDULES = {

@@ -1,4 +1,4 @@
-"""A U-net as a flow: with stored values, with held ones, and with none (MATH 2, memory).
+"""A U-net as a flow: with stored values, with held ones, and with none (theory, section 2).
 
 Reconstructing, a U-net may send everything around its bottleneck, and then compresses nothing;
 cleaning noisy images, what goes around is of use. Both are measured.
@@ -17,8 +17,8 @@ from autoencodes import datasets
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
+from autoencodes.plan.settings import make
 from autoencodes.run import RunFolder
-from autoencodes.run.config import make
 
 _MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
 

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from autoencodes.checks import positive_integers
 from autoencodes.errors import InputError
 from autoencodes.fields.activation import ACTIVATIONS, check_activation
 from autoencodes.fields.field import ControlledField, StepControl
 from autoencodes.fields.perceptron import Perceptron
-from autoencodes.number import counts
 
 
 class Convolution(ControlledField):
@@ -59,8 +59,8 @@ class Convolution(ControlledField):
 
     Notes
     -----
-    Source: MATH 1; LeCun et al., Gradient-based learning applied to document recognition, Proc.
-    IEEE 86 (1998).
+    Source: docs/theory.md, section 1; LeCun et al., Gradient-based learning applied to document
+    recognition, Proc. IEEE 86 (1998).
     """
 
     grid: tuple[int, ...] = eqx.field(static=True)
@@ -75,7 +75,7 @@ class Convolution(ControlledField):
         hidden: int | None = None,
         activation: str = "tanh",
     ) -> None:
-        self.grid = counts(grid, 3, "a grid", "channels, height and width")
+        self.grid = positive_integers(grid, "a grid", 3, "channels, height and width")
         if not (isinstance(kernel, int) and kernel >= 1 and kernel % 2):
             raise InputError(f"kernel must be an odd integer, at least 1; got {kernel!r}")
         if hidden is not None and not (isinstance(hidden, int) and hidden >= 1):

@@ -22,7 +22,7 @@ class ControlledField(eqx.Module):
     A field compares by its attributes: make them plain values (``str``, ``int``, ``float``)
     or JAX arrays.
 
-    Source: MATH 1. A worked example stands in docs/own-field.md.
+    Source: docs/theory.md, section 1. A worked example stands in docs/own-field.md.
     """
 
     @property

@@ -37,8 +37,8 @@ class LinearInControl(ControlledField):
 
     Notes
     -----
-    Source: MATH 1 and 4; Scagliotti, Deep learning approximation of diffeomorphisms via
-    linear-control systems, Math. Control Relat. Fields 13 (2023).
+    Source: docs/theory.md, sections 1 and 4; Scagliotti, Deep learning approximation of
+    diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023).
     """
 
     activation: str = eqx.field(static=True, default="tanh")

@@ -37,7 +37,7 @@ class LowRank(ControlledField):
 
     Notes
     -----
-    Source: MATH 1.
+    Source: docs/theory.md, section 1.
     """
 
     rank: int = eqx.field(static=True)

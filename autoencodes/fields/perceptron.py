@@ -34,7 +34,7 @@ class Perceptron(ControlledField):
 
     Notes
     -----
-    Source: MATH 1.
+    Source: docs/theory.md, section 1.
     """
 
     activation: str = eqx.field(static=True, default="tanh")

@@ -41,7 +41,7 @@ class Pointwise(ControlledField):
 
     Notes
     -----
-    Source: MATH 1.
+    Source: docs/theory.md, section 1.
     """
 
     hidden: int = eqx.field(static=True, default=4)

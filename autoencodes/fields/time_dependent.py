@@ -40,7 +40,7 @@ class TimeDependent(ControlledField):
 
     Notes
     -----
-    Source: MATH 1.
+    Source: docs/theory.md, section 1.
     """
 
     field: ControlledField

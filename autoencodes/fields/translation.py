@@ -13,7 +13,7 @@ class Translation(ControlledField):
 
     The control of a step is ``{"theta": (width,)}``; ``init`` draws θ_i ~ N(0, scale²).
     With the squared cost, minimiser, minimum, spectrum and contraction factor are known
-    in closed form (MATH 9): the field on which the mathematics is tested.
+    in closed form (theory, section 9): the field on which the mathematics is tested.
     """
 
     @property

@@ -42,8 +42,8 @@ class TwoLayer(ControlledField):
 
     Notes
     -----
-    Source: MATH 1, with F as in Cybenko, Approximation by superpositions of a sigmoidal function,
-    Math. Control Signals Systems 2 (1989).
+    Source: docs/theory.md, section 1, with F as in Cybenko, Approximation by superpositions of
+    a sigmoidal function, Math. Control Signals Systems 2 (1989).
     """
 
     hidden: int | None = eqx.field(static=True, default=None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.report.words import number
 from autoencodes.run.folder import RunFolder, Samples
-from autoencodes.schedule import WidthSchedule
 
 
 @dataclass(frozen=True, eq=False)

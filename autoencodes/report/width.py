@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.report import style
 from autoencodes.report.findings import Findings
-from autoencodes.schedule import WidthSchedule
 
 _FEW_COMPONENTS = 16
 _FEW_STEPS = 40

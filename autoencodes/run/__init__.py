@@ -1,10 +1,10 @@
 """Runs: a configuration becomes a trained model in a folder of its own."""
 
-from autoencodes.run.config import TrainConfig as TrainConfig
+from autoencodes.model.model import Model as Model
+from autoencodes.model.storage import load as load
+from autoencodes.model.storage import save as save
+from autoencodes.plan.settings import TrainConfig as TrainConfig
 from autoencodes.run.folder import RunFolder as RunFolder
-from autoencodes.run.model import Model as Model
-from autoencodes.run.storage import load as load
-from autoencodes.run.storage import save as save
 from autoencodes.run.train import Outcome as Outcome
 from autoencodes.run.train import resume as resume
 from autoencodes.run.train import train as train

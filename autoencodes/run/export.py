@@ -12,7 +12,7 @@ import numpy as np
 
 from autoencodes import atomic, datasets
 from autoencodes.errors import InputError
-from autoencodes.flow import Latent
+from autoencodes.flow.flow import Latent
 
 _ENDINGS = (".npy", ".npz", ".csv")
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from autoencodes import atomic
 from autoencodes.errors import InputError
-from autoencodes.order import Order
-from autoencodes.run.config import TrainConfig, from_toml, to_toml
-from autoencodes.run.model import Model
-from autoencodes.run.storage import load, read_tensors, save, write_tensors
+from autoencodes.model.model import Model
+from autoencodes.model.order import Order
+from autoencodes.model.storage import load, read_tensors, save, write_tensors
+from autoencodes.plan.settings import TrainConfig, from_toml, to_toml
 from autoencodes.training import Resumption
 
 _CHECKPOINT = "autoencodes-checkpoint-1"

@@ -9,22 +9,22 @@ import jax
 import numpy as np
 
 from autoencodes import datasets
-from autoencodes.coordinates import Coordinates
 from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
-from autoencodes.measure import EmpiricalMeasure
-from autoencodes.order import Order
+from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.model import Model, push
+from autoencodes.model.order import Order
+from autoencodes.model.readout import Readout
+from autoencodes.model.scaling import Scaling
+from autoencodes.plan import build as architecture
+from autoencodes.plan.methods import check, is_whole, method
+from autoencodes.plan.resolve import default_precision
+from autoencodes.plan.settings import TrainConfig
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
-from autoencodes.readout import Readout
-from autoencodes.run import architecture
-from autoencodes.run.config import TrainConfig
-from autoencodes.run.methods import check, is_whole, method
-from autoencodes.run.model import Model, push
-from autoencodes.run.presets import default_precision
 from autoencodes.run.start import continued, starting
-from autoencodes.scaling import Scaling
 from autoencodes.training import Method
 
 _NEGLIGIBLE = 1e-4

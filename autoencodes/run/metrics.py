@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import NumericalFailure
+from autoencodes.model.model import Model
+from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
-from autoencodes.run.baseline import Pca
 from autoencodes.run.job import Job
 from autoencodes.run.machine import machine
-from autoencodes.run.model import Model
 from autoencodes.training import Result
 
 _REGRESSED = 8000

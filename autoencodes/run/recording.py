@@ -10,11 +10,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from autoencodes.certificate.convexity import curvature
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.cost import Control, norm
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control, norm
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.second_order.curvature import curvature
+from autoencodes.second_order.hessian import Hessian
 
 _PARTICLES = 2000
 _PRODUCTS = 60

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from autoencodes.model.model import Model, push
+from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
-from autoencodes.run.baseline import Pca
 from autoencodes.run.folder import Samples
 from autoencodes.run.job import Job
-from autoencodes.run.model import Model, push
 
 _PICTURED_IMAGES = 20
 _PICTURED_ROWS = 1000

@@ -7,13 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from autoencodes.cost import refine
+from autoencodes.control import refine
 from autoencodes.errors import InputError
-from autoencodes.flow import Flow
+from autoencodes.flow.flow import Flow
+from autoencodes.model.model import Model
+from autoencodes.plan.settings import TrainConfig, make
 from autoencodes.precision import precision
-from autoencodes.run.config import TrainConfig, make
 from autoencodes.run.folder import RunFolder
-from autoencodes.run.model import Model
 from autoencodes.schemes import scheme
 
 _MODEL = (

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.model.model import push
+from autoencodes.model.pca import Pca
+from autoencodes.plan.settings import TrainConfig
 from autoencodes.precision import precision
-from autoencodes.run.baseline import Pca
-from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.metrics import metrics
-from autoencodes.run.model import push
 from autoencodes.run.recording import Course
 from autoencodes.run.samples import pictured, samples
 from autoencodes.training import Progress, Result, fit

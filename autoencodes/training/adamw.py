@@ -6,7 +6,7 @@ import equinox as eqx
 import optax
 from jaxtyping import Array, Float
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import FAILURE, DescentState, begin, check_rate, descend, rate

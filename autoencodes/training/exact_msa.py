@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control, inner
+from autoencodes.control import Control, inner
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.schemes import Euler
@@ -61,7 +61,7 @@ class ExactMSA(Method):
 
     Where F is linear in the control, F = Σ_k θ_k f_k(t, x), the Hamiltonian of a step is
       H_l(η) = −Σ_i w_i p_(l+1)^i · F(t_l, x_l^i, η) − λ|η|² = −g_l·η − λ|η|²,
-    in which g_l (MATH 4) does not depend on η: a concave quadratic, whose one maximiser is
+    in which g_l (theory, section 4) does not depend on η: a concave quadratic, whose maximiser is
       η_l = −g_l / (2λ).
     α = 1 is the basic method, θ ← −g(θ)/(2λ), which is pure shooting: it contracts where λ is large
     (for F = θ by the factor T/λ), and needs not converge where λ is small. But since
@@ -94,9 +94,10 @@ class ExactMSA(Method):
 
     Notes
     -----
-    Source: MATH 4 and 5; Krylov and Chernous'ko (1963), and Li, Chen, Tai and E, JMLR 18 (2018),
-    for the basic method; Scagliotti, Deep learning approximation of diffeomorphisms via
-    linear-control systems, Math. Control Relat. Fields 13 (2023), for systems of this form.
+    Source: docs/theory.md, sections 4 and 5; Krylov and Chernous'ko (1963), and Li, Chen, Tai and
+    E, JMLR 18 (2018), for the basic method; Scagliotti, Deep learning approximation of
+    diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023), for systems
+    of this form.
     """
 
     smallest_alpha: float = eqx.field(static=True, default=1e-15)

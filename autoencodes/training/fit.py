@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem, counted
 from autoencodes.training.interruption import Interruption
 from autoencodes.training.method import Batch, Info, Method, Status, all_finite

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import where

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control, norm
+from autoencodes.control import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.breakdown import Watch
@@ -118,7 +118,7 @@ class MetricMovement(Method):
 
     Notes
     -----
-    Source: MATH 5, "beyond".
+    Source: docs/theory.md, section 5.
     """
 
     tau: float | None = eqx.field(static=True, default=None)

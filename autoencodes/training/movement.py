@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control, norm
+from autoencodes.control import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import where
@@ -139,7 +139,8 @@ class MinimizingMovement(Method):
 
     Notes
     -----
-    Source: MATH 5; the inexactness also Solodov and Svaiter, J. Convex Anal. 6 (1999).
+    Source: docs/theory.md, section 5; the inexactness also Solodov and Svaiter, J. Convex
+    Anal. 6 (1999).
     """
 
     tau: float = eqx.field(static=True, default=1e10)

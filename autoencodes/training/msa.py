@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import where
 from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
@@ -75,8 +75,8 @@ class _Attempt(NamedTuple):
 class ExtendedMSA(Method):
     """Maximise the augmented Hamiltonian of every step, each by itself, and sweep again.
 
-    One forward and one backward pass under the control θ give x_l and p_l (MATH 4). Then, for
-    every step l independently, η_l is to maximise
+    One forward and one backward pass under the control θ give x_l and p_l (theory, section
+    4). Then, for every step l independently, η_l is to maximise
       K_l(η) = H_l(η) − (ρ/2) Σ_i w_i (|F(t_l, x_l^i, η) − v_l^i|²
                                         + |(∂_xF(t_l, x_l^i, η))ᵀ p_(l+1)^i − r_l^i|²),
       H_l(η) = −Σ_i w_i p_(l+1)^i · F(t_l, x_l^i, η) − λ|η|²,

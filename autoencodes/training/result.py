@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 
 Record = dict[str, Any]
 """A line of the history: numbers by name."""

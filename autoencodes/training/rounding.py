@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.cost import Control, norm
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control, norm
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Point
 

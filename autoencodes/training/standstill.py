@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, Status, evaluate
 from autoencodes.training.rounding import extent, slack

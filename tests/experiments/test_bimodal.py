@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.adjoint import derivative, value_function
 from autoencodes.experiments import bimodal
 from autoencodes.experiments.bimodal import BimodalSettings, ScaledTanh
 from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.flow.adjoint import derivative, value_function
 from autoencodes.report import style
 from autoencodes.report.experiments.bimodal import pictures
 

@@ -145,7 +145,7 @@ def test_parts_of_another_version_or_setting_are_refused(
 
 
 def test_results_of_another_version_are_refused(tmp_path: Path) -> None:
-    from autoencodes.run.storage import write_tensors
+    from autoencodes.model.storage import write_tensors
 
     folder = conduct("sums", tmp_path / "run")
     write_tensors(folder.path / "results.safetensors", {"x": np.ones(1)}, {"sentence": "?"})

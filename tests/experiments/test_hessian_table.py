@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.certificate.hessian import Hessian
 from autoencodes.experiments import Results, hessian_table
 from autoencodes.experiments.hessian_table import (
     HessianTableSettings,
@@ -24,6 +23,7 @@ from autoencodes.experiments.hessian_table import (
     table_epochs,
 )
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.second_order.hessian import Hessian
 
 TINY = HessianTableSettings(
     tikhonov=(0.5, 1e-3), steps_per_block=1, horizon=3.0, epochs=40, growth=3.0

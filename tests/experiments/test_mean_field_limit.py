@@ -29,7 +29,7 @@ from autoencodes.experiments.mean_field_rates import (
     rate,
 )
 from autoencodes.experiments.notebook import Notebook
-from autoencodes.wasserstein import wasserstein
+from autoencodes.measure.wasserstein import wasserstein
 
 TINY = LimitSettings(
     dims=(1,),

@@ -14,7 +14,6 @@ from jax.flatten_util import ravel_pytree
 from problems import draw
 
 import autoencodes as ac
-from autoencodes.certificate.hessian import Hessian
 from autoencodes.experiments import Results, tikhonov_sweep
 from autoencodes.experiments.notebook import Notebook
 from autoencodes.experiments.shooting_bound import ShootingBound
@@ -32,6 +31,7 @@ from autoencodes.experiments.tikhonov_sweep import (
     problem_of,
 )
 from autoencodes.experiments.tikhonov_thresholds import thresholds
+from autoencodes.second_order.hessian import Hessian
 
 TINY = TikhonovSweepSettings(
     laws=("bimodal-1d",),
@@ -53,7 +53,7 @@ def tiny() -> Results:
 
 
 def translation(weight: float) -> tuple[ac.ControlProblem, ac.EmpiricalMeasure, float]:
-    """MATH 9 with T = 2: the problem with λ = 0, its particles, and the minimiser's value."""
+    """Theory, section 9, T = 2: the problem with λ = 0, its particles, the minimiser's value."""
     x = np.array([[0.0], [1.0], [3.0]])
     y = np.array([[2.0], [1.0], [7.0]])
     flow = ac.Flow(ac.WidthSchedule.constant(1, 4, 2.0), ac.fields.Translation())

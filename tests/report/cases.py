@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.laws import sample
+from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.model.pca import Pca
 from autoencodes.report import figures, style
 from autoencodes.report.compose import render
 from autoencodes.report.findings import Findings
-from autoencodes.run.baseline import Pca
 from autoencodes.run.folder import Samples
-from autoencodes.schedule import WidthSchedule
 
 
 def history(

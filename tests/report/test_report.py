@@ -17,14 +17,14 @@ import pytest
 from report.cases import CASES, history, reconstruction, rendered, table
 
 from autoencodes.errors import InputError, MissingExtra
-from autoencodes.flow import Flow
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import Block, WidthSchedule
+from autoencodes.model.model import Model
+from autoencodes.plan.settings import TrainConfig
 from autoencodes.report import report
 from autoencodes.report.findings import Findings
 from autoencodes.report.words import number, plain
-from autoencodes.run.config import TrainConfig
 from autoencodes.run.folder import RunFolder
-from autoencodes.run.model import Model
-from autoencodes.schedule import Block, WidthSchedule
 
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")

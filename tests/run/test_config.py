@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from autoencodes.errors import InputError
-from autoencodes.run.config import TrainConfig, from_toml, make, read_toml, to_toml
-from autoencodes.run.presets import falling
+from autoencodes.plan.resolve import falling
+from autoencodes.plan.settings import TrainConfig, from_toml, make, read_toml, to_toml
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
+from autoencodes.model.scaling import Scaling
 from autoencodes.run import Model, load, save
-from autoencodes.scaling import Scaling
 
 X = np.random.default_rng(1).normal(2.0, 3.0, (37, 5))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoencodes.errors import InputError
-from autoencodes.scaling import KINDS, Scaling
+from autoencodes.model.scaling import KINDS, Scaling
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (5000, 4)) * [1, 10, 0.1, 0] + [0, 5, 0, 7]
 

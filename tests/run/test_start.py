@@ -12,8 +12,8 @@ from test_train import SMALL, Stopper, config
 
 import autoencodes as ac
 from autoencodes.errors import InputError
+from autoencodes.plan.settings import make
 from autoencodes.run import RunFolder, resume, train
-from autoencodes.run.config import make
 from autoencodes.run.job import prepare
 
 

@@ -13,10 +13,10 @@ import autoencodes as ac
 from autoencodes import datasets
 from autoencodes.cli import main
 from autoencodes.errors import InputError
+from autoencodes.plan.settings import make
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.certify import certify
-from autoencodes.run.config import make
 from autoencodes.run.job import prepare
 
 BLOBS = [[0, 0, 1], [3, 0, -1], [0, 3, 1]]
@@ -181,7 +181,7 @@ def test_zero_control_in_principal_coordinates_is_pca(table: Path) -> None:
     settings = config(table / "classes.csv", rotation="pca", widths=(3, 2), precision="float64")
     job = prepare(settings)
     nothing = [{name: 0 * a for name, a in block.items()} for block in job.model.control]
-    from autoencodes.run.baseline import Pca
+    from autoencodes.model.pca import Pca
 
     pca = Pca.fit(job.features("train"), 2).mean_squared_error(job.features("test"))
     assert job.errors(tuple(nothing), job.test)["mse"] == pytest.approx(pca, rel=1e-10)

@@ -13,10 +13,10 @@ import pytest
 
 from autoencodes import datasets, fields
 from autoencodes.errors import InputError
+from autoencodes.model.pca import Pca
+from autoencodes.plan.settings import TrainConfig, make
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
-from autoencodes.run.baseline import Pca
-from autoencodes.run.config import TrainConfig, make
 from autoencodes.run.job import prepare
 
 SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoencodes.schedule import Block, WidthSchedule
+from autoencodes.flow.schedule import Block, WidthSchedule
 
 
 def schedule(written: dict[str, Any]) -> WidthSchedule:

@@ -15,7 +15,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, evaluate

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import jax
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.solvers.anderson import Anderson

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, evaluate
@@ -61,7 +61,7 @@ class Contraction(InnerSolver):
 
     Notes
     -----
-    Source: MATH 5.
+    Source: docs/theory.md, section 5.
     """
 
     forgets: ClassVar[bool] = True

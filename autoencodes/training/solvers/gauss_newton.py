@@ -15,9 +15,9 @@ import jax.scipy.linalg as linalg
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from autoencodes.cost import Control
-from autoencodes.curvature import gauss_newton
+from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.second_order.gauss_newton import gauss_newton
 from autoencodes.training.method import Batch, Point
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.solver import Inner, InnerSolver, gradient, modelled

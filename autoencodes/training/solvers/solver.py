@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.cost import Control, inner, norm
+from autoencodes.control import Control, inner, norm
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, evaluate
 

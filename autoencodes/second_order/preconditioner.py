@@ -15,10 +15,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from autoencodes.certificate.hessian import pieces
-from autoencodes.cost import Control
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.second_order.hessian import pieces
 
 Entries = Float[Array, " entry"]
 _STEPS = 24

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autoencodes.certificate.hessian import Hessian
-from autoencodes.davidson import Correction, Lowest, lowest
-from autoencodes.spectrum import CONFIDENCE, End, Spectrum, ends
+from autoencodes.second_order.davidson import Correction, Lowest, lowest
+from autoencodes.second_order.hessian import Hessian
+from autoencodes.second_order.lanczos import CONFIDENCE, End, Spectrum, ends
 
 DENSE = 500
 """Controls of up to this many entries have their whole Hessian computed, unless asked otherwise."""
@@ -77,7 +77,7 @@ class Contraction:
     λ = 0 < R). q(τ) < 1 ⟺ τ (R − 2λ) < 1: for every τ if R ≤ 2λ, else below
     ``largest_tau`` = 1/(R − 2λ). ``factor`` is q at ``tau``, where one was given.
 
-    Source: MATH 5.
+    Source: docs/theory.md, section 5.
     """
 
     radius: float

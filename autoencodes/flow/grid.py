@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from autoencodes.checks import positive_integers
 from autoencodes.errors import InputError
-from autoencodes.number import counts
 
 Grid = tuple[int, int, int]
 """Channels, height and width."""
@@ -38,8 +38,8 @@ def sites(image: Sequence[int], grid: Sequence[int]) -> tuple[int, ...]:
     InputError
         If an entry is not a positive integer, or h and w do not divide H and W alike.
     """
-    height, width = counts(image, 2, "an image", "height and width")
-    channels, rows, columns = counts(grid, 3, "a grid", "channels, height and width")
+    height, width = positive_integers(image, "an image", 2, "height and width")
+    channels, rows, columns = positive_integers(grid, "a grid", 3, "channels, height and width")
     stride = height // rows
     if (rows * stride, columns * stride) != (height, width):
         raise InputError(

@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Num
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError, NumericalFailure
-from autoencodes.flow import Flow
+from autoencodes.flow.density import draw_probes, log_volume, retraced
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.layout import Latent, finite
 from autoencodes.schemes.adaptive import Adaptive
-from autoencodes.state import Latent, finite
-from autoencodes.volume import draw_probes, log_volume, retraced
 
 
 class ContinuousFlow(eqx.Module):
@@ -57,7 +57,7 @@ class ContinuousFlow(eqx.Module):
     Every method raises InputError for a control or particles of another shape, and
     NumericalFailure, with the step of the control, where the solver does not come to its end.
     ``inverse`` and the densities need a homeomorphism of R^d: memory ``hold``, or all components
-    active throughout. Source: MATH 1, 2 and 8.
+    active throughout. Source: docs/theory.md, sections 1, 2 and 8.
     """
 
     flow: Flow

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.errors import InputError
-from autoencodes.moments import covariance
+from autoencodes.model.moments import covariance
 
 _NOTHING = 1e-12
 """The share of its own variance below which a component counts as a combination of others."""
@@ -60,8 +60,9 @@ def at_random(dim: int, seed: int) -> Order:
 def natural(x: Any, y: Any = None) -> Order:
     """The order in which components tell most about the targets, found greedily.
 
-    "Natural" are inactive components that carry no information that the target needs (MATH 2). As
-    far as affine maps can tell, component i added to the kept ones K explains of the targets
+    "Natural" are inactive components that carry no information that the target needs (theory,
+    section 2). As far as affine maps can tell, component i added to the kept ones K explains of the
+    targets
       s_i = |C_i|² / (G_ii tr(YᵀY / N)),   G, C of what K does not explain of X and Y:
     the gain in R² of the regression of y on x_K. The component of the largest s_i is kept next, and
     what it explains is taken out of X and Y (forward selection, a pivoted Cholesky factorisation).

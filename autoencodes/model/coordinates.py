@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.errors import InputError
-from autoencodes.moments import mean, principal_axes
+from autoencodes.model.moments import mean, principal_axes
 
 KINDS = ("none", "pca", "random")
 _ROWS = 4096

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from autoencodes.cost import COSTS, Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
-from autoencodes.scaling import Scaling
+from autoencodes.model.scaling import Scaling
 
 _costs = eqx.filter_jit(lambda cost, x, y: jax.vmap(cost)(x, y))
 _linked = eqx.filter_jit(lambda cost, x: jax.vmap(cost.predict)(x))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.moments import mean, principal_axes
+from autoencodes.model.moments import mean, principal_axes
 
 _ROWS = 4096
 

@@ -16,8 +16,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from autoencodes.cost import Control
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 
 Entries = Float[Array, " entry"]
@@ -43,7 +43,7 @@ class Hessian:
     tape_bytes : memory for the linearised sweeps, 4 GiB by default. Particles beyond it are
         linearised anew for every product.
 
-    Source: MATH 6.
+    Source: docs/theory.md, section 6.
     """
 
     def __init__(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -12,10 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
-from autoencodes import divergence
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.flow import Flow
+from autoencodes.flow.flow import Flow
 
 DIVERGENCES = ("auto", "exact", "hutchinson")
 
@@ -24,6 +24,40 @@ Probes = tuple[Float[Array, "step particle probe width"] | None, ...]
 
 _LOW = 16
 """Components up to which the divergence is exact where nothing else is asked for."""
+
+
+Motion = Callable[[Float[Array, " width"]], Float[Array, " width"]]
+"""x ↦ F(x)."""
+
+
+def divergence(
+    motion: Motion, x: Float[Array, " width"], probes: Float[Array, "probe width"] | None = None
+) -> Float[Array, ""]:
+    """div F(x) = Σ_i ∂_i F_i(x) = tr ∂F(x), exact or estimated.
+
+    Parameters
+    ----------
+    motion : function
+        F.
+    x : array (width,)
+    probes : array (probes, width), optional
+        Without them the divergence is exact, by one derivative for each component. With them it
+        is the mean of v · ∂F(x) v over the probes v, by one derivative for each: over random ones
+        with E[v vᵀ] = 1 its expectation is div F(x).
+
+    Returns
+    -------
+    scalar
+
+    Notes
+    -----
+    Source: Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian
+    smoothing splines, Comm. Statist. Simulation Comput. 18 (1989).
+    """
+    if probes is None:
+        return jnp.trace(jax.jacfwd(motion)(x))
+    _, differential = jax.linearize(motion, x)
+    return jnp.mean(jax.vmap(lambda v: v @ differential(v))(probes))
 
 
 def draw_probes(
@@ -118,7 +152,7 @@ def _carried(
             moved = motion(z[:width])
             if not measured:
                 return moved
-            return jnp.append(moved, divergence.of(motion, z[:width], probes))
+            return jnp.append(moved, divergence(motion, z[:width], probes))
 
         return row + step * flow.scheme.increment(velocity, jnp.zeros_like(t), row, step)
 

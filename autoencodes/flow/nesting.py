@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from autoencodes.checks import integer, positive_integer, short
 from autoencodes.errors import InputError
-from autoencodes.number import count, integer, short
 
 
 def prefixes(
     dim: int, widths: Sequence[int], order: Sequence[int] | None, monotone: bool = True
 ) -> tuple[tuple[int, ...], ...]:
     """Prefixes of ``order`` of the given widths, which must not grow where that is asked."""
-    dim = count(dim, "the dimension")
-    sizes = [count(w, "a width") for w in widths]
+    dim = positive_integer(dim, "the dimension")
+    sizes = [positive_integer(w, "a width") for w in widths]
     if not sizes:
         raise InputError("widths must list at least one width; got none")
     if max(sizes) > dim and not (monotone and sizes[0] <= dim):

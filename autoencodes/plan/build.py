@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from autoencodes import fields
-from autoencodes.coordinates import Coordinates
 from autoencodes.cost import COSTS, Comparison
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Pointwise, convolutions
-from autoencodes.flow import Flow
-from autoencodes.grid import planes
-from autoencodes.order import Order, at_random, by_index, by_variance, natural
-from autoencodes.readout import Readout
-from autoencodes.run.config import TrainConfig
-from autoencodes.schedule import Block, WidthSchedule
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.grid import planes
+from autoencodes.flow.schedule import Block, WidthSchedule
+from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.order import Order, at_random, by_index, by_variance, natural
+from autoencodes.model.readout import Readout
+from autoencodes.plan.settings import TrainConfig
 from autoencodes.schemes import scheme
 
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from autoencodes.cost import Control
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.control import Control
+from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 
 
@@ -42,8 +42,8 @@ def gauss_newton(
     the control. A row of A_i is the gradient of one component of x_L^i: a costate that starts
     as a unit vector. Memory is N k m numbers, for ``batch_size`` particles at a time if given.
 
-    For use inside compiled code; nothing is checked. Source: MATH 4; Nocedal and Wright,
-    Numerical Optimization (2006), section 10.3.
+    For use inside compiled code; nothing is checked. Source: docs/theory.md, section 4;
+    Nocedal and Wright, Numerical Optimization (2006), section 10.3.
     """
     flat, unravel = ravel_pytree(control)
     flow, cost = problem.flow, problem.cost

@@ -10,15 +10,16 @@ import jax
 import numpy as np
 from jaxtyping import Num, Shaped
 
-from autoencodes.coordinates import Coordinates
-from autoencodes.cost import Control, SquaredError
+from autoencodes.control import Control
+from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError
-from autoencodes.flow import Flow, Latent
-from autoencodes.measure import EmpiricalMeasure
+from autoencodes.flow.flow import Flow, Latent
+from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.readout import Readout
+from autoencodes.model.scaling import Scaling
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
-from autoencodes.readout import Readout
-from autoencodes.scaling import Scaling
 
 _ROWS = 1024
 """Rows pushed at a time: enough for the full rate of matrix products."""

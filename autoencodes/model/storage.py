@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from autoencodes import atomic, fields
-from autoencodes.coordinates import Coordinates
 from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField
-from autoencodes.flow import Flow
-from autoencodes.readout import Readout
-from autoencodes.run.model import Model
-from autoencodes.scaling import Scaling
-from autoencodes.schedule import Block, WidthSchedule
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import Block, WidthSchedule
+from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.model import Model
+from autoencodes.model.readout import Readout
+from autoencodes.model.scaling import Scaling
 from autoencodes.schemes import name_of, scheme
 
 _FORMAT = "autoencodes-model-1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autoencodes.errors import InputError
-from autoencodes.run.config import TrainConfig
-from autoencodes.run.presets import by_name, default_batch_size, default_method
+from autoencodes.plan.resolve import by_name, default_batch_size, default_method
+from autoencodes.plan.settings import TrainConfig
 from autoencodes.training import (
     LBFGS,
     SGD,

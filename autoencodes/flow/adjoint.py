@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.interpolate import BSpline, make_interp_spline
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.flow import Flow, finite
+from autoencodes.flow.flow import Flow, finite
 
 Terminal = Callable[[Float[np.ndarray, " node"]], Float[np.ndarray, "node ..."]]
 
@@ -67,7 +67,7 @@ def value_function(
 
     Notes
     -----
-    Source: MATH 4.
+    Source: docs/theory.md, section 4.
     """
     if flow.schedule.dim != 1:
         raise InputError(

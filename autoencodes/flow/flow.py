@@ -16,17 +16,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, Num
 
-from autoencodes.cost import Control
+from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Perceptron, Placed
 from autoencodes.fields.drawing import draw
 from autoencodes.fields.field import StepControl
-from autoencodes.inversion import check_preimages, preimages
-from autoencodes.schedule import WidthSchedule
+from autoencodes.flow.inverse import check_preimages, preimages
+from autoencodes.flow.layout import Latent as Latent
+from autoencodes.flow.layout import State, beside, rearrange, rows
+from autoencodes.flow.layout import finite as finite
+from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.schemes import Euler, Scheme
-from autoencodes.state import Latent as Latent
-from autoencodes.state import State, beside, rearrange, rows
-from autoencodes.state import finite as finite
 
 Undo = Callable[[int, Float[Array, ""], Any, Float[Array, "particle width"]], Any]
 
@@ -53,7 +53,7 @@ class Flow(eqx.Module):
     A control is a tuple with one dict for each block; each array has the block's steps
     as its first axis, then the shape that ``field.init`` gives one step. The control's
     precision is the precision of the computation.
-    Source: MATH 1 and 2.
+    Source: docs/theory.md, sections 1 and 2.
     """
 
     schedule: WidthSchedule = eqx.field(static=True)

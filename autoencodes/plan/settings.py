@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from autoencodes.errors import InputError
-from autoencodes.run.presets import by_name, preset, scaling_kind
+from autoencodes.plan.resolve import by_name, preset, scaling_kind
 
 
 class TrainConfig(BaseModel):

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
+from autoencodes.checks import integer, positive, positive_integer, short
 from autoencodes.errors import InputError
-from autoencodes.grid import nested, planes
-from autoencodes.nesting import permutation, prefixes
-from autoencodes.number import count, integer, positive, short
+from autoencodes.flow.grid import nested, planes
+from autoencodes.flow.nesting import permutation, prefixes
 
 Memory = Literal["reset", "hold", "skip"]
 
@@ -44,7 +44,7 @@ class Block:
                 f"active components must be distinct and not negative; got {short(components)}"
             )
         object.__setattr__(self, "active", components)
-        object.__setattr__(self, "steps", count(steps, "the steps of a block"))
+        object.__setattr__(self, "steps", positive_integer(steps, "the steps of a block"))
 
     @property
     def width(self) -> int:
@@ -79,7 +79,7 @@ class WidthSchedule:
 
     Notes
     -----
-    Source: MATH 2; Cipriani, Fornasier, Scagliotti (2024), section 3.
+    Source: docs/theory.md, section 2; Cipriani, Fornasier, Scagliotti (2024), section 3.
     """
 
     dim: int
@@ -90,7 +90,7 @@ class WidthSchedule:
     def __init__(
         self, dim: int, blocks: Sequence[Block], horizon: float, memory: str = "reset"
     ) -> None:
-        object.__setattr__(self, "dim", count(dim, "the dimension"))
+        object.__setattr__(self, "dim", positive_integer(dim, "the dimension"))
         object.__setattr__(self, "blocks", tuple(blocks))
         object.__setattr__(self, "horizon", positive(horizon, "the horizon"))
         if not self.blocks:
@@ -108,7 +108,7 @@ class WidthSchedule:
     @classmethod
     def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
         """One block in which every component is active: a plain NeurODE."""
-        return cls(dim, [Block(range(count(dim, "the dimension")), steps)], horizon)
+        return cls(dim, [Block(range(positive_integer(dim, "the dimension")), steps)], horizon)
 
     @classmethod
     def encoder(
@@ -212,7 +212,7 @@ class WidthSchedule:
     ) -> WidthSchedule:
         """``autoencoder`` under memory ``skip``: what the encoder drops, the decoder sees again.
 
-        The arguments are those of ``autoencoder``. Source: MATH 2.
+        The arguments are those of ``autoencoder``. Source: docs/theory.md, section 2.
         """
         return cls.autoencoder(dim, widths, steps_per_block, horizon, order, "skip")
 
@@ -317,7 +317,7 @@ class WidthSchedule:
 
     def refined(self, factor: int) -> WidthSchedule:
         """The same blocks, horizon and memory on the ``factor`` times finer grid, Δt / factor."""
-        factor = count(factor, "the factor of a refinement")
+        factor = positive_integer(factor, "the factor of a refinement")
         blocks = [Block(b.active, b.steps * factor) for b in self.blocks]
         return WidthSchedule(self.dim, blocks, self.horizon, self.memory)
 

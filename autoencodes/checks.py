@@ -1,0 +1,198 @@
+"""One vocabulary for arguments: each check takes what was given and returns it as it should be.
+
+A check is a converter: ``steps = positive_integer(steps, "steps")`` is Python's own int, or an
+``InputError`` that says what was expected and what came. Numbers may come from Python, NumPy or
+JAX; True and False are no numbers, and text is none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from autoencodes.errors import InputError
+
+Checked = TypeVar("Checked")
+
+
+def integer(value: object, name: str, at_least: int | None = None, below: int | None = None) -> int:
+    """An integer in [at_least, below), as Python's own int; 2.0 is one, 2.5 and True are not."""
+    number = _integer(value)
+    wrong = number is None
+    if number is not None:
+        wrong = (at_least is not None and number < at_least) or (
+            below is not None and number >= below
+        )
+    if number is None or wrong:
+        bounds = "" if at_least is None else f", at least {at_least}"
+        bounds += "" if below is None else f", below {below}"
+        raise InputError(f"{name} must be an integer{bounds}; got {shown(value)}")
+    return number
+
+
+def positive_integer(value: object, name: str) -> int:
+    """An integer, at least 1."""
+    return integer(value, name, at_least=1)
+
+
+def seed(value: object, name: str = "seed") -> int:
+    """An integer in [0, 2³²): what every generator of random numbers here takes."""
+    return integer(value, name, at_least=0, below=2**32)
+
+
+def finite(value: object, name: str) -> float:
+    """A finite number, as Python's own float."""
+    number = _number(value)
+    if not math.isfinite(number):
+        raise InputError(f"{name} must be a finite number; got {shown(value)}")
+    return number
+
+
+def positive(value: object, name: str, infinite: bool = False) -> float:
+    """A number above 0; finite, unless infinity has a meaning there."""
+    number = _number(value)
+    if not number > 0 or (math.isinf(number) and not infinite):
+        kind = "number" if infinite else "finite number"
+        raise InputError(f"{name} must be a positive {kind}; got {shown(value)}")
+    return number
+
+
+def at_least(value: object, name: str, bound: float) -> float:
+    """A finite number, ``bound`` or more."""
+    number = _number(value)
+    if not (math.isfinite(number) and number >= bound):
+        raise InputError(f"{name} must be a finite number, at least {bound:g}; got {shown(value)}")
+    return number
+
+
+def between(
+    value: object,
+    name: str,
+    low: float,
+    high: float,
+    *,
+    with_low: bool = True,
+    with_high: bool = True,
+) -> float:
+    """A number from ``low`` to ``high``, the ends with it or without."""
+    number = _number(value)
+    above = number >= low if with_low else number > low
+    under = number <= high if with_high else number < high
+    if not (above and under):
+        interval = f"{'[' if with_low else '('}{low:g}, {high:g}{']' if with_high else ')'}"
+        raise InputError(f"{name} must be a number in {interval}; got {shown(value)}")
+    return number
+
+
+def flag(value: object, name: str) -> bool:
+    """True or False, as Python's own or NumPy's; 1, "yes" and None are neither."""
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise InputError(f"{name} must be True or False; got {shown(value)}")
+
+
+def choice(value: object, name: str, choices: Iterable[str], also: str = "") -> str:
+    """One of the names; else an error that lists them, and the nearest to what came.
+
+    ``also`` says what else may be given there, as ", or an InnerSolver".
+    """
+    names = tuple(choices)
+    if isinstance(value, str) and value in names:
+        return value
+    close = difflib.get_close_matches(value, names, 1) if isinstance(value, str) else []
+    nearest = f"; did you mean {close[0]}?" if close else ""
+    raise InputError(f"{name} must be one of {', '.join(names)}{also}; got {shown(value)}{nearest}")
+
+
+def optional(
+    check: Callable[..., Checked], value: object, name: str, *bounds: Any, **more: Any
+) -> Checked | None:
+    """None as it is, anything else checked: ``optional(positive, tau, "tau")``."""
+    return None if value is None else check(value, name, *bounds, **more)
+
+
+def positive_integers(
+    values: object, name: str, length: int | None = None, entries: str = ""
+) -> tuple[int, ...]:
+    """Positive integers, as a tuple: ``length`` of them, where that is known.
+
+    ``entries`` says what they are, as "height and width".
+    """
+    count = "" if length is None else f"{length} "
+    what = f"{name} must be {count}positive integers" + (f", {entries}" if entries else "")
+    try:
+        given = tuple(values)  # type: ignore[arg-type]
+    except TypeError:
+        given = ()
+    numbers = tuple(number for v in given if (number := _integer(v)) is not None and number > 0)
+    if len(numbers) != len(given) or not given or length not in (None, len(given)):
+        raise InputError(f"{what}; got {shown(values)}")
+    return numbers
+
+
+def instance(value: object, name: str, kind: type[Checked], advice: str = "") -> Checked:
+    """A value of the given class; ``advice`` says how to have one, as ": pass ac.Flow(...)"."""
+    if isinstance(value, kind):
+        return value
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    raise InputError(f"{name} must be {article} {kind.__name__}{advice}; got {shown(value)}")
+
+
+def listed(text: str, name: str, example: str, mark: str = ",") -> tuple[int, ...]:
+    """The integers of a text with a mark between them, as of an option of the command line."""
+    try:
+        return tuple(int(part) for part in text.split(mark))
+    except ValueError as error:
+        raise InputError(f"{name} must be integers, as in {example}; got {text!r}") from error
+
+
+def short(values: Sequence[int]) -> str:
+    """Integers as a message shows them, however many there are."""
+    shown = ", ".join(str(v) for v in values[:8])
+    return f"({shown}, ... {len(values)} in all)" if len(values) > 8 else f"({shown})"
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: its repr, where that is one short line."""
+    try:
+        text = repr(value)
+    except Exception:  # whatever a stranger's repr does, the message must come
+        text = f"a {type(value).__name__}"
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"an array of shape {tuple(shape)}"
+    if "\n" in text or len(text) > 80:
+        return f"{' '.join(text.split())[:77]}..."
+    return text
+
+
+def _integer(value: object) -> int | None:
+    """The integer that a value is, or None."""
+    if _no_number(value):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    number = _number(value)
+    return int(number) if number.is_integer() else None
+
+
+def _number(value: object) -> float:
+    """The number that a value is, or NaN."""
+    if _no_number(value):
+        return math.nan
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _no_number(value: object) -> bool:
+    """Whether a value is a truth, a text or an array of several, which Python would convert."""
+    truth = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+    text = isinstance(value, str | bytes | bytearray)
+    return truth or text or getattr(value, "shape", ()) != ()

@@ -1,0 +1,1 @@
+"""Empirical measures, and distances between them."""

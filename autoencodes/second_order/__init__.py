@@ -1,0 +1,1 @@
+"""The Hessian of the objective, and both ends of its spectrum."""
