@@ -135,7 +135,7 @@ _ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     "a negative component": (lambda: ac.Block([0, -1], 1), r"not negative.*\(0, -1\)"),
     "no steps": (lambda: ac.Block([0], 0), "at least 1; got 0"),
     "negative steps": (lambda: ac.Block([0], -3), "at least 1; got -3"),
-    "no dimension": (lambda: ac.WidthSchedule(0, _one, 1.0), "must be an integer, at least 1; got 0"),
+    "no dimension": (lambda: ac.WidthSchedule(0, _one, 1.0), "dimension must be .* 1; got 0"),
     "no blocks": (lambda: ac.WidthSchedule(1, [], 1.0), "at least one block"),
     "component out of range": (
         lambda: ac.WidthSchedule(2, [ac.Block([0], 1), ac.Block([0, 2], 1)], 1.0),
