@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import math
 import signal
+import sys
 from typing import Any
 
 import jax
@@ -122,10 +125,8 @@ def interrupt(progress: ac.Progress) -> None:
 @every_method
 @every_batch
 def test_an_interrupted_training_goes_on_bit_for_bit(name: str, batch_size: int | None) -> None:
-    handler = signal.getsignal(signal.SIGINT)
     whole = train(name, batch_size=batch_size)
     part = train(name, batch_size=batch_size, callbacks=[interrupt])
-    assert signal.getsignal(signal.SIGINT) is handler
     assert part.interrupted
     assert not any((part.converged, part.failed))
     # After its first round a training over mini-batches stands in the middle of an epoch.
@@ -140,6 +141,101 @@ def test_an_interrupted_training_goes_on_bit_for_bit(name: str, batch_size: int 
         np.testing.assert_array_equal(found, expected)
     seconds = [record["seconds"] for record in part.history + rest.history]
     assert seconds == sorted(seconds)
+
+
+def handlers() -> list[Any]:
+    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("stop", [None, lambda: False])
+def test_signal_handlers_are_the_same_before_during_and_after(stop: Any) -> None:
+    before, during = handlers(), []
+    train(callback=lambda progress: during.append(handlers()), stop=stop)
+    assert all(seen == before for seen in [*during, handlers()])
+    assert during
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_an_interrupt_within_a_round_leaves_the_last_complete_one(
+    rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = importlib.import_module("autoencodes.training.fit")
+    calls, real, whole = [], loop._round, train("adam", every=1, batch_size=2)
+
+    def broken(*arguments: Any) -> Any:
+        calls.append(len(calls))
+        if len(calls) > rounds:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_round", broken)
+        part = train("adam", every=1, batch_size=2)
+    assert part.interrupted
+    assert part.reason == f"interrupted after step {rounds} of 8"
+    assert part.resumption.step == rounds
+    rest = train("adam", every=1, batch_size=2, resume=part.resumption)
+    np.testing.assert_array_equal(flat(rest.control), flat(whole.control))
+    assert timeless(part.history + rest.history) == timeless(whole.history)
+
+
+def test_stop_is_asked_after_every_round_and_leaves_interrupts_to_the_host() -> None:
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(len(asked))
+        return len(asked) == 3
+
+    result = train("adam", every=1, stop=stop)
+    assert result.interrupted
+    assert not any((result.converged, result.failed))
+    assert result.reason == "interrupted after step 3 of 8"
+    assert len(asked) == result.resumption.step == 3
+    with pytest.raises(KeyboardInterrupt):
+        train(callback=interrupt, stop=lambda: False)
+
+
+def test_a_stop_after_the_last_step_interrupts_nothing() -> None:
+    result = train(steps=1, stop=lambda: True)
+    assert not result.interrupted
+    assert result.reason == "budget spent: all 1 steps were made"
+
+
+def test_one_callback_and_a_progress_of_ones_own_are_called_every_round() -> None:
+    seen: dict[str, list[int]] = {"callback": [], "callbacks": [], "progress": []}
+
+    def progress(now: ac.Progress) -> bool:
+        seen["progress"].append(now.step)
+        return True  # as tqdm's update does: it stops nothing
+
+    train(
+        every=1,
+        callback=lambda p: seen["callback"].append(p.step),
+        callbacks=[lambda p: seen["callbacks"].append(p.step)],
+        progress=progress,
+    )
+    assert list(seen.values()) == [[*range(1, 9)]] * 3
+    assert train(callback=lambda p: True).reason == "stopped by a callback after step 1 of 8"
+
+
+def test_progress_is_lines_elsewhere_and_a_bar_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train()
+    assert capsys.readouterr() == ("", "")
+    result = train(progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, last = err.splitlines()
+    assert first.startswith(f"step 1 of 8  J {result.history[0]['objective']:.6g}  residual ")
+    assert last.startswith(f"step 8 of 8  J {result.history[-1]['objective']:.6g}  residual ")
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    streams = sys.stdout, sys.stderr
+    train(progress=True, callback=lambda p: streams != (sys.stdout, sys.stderr))
+    assert "step 8 of 8" in terminal.getvalue()
+    assert "\r" in terminal.getvalue() or "\x1b[" in terminal.getvalue()
 
 
 @every_method

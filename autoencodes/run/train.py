@@ -107,7 +107,7 @@ def _run(
     """Trains, and writes what came of it."""
     if watcher is not None:
         watcher.begin(job)
-    with precision(job.config.precision):
+    with precision(job.config.precision), Interruption() as interruption:
         result = fit(
             job.problem,
             job.model.control,
@@ -121,6 +121,7 @@ def _run(
             tolerance=job.config.tolerance,
             callbacks=[_Recorder(job, folder, watcher)],
             every=1 if job.config.record and job.whole else None,
+            stop=lambda: interruption.asked,
             resume=checkpoint,
         )
     with Interruption():  # Ctrl-C waits the seconds that it takes to save what there is

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from autoencodes.checks import at_least, instance, optional, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
-from autoencodes.pontryagin import ControlProblem, counted
-from autoencodes.training.interruption import Interruption
+from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.display import ProgressDisplay
 from autoencodes.training.method import Batch, Info, Method, Status, all_finite
 from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
@@ -30,7 +32,7 @@ _NOISE = 2**32 - 1
 """Sets the keys of noise apart from those of the epochs' orders."""
 
 _ROUND_SECONDS = 0.5
-"""How long a round should take: between rounds progress shows and Ctrl-C is heard."""
+"""How long a round should take: between rounds callbacks are called, and may stop the training."""
 
 
 def fit(
@@ -46,6 +48,9 @@ def fit(
     noise: float = 0.0,
     tolerance: float = 1e-6,
     callbacks: Iterable[Callback] = (),
+    callback: Callback | None = None,
+    progress: bool | Callable[[Progress], object] = False,
+    stop: Callable[[], bool] | None = None,
     every: int | None = None,
     resume: Resumption | None = None,
 ) -> Result:
@@ -79,6 +84,15 @@ def fit(
     callbacks : iterable of callables
         Each is called with a ``Progress`` after every round (about half a second) and may
         return True to stop.
+    callback : callable, optional
+        One more of them.
+    progress : bool or callable
+        True shows the training on standard error: a bar in a terminal, elsewhere a line every
+        ten seconds. A callable is called with a ``Progress`` after every round; whatever it
+        returns, it does not stop the training.
+    stop : callable, optional
+        Asked after every round; True ends the training, as ``interrupted``. With it, a
+        KeyboardInterrupt passes through ``fit``: who gives ``stop`` handles signals.
     every : int, optional
         The most steps of a round, for callbacks that must see every so many.
     resume : Resumption, optional
@@ -99,18 +113,18 @@ def fit(
 
     Notes
     -----
-    Ctrl-C ends the training at the next round with what there is; a second one at once.
+    Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
+    Ctrl-C) that comes while the method makes its steps ends the training, as ``interrupted``, with
+    the last complete round's control.
     """
-    steps = counted("steps", steps) or 1
-    batch_size = counted("batch_size", batch_size)
-    stream_size = counted("stream_size", stream_size)
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise InputError(f"tolerance must be a finite number, at least 0; got {tolerance}")
+    steps = positive_integer(steps, "steps")
+    batch_size = optional(positive_integer, batch_size, "batch_size")
+    stream_size = optional(positive_integer, stream_size, "stream_size")
+    tolerance = at_least(tolerance, "tolerance", 0)
+    noise = at_least(noise, "noise", 0)
     problem.check_measure(measure)
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
-    if not (np.isfinite(noise) and noise >= 0):
-        raise InputError(f"noise must be a finite number, at least 0; got {noise}")
     if noise and batch_size is None:
         raise InputError(
             "noise is drawn anew for every mini-batch: give a batch_size below the number of "
@@ -121,20 +135,25 @@ def fit(
     control = jax.tree.map(jnp.asarray, control)
     if not bool(_finite(control)):
         raise InputError("the control to begin with must be finite; it holds a NaN or an infinity")
+    if method is None:
+        method = MinimizingMovement() if batch_size is None else MetricMovement()
     loop = _Loop(
         problem,
         measure.astype(problem.flow.check_control(control)),
-        method or (MinimizingMovement() if batch_size is None else MetricMovement()),
+        instance(method, "method", Method),  # type: ignore[type-abstract]
         steps,
         key,
         batch_size,
         stream_size,
-        float(noise),
+        noise,
         tolerance,
-        counted("every", every) or _LONGEST_ROUND,
+        optional(positive_integer, every, "every") or _LONGEST_ROUND,
     )
-    begin = Resumption(loop.begin(control)) if resume is None else loop.restore(resume, control)
-    return loop.run(begin, tuple(callbacks))
+    start = Resumption(loop.begin(control)) if resume is None else loop.restore(resume, control)
+    callbacks = [*callbacks, *([] if callback is None else [callback])]
+    show: Any = progress if callable(progress) else None
+    with ProgressDisplay() if progress is True else contextlib.nullcontext(show) as shown:
+        return loop.run(start, callbacks, shown, stop)
 
 
 @dataclass(frozen=True)
@@ -184,22 +203,29 @@ class _Loop:
         running = jnp.asarray(int(Status.RUNNING), state.status.dtype)
         return replace(resume, state=eqx.tree_at(lambda s: s.status, state, running))
 
-    def run(self, here: Resumption, callbacks: Sequence[Callback]) -> Result:
+    def run(
+        self,
+        here: Resumption,
+        callbacks: Sequence[Callback],
+        shown: Callable[[Progress], object] | None,
+        stop: Callable[[], bool] | None,
+    ) -> Result:
         """Round after round until there is a reason to stop."""
         history: list[Record] = []
         length, reason = 1, "" if here.step < self.steps else _spent(self.steps)
-        good = here
-        status = Status.RUNNING
-        with Interruption() as interruption:
+        good, status, last, asked = here, Status.RUNNING, Record(), False
+        try:
             while not reason:
                 began, before = time.perf_counter(), here
-                here, records, status, last = self._advance(here, length, began)
+                there, records, ending, last = self._advance(here, length, began)
+                if ending is Status.FAILED and not self._usable(there, last):
+                    there, records = good, ()
+                history.extend(records)
+                # At once, or a KeyboardInterrupt between them would leave half a round.
+                here, status = there, ending
                 if before.step % self.batches == 0 and here.step > before.step:
                     good = before  # a step made has seen a finite objective there
-                if status is Status.FAILED and not self._usable(here, last):
-                    here, records = good, ()
                 length = min(_paced(length, time.perf_counter() - began), self.every)
-                history.extend(records)
                 progress = Progress(
                     here.step,
                     self.steps,
@@ -210,12 +236,20 @@ class _Loop:
                     here,
                 )
                 stopped = any([callback(progress) for callback in callbacks])
-                reason = self._reason(here, status, last, interruption.asked, stopped)
+                if shown is not None:
+                    shown(progress)
+                asked = stop is not None and stop()
+                reason = self._reason(here, status, last, asked, stopped)
+        except KeyboardInterrupt:
+            if stop is not None:
+                raise
+            asked = True
+            reason = reason or self._reason(here, status, last, asked, False)
         return Result(
             here.state.control,
             [record for record in history if record["step"] <= here.step],
             converged=status is Status.CONVERGED,
-            interrupted=interruption.asked and status is Status.RUNNING and here.step < self.steps,
+            interrupted=asked and status is Status.RUNNING and here.step < self.steps,
             failed=status is Status.FAILED,
             reason=reason,
             resumption=here,

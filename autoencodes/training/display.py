@@ -1,0 +1,72 @@
+"""How ``fit`` shows a training on request: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from autoencodes.training.result import Progress
+
+_LINE_SECONDS = 10.0
+"""The time between two plain lines."""
+
+
+class ProgressDisplay:
+    """Shows every ``Progress`` that it is called with on standard error; a context, for the bar."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._numbers = self._line = ""
+        self._due = 0.0
+
+    def __enter__(self) -> ProgressDisplay:
+        if sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            # No thread, and the host's streams stay its own.
+            self._bar = Bar(
+                BarColumn(30),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._bar.start()
+            self._bar.add_task("compiling", total=None)
+        return self
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows the step, and the last record's objective and residual."""
+        for record in progress.records[-1:]:
+            residual = record.get("residual")
+            self._numbers = f"  J {record['objective']:.6g}" + (
+                "" if residual is None else f"  residual {residual:.1e}"
+            )
+        line = f"step {progress.step} of {progress.steps}{self._numbers}"
+        if self._bar is not None:
+            self._bar.update(
+                self._bar.task_ids[0],
+                total=progress.steps,
+                completed=progress.step,
+                description=line,
+                refresh=True,
+            )
+            return
+        self._line = f"{line}  {progress.seconds:.0f} s"
+        if time.monotonic() >= self._due:
+            self._print()
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif self._line:
+            self._print()
+
+    def _print(self) -> None:
+        print(self._line, file=sys.stderr, flush=True)
+        self._line, self._due = "", time.monotonic() + _LINE_SECONDS
