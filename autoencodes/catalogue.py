@@ -6,21 +6,32 @@ A member of a catalogue is added in one file, beside the others of its kind:
     class LowRank(ControlledField): ...
 
 Its name then stands in the command's help, in what a configuration accepts, in messages, and
-among what the tests run over. Names and helps are read from the files without importing them, so
-that ``--help`` needs no JAX; a member's file is imported when the member is asked for.
+among what the tests run over. Names, helps and facts are read from the files without importing
+them, so that ``--help`` needs no JAX; a member's file is imported when the member is asked for.
+
+Facts that every catalogue knows, all optional:
+
+  rank        the place in listings, from 0; members without one come last, by name
+  settings    the entries of a configuration that belong to the member, as ("rank",)
+  selectable  False where a configuration cannot name the member
+  example     arguments of a small one, by which the tests build it
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from autoencodes.checks import choice
 from autoencodes.errors import InputError
+
+if TYPE_CHECKING:
+    from jax import Array
 
 Member = TypeVar("Member")
 Registered = TypeVar("Registered")
@@ -36,6 +47,11 @@ class Entry:
     """What else the registration says, by keyword: literals only."""
     module: str | None = None
     """Where it is registered; None where it was registered while the program ran."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The entries of a configuration that belong to the member."""
+        return tuple(self.facts.get("settings", ()))
 
 
 class Catalogue(Generic[Member]):
@@ -53,7 +69,8 @@ class Catalogue(Generic[Member]):
 
     def __init__(self, noun: str, symbol: str, home: str) -> None:
         self.noun, self._symbol, self._home = noun, symbol, home
-        self._entries: dict[str, Entry] | None = None
+        self._read: dict[str, Entry] | None = None
+        self._added: dict[str, Entry] = {}
         self._members: dict[str, Any] = {}
 
     def register(
@@ -69,8 +86,7 @@ class Catalogue(Generic[Member]):
             if known is not None and _origin(known) != _origin(member):
                 raise InputError(f"there is another {self.noun} {name!r}; give this one a new name")
             self._members[name] = member
-            if name not in self.entries:
-                self.entries[name] = Entry(name, words, facts)
+            self._added[name] = Entry(name, words, facts)
             return member
 
         return add
@@ -78,21 +94,34 @@ class Catalogue(Generic[Member]):
     def remove(self, name: str) -> None:
         """Forgets a member that was registered while the program ran."""
         if self.entries[name].module is None:
-            del self.entries[name], self._members[name]
+            del self._added[name], self._members[name]
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """What is known of every member, by name."""
-        if self._entries is None:
+        """What is known of every member, by name; InputError if two files register one name."""
+        if self._read is None:
             read = [e for path in self._files() for e in _registrations(path, self._symbol)]
             ranked = sorted(read, key=lambda e: (e.facts.get("rank", len(read)), e.name))
-            self._entries = {entry.name: entry for entry in ranked}
-        return self._entries
+            for one, other in itertools.pairwise(sorted(read, key=lambda e: e.name)):
+                if one.name == other.name:
+                    places = f"{one.module} and {other.module}"
+                    raise InputError(f"{places} both register the {self.noun} {one.name!r}")
+            self._read = {entry.name: entry for entry in ranked}
+        return self._read | {n: e for n, e in self._added.items() if n not in self._read}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all members."""
         return tuple(self.entries)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names that a configuration may give."""
+        return tuple(n for n, e in self.entries.items() if e.facts.get("selectable", True))
+
+    def having(self, setting: str) -> tuple[str, ...]:
+        """The names of the members to which an entry of a configuration belongs."""
+        return tuple(n for n, e in self.entries.items() if setting in e.settings)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -113,10 +142,7 @@ class Catalogue(Generic[Member]):
 
     def name_of(self, member: object) -> str | None:
         """The name by which a member was registered; None for what is no member."""
-        for name in self.names:
-            if self[name] is member:
-                return name
-        return None
+        return next((n for n, known in self._members.items() if known is member), None)
 
     def _files(self) -> list[tuple[str, Path]]:
         """The modules of the home and the files they stand in, without importing one."""
@@ -150,7 +176,7 @@ def _origin(member: object) -> Any:
     return member if name is None else (getattr(member, "__module__", None), name)
 
 
-ACTIVATIONS: Catalogue[Callable[[Any], Any]] = Catalogue(
+ACTIVATIONS: Catalogue[Callable[[Array], Array]] = Catalogue(
     "activation", "ACTIVATIONS", "autoencodes.fields"
 )
 FIELDS: Catalogue[Any] = Catalogue("field", "FIELDS", "autoencodes.fields")

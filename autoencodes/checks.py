@@ -111,7 +111,12 @@ def optional(
     check: Callable[..., Checked], value: object, name: str, *bounds: Any, **more: Any
 ) -> Checked | None:
     """None as it is, anything else checked: ``optional(positive, tau, "tau")``."""
-    return None if value is None else check(value, name, *bounds, **more)
+    if value is None:
+        return None
+    try:
+        return check(value, name, *bounds, **more)
+    except InputError as error:
+        raise InputError(str(error).replace("; got ", ", or None; got ", 1)) from None
 
 
 def positive_integers(
@@ -124,7 +129,7 @@ def positive_integers(
     count = "" if length is None else f"{length} "
     what = f"{name} must be {count}positive integers" + (f", {entries}" if entries else "")
     try:
-        given = tuple(values)  # type: ignore[arg-type]
+        given: tuple[object, ...] = tuple(values)  # type: ignore[arg-type]
     except TypeError:
         given = ()
     numbers = tuple(number for v in given if (number := _integer(v)) is not None and number > 0)

@@ -1,18 +1,23 @@
 """Terminal costs.
 
 # notation: x final state, A the components that are compared, y target, z = x_A.
+
+A registration says by ``targets`` what a cost can compare (rows, classes, numbers), by
+``default_for`` where it is taken by default, and by ``probabilities`` that targets lie in [0, 1].
 """
 
 from __future__ import annotations
 
 import abc
-from types import MappingProxyType
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from autoencodes.catalogue import COSTS
+from autoencodes.checks import choice, integer, optional, positive, shown
 from autoencodes.errors import InputError
 
 
@@ -26,6 +31,19 @@ class TerminalCost(eqx.Module):
     @abc.abstractmethod
     def target_dim(self, dim: int) -> int:
         """The number of components that y must have for a state of dimension ``dim``."""
+
+
+def _indices(values: object, name: str) -> tuple[int, ...]:
+    """Distinct indices from 0, at least one."""
+    try:
+        indices = tuple(integer(i, name, at_least=0) for i in values)  # type: ignore[attr-defined]
+    except (TypeError, InputError):
+        indices = ()
+    if not indices or len(set(indices)) < len(indices):
+        raise InputError(
+            f"{name} must be distinct indices from 0, at least one; got {shown(values)}"
+        )
+    return indices
 
 
 class Comparison(TerminalCost):
@@ -44,13 +62,8 @@ class Comparison(TerminalCost):
     """
 
     components: tuple[int, ...] | None = eqx.field(
-        static=True, default=None, converter=lambda a: None if a is None else tuple(map(int, a))
+        static=True, default=None, converter=partial(optional, _indices, name="components")
     )
-
-    def __check_init__(self) -> None:
-        A = self.components
-        if A is not None and (not A or len(set(A)) < len(A) or min(A) < 0):
-            raise InputError(f"components must be distinct indices from 0, at least one; got {A}")
 
     def __call__(self, x: Float[Array, " dim"], y: Float[Array, " target"]) -> Float[Array, ""]:
         return self.loss(self.compared(x), y)
@@ -86,6 +99,13 @@ class Comparison(TerminalCost):
         """The target at which c(z, ·) is least: the prediction that z stands for."""
 
 
+@COSTS.register(
+    "squared",
+    "|z-y|^2",
+    rank=0,
+    targets=("rows", "classes", "numbers"),
+    default_for=("rows", "numbers"),
+)
 class SquaredError(Comparison):
     """c(z, y) = |z − y|², summed over the components. Source: docs/theory.md, section 3."""
 
@@ -96,6 +116,14 @@ class SquaredError(Comparison):
         return z
 
 
+@COSTS.register(
+    "huber",
+    "the squared error up to delta, then linear",
+    rank=1,
+    targets=("rows", "classes", "numbers"),
+    settings=("delta",),
+    example={"delta": 0.4},
+)
 class Huber(Comparison):
     """c(z, y) = Σ_i h(z_i − y_i): h(r) = r² where |r| ≤ δ, else δ (2 |r| − δ).
 
@@ -109,11 +137,7 @@ class Huber(Comparison):
         δ > 0, in the target's units.
     """
 
-    delta: float = eqx.field(static=True, default=1.0)
-
-    def __check_init__(self) -> None:
-        if not 0 < self.delta < float("inf"):
-            raise InputError(f"delta must be a positive finite number; got {self.delta}")
+    delta: float = eqx.field(static=True, default=1.0, converter=partial(positive, name="delta"))
 
     def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
         r = jnp.abs(z - y)
@@ -123,6 +147,13 @@ class Huber(Comparison):
         return z
 
 
+@COSTS.register(
+    "binary-cross-entropy",
+    "sum_i log(1+exp z_i)-y_i z_i",
+    rank=2,
+    targets=("rows",),
+    probabilities=True,
+)
 class BinaryCrossEntropy(Comparison):
     """c(z, y) = Σ_i log(1 + exp z_i) − y_i z_i, for targets in [0, 1].
 
@@ -137,6 +168,9 @@ class BinaryCrossEntropy(Comparison):
         return jax.nn.sigmoid(z)
 
 
+@COSTS.register(
+    "cross-entropy", "log sum_k exp z_k-y.z", rank=3, targets=("classes",), default_for=("classes",)
+)
 class CrossEntropy(Comparison):
     """c(z, y) = log Σ_k exp z_k − y·z, for targets that are probabilities of classes.
 
@@ -152,20 +186,8 @@ class CrossEntropy(Comparison):
         return jax.nn.softmax(z)
 
 
-COSTS: MappingProxyType[str, type[Comparison]] = MappingProxyType(
-    {
-        "squared": SquaredError,
-        "huber": Huber,
-        "binary-cross-entropy": BinaryCrossEntropy,
-        "cross-entropy": CrossEntropy,
-    }
-)
-
-
 def terminal_cost(cost: str | TerminalCost) -> TerminalCost:
     """The cost of the given name on all components, or the given cost itself."""
     if isinstance(cost, TerminalCost):
         return cost
-    if cost not in COSTS:
-        raise InputError(f"cost must be one of {', '.join(COSTS)}, or a TerminalCost; got {cost!r}")
-    return COSTS[cost]()
+    return COSTS[choice(cost, "cost", COSTS.names, ", or a TerminalCost")]()

@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 import autoencodes as ac
-from autoencodes.fields.activation import ACTIVATIONS
+from autoencodes.catalogue import ACTIVATIONS
 from autoencodes.precision import precision
 from autoencodes.training.solvers import SOLVERS
 

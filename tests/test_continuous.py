@@ -16,7 +16,7 @@ from problems import BY_NAME, draw
 import autoencodes as ac
 from autoencodes.fields import LowRank, Perceptron, TwoLayer
 from autoencodes.schemes import Euler, Heun, RungeKutta4
-from autoencodes.schemes.adaptive import SOLVERS, Adaptive
+from autoencodes.schemes.adaptive import DIFFRAX, Adaptive
 
 SWITCHING = [ac.Block([0, 1, 2], 2), ac.Block([1], 1), ac.Block([2, 0, 1], 3)]
 
@@ -73,7 +73,7 @@ def test_the_error_is_below_the_tolerance(problem: Any) -> None:
 
 @pytest.mark.parametrize(
     ("solver", "tolerance"),
-    [("dopri8", 1e-4), ("dopri8", 1e-11), *((solver, 1e-6) for solver in [*SOLVERS][1:])],
+    [("dopri8", 1e-4), ("dopri8", 1e-11), *((solver, 1e-6) for solver in [*DIFFRAX][1:])],
 )
 def test_the_error_of_every_solver_is_below_the_tolerance(solver: str, tolerance: float) -> None:
     flow, x = flow_of("constant", Perceptron()), particles(4, 3)

@@ -13,7 +13,7 @@ from problems import distance, draw
 
 import autoencodes as ac
 from autoencodes import fields
-from autoencodes.fields.registry import FIELDS
+from autoencodes.catalogue import FIELDS
 
 FAMILY: dict[str, Any] = {
     "perceptron": fields.Perceptron(),

@@ -1,30 +1,32 @@
-"""The activations of neurons, by name."""
+"""The activations of neurons: σ, entry by entry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import MappingProxyType
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from autoencodes.errors import InputError
+from autoencodes.catalogue import ACTIVATIONS
+from autoencodes.checks import choice
 
-ACTIVATIONS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
-    {
-        "tanh": jnp.tanh,
-        "relu": jax.nn.relu,
-        "gelu": lambda a: jax.nn.gelu(a, approximate=False),
-        "softplus": jax.nn.softplus,
-        "identity": lambda a: a,
-        "sin": jnp.sin,
-    }
-)
-"""σ, entry by entry: gelu(a) = a P(Z ≤ a) with Z standard normal, softplus(a) = log(1 + exp a)."""
+ACTIVATIONS.register("tanh", "tanh a", rank=0)(jnp.tanh)
+ACTIVATIONS.register("relu", "max(a, 0)", rank=1)(jax.nn.relu)
+ACTIVATIONS.register("softplus", "log(1 + exp a)", rank=3)(jax.nn.softplus)
+ACTIVATIONS.register("sin", "sin a", rank=5)(jnp.sin)
 
 
-def check_activation(name: str) -> None:
-    """InputError, with the list of what there is, for an unknown name."""
-    if name not in ACTIVATIONS:
-        raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {name!r}")
+@ACTIVATIONS.register("gelu", "a P(Z <= a), Z standard normal", rank=2)
+def gelu(a: Float[Array, ...]) -> Float[Array, ...]:
+    """a P(Z ≤ a) with Z standard normal."""
+    return jax.nn.gelu(a, approximate=False)
+
+
+@ACTIVATIONS.register("identity", "a", rank=4)
+def identity(a: Float[Array, ...]) -> Float[Array, ...]:
+    """a."""
+    return a
+
+
+def activation(name: object) -> str:
+    """The name of an activation; InputError, with the names there are, for anything else."""
+    return choice(name, "activation", ACTIVATIONS.names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -15,13 +16,32 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from autoencodes.checks import positive_integers
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.checks import optional, positive_integer, positive_integers
 from autoencodes.errors import InputError
-from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.fields.activation import activation
 from autoencodes.fields.field import ControlledField, StepControl
 from autoencodes.fields.perceptron import Perceptron
 
 
+def _grid(sizes: object) -> tuple[int, ...]:
+    return positive_integers(sizes, "a grid", 3, "channels, height and width")
+
+
+def _odd(kernel: object) -> int:
+    size = positive_integer(kernel, "kernel")
+    if size % 2 == 0:
+        raise InputError(f"kernel must be an odd integer, at least 1; got {size}")
+    return size
+
+
+@FIELDS.register(
+    "convolution",
+    "V s(K*x+b)+c on --grids",
+    rank=4,
+    settings=("hidden", "grids", "kernel"),
+    example={"grid": (2, 1, 2)},
+)
 class Convolution(ControlledField):
     """F(t, x; K, b) = σ(K * x + b), and with hidden channels V σ(K * x + b) + c.
 
@@ -63,25 +83,12 @@ class Convolution(ControlledField):
     recognition, Proc. IEEE 86 (1998).
     """
 
-    grid: tuple[int, ...] = eqx.field(static=True)
-    kernel: int = eqx.field(static=True)
-    hidden: int | None = eqx.field(static=True)
-    activation: str = eqx.field(static=True)
-
-    def __init__(
-        self,
-        grid: Sequence[int],
-        kernel: int = 3,
-        hidden: int | None = None,
-        activation: str = "tanh",
-    ) -> None:
-        self.grid = positive_integers(grid, "a grid", 3, "channels, height and width")
-        if not (isinstance(kernel, int) and kernel >= 1 and kernel % 2):
-            raise InputError(f"kernel must be an odd integer, at least 1; got {kernel!r}")
-        if hidden is not None and not (isinstance(hidden, int) and hidden >= 1):
-            raise InputError(f"hidden must be an integer, at least 1, or None; got {hidden!r}")
-        check_activation(activation)
-        self.kernel, self.hidden, self.activation = kernel, hidden, activation
+    grid: tuple[int, ...] = eqx.field(static=True, converter=_grid)
+    kernel: int = eqx.field(static=True, default=3, converter=_odd)
+    hidden: int | None = eqx.field(
+        static=True, default=None, converter=partial(optional, positive_integer, name="hidden")
+    )
+    activation: str = eqx.field(static=True, default="tanh", converter=activation)
 
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl
@@ -141,7 +148,7 @@ def convolutions(
     A ``Convolution`` on every grid and a ``Perceptron`` on every plain width, mirrored.
     """
     encoder: list[ControlledField] = [
-        Convolution(grid, kernel, hidden, activation) for grid in grids
+        Convolution(tuple(grid), kernel, hidden, activation) for grid in grids
     ]
     encoder += [Perceptron(activation) for _ in widths]
     return (*encoder, *reversed(encoder[:-1]))

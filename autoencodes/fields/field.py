@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Float, Key
+
+from autoencodes.catalogue import FIELDS
+from autoencodes.errors import InputError
 
 StepControl = dict[str, Float[Array, "..."]]
 """The control θ_l of one step: named arrays, without a leading step axis."""
@@ -81,3 +85,37 @@ class Placed(Protocol):
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
         """InputError unless the field can move the active components of a block, given the stored
         values of the components in sight."""
+
+
+def describe(field: ControlledField) -> dict[str, Any]:
+    """The name and the attributes of a registered field; of a user's own, its class name.
+
+    A field within a field is described within the description.
+    """
+    name = FIELDS.name_of(type(field))
+    if name is None:
+        return {"name": f"{type(field).__module__}.{type(field).__qualname__}"}
+    inside = {
+        key: describe(value) if isinstance(value, ControlledField) else value
+        for key, value in vars(field).items()
+    }
+    return {"name": name, **inside}
+
+
+def build(description: Mapping[str, Any]) -> ControlledField:
+    """The field that ``describe`` described; InputError if one is not registered."""
+    options = dict(description)
+    name = options.pop("name", None)
+    if name not in FIELDS:
+        raise InputError(
+            f"the field {name!r} is not built in ({', '.join(FIELDS)}); "
+            "pass the field itself: autoencodes.load(path, field=...)"
+        )
+    inside = {key: build(v) if isinstance(v, dict) else v for key, v in options.items()}
+    return FIELDS[name](**inside)
+
+
+def configured(name: str, entries: Mapping[str, Any]) -> ControlledField:
+    """The field of a name, with those of a configuration's entries that it has; None is absent."""
+    own = inspect.signature(FIELDS[name]).parameters
+    return FIELDS[name](**{k: v for k, v in entries.items() if k in own and v is not None})

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.fields.activation import activation
 from autoencodes.fields.field import ControlledField, StepControl
 
 
+@FIELDS.register("linear-in-control", "Ax+B s(x)+c", rank=3)
 class LinearInControl(ControlledField):
     """F(t, x; A, B, c) = A x + B σ(x) + c = Σ_k θ_k f_k(x).
 
@@ -41,10 +43,7 @@ class LinearInControl(ControlledField):
     diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023).
     """
 
-    activation: str = eqx.field(static=True, default="tanh")
-
-    def __check_init__(self) -> None:
-        check_activation(self.activation)
+    activation: str = eqx.field(static=True, default="tanh", converter=activation)
 
     @property
     def linear_in_control(self) -> bool:

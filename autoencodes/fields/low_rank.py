@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from autoencodes.errors import InputError
-from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.checks import positive_integer
+from autoencodes.fields.activation import activation
 from autoencodes.fields.field import ControlledField, StepControl
 
 
+@FIELDS.register("low-rank", "U s(Vx+b)", rank=2, settings=("rank",), example={"rank": 2})
 class LowRank(ControlledField):
     """F(t, x; U, V, b) = U σ(V x + b).
 
@@ -40,13 +43,8 @@ class LowRank(ControlledField):
     Source: docs/theory.md, section 1.
     """
 
-    rank: int = eqx.field(static=True)
-    activation: str = eqx.field(static=True, default="tanh")
-
-    def __check_init__(self) -> None:
-        check_activation(self.activation)
-        if not (isinstance(self.rank, int) and self.rank >= 1):
-            raise InputError(f"rank must be an integer, at least 1; got {self.rank!r}")
+    rank: int = eqx.field(static=True, converter=partial(positive_integer, name="rank"))
+    activation: str = eqx.field(static=True, default="tanh", converter=activation)
 
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl

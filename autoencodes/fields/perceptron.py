@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.fields.activation import activation
 from autoencodes.fields.field import ControlledField, StepControl
 
 
+@FIELDS.register("perceptron", "s(Wx+b)", rank=0)
 class Perceptron(ControlledField):
     """F(t, x; W, b) = σ(W x + b).
 
@@ -37,10 +39,7 @@ class Perceptron(ControlledField):
     Source: docs/theory.md, section 1.
     """
 
-    activation: str = eqx.field(static=True, default="tanh")
-
-    def __check_init__(self) -> None:
-        check_activation(self.activation)
+    activation: str = eqx.field(static=True, default="tanh", converter=activation)
 
     @property
     def linear_in_control(self) -> bool:

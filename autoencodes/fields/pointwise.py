@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.checks import positive_integer
 from autoencodes.errors import InputError
-from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.fields.activation import activation
 from autoencodes.fields.field import ControlledField, StepControl
 
 
+@FIELDS.register(
+    "pointwise", "c+sum_k v_k s(u_k x_i+b_k)", rank=5, selectable=False, example={"hidden": 3}
+)
 class Pointwise(ControlledField):
     """F_i(t, x; u, b, v, c) = c + Σ_k v_k σ(u_k x_i + b_k), the same function of x_i for every i.
 
@@ -44,13 +50,10 @@ class Pointwise(ControlledField):
     Source: docs/theory.md, section 1.
     """
 
-    hidden: int = eqx.field(static=True, default=4)
-    activation: str = eqx.field(static=True, default="tanh")
-
-    def __check_init__(self) -> None:
-        check_activation(self.activation)
-        if not (isinstance(self.hidden, int) and self.hidden >= 1):
-            raise InputError(f"hidden must be an integer, at least 1; got {self.hidden!r}")
+    hidden: int = eqx.field(
+        static=True, default=4, converter=partial(positive_integer, name="hidden")
+    )
+    activation: str = eqx.field(static=True, default="tanh", converter=activation)
 
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl

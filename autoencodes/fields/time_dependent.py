@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import inspect
-import math
+from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from autoencodes.catalogue import FIELDS
+from autoencodes.checks import instance, positive
 from autoencodes.errors import InputError
 from autoencodes.fields.field import ControlledField, StepControl
 from autoencodes.fields.translation import Translation
 
 
+@FIELDS.register(
+    "time-dependent",
+    "any field, of (x, t/unit)",
+    rank=7,
+    selectable=False,
+    example={"field": {"name": "perceptron", "activation": "sin"}},
+)
 class TimeDependent(ControlledField):
     """F(t, x; θ) = G((x, t / unit), θ), with G any field that can see more than it moves.
 
@@ -43,8 +52,10 @@ class TimeDependent(ControlledField):
     Source: docs/theory.md, section 1.
     """
 
-    field: ControlledField
-    unit: float = eqx.field(static=True, default=1.0)
+    field: ControlledField = eqx.field(
+        converter=partial(instance, name="field", kind=ControlledField)  # type: ignore[type-abstract]
+    )
+    unit: float = eqx.field(static=True, default=1.0, converter=partial(positive, name="unit"))
 
     def __check_init__(self) -> None:
         name = type(self.field).__name__
@@ -62,8 +73,6 @@ class TimeDependent(ControlledField):
                 "argument, the number of values that the velocity sees beside the active "
                 "components; add it, or use t in the velocity itself"
             ) from error
-        if not 0 < self.unit < math.inf:
-            raise InputError(f"unit must be a positive finite number; got {self.unit}")
 
     @property
     def linear_in_control(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import jax
 from jaxtyping import Array, Float, Key
 
+from autoencodes.catalogue import FIELDS
 from autoencodes.fields.field import ControlledField, StepControl
 
 
+@FIELDS.register("translation", "theta", rank=6, selectable=False)
 class Translation(ControlledField):
     """F(t, x, θ) = θ.
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from autoencodes.errors import InputError
-from autoencodes.fields.activation import ACTIVATIONS, check_activation
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.checks import optional, positive_integer
+from autoencodes.fields.activation import activation
 from autoencodes.fields.field import ControlledField, StepControl
 
 _BENT = 4.0
 """By how much the inner weights begin larger, and the outer ones smaller, than ``scale`` says."""
 
 
+@FIELDS.register(
+    "two-layer", "W2 s(W1 x+b1)+b2", rank=1, settings=("hidden",), example={"hidden": 3}
+)
 class TwoLayer(ControlledField):
     """F(t, x; W1, b1, W2, b2) = W2 σ(W1 x + b1) + b2.
 
@@ -46,13 +51,10 @@ class TwoLayer(ControlledField):
     a sigmoidal function, Math. Control Signals Systems 2 (1989).
     """
 
-    hidden: int | None = eqx.field(static=True, default=None)
-    activation: str = eqx.field(static=True, default="tanh")
-
-    def __check_init__(self) -> None:
-        check_activation(self.activation)
-        if self.hidden is not None and not (isinstance(self.hidden, int) and self.hidden >= 1):
-            raise InputError(f"hidden must be an integer, at least 1, or None; got {self.hidden!r}")
+    hidden: int | None = eqx.field(
+        static=True, default=None, converter=partial(optional, positive_integer, name="hidden")
+    )
+    activation: str = eqx.field(static=True, default="tanh", converter=activation)
 
     def velocity(
         self, t: Float[Array, ""], x: Float[Array, " input"], theta: StepControl

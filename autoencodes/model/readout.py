@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.cost import COSTS, Comparison, CrossEntropy, SquaredError
+from autoencodes.catalogue import COSTS
+from autoencodes.cost import Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
 from autoencodes.model.scaling import Scaling
 
@@ -116,10 +117,10 @@ class Readout(eqx.Module):
 
     def describe(self) -> dict[str, Any]:
         """What a file says of it; the scaling's arrays stand elsewhere."""
-        for name, kind in COSTS.items():
-            if type(self.cost) is kind:
-                cost = {"name": name, **vars(self.cost)}
-                return {"target": self.target, "classes": list(self.classes), "cost": cost}
+        name = COSTS.name_of(type(self.cost))
+        if name is not None:
+            cost = {"name": name, **vars(self.cost)}
+            return {"target": self.target, "classes": list(self.classes), "cost": cost}
         raise InputError(
             f"the cost {type(self.cost).__name__} is not built in ({', '.join(COSTS)}), so that a "
             "file cannot name it"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from autoencodes import fields
-from autoencodes.cost import COSTS, Comparison
+from autoencodes.catalogue import COSTS
+from autoencodes.cost import Comparison
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Pointwise, convolutions
 from autoencodes.flow.flow import Flow

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -14,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from autoencodes.checks import between, choice, optional, positive, positive_integer
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.schemes.scheme import Scheme, Velocity
 
-SOLVERS: MappingProxyType[str, str] = MappingProxyType(
+DIFFRAX: MappingProxyType[str, str] = MappingProxyType(
     {
         "dopri8": "Dopri8",
         "dopri5": "Dopri5",
@@ -77,21 +79,26 @@ class Adaptive(Scheme):
     Kidger, On Neural Differential Equations (2021), for Diffrax.
     """
 
-    solver: str = eqx.field(static=True, default="dopri8")
-    rtol: float | None = eqx.field(static=True, default=None)
-    atol: float | None = eqx.field(static=True, default=None)
-    share: float = eqx.field(static=True, default=1.0)
-    max_steps: int = eqx.field(static=True, default=4096)
+    solver: str = eqx.field(
+        static=True, default="dopri8", converter=partial(choice, name="solver", choices=DIFFRAX)
+    )
+    rtol: float | None = eqx.field(
+        static=True, default=None, converter=partial(optional, positive, name="rtol")
+    )
+    atol: float | None = eqx.field(
+        static=True, default=None, converter=partial(optional, positive, name="atol")
+    )
+    share: float = eqx.field(
+        static=True,
+        default=1.0,
+        converter=partial(between, name="share", low=0, high=1, with_low=False),
+    )
+    max_steps: int = eqx.field(
+        static=True, default=4096, converter=partial(positive_integer, name="max_steps")
+    )
     unrolled: ClassVar[int] = 1
 
     def __check_init__(self) -> None:
-        if self.solver not in SOLVERS:
-            raise InputError(f"solver must be one of {', '.join(SOLVERS)}; got {self.solver!r}")
-        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name} must be a positive finite number; got {value!r}")
-        if not (isinstance(self.max_steps, int) and self.max_steps >= 1):
-            raise InputError(f"max_steps must be an integer, at least 1; got {self.max_steps!r}")
         if find_spec("diffrax") is None:
             raise MissingExtra("diffrax", "ode", "solving in continuous time")
 
@@ -118,7 +125,7 @@ class Adaptive(Scheme):
         )
         found = diffrax.diffeqsolve(
             diffrax.ODETerm(lambda s, z, _: velocity(t + s, z)),
-            getattr(diffrax, SOLVERS[self.solver])(),
+            getattr(diffrax, DIFFRAX[self.solver])(),
             t0=jnp.zeros((), x.dtype),
             t1=jnp.asarray(step, x.dtype),
             dt0=jnp.asarray(step, x.dtype),

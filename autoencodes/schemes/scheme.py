@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import equinox as eqx
@@ -14,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from autoencodes.catalogue import SCHEMES
+from autoencodes.checks import choice, positive_integer
 from autoencodes.errors import InputError
 
 Velocity = Callable[[Float[Array, ""], Float[Array, " width"]], Float[Array, " width"]]
@@ -39,14 +42,12 @@ class Scheme(eqx.Module):
     Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I (1993), II.3.
     """
 
-    substeps: int = eqx.field(static=True, default=1)
+    substeps: int = eqx.field(
+        static=True, default=1, converter=partial(positive_integer, name="substeps")
+    )
     unrolled: ClassVar[int] = 4
     """Steps of a block up to which its loop is unrolled: beyond, compilation costs more than
     the loop's overhead saves (benchmarks/gradient.py measures it)."""
-
-    def __check_init__(self) -> None:
-        if not (isinstance(self.substeps, int) and self.substeps >= 1):
-            raise InputError(f"substeps must be an integer, at least 1; got {self.substeps!r}")
 
     @abc.abstractmethod
     def slope(
@@ -70,3 +71,19 @@ class Scheme(eqx.Module):
         unroll = self.substeps if self.substeps <= self.unrolled else 1
         total, _ = jax.lax.scan(substep, jnp.zeros_like(x), numbers, unroll=unroll)
         return total / self.substeps
+
+
+def scheme(name: str, substeps: int = 1) -> Scheme:
+    """The method of the given name; InputError, with the list of what there is, for another."""
+    return SCHEMES[choice(name, "scheme", SCHEMES.choices)](substeps)
+
+
+def name_of(scheme: Scheme) -> str:
+    """The name by which ``scheme`` gives the method again."""
+    name = SCHEMES.name_of(type(scheme))
+    if name is None:
+        raise InputError(
+            f"the scheme {type(scheme).__name__} is not built in ({', '.join(SCHEMES)}), so that a "
+            "file cannot name it"
+        )
+    return name
