@@ -22,7 +22,7 @@ import autoencodes as ac
 from autoencodes.certificate.lipschitz import stretches
 from autoencodes.second_order.curvature import Curvature, contraction, curvature
 from autoencodes.second_order.davidson import lowest
-from autoencodes.second_order.hessian import Hessian, pieces
+from autoencodes.second_order.hessian import Hessian
 from autoencodes.second_order.preconditioner import GaussNewtonPart
 
 TRANSLATION = BY_NAME["translation, reset"]
@@ -131,15 +131,6 @@ def test_products_stream_and_linearise_anew_beyond_the_tape(tape_bytes: int) -> 
     eta = flat(case.direction(1))
     streamed = Hessian(case.problem, case.control, case.measure.astype(float), 3, tape_bytes)
     np.testing.assert_allclose(streamed(eta), hessian(case)(eta), rtol=1e-12, atol=1e-12)
-
-
-def test_pieces_have_one_size_and_the_measures_weights() -> None:
-    measure = BY_NAME["overlapping blocks, reset"].measure
-    parts = list(pieces(measure.astype(float), 3))
-    assert [part.size for part in parts] == [3, 3, 3]
-    weights = np.concatenate([part.weights for part in parts])
-    np.testing.assert_allclose(weights[:7], measure.weights)
-    assert not weights[7:].any()
 
 
 def translation(tikhonov: float, control: float = 0.0) -> tuple[Any, Any, Any]:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
+from autoencodes.measure.empirical import pieces
+from autoencodes.measure.streaming import blocks, first_non_finite, map_rows, strips
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(2, 6, 3))
@@ -84,6 +86,51 @@ def test_a_measure_passes_through_compiled_functions() -> None:
     measure = ac.EmpiricalMeasure(X, Y, WEIGHTS)
     found, expected = jax.jit(moments)(measure), moments(measure)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-14), found, expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 6, 7, 100])
+@pytest.mark.parametrize("count", [1, 6, 7])
+def test_strips_and_blocks_hold_every_row_once_and_in_order(count: int, size: int) -> None:
+    rows = np.concatenate([np.arange(count)[strip] for strip in strips(count, size)])
+    np.testing.assert_array_equal(rows, np.arange(count))
+    filled = list(blocks(count, size))
+    assert {len(block) for block in filled} == {size}
+    np.testing.assert_array_equal(np.concatenate(filled)[:count], np.arange(count))
+    assert (np.concatenate(filled)[count:] == filled[-1][0]).all()
+
+
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("size", [1, 4, 6, 100])
+def test_a_map_over_rows_is_the_map_of_all_rows(size: int, filled: bool) -> None:
+    sizes = set()
+
+    def both(x: Any, y: Any) -> tuple[Any, Any]:
+        sizes.add(len(x))
+        return jnp.asarray(x) + y, (x * y).sum(axis=1)
+
+    total, products = map_rows(both, X, Y, size=size, filled=filled)
+    np.testing.assert_array_equal(total, X + Y)
+    np.testing.assert_array_equal(products, (X * Y).sum(axis=1))
+    assert sizes == {size} or not filled
+    assert map_rows(lambda x: x[:, :2], X, size=size, dtype=np.float32).dtype == np.float32
+    assert map_rows(lambda x: 2 * x, X[:0], size=size).shape == (0, 3)
+
+
+def test_pieces_have_one_size_and_the_measures_weights() -> None:
+    measure = ac.EmpiricalMeasure(X, Y, WEIGHTS).astype(float)
+    parts = list(pieces(measure, 4))
+    assert [part.size for part in parts] == [3, 3]
+    parts = list(pieces(measure.sample(jnp.arange(5)).with_weights(measure.weights[:5]), 3))
+    assert [part.size for part in parts] == [3, 3]
+    weights = np.concatenate([part.weights for part in parts])
+    np.testing.assert_array_equal(weights, [*measure.weights[:5], 0])
+
+
+def test_the_first_number_that_is_not_finite_is_the_first_by_rows() -> None:
+    x = np.zeros((10_000, 3), np.float32)
+    assert first_non_finite(x) is first_non_finite(x.astype(int)) is None
+    x[9_000, 2] = x[9_001, 0] = np.nan
+    assert first_non_finite(x) == (9_000, 2)
 
 
 _NAN, _INF = X.copy(), Y.copy()

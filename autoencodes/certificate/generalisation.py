@@ -14,10 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.control import Control
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.measure.wasserstein import sampled, wasserstein
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.second_order.hessian import pieces
 
 ROWS = 1000
 """Rows of a sample of which an optimal assignment is computed within a second."""

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from autoencodes.control import Control
 from autoencodes.flow.flow import Flow
+from autoencodes.measure.streaming import blocks
 
 _JACOBIAN_NUMBERS = 2**21
 
@@ -61,14 +62,12 @@ def stretches(
     """
     schedule = flow.schedule
     size = int(np.clip(_JACOBIAN_NUMBERS // (schedule.latent * schedule.dim), 1, len(x)))
-    found: list[np.ndarray] = []
-    for first in range(0, len(x), size):
-        rows = np.minimum(np.arange(first, first + size), len(x) - 1)
-        values = np.asarray(_largest(flow, control, jnp.asarray(x)[rows]), float)
-        found.append(values[:, : len(x) - first])
-        if not advance(min(1.0, (first + size) / len(x))):
+    parts: list[np.ndarray] = []
+    for rows in blocks(len(x), size):
+        parts.append(np.asarray(_largest(flow, control, jnp.asarray(x)[rows]), float))
+        if not advance(min(1.0, len(parts) * size / len(x))):
             break
-    values = np.concatenate(found, axis=1)
+    values = np.concatenate(parts, axis=1)[:, : len(x)]
     values = values[:, np.isfinite(values).all(axis=0)]
     return (_summary(values[0]), _summary(values[1])) if values.size else None
 

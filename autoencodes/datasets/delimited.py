@@ -16,8 +16,9 @@ import numpy as np
 
 from autoencodes.datasets.dataset import Classes
 from autoencodes.datasets.streams import opened, reading
-from autoencodes.datasets.tables import Table, classes, first_non_finite
+from autoencodes.datasets.tables import Table, classes
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import first_non_finite
 
 LABEL_NAMES = ("label", "labels", "class", "target")
 # A gzip bomb without a line break would otherwise be unpacked into one string.

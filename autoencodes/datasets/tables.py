@@ -9,8 +9,8 @@ import numpy as np
 
 from autoencodes.datasets.dataset import Classes, Mask, Rows
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import first_non_finite
 
-_BLOCK = 1 << 16
 SHAPES = "a table (N, d) or a stack of grey images (N, H, W) or (N, H, W, 1)"
 
 
@@ -130,18 +130,6 @@ def classes(values: np.ndarray, count: int, where: str) -> Classes:
 def _whole(values: np.ndarray) -> bool:
     """Whether all are integers that a float64 tells apart."""
     return bool(np.all((np.abs(values) < 2**53) & (values == np.round(values))))
-
-
-def first_non_finite(x: np.ndarray) -> tuple[int, int] | None:
-    """Row and column of the first NaN or infinity, searched block by block to spare memory."""
-    if x.dtype.kind != "f":
-        return None
-    for start in range(0, x.shape[0], _BLOCK):
-        bad = ~np.isfinite(x[start : start + _BLOCK])
-        if bad.any():
-            row, column = (int(k) for k in np.argwhere(bad)[0])
-            return start + row, column
-    return None
 
 
 def require_usable(found: Table, where: str, *, to_split: bool) -> None:

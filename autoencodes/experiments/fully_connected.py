@@ -17,6 +17,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from autoencodes.measure.streaming import map_rows
+
 _ROUND = 50
 """Steps between two looks at the clock."""
 
@@ -56,8 +58,7 @@ class FullyConnected:
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """Rows (N, d) in [0, 1], through the latent values and back."""
-        pieces = [x[first : first + 2048] for first in range(0, len(x), 2048)]
-        return np.concatenate([np.asarray(_output(self.layers, self.latent, p)) for p in pieces])
+        return map_rows(lambda rows: _output(self.layers, self.latent, rows), x, size=2048)
 
 
 def train(

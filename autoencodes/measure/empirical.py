@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -12,11 +12,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, Real
 
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import blocks, first_non_finite
 
 Integral = TypeVar("Integral")
 Particles = Real[Array, "particle dim"] | Real[np.ndarray, "particle dim"]
 Targets = Real[Array, "particle target"] | Real[np.ndarray, "particle target"]
 Weights = Float[Array, " particle"] | Float[np.ndarray, " particle"]
+
+_PIECE_NUMBERS = 2**20
+_SMALLEST_PIECE, _LARGEST_PIECE = 256, 8192
 
 
 class EmpiricalMeasure(eqx.Module):
@@ -128,6 +132,22 @@ class EmpiricalMeasure(eqx.Module):
         return total
 
 
+def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator[EmpiricalMeasure]:
+    """The measure in pieces of one size, the last filled up with particles of weight 0.
+
+    By default as many particles pass at a time as keep the cores busy; either way the pieces
+    are made equal, so that little is filled up.
+    """
+    most = batch_size or int(
+        np.clip(_PIECE_NUMBERS // measure.dim, _SMALLEST_PIECE, _LARGEST_PIECE)
+    )
+    size = -(-measure.size // -(-measure.size // most))
+    for k, rows in enumerate(blocks(measure.size, size)):
+        part = measure.sample(jnp.asarray(rows))
+        weights = jnp.asarray(measure.weights)[rows]
+        yield part.with_weights(jnp.where(k * size + np.arange(size) < measure.size, weights, 0))
+
+
 def _replace(measure: EmpiricalMeasure, x: Any, y: Any, weights: Any) -> EmpiricalMeasure:
     """The measure with other arrays, unchecked: for use inside compiled code."""
     return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measure, (x, y, weights))
@@ -142,20 +162,15 @@ def _matrix(values: Any, name: str, meaning: str) -> Any:
         )
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
         raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    _refuse_non_finite(array, name)
-    return array
-
-
-def _refuse_non_finite(array: Any, name: str) -> None:
-    if isinstance(array, jax.core.Tracer) or not jnp.issubdtype(array.dtype, jnp.floating):
-        return
-    finite = np.isfinite(np.asarray(array))
-    if not finite.all():
-        row, column = (int(k) for k in np.argwhere(~finite)[0])
+    if isinstance(array, jax.core.Tracer):
+        return array
+    if position := first_non_finite(np.asarray(array)):
+        row, column = position
         raise InputError(
             f"{name} must hold finite numbers; the first that is not is {array[row, column]} "
             f"in row {row}, column {column} (counted from 0)"
         )
+    return array
 
 
 def _weights(weights: Any, count: int) -> Any:

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import map_rows, strips
 from autoencodes.model.moments import mean, principal_axes
 
 KINDS = ("none", "pca", "random")
-_ROWS = 4096
 
 
 class Coordinates(eqx.Module):
@@ -97,8 +97,7 @@ class Coordinates(eqx.Module):
         if self.plain:
             return z.astype(dtype, copy=False)
         x = np.zeros((len(z), self.dim), dtype)
-        for first in range(0, len(z), _ROWS):
-            rows = slice(first, first + _ROWS)
+        for rows in strips(len(z)):
             x[rows, : self.features] = self._turned(z[rows])
         return x
 
@@ -107,11 +106,8 @@ class Coordinates(eqx.Module):
         x = np.asarray(x)[:, : self.features]
         if self.rotation is None:
             return x.astype(dtype, copy=False)
-        z = np.empty(x.shape, dtype)
-        for first in range(0, len(x), _ROWS):
-            rows = slice(first, first + _ROWS)
-            z[rows] = x[rows] @ self.rotation.T + (0 if self.centre is None else self.centre)
-        return z
+        back, centre = self.rotation.T, 0 if self.centre is None else self.centre
+        return map_rows(lambda rows: rows @ back + centre, x, dtype=dtype)
 
     def _turned(self, z: np.ndarray) -> np.ndarray:
         if self.rotation is None:

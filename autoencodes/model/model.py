@@ -15,6 +15,7 @@ from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow, Latent
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streaming import map_rows
 from autoencodes.model.coordinates import Coordinates
 from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
@@ -115,8 +116,8 @@ class Model(eqx.Module):
     def decode(self, latent: Any, held: Any = None) -> Num[np.ndarray, "particle feature"]:
         """Rows (N, k) that the decoder makes of latent values; without held ones, from 0."""
 
-        def decode(*parts: Any) -> tuple[Any]:
-            return (self.flow.decode(self.control, *parts),)
+        def decode(*parts: Any) -> Any:
+            return self.flow.decode(self.control, *parts)
 
         self._require_rows("decode")
         given = [np.asarray(part) for part in (latent, held) if part is not None]
@@ -131,7 +132,7 @@ class Model(eqx.Module):
                 f"held values must have one row for each of the {len(given[0])} latent rows; got "
                 f"shape {given[1].shape}"
             )
-        (pushed,) = _in_pieces(decode, self.control, *given)
+        pushed = _in_pieces(decode, self.control, *given)
         return self.scaling.undo(self.read(pushed), self.dtype)
 
     def reconstruct(self, x: Any) -> Num[np.ndarray, "particle feature"]:
@@ -203,27 +204,15 @@ class Model(eqx.Module):
 
 def push(flow: Flow, control: Control, x: Any) -> Num[np.ndarray, "particle dim"]:
     """``flow.push`` of any number of rows, compiled once and in bounded memory."""
-    (pushed,) = _in_pieces(lambda rows: (flow.push(control, rows),), control, np.asarray(x))
-    return pushed
+    return _in_pieces(lambda rows: flow.push(control, rows), control, np.asarray(x))
 
 
-def _in_pieces(
-    function: Callable[..., Any], control: Control, *arrays: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """A function of rows, applied to pieces of one size: it compiles once, for any count.
+def _in_pieces(function: Callable[..., Any], control: Control, *arrays: np.ndarray) -> Any:
+    """A function of rows, applied to blocks of one size: it compiles once, for any count.
 
-    It runs in the control's precision. The last piece is filled up with copies of its first
-    row, which are then dropped.
+    It runs in the control's precision.
     """
-    count = len(arrays[0])
-    if count == 0:
+    if len(arrays[0]) == 0:
         raise InputError("expected at least one row; got none")
-    pieces = []
-    for first in range(0, count, _ROWS):
-        parts = [array[first : first + _ROWS] for array in arrays]
-        fill = _ROWS - len(parts[0])
-        filled = [np.concatenate([p, np.repeat(p[:1], fill, axis=0)]) if fill else p for p in parts]
-        with precision(jax.tree.leaves(control)[0].dtype):
-            results = function(*filled)
-        pieces.append([np.asarray(result)[: len(parts[0])] for result in results])
-    return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
+    with precision(jax.tree.leaves(control)[0].dtype):
+        return map_rows(function, *arrays, size=_ROWS, filled=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-_ROWS = 4096
+from autoencodes.measure.streaming import strips
 
 
 def mean(x: Any) -> Float[np.ndarray, " dim"]:
@@ -23,8 +23,7 @@ def covariance(x: Any, y: Any = None) -> Float[np.ndarray, "dim other"]:
     y = x if y is None else y
     x_mean, y_mean = mean(x), mean(y)
     total = np.zeros((len(x_mean), len(y_mean)))
-    for first in range(0, len(x), _ROWS):
-        rows = slice(first, first + _ROWS)
+    for rows in strips(len(x)):
         total += (x[rows] - x_mean).T @ (y[rows] - y_mean)
     return total / len(x)
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from autoencodes.measure.streaming import strips
 from autoencodes.model.moments import mean, principal_axes
-
-_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +34,5 @@ class Pca:
 
     def mean_squared_error(self, x: Any) -> float:
         """The error per feature over rows (N, d)."""
-        pieces = [x[first : first + _ROWS] for first in range(0, len(x), _ROWS)]
-        total = sum(float(np.sum((self.reconstruct(piece) - piece) ** 2)) for piece in pieces)
-        return total / x.size
+        pieces = (x[rows] for rows in strips(len(x)))
+        return sum(float(np.sum((self.reconstruct(p) - p) ** 2)) for p in pieces) / x.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import map_rows
 
 KINDS = ("unit", "standard", "none")
 
@@ -71,18 +71,8 @@ class Scaling(eqx.Module):
 
     def apply(self, x: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
         """The rows in the flow's units."""
-        return _by_rows(lambda rows: (rows - self.shift) / self.scale, x, dtype)
+        return map_rows(lambda r: (r - self.shift) / self.scale, np.asarray(x), dtype=dtype)
 
     def undo(self, z: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
         """Rows of the flow, in the data's units."""
-        return _by_rows(lambda rows: self.shift + self.scale * rows, z, dtype)
-
-
-def _by_rows(map_: Callable[[np.ndarray], np.ndarray], x: Any, dtype: Any) -> np.ndarray:
-    """A map in float64, a few rows at a time: a large table is not doubled."""
-    x = np.asarray(x)
-    out = np.empty(x.shape, dtype)
-    for first in range(0, len(x), 4096):
-        rows = slice(first, first + 4096)
-        out[rows] = map_(x[rows])
-    return out
+        return map_rows(lambda r: self.shift + self.scale * r, np.asarray(z), dtype=dtype)

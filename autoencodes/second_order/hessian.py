@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import equinox as eqx
@@ -17,14 +16,12 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from autoencodes.control import Control
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
 
 Entries = Float[Array, " entry"]
 _TAPE_BYTES = 4 * 2**30
 """What the linearised sweeps may keep in memory; the pieces beyond are swept anew each time."""
-_PIECE_NUMBERS = 2**20
-_SMALLEST_PIECE, _LARGEST_PIECE = 256, 8192
 
 
 class Hessian:
@@ -79,23 +76,6 @@ class Hessian:
         """All of H, row by row in float64: row j is H e_j."""
         identity = np.eye(self.size, dtype=self.dtype)
         return np.array([np.asarray(self(row), float) for row in identity])
-
-
-def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator[EmpiricalMeasure]:
-    """The measure in pieces of one size, so that what runs on them is compiled once.
-
-    The last piece is filled up with copies of its first particle, of weight 0.
-    """
-    most = batch_size or int(
-        np.clip(_PIECE_NUMBERS // measure.dim, _SMALLEST_PIECE, _LARGEST_PIECE)
-    )
-    size = -(-measure.size // -(-measure.size // most))
-    for first in range(0, measure.size, size):
-        rows = np.arange(first, first + size)
-        inside = rows < measure.size
-        part = measure.sample(jnp.asarray(np.where(inside, rows, first)))
-        weights = jnp.asarray(measure.weights)[np.where(inside, rows, first)]
-        yield part.with_weights(jnp.where(inside, weights, 0))
 
 
 @eqx.filter_jit

@@ -16,9 +16,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from autoencodes.control import Control
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.second_order.hessian import pieces
 
 Entries = Float[Array, " entry"]
 _STEPS = 24
