@@ -14,6 +14,7 @@ import numpy as np
 import scipy.special
 
 import autoencodes as ac
+from autoencodes.catalogue import ACTIVATIONS as REGISTERED
 from autoencodes.fields import (
     ControlledField,
     Convolution,
@@ -22,6 +23,7 @@ from autoencodes.fields import (
     Perceptron,
     Pointwise,
     TimeDependent,
+    Translation,
     TwoLayer,
 )
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
@@ -52,27 +54,35 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """The activations, written a second time."""
 
 
+def activated(name: str, a: np.ndarray) -> np.ndarray:
+    """σ(a), written a second time or, where it is not, as it is registered."""
+    return ACTIVATIONS[name](a) if name in ACTIVATIONS else np.asarray(REGISTERED[name](a))
+
+
 def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.ndarray:
-    """The velocity of the particles (N, width), written a second time, in NumPy."""
+    """The velocity of the particles (N, width), written a second time, in NumPy.
+
+    A field that is not written here is taken as it is: what uses it is still compared.
+    """
     theta = {name: np.asarray(values) for name, values in theta.items()}
     if isinstance(field, TimeDependent):
         clock = np.full((len(x), 1), t / field.unit)
         return velocity(field.field, t, np.hstack([x, clock]), theta)
     if isinstance(field, Perceptron):
-        return ACTIVATIONS[field.activation](x @ theta["W"].T + theta["b"])
+        return activated(field.activation, x @ theta["W"].T + theta["b"])
     if isinstance(field, TwoLayer):
-        neurons = ACTIVATIONS[field.activation](x @ theta["W1"].T + theta["b1"])
+        neurons = activated(field.activation, x @ theta["W1"].T + theta["b1"])
         return neurons @ theta["W2"].T + theta["b2"]
     if isinstance(field, LowRank):
-        return ACTIVATIONS[field.activation](x @ theta["V"].T + theta["b"]) @ theta["U"].T
+        return activated(field.activation, x @ theta["V"].T + theta["b"]) @ theta["U"].T
     if isinstance(field, LinearInControl):
-        bent = ACTIVATIONS[field.activation](x)
+        bent = activated(field.activation, x)
         return x @ theta["A"].T + bent @ theta["B"].T + theta["c"]
     if isinstance(field, Pointwise):
-        bent = ACTIVATIONS[field.activation](x[..., None] * theta["u"] + theta["b"])
+        bent = activated(field.activation, x[..., None] * theta["u"] + theta["b"])
         return bent @ theta["v"] + theta["c"]
     if isinstance(field, Convolution):
-        neurons = ACTIVATIONS[field.activation](convolved(field, x, theta))
+        neurons = activated(field.activation, convolved(field, x, theta))
         if "V" not in theta:
             return neurons
         at_sites = neurons.reshape(len(x), len(theta["b"]), -1)
@@ -80,7 +90,9 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
         return mixed.reshape(len(x), -1)
     if isinstance(field, Swing):
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
-    return np.tile(theta["theta"], (len(x), 1))
+    if isinstance(field, Translation):
+        return np.tile(theta["theta"], (len(x), 1))
+    return np.asarray(jax.vmap(lambda row: field.velocity(jnp.asarray(t), row, theta))(x))
 
 
 def convolved(field: Convolution, x: np.ndarray, theta: Any) -> np.ndarray:
@@ -117,6 +129,12 @@ ONE_STEP: dict[type[Scheme], Callable[..., np.ndarray]] = {
 """The state after a step of h, written a second time."""
 
 
+def _one_step(scheme: Scheme) -> Callable[..., np.ndarray]:
+    """The step of a scheme, written a second time or, where it is not, as it is."""
+    taken = lambda f, t, x, h: x + h * np.asarray(scheme.slope(f, t, x, h))  # noqa: E731
+    return ONE_STEP.get(type(scheme), taken)
+
+
 def states(
     flow: ac.Flow, control: Any, x: np.ndarray, first: int = 0, before_first: Any = None
 ) -> np.ndarray:
@@ -147,7 +165,7 @@ def states(
 
                 short = schedule.horizon / schedule.steps / flow.scheme.substeps
                 for m in range(now * flow.scheme.substeps, (now + 1) * flow.scheme.substeps):
-                    moved = ONE_STEP[type(flow.scheme)](slope, m * short, state[:, active], short)
+                    moved = _one_step(flow.scheme)(slope, m * short, state[:, active], short)
                     state[:, active] = moved
                 path.append(state)
             now += 1
@@ -168,4 +186,6 @@ def losses(cost: ac.Comparison, ends: Any, y: Any) -> Any:
         r, d = z - y, cost.delta
         near = jnp.clip(r, -d, d)
         return jnp.sum(near**2 + 2 * near * (r - near), axis=1)
-    return jnp.sum((z - y) ** 2, axis=1)
+    if isinstance(cost, ac.SquaredError):
+        return jnp.sum((z - y) ** 2, axis=1)
+    return jax.vmap(cost)(jnp.asarray(ends), jnp.asarray(y))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 from plain import Swing
 
 import autoencodes as ac
+from autoencodes import fields
+from autoencodes.catalogue import ACTIVATIONS, COSTS, FIELDS, SCHEMES
 from autoencodes.fields import (
     ControlledField,
     LinearInControl,
@@ -27,6 +30,12 @@ from autoencodes.fields import (
     convolutions,
 )
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
+
+FAMILY: dict[str, ControlledField] = {
+    name: fields.build({"name": name, **entry.facts.get("example", {})})
+    for name, entry in FIELDS.entries.items()
+}
+"""A small one of every registered field."""
 
 
 def draw(flow: ac.Flow, seed: int, scale: float = 1.0) -> Any:
@@ -95,7 +104,9 @@ class Case:
         """Seven particles; where weighted, one of them has weight 0."""
         random = np.random.default_rng(2000 + self.seed)
         x, y = random.normal(size=(2, 7, self.schedule.dim))
-        if isinstance(self.cost, ac.CrossEntropy | ac.BinaryCrossEntropy):
+        name = COSTS.name_of(type(self.cost))
+        facts = COSTS.entries[name].facts if name else {}
+        if isinstance(self.cost, ac.CrossEntropy) or facts.get("probabilities"):
             y = random.uniform(size=y.shape)
         if isinstance(self.cost, ac.CrossEntropy):
             y = np.eye(len(y))[:, : y.shape[1]] + y  # need not be normalised
@@ -269,5 +280,28 @@ CASES = [
         supervised=True,
     ),
 ]
+
+
+def _cases_of_members() -> Iterator[Case]:
+    """A case for every registered member that none above has: what is added is tested."""
+    owned = [f for c in CASES for f in (c.field if isinstance(c.field, tuple) else (c.field,))]
+    activations = {getattr(field, "activation", None) for field in owned}
+    schedule = _autoencoder("reset", 3, [3, 1], 2, 1.0)
+    for name, field in FAMILY.items():
+        if type(field) not in map(type, owned):
+            yield Case(f"field {name}", schedule, field, weighted=True)
+    for name in ACTIVATIONS:
+        if name not in activations:
+            yield Case(f"activation {name}", schedule, Perceptron(name))
+    for name in SCHEMES:
+        if SCHEMES[name] not in {type(case.scheme) for case in CASES}:
+            yield Case(f"scheme {name}", schedule, scheme=SCHEMES[name]())
+    for name in COSTS:
+        if COSTS[name] not in {type(case.cost) for case in CASES}:
+            cost = COSTS[name](**COSTS.entries[name].facts.get("example", {}))
+            yield Case(f"cost {name}", schedule, cost=cost, supervised=True)
+
+
+CASES += list(_cases_of_members())
 IDS = [case.name.replace(", ", "-").replace(" ", "_") for case in CASES]
 BY_NAME = {case.name: case for case in CASES}

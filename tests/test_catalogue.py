@@ -2,13 +2,80 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 
 import autoencodes as ac
-from autoencodes.catalogue import Catalogue
+from autoencodes.catalogue import ACTIVATIONS, COSTS, FIELDS, SCHEMES, Catalogue
+from autoencodes.cost import terminal_cost
+from autoencodes.schemes import scheme
+
+HERE = Path(__file__).parent
+TOYS = {
+    "fields/spinning.py": """
+import jax
+from autoencodes.catalogue import ACTIVATIONS, FIELDS
+from autoencodes.fields.field import ControlledField
+
+@FIELDS.register("spinning", "(A-A')x", settings=("speed",), example={"speed": 2.0})
+class Spinning(ControlledField):
+    speed: float = 1.0
+
+    def velocity(self, t, x, theta):
+        return self.speed * (theta["A"] - theta["A"].T) @ x[: len(theta["A"])]
+
+    def init(self, key, width, scale, seen=0):
+        return {"A": scale * jax.random.normal(key, (width, width))}
+
+ACTIVATIONS.register("cube", "a^3")(lambda a: a**3)
+""",
+    "schemes/midpoint.py": """
+from autoencodes.catalogue import SCHEMES
+from autoencodes.schemes.scheme import Scheme
+
+@SCHEMES.register("midpoint", "order 2", order=2)
+class Midpoint(Scheme):
+    def slope(self, velocity, t, x, step):
+        return velocity(t + step / 2, x + step / 2 * velocity(t, x))
+""",
+    "cost.py": """
+@COSTS.register("quartic", "sum_i (z_i-y_i)^4", targets=("rows",))
+class Quartic(Comparison):
+    def loss(self, z, y):
+        return jnp.sum((z - y) ** 4)
+
+    def link(self, z):
+        return z
+""",
+}
+"""One file a member, and what is written there: nothing else is touched."""
+FOUND = """
+import autoencodes as ac
+from autoencodes.catalogue import *
+assert "spinning" in FIELDS.choices and FIELDS.having("speed") == ("spinning",)
+assert "cube" in ACTIVATIONS and "midpoint" in SCHEMES and "quartic" in COSTS
+made = ac.fields.build({"name": "spinning", "speed": 3.0})
+assert ac.fields.build(ac.fields.describe(made)) == made
+assert ac.fields.Perceptron("cube") != ac.fields.Perceptron("tanh")
+flow = ac.Flow(ac.WidthSchedule.constant(2, 1, 1.0), made)
+assert type(ac.ControlProblem(flow, "quartic").cost).__name__ == "Quartic"
+
+import problems, test_cost, test_every_field, test_fields, test_schemes
+names = [case.name for case in problems.CASES]
+for added in ("field spinning", "activation cube", "scheme midpoint", "cost quartic"):
+    assert added in names, names
+assert type(made) in map(type, test_fields.BUILT_IN)
+assert "quartic" in [COSTS.name_of(type(cost)) for cost in test_cost.COSTS]
+assert test_every_field.flow("spinning", "skip").fields[0] == ac.fields.build(
+    {"name": "spinning", "speed": 2.0}
+)
+"""
 
 
 def test_a_member_registered_while_the_program_runs_is_listed_and_can_go() -> None:
@@ -42,3 +109,54 @@ def test_names_and_helps_are_known_without_importing_a_member() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_registered_while_the_program_runs_is_there_at_once() -> None:
+    @FIELDS.register("resting", "0")
+    class Resting(ac.fields.Translation): ...
+
+    @SCHEMES.register("resting", "order 0")
+    class Standing(ac.Euler): ...
+
+    @COSTS.register("resting", "|z-y|^2")
+    class Halted(ac.SquaredError): ...
+
+    ACTIVATIONS.register("resting", "0")(jnp.zeros_like)
+    try:
+        assert type(ac.fields.build({"name": "resting"})) is Resting
+        assert ac.fields.describe(Resting()) == {"name": "resting"}
+        assert type(scheme("resting")) is Standing
+        assert type(terminal_cost("resting")) is Halted
+        assert ac.fields.Perceptron("resting").activation == "resting"
+    finally:
+        for catalogue in (FIELDS, SCHEMES, COSTS, ACTIVATIONS):
+            catalogue.remove("resting")
+    with pytest.raises(ac.InputError, match="activation must be one of tanh"):
+        ac.fields.Perceptron("resting")
+
+
+def test_a_member_is_added_in_one_file_and_tested_without_being_listed(tmp_path: Path) -> None:
+    shutil.copytree(Path(ac.__file__).parent, tmp_path / "autoencodes")
+    for path, text in TOYS.items():
+        with (tmp_path / "autoencodes" / path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE}"}
+    done = subprocess.run(
+        [sys.executable, "-c", FOUND], capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_files_that_register_one_name_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(Path(ac.__file__).parent, tmp_path / "autoencodes")
+    again = tmp_path / "autoencodes" / "schemes" / "again.py"
+    again.write_text('SCHEMES.register("heun", "order 3")(None)', encoding="utf-8")
+    program = "from autoencodes.catalogue import SCHEMES; SCHEMES.names"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert "schemes.again and autoencodes.schemes.runge_kutta both register" in done.stderr

@@ -12,6 +12,7 @@ from plain import losses
 from problems import BY_NAME, CASES, IDS, Case, flat
 
 import autoencodes as ac
+from autoencodes.catalogue import COSTS as CATALOGUE
 from autoencodes.cost import terminal_cost
 
 
@@ -78,6 +79,11 @@ COSTS = [
     ac.BinaryCrossEntropy((1, 3)),
     ac.CrossEntropy(),
     ac.CrossEntropy((3, 0, 2)),
+]
+COSTS += [
+    kind(**CATALOGUE.entries[name].facts.get("example", {}))
+    for name in CATALOGUE
+    if (kind := CATALOGUE[name]) not in map(type, COSTS)
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import distance, draw
+from problems import FAMILY, distance, draw
 
 import autoencodes as ac
 from autoencodes import fields
-from autoencodes.catalogue import FIELDS
 
-FAMILY: dict[str, Any] = {
-    "perceptron": fields.Perceptron(),
-    "two-layer": fields.TwoLayer(3),
-    "low-rank": fields.LowRank(2),
-    "linear-in-control": fields.LinearInControl(),
-    "translation": fields.Translation(),
-    "time-dependent": fields.TimeDependent(fields.Perceptron("sin")),
-    "convolution": fields.Convolution((2, 1, 2)),
-    "pointwise": fields.Pointwise(3),
-}
 MEMORIES = ("reset", "hold", "skip")
 
 
 def flow(name: str, memory: str) -> ac.Flow:
     """Blocks of 4, 2 and 4 of 4 components, each crossed in one step, by the field and others.
 
-    A convolution has the blocks of its grids, of one resolution; the pointwise field, which sees
-    no stored values, the last one, where nothing returns.
+    A convolution has the blocks of its grids, of one resolution; another field that does not act
+    on every block, as the pointwise one, has those on which it does, a perceptron the others.
     """
     if name == "convolution":
         grids = [(2, 1, 2), (1, 1, 2)]
@@ -40,15 +30,17 @@ def flow(name: str, memory: str) -> ac.Flow:
         return ac.Flow(schedule, fields.convolutions(grids))
     order = [2, 0, 3, 1]
     schedule = ac.WidthSchedule.autoencoder(4, [4, 2], 1, 1.0, order, memory)
-    if name != "pointwise":
+    if not isinstance(FAMILY[name], fields.Placed):
         return ac.Flow(schedule, FAMILY[name])
-    blocks = [*schedule.blocks, ac.Block(order, 1)]
-    own = (*[fields.Perceptron()] * 3, FAMILY[name])
-    return ac.Flow(ac.WidthSchedule(4, blocks, 1.0, memory), own)
-
-
-def test_the_family_is_all_that_is_built_in() -> None:
-    assert set(FAMILY) == set(FIELDS)
+    schedule = ac.WidthSchedule(4, [*schedule.blocks, ac.Block(order, 1)], 1.0, memory)
+    own = [fields.Perceptron()] * 4
+    for j in range(4):
+        tried = [*own[:j], FAMILY[name], *own[j + 1 :]]
+        with contextlib.suppress(ac.InputError):
+            ac.Flow(schedule, tuple(tried))
+            own = tried
+    assert FAMILY[name] in own
+    return ac.Flow(schedule, tuple(own))
 
 
 @pytest.mark.parametrize("memory", MEMORIES)

@@ -8,11 +8,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from plain import ACTIVATIONS, Swing, velocity
-from problems import draw
+from plain import Swing, velocity
+from problems import FAMILY, draw
 
 import autoencodes as ac
 from autoencodes import fields
+from autoencodes.catalogue import ACTIVATIONS
 from autoencodes.schemes import Euler
 
 
@@ -39,6 +40,7 @@ BUILT_IN = [
     fields.TimeDependent(fields.LowRank(2, "gelu"), 0.5),
     fields.TimeDependent(fields.LinearInControl()),
 ]
+BUILT_IN += [own for own in FAMILY.values() if type(own) not in map(type, BUILT_IN)]
 GRIDS = [((1, 4, 5), 3), ((2, 3, 3), 3), ((3, 6, 2), 5), ((2, 1, 1), 3), ((2, 2, 3), 1)]
 DRAWS = 4000
 TIMED: Any = fields.TimeDependent

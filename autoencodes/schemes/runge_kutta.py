@@ -11,7 +11,7 @@ from autoencodes.catalogue import SCHEMES
 from autoencodes.schemes.scheme import Scheme, Velocity
 
 
-@SCHEMES.register("euler", "order 1", rank=0)
+@SCHEMES.register("euler", "order 1", order=1, rank=0)
 class Euler(Scheme):
     """φ = F(t, x): order 1; with one sub-step a residual network with a layer a step."""
 
@@ -21,7 +21,7 @@ class Euler(Scheme):
         return velocity(t, x)
 
 
-@SCHEMES.register("heun", "order 2", rank=1)
+@SCHEMES.register("heun", "order 2", order=2, rank=1)
 class Heun(Scheme):
     """φ = (s_1 + s_2) / 2,   s_1 = F(t, x),   s_2 = F(t + h, x + h s_1): order 2."""
 
@@ -32,7 +32,7 @@ class Heun(Scheme):
         return (first + velocity(t + step, x + step * first)) / 2
 
 
-@SCHEMES.register("rk4", "order 4", rank=2)
+@SCHEMES.register("rk4", "order 4", order=4, rank=2)
 class RungeKutta4(Scheme):
     """φ = (s_1 + 2 s_2 + 2 s_3 + s_4) / 6, the classical method: order 4.
 
