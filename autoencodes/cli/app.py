@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autoencodes.catalogue import DATASETS
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 
 app = typer.Typer(
@@ -21,9 +22,10 @@ app = typer.Typer(
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
+_LAWS = [entry.name for entry in DATASETS.entries.values() if entry.facts.get("law")]
 DATA_HELP = (
-    "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the path "
-    "of an .npy, .npz, .csv or IDX file."
+    f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
+    "or the path of an .npy, .npz, .csv or IDX file."
 )
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as train writes it.")]

@@ -6,12 +6,15 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import Any
 
 import numpy as np
 
-from autoencodes.datasets import delimited, digits, idx, laws, mnist, npy
-from autoencodes.datasets.dataset import Dataset, require_seed, split
-from autoencodes.datasets.laws import LAWS, sample
+from autoencodes.catalogue import DATASETS
+from autoencodes.checks import between, flag, integer
+from autoencodes.datasets import delimited, idx, laws, npy
+from autoencodes.datasets.dataset import Dataset, split
+from autoencodes.datasets.laws import sample
 from autoencodes.datasets.tables import Table, require_usable
 from autoencodes.errors import InputError
 
@@ -22,7 +25,13 @@ FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 
 def names() -> tuple[str, ...]:
     """The names of the built-in data sets."""
-    return ("digits", "mnist", *LAWS)
+    return DATASETS.names
+
+
+def __getattr__(name: str) -> Any:
+    if name == "LAWS":
+        return laws.laws()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(
@@ -58,11 +67,14 @@ def load(
     MissingExtra
         If the source needs a package that is not installed.
     """
-    _require_split(seed, test_fraction)
+    seed = integer(seed, "seed", at_least=0)
+    test_fraction = between(test_fraction, "test_fraction", 0, 1, with_low=False, with_high=False)
+    to_split = flag(to_split, "to_split")
     source = os.fspath(source)
-    if source in LAWS:
+    if source in laws.laws():
         return laws.dataset(source, seed)
-    name, table = _named(source, data_dir)
+    name = source if source in DATASETS else _existing(source).name
+    table = DATASETS[source](data_dir) if source in DATASETS else _read(_existing(source))
     require_usable(table, source, to_split=to_split)
     count = table.x.shape[0]
     is_test = table.is_test
@@ -71,22 +83,6 @@ def load(
     if is_test is None:
         is_test = np.zeros(count, dtype=bool)
     return Dataset(name, table.x, None, table.labels, is_test, table.image_shape, table.value_range)
-
-
-def _require_split(seed: int, test_fraction: float) -> None:
-    require_seed(seed)
-    if not 0 < test_fraction < 1:
-        raise InputError(f"test_fraction must be a number between 0 and 1; got {test_fraction!r}")
-
-
-def _named(source: str, data_dir: str | Path | None) -> tuple[str, Table]:
-    """The data set's name and its table."""
-    if source == "digits":
-        return source, digits.read()
-    if source == "mnist":
-        return source, mnist.read(data_dir)
-    path = _existing(source)
-    return path.name, _read(path)
 
 
 def _read(path: Path) -> Table:

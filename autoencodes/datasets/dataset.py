@@ -109,9 +109,3 @@ def split(count: int, *, seed: int, test_fraction: float) -> Mask:
     is_test = np.zeros(count, dtype=bool)
     is_test[np.random.default_rng(seed).permutation(count)[:held_out]] = True
     return is_test
-
-
-def require_seed(seed: int) -> None:
-    """Refuses a seed that NumPy's generators do not take."""
-    if seed < 0:
-        raise InputError(f"seed must be an integer of at least 0; got {seed!r}")

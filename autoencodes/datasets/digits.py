@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from autoencodes.catalogue import DATASETS
 from autoencodes.datasets.tables import Table
 from autoencodes.errors import MissingExtra
 
 
-def read() -> Table:
+@DATASETS.register("digits", "1,797 images of 8 x 8", rank=0, defaults={"latent": 8})
+def read(data_dir: str | Path | None = None) -> Table:
     """The digits, pixels in 0, ..., 16, with their classes 0, ..., 9 and no split.
 
     Raises

@@ -1,14 +1,18 @@
-"""Toy laws: small distributions with known answers, drawn in NumPy."""
+"""Toy laws: small distributions with known answers, drawn in NumPy.
+
+A law is registered as a function (size, rng) -> (x, y, labels), with ``law=True``: unless its
+``defaults`` say otherwise it is trained as the plane laws of the paper are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import numpy as np
 
-from autoencodes.datasets.dataset import Classes, Dataset, Rows, Targets, require_seed
-from autoencodes.errors import InputError
+from autoencodes.catalogue import DATASETS
+from autoencodes.checks import choice, integer, positive_integer
+from autoencodes.datasets.dataset import Classes, Dataset, Rows, Targets
 
 Sample = tuple[Rows, Targets | None, Classes | None]
 
@@ -18,6 +22,7 @@ _PARABOLA_TRAIN_ROWS = 200
 _TEST_ROWS = 5_000
 
 
+@DATASETS.register("gaussian-sign", "a map with a jump in the plane", rank=2, law=True)
 def gaussian_sign(size: int, rng: np.random.Generator) -> Sample:
     """x ~ N(0, I_2), y = (sign(x_1), 0), label sign(x_1) ∈ {-1, 1}: a map with a jump."""
     x = rng.standard_normal((size, 2))
@@ -25,12 +30,26 @@ def gaussian_sign(size: int, rng: np.random.Generator) -> Sample:
     return x, np.stack([sign, np.zeros(size)], axis=1), sign
 
 
+@DATASETS.register("parabola", "a curve in the plane", rank=3, law=True)
 def parabola(size: int, rng: np.random.Generator) -> Sample:
     """x = (s, s²), s ~ U(-1, 1), reconstructed: a curve, hence of latent dimension 1."""
     s = rng.uniform(-1.0, 1.0, size)
     return np.stack([s, s**2], axis=1), None, None
 
 
+@DATASETS.register(
+    "bimodal-1d",
+    "two clusters on the line, to be pushed apart",
+    rank=4,
+    law=True,
+    defaults={
+        "widths": (1,),
+        "steps_per_block": 10,
+        "horizon": 1.0,
+        "tikhonov": 0.1,
+        "epochs": 200,
+    },
+)
 def bimodal(size: int, rng: np.random.Generator) -> Sample:
     """x = c + 0.2 ξ, c ~ U{-1, 1}, ξ ~ N(0, 1), y = 2c, label c: two clusters pushed apart."""
     cluster = rng.choice([-1, 1], size)
@@ -38,6 +57,7 @@ def bimodal(size: int, rng: np.random.Generator) -> Sample:
     return x[:, None], 2.0 * cluster[:, None], cluster
 
 
+@DATASETS.register("moons", "two interleaved half circles in the plane", rank=5, law=True)
 def moons(size: int, rng: np.random.Generator) -> Sample:
     """Two interleaved half circles, reconstructed, t ~ U(0, π), label c ~ U{0, 1}.
 
@@ -51,6 +71,7 @@ def moons(size: int, rng: np.random.Generator) -> Sample:
     return x + _NOISE * rng.standard_normal((size, 2)), None, moon
 
 
+@DATASETS.register("circles", "two concentric circles in the plane", rank=6, law=True)
 def circles(size: int, rng: np.random.Generator) -> Sample:
     """Two concentric circles, reconstructed: x = r_c (cos t, sin t) + 0.05 ξ.
 
@@ -63,13 +84,9 @@ def circles(size: int, rng: np.random.Generator) -> Sample:
     return x + _NOISE * rng.standard_normal((size, 2)), None, circle
 
 
-LAWS: dict[str, Callable[[int, np.random.Generator], Sample]] = {
-    "gaussian-sign": gaussian_sign,
-    "parabola": parabola,
-    "bimodal-1d": bimodal,
-    "moons": moons,
-    "circles": circles,
-}
+def laws() -> dict[str, Callable[[int, np.random.Generator], Sample]]:
+    """The laws by name, those registered while the program runs too."""
+    return {e.name: DATASETS[e.name] for e in DATASETS.entries.values() if e.facts.get("law")}
 
 
 def sample(law: str, size: int, seed: int) -> Sample:
@@ -78,7 +95,7 @@ def sample(law: str, size: int, seed: int) -> Sample:
     Parameters
     ----------
     law : str
-        A name in `LAWS`.
+        A name in `datasets.LAWS`.
     size : int
         The number N ≥ 1 of particles.
     seed : int
@@ -95,14 +112,9 @@ def sample(law: str, size: int, seed: int) -> Sample:
     InputError
         If there is no such law, or size or seed is out of range.
     """
-    if law not in LAWS:
-        near = get_close_matches(str(law), LAWS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"expected a law among {', '.join(LAWS)}; got {law!r}{hint}")
-    if size < 1:
-        raise InputError(f"size must be an integer of at least 1; got {size!r}")
-    require_seed(seed)
-    return LAWS[law](size, np.random.default_rng(seed))
+    draw = laws()[choice(law, "law", laws())]
+    seed = integer(seed, "seed", at_least=0)
+    return draw(positive_integer(size, "size"), np.random.default_rng(seed))
 
 
 def dataset(law: str, seed: int) -> Dataset:
@@ -110,7 +122,7 @@ def dataset(law: str, seed: int) -> Dataset:
     train = _parabola_grid() if law == "parabola" else sample(law, _TRAIN_ROWS, seed)
     # A spawned stream: seed + 1 would make one seed's test rows another's training rows.
     stream = np.random.SeedSequence(seed, spawn_key=(1,))
-    test = LAWS[law](_TEST_ROWS, np.random.default_rng(stream))
+    test = DATASETS[law](_TEST_ROWS, np.random.default_rng(stream))
     x, y, labels = (
         None if first is None or second is None else np.concatenate([first, second])
         for first, second in zip(train, test, strict=True)

@@ -9,6 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from autoencodes import atomic
+from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import idx
 from autoencodes.datasets.tables import Table, classes, joined
 from autoencodes.errors import InputError
@@ -30,6 +31,7 @@ _LARGEST_DOWNLOAD = 1 << 26
 _CHUNK = 1 << 18
 
 
+@DATASETS.register("mnist", "70,000 images of 28 x 28", rank=1, defaults={"latent": 32})
 def read(data_dir: str | Path | None = None) -> Table:
     """MNIST with its own split, bytes 0, ..., 255, and the classes 0, ..., 9.
 
@@ -81,33 +83,33 @@ def _part(images_path: Path, labels_path: Path) -> Table:
 def _find(data_dir: str | Path | None) -> dict[str, Path]:
     if data_dir is not None:
         folder = Path(os.path.expanduser(data_dir))
-        found = _files(folder)
-        if len(found) < len(CHECKSUMS):
+        files = _files(folder)
+        if len(files) < len(CHECKSUMS):
             # What was named is meant: silently taking other files would mislead.
             raise InputError(
-                f"--data-dir {folder}: {_lack(folder, found)}; put them there, or leave "
+                f"--data-dir {folder}: {_lack(folder, files)}; put them there, or leave "
                 f"--data-dir out to use ${VARIABLE}, the cache or a download"
             )
-        return found
+        return files
     tried = ["--data-dir (not given)"]
     named = os.environ.get(VARIABLE)
     if named:
-        found = _files(Path(os.path.expanduser(named)))
-        if len(found) == len(CHECKSUMS):
-            return found
-        tried.append(f"${VARIABLE} ({_lack(Path(named), found)})")
+        files = _files(Path(os.path.expanduser(named)))
+        if len(files) == len(CHECKSUMS):
+            return files
+        tried.append(f"${VARIABLE} ({_lack(Path(named), files)})")
     else:
         tried.append(f"${VARIABLE} (not set)")
-    found = _files(cache())
-    if len(found) == len(CHECKSUMS):
-        return found
-    tried.append(f"the cache ({_lack(cache(), found)})")
-    return _downloaded(found, tried)
+    files = _files(cache())
+    if len(files) == len(CHECKSUMS):
+        return files
+    tried.append(f"the cache ({_lack(cache(), files)})")
+    return _downloaded(files, tried)
 
 
 def _files(folder: Path) -> dict[str, Path]:
     """Those of the four files that lie in the folder or in its subfolder mnist/."""
-    found = {}
+    files = {}
     for name in CHECKSUMS:
         candidates = (
             place / (name + suffix)
@@ -116,35 +118,35 @@ def _files(folder: Path) -> dict[str, Path]:
         )
         path = next((path for path in candidates if os.path.isfile(path)), None)
         if path is not None:
-            found[name] = path
-    return found
+            files[name] = path
+    return files
 
 
-def _lack(folder: Path, found: dict[str, Path]) -> str:
+def _lack(folder: Path, files: dict[str, Path]) -> str:
     if not os.path.isdir(folder):
         return f"{folder} is not a folder that can be read"
-    missing = [name for name in CHECKSUMS if name not in found]
+    missing = [name for name in CHECKSUMS if name not in files]
     return f"{folder} lacks {', '.join(missing)} (plain or .gz, there or in mnist/)"
 
 
-def _downloaded(found: dict[str, Path], tried: list[str]) -> dict[str, Path]:
+def _downloaded(files: dict[str, Path], tried: list[str]) -> dict[str, Path]:
     """The files with the missing ones fetched into the cache, from the first mirror that works."""
     failures: list[str] = []
     for name in CHECKSUMS:
-        for mirror in MIRRORS if name not in found else ():
+        for mirror in MIRRORS if name not in files else ():
             try:
-                found[name] = _fetch(mirror, name)
+                files[name] = _fetch(mirror, name)
                 break
             except (OSError, HTTPException, ValueError) as error:
                 failures.append(f"{mirror}{name}.gz: {error}")
-        if name not in found:
+        if name not in files:
             tried.append(f"the network ({'; '.join(failures)})")
             raise InputError(
                 f"MNIST was not found; tried {', '.join(tried)}; download the four files "
                 f"{', '.join(f'{key}.gz' for key in CHECKSUMS)} and name their folder with "
                 f"--data-dir or ${VARIABLE}"
             )
-    return found
+    return files
 
 
 def _fetch(mirror: str, name: str) -> Path:

@@ -6,6 +6,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, cast
@@ -54,15 +55,15 @@ def read_npz(path: Path) -> Table:
         if "x_train" in keys or "x_test" in keys:
             return _split_table(archive, keys, path)
         key = _data_key(keys, path)
-        found = table(_member(archive, keys[key], path), f"{path}, array {key}")
+        rows = table(_member(archive, keys[key], path), f"{path}, array {key}")
         named = [k for k in LABEL_KEYS if k in keys and k != key]
         if len(named) > 1:
             raise InputError(
                 f"{path}: expected the labels in one array, got {' and '.join(named)}; "
                 "leave all but one out"
             )
-        labels = _labels(archive, keys, named[0], found, path) if named else None
-        return Table(found.x, labels, None, found.image_shape, found.value_range)
+        labels = _labels(archive, keys, named[0], rows, path) if named else None
+        return replace(rows, labels=labels)
 
 
 @contextmanager
@@ -101,23 +102,22 @@ def _split_table(archive: zipfile.ZipFile, keys: dict[str, str], path: Path) -> 
             )
     parts = []
     for part in ("train", "test"):
-        found = table(_member(archive, keys[f"x_{part}"], path), f"{path}, array x_{part}")
-        labels = None
+        rows = table(_member(archive, keys[f"x_{part}"], path), f"{path}, array x_{part}")
         if f"y_{part}" in keys:
-            labels = _labels(archive, keys, f"y_{part}", found, path)
-        parts.append(Table(found.x, labels, None, found.image_shape, found.value_range))
+            rows = replace(rows, labels=_labels(archive, keys, f"y_{part}", rows, path))
+        parts.append(rows)
     return joined(parts[0], parts[1], str(path))
 
 
 def _labels(
-    archive: zipfile.ZipFile, keys: dict[str, str], key: str, found: Table, path: Path
+    archive: zipfile.ZipFile, keys: dict[str, str], key: str, rows: Table, path: Path
 ) -> Classes:
     values = _member(archive, keys[key], path, text=True)
-    return classes(values, found.x.shape[0], f"{path}, array {key}")
+    return classes(values, rows.x.shape[0], f"{path}, array {key}")
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path, *, text: bool = False) -> np.ndarray:
-    """One array of an archive, after its declared size has been found possible."""
+    """One array of an archive, once its declared size is known to be possible."""
     where = f"{path}, array {name[:-4]}"
     info = archive.getinfo(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

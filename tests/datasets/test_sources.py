@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 
 from autoencodes import datasets
+from autoencodes.catalogue import DATASETS
+from autoencodes.cli.app import DATA_HELP
 from autoencodes.datasets.dataset import split
+from autoencodes.datasets.laws import Sample
+from autoencodes.datasets.tables import Table
 from autoencodes.errors import InputError, MissingExtra
 
 
@@ -122,3 +127,66 @@ def test_a_fraction_out_of_range(fraction: float) -> None:
 def test_a_seed_that_is_none(seed: int) -> None:
     with pytest.raises(InputError, match="seed"):
         datasets.load("moons", seed=seed)
+
+
+@pytest.fixture
+def _as_users_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the test suite's type checker, which would refuse these arguments first."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.mark.usefixtures("_as_users_call")
+@pytest.mark.parametrize("seed", [1.5, True, "1", None, np.nan])
+def test_a_seed_that_is_no_integer(seed: object) -> None:
+    for source in ("parabola", "digits"):
+        with pytest.raises(InputError, match=r"seed must be an integer, at least 0; got"):
+            datasets.load(source, seed=seed)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="seed must be an integer"):
+        datasets.sample("moons", 5, seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_as_users_call")
+def test_integers_of_numpy_are_seeds_and_sizes() -> None:
+    np.testing.assert_array_equal(
+        datasets.load("moons", seed=np.int64(3)).x,  # type: ignore[arg-type]
+        datasets.load("moons", seed=3).x,
+    )
+    assert len(datasets.sample("moons", np.int64(4), 0)[0]) == 4  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_as_users_call")
+@pytest.mark.parametrize("entries", [{"test_fraction": "half"}, {"to_split": 1}])
+def test_what_is_no_fraction_and_no_flag(entries: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(entries))):
+        datasets.load("moons", **entries)  # type: ignore[arg-type]
+
+
+def test_a_data_set_and_a_law_are_added_by_registering_them() -> None:
+    @DATASETS.register("steps", "two rows", defaults={"latent": 1})
+    def steps(data_dir: str | Path | None = None) -> Table:
+        return Table(np.arange(6.0).reshape(3, 2))
+
+    @DATASETS.register("diagonal", "a line in the plane", law=True)
+    def diagonal(size: int, rng: np.random.Generator) -> Sample:
+        return np.repeat(rng.normal(size=(size, 1)), 2, axis=1), None, None
+
+    try:
+        assert datasets.names()[-2:] == ("steps", "diagonal")
+        assert tuple(datasets.LAWS)[-1] == "diagonal"
+        assert (datasets.load("steps").size, datasets.load("steps").test.size) == (3, 1)
+        rows = datasets.load("diagonal", seed=2)
+        assert rows.law
+        np.testing.assert_array_equal(rows.train.x, datasets.sample("diagonal", 2_000, 2)[0])
+        with pytest.raises(InputError, match=r"did you mean diagonal\?; .*, steps, diagonal"):
+            datasets.load("diagonl")
+    finally:
+        DATASETS.remove("steps")
+        DATASETS.remove("diagonal")
+    assert "diagonal" not in datasets.LAWS
+
+
+def test_the_command_lists_every_data_set() -> None:
+    assert DATA_HELP == (
+        "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the "
+        "path of an .npy, .npz, .csv or IDX file."
+    )
