@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
 from autoencodes.errors import MissingExtra
 
@@ -19,17 +20,15 @@ Mp4 = Annotated[bool, typer.Option("--mp4", help="The animation as an MP4, by ff
 @app.command()
 def experiments() -> None:
     """List the experiments, and how long each takes on two cores."""
-    from autoencodes.experiments import EXPERIMENTS
-
     wide = max(len(name) for name in EXPERIMENTS)
-    for name, experiment in EXPERIMENTS.items():
-        full, quick = experiment.takes
-        print(f"{name:{wide}}  {experiment.shows}\n{'':{wide}}  {full}; --quick: {quick}")
+    for name, entry in EXPERIMENTS.entries.items():
+        full, quick = entry.facts["full"], entry.facts["quick"]
+        print(f"{name:{wide}}  {entry.help}\n{'':{wide}}  {full}; --quick: {quick}")
 
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="As 'autoencodes experiments' lists them.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="A smaller one, within a minute, that shows the same.")
     ] = False,
@@ -46,9 +45,9 @@ def experiment(
     """
     ending = _ending(animate, mp4)
     from autoencodes.cli.display import Conducting
-    from autoencodes.experiments import conduct, find, place
+    from autoencodes.experiments import conduct, place
 
-    find(name)
+    EXPERIMENTS[name]  # a name that is none is refused before anything is shown
     path = out or place(name, quick)
     with Conducting() as display:
         try:
@@ -108,7 +107,7 @@ def counted(number: int, noun: str) -> str:
 def _ending(animate: bool, mp4: bool) -> str | None:
     """That of the animations, if there are to be some; before anything is computed."""
     if mp4:
-        from autoencodes.report.film import require_encoder
+        from autoencodes.plot.film import require_encoder
 
         require_encoder()
         return "mp4"

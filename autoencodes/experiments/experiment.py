@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.notebook import Notebook
 from autoencodes.experiments.table import Table
+from autoencodes.plot.motion import Motion
+
+if TYPE_CHECKING:
+    from autoencodes.plot.picture import Picture
 
 
 class Settings(BaseModel):
@@ -58,25 +62,28 @@ class Results:
 class Experiment:
     """A result of the paper or of the theory, as a computation that anyone can repeat.
 
+    It is registered in ``catalogue.EXPERIMENTS`` under its name, with a line that says what it
+    shows, and with ``full`` and ``quick``, how long the two runs take on two cores.
+
     Parameters
     ----------
-    name : str
-    shows : str
-        One line.
     full, quick : Settings
         The configurations of the two runs; quick ends within a minute on two cores.
-    takes : tuple of str
-        How long the two take, on two cores.
     run : callable
         Settings and a notebook to Results. It never draws.
+    pictures : str
+        The module whose ``pictures(results, settings)`` draws; imported to draw, not to run.
     precision : str
         "float64" or "float32": that of everything within ``run``.
     """
 
-    name: str
-    shows: str
     full: Settings
     quick: Settings
-    takes: tuple[str, str]
     run: Callable[[Any, Notebook], Results]
+    pictures: str
     precision: str = "float64"
+
+    def draw(self, results: Results, settings: Settings) -> list[Picture]:
+        """The pictures of what ``run`` returned for the settings, within ``style.context()``."""
+        drawn: list[Picture] = import_module(self.pictures).pictures(results, settings)
+        return drawn

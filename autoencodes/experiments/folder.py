@@ -11,9 +11,9 @@ from typing import Any
 from autoencodes import __version__, atomic
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
-from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.table import Table
 from autoencodes.model.storage import read_tensors, write_tensors
+from autoencodes.plot.motion import Motion
 from autoencodes.run.machine import machine
 
 _CONFIG = "experiment.json"

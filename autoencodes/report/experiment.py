@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
-from autoencodes.experiments import ExperimentFolder, find
-from autoencodes.report.experiments import PICTURES
+from autoencodes.experiments import Experiment, ExperimentFolder
+from autoencodes.plot.picture import Picture
 from autoencodes.report.page import Drawn, Page
-from autoencodes.report.picture import Picture
 
 
 def contents(
     folder: ExperimentFolder,
 ) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
     """Its pictures, and the page that holds them once they are drawn."""
-    experiment = find(folder.name)
+    experiment: Experiment = EXPERIMENTS[folder.name]
     configuration = folder.configuration
     settings = configuration["settings"]
     if set(settings) != set(type(experiment.full).model_fields):
@@ -27,12 +27,12 @@ def contents(
     quick = ", quick" if configuration["quick"] else ""
 
     def pictures() -> list[Picture]:
-        return PICTURES[folder.name](results, settings)
+        return experiment.draw(results, settings)
 
     def page(drawn: tuple[Drawn, ...]) -> Page:
         return Page(
             f"{folder.name}{quick}",
-            experiment.shows,
+            EXPERIMENTS.entries[folder.name].help,
             results.sentence,
             results.tables,
             drawn,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoencodes.flow.schedule import WidthSchedule
-from autoencodes.report.words import number
+from autoencodes.plot.words import number
 from autoencodes.run.folder import RunFolder, Samples
 
 

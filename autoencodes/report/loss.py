@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from autoencodes.report import style
+from autoencodes.plot import style
+from autoencodes.plot.scales import logarithmic
 from autoencodes.report.findings import Findings
-from autoencodes.report.scales import logarithmic
 
 _FEW = 30
 _SELDOM = 200

@@ -7,9 +7,9 @@ from jaxtyping import Int
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from autoencodes.report import style
+from autoencodes.plot import style
+from autoencodes.plot.words import plain
 from autoencodes.report.findings import Findings
-from autoencodes.report.words import plain
 
 _MOST_WRITTEN = 20
 """Classes up to which every count is written into the table."""

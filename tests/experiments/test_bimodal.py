@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import bimodal
-from autoencodes.experiments.bimodal import BimodalSettings, ScaledTanh
+from autoencodes.experiments.bimodal import problem as bimodal
+from autoencodes.experiments.bimodal.pictures import pictures
+from autoencodes.experiments.bimodal.problem import BimodalSettings, ScaledTanh
 from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.flow.adjoint import derivative, value_function
-from autoencodes.report import style
-from autoencodes.report.experiments.bimodal import pictures
+from autoencodes.plot import style
 
 TINY = BimodalSettings(particles=60, fresh=80, layers=4, degrees=(1, 3), spacings=(0.2, 0.1, 0.05))
 

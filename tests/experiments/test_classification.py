@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencodes.experiments import classification
-from autoencodes.experiments.classification import ClassificationSettings
+from autoencodes.experiments.classification import problem as classification
+from autoencodes.experiments.classification.problem import ClassificationSettings
 from autoencodes.experiments.notebook import Notebook
 
 TINY = {"seeds": (0,), "particles": 100, "fresh": 200, "steps": 12}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,13 @@ from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
     ExperimentFolder,
-    Motion,
     Results,
     Settings,
     Table,
     conduct,
 )
-from autoencodes.experiments.motion import switched_on
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.plot.motion import Motion, switched_on
 
 COMPUTED: list[str] = []
 
@@ -59,15 +61,19 @@ def run(settings: Sums, notebook: Notebook) -> Results:
     return Results("7 came out.", {"sums": table}, arrays, facts, (motion(),), {"c": ["fine"]})
 
 
-SUMS = Experiment("sums", "sums", Sums(), Sums(size=2), ("1 s", "1 s"), run)
+SUMS = Experiment(Sums(), Sums(size=2), run, __name__)
+STOPS = Experiment(Sums(size=99), Sums(size=99), run, __name__)
 
 
 @pytest.fixture(autouse=True)
-def only_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+def only_sums() -> Iterator[None]:
     COMPUTED.clear()
-    monkeypatch.setitem(EXPERIMENTS, "sums", SUMS)
-    slow = Experiment("stops", "stops", Sums(size=99), Sums(size=99), ("1 s", "1 s"), run)
-    monkeypatch.setitem(EXPERIMENTS, "stops", slow)
+    members = {"sums": SUMS, "stops": STOPS}
+    for name, member in members.items():
+        EXPERIMENTS.register(name, name, full="1 s", quick="1 s")(member)
+    yield
+    for name in members:
+        EXPERIMENTS.remove(name)
 
 
 class Reader:
@@ -132,12 +138,11 @@ def test_parts_of_another_version_or_setting_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = conduct("sums", tmp_path / "run")
-    other = Experiment("sums", "sums", Sums(size=7), Sums(size=2), ("1 s", "1 s"), run)
-    monkeypatch.setitem(EXPERIMENTS, "sums", other)
+    other = replace(SUMS, full=Sums(size=7))
+    monkeypatch.setitem(EXPERIMENTS._members, "sums", other)
     with pytest.raises(InputError, match=r"begun with other settings \(size\)"):
         conduct("sums", tmp_path / "run")
     monkeypatch.undo()
-    monkeypatch.setitem(EXPERIMENTS, "sums", SUMS)
     text = (folder.path / "experiment.json").read_text()
     (folder.path / "experiment.json").write_text(text.replace(ac.__version__, "0.0.1"))
     with pytest.raises(InputError, match=rf"version 0\.0\.1, not {ac.__version__}"):
@@ -225,12 +230,13 @@ def test_what_is_on_is_what_the_trajectory_does_not_put_to_zero() -> None:
     np.testing.assert_array_equal((states != 0).all(axis=1), switched_on(schedule))
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
-def test_every_experiment_is_drawn_and_told(experiment: Experiment) -> None:
-    from autoencodes.report.experiments import PICTURES
-
-    assert experiment.name in PICTURES
-    assert "\n" not in experiment.shows
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_is_listed_and_drawn(name: str) -> None:
+    experiment, entry = EXPERIMENTS[name], EXPERIMENTS.entries[name]
+    assert find_spec(experiment.pictures)
+    assert entry.help
+    assert "\n" not in entry.help
+    assert entry.facts.keys() >= {"full", "quick"}
     assert type(experiment.full) is type(experiment.quick)
     assert experiment.full != experiment.quick
     assert type(experiment.full).model_config["frozen"]

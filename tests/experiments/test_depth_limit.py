@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import depth_limit
 from autoencodes.experiments.convergence import orders
-from autoencodes.experiments.depth_limit import DepthLimitSettings, difference
+from autoencodes.experiments.depth_limit import problem as depth_limit
+from autoencodes.experiments.depth_limit.pictures import pictures
+from autoencodes.experiments.depth_limit.problem import DepthLimitSettings, difference
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook
-from autoencodes.report import style
-from autoencodes.report.experiments.depth_limit import pictures
+from autoencodes.plot import style
 
 TINY = DepthLimitSettings(
     particles=40, line_factors=(1, 2, 4), plane_steps=1, plane_factors=(1, 2), tolerance=1e-8

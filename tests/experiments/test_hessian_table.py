@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import Results, hessian_table
-from autoencodes.experiments.hessian_table import (
+from autoencodes.experiments import Results
+from autoencodes.experiments.hessian_table import problem as hessian_table
+from autoencodes.experiments.hessian_table.problem import (
     HessianTableSettings,
     convex_from,
     exponent,
@@ -140,11 +141,11 @@ def test_table_and_sentence_hold_the_figures() -> None:
 
 def test_the_picture_is_drawn_from_the_results() -> None:
     pytest.importorskip("matplotlib")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.experiments.hessian_table.pictures import pictures
+    from autoencodes.plot import style
 
     with style.context():
-        (picture,) = PICTURES["hessian-table"](tiny()[0], TINY.model_dump())
+        (picture,) = pictures(tiny()[0], TINY.model_dump())
         assert style.png(picture.figure).startswith(b"\x89PNG")
     assert picture.name == "lambda-min"
     assert "λ = 0.5" in picture.alt

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autoencodes.experiments import EXPERIMENTS, Results
-from autoencodes.experiments.mean_field_limit import (
+from autoencodes.experiments.mean_field_limit.problem import (
     LimitSettings,
     distance_to_uniform,
     filled,
@@ -18,7 +18,7 @@ from autoencodes.experiments.mean_field_limit import (
     run,
     target,
 )
-from autoencodes.experiments.mean_field_rates import (
+from autoencodes.experiments.mean_field_limit.rates import (
     DISTANCE,
     TRANSPORT,
     Fit,
@@ -179,11 +179,11 @@ def test_the_quick_run_is_a_smaller_one() -> None:
 
 def test_pictures_are_drawn_from_tiny_results() -> None:
     pytest.importorskip("matplotlib")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.experiments.mean_field_limit.pictures import pictures
+    from autoencodes.plot import style
 
     with style.context():
-        drawn = PICTURES["mean-field-limit"](results(), TINY.model_dump())
+        drawn = pictures(results(), TINY.model_dump())
         assert [picture.name for picture in drawn] == ["rates", "distances", "slopes"]
         for picture in drawn:
             assert style.png(picture.figure).startswith(b"\x89PNG")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import mnist
-from autoencodes.report.experiments import mnist as pictures
-from autoencodes.report.experiments.schedules import schedule
+from autoencodes.experiments.mnist import pictures
+from autoencodes.experiments.mnist import problem as mnist
+from autoencodes.experiments.storing import schedule
 
 
 def test_entropy_of_known_shares() -> None:
@@ -45,7 +45,7 @@ def test_its_pictures_are_drawn() -> None:
     from dataclasses import asdict
 
     from autoencodes.experiments import Results
-    from autoencodes.report import style
+    from autoencodes.plot import style
     from autoencodes.report.compose import render
 
     rng = np.random.default_rng(0)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import parabola
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.parabola import ParabolaSettings
-from autoencodes.report import style
-from autoencodes.report.experiments.parabola import pictures
+from autoencodes.experiments.parabola import problem as parabola
+from autoencodes.experiments.parabola.pictures import pictures
+from autoencodes.experiments.parabola.problem import ParabolaSettings
+from autoencodes.plot import style
 
 TINY = ParabolaSettings(
     blocks=(2, 1, 2),

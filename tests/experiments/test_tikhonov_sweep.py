@@ -14,23 +14,24 @@ from jax.flatten_util import ravel_pytree
 from problems import draw
 
 import autoencodes as ac
-from autoencodes.experiments import Results, tikhonov_sweep
+from autoencodes.experiments import Results
 from autoencodes.experiments.notebook import Notebook
-from autoencodes.experiments.shooting_bound import ShootingBound
-from autoencodes.experiments.stationary import (
+from autoencodes.experiments.tikhonov_sweep import problem as tikhonov_sweep
+from autoencodes.experiments.tikhonov_sweep.problem import (
+    MINIMISER,
+    TikhonovSweepSettings,
+    contraction_factors,
+    problem_of,
+)
+from autoencodes.experiments.tikhonov_sweep.shooting_bound import ShootingBound
+from autoencodes.experiments.tikhonov_sweep.stationary import (
     distinct,
     levels,
     newton,
     shots,
     sizes_of_curvature,
 )
-from autoencodes.experiments.tikhonov_sweep import (
-    MINIMISER,
-    TikhonovSweepSettings,
-    contraction_factors,
-    problem_of,
-)
-from autoencodes.experiments.tikhonov_thresholds import thresholds
+from autoencodes.experiments.tikhonov_sweep.thresholds import thresholds
 from autoencodes.second_order.hessian import Hessian
 
 TINY = TikhonovSweepSettings(
@@ -188,11 +189,11 @@ def test_starts_that_lead_nowhere_are_told_and_not_counted() -> None:
 
 def test_pictures_are_drawn_from_the_results() -> None:
     pytest.importorskip("matplotlib")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.experiments.tikhonov_sweep.pictures import pictures
+    from autoencodes.plot import style
 
     with style.context():
-        (picture,) = PICTURES["tikhonov-sweep"](tiny(), TINY.model_dump())
+        (picture,) = pictures(tiny(), TINY.model_dump())
         assert style.png(picture.figure).startswith(b"\x89PNG")
     assert picture.name == "minimisers-bimodal-1d"
     (sweep,) = tiny().facts["sweeps"]

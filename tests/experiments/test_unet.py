@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencodes.experiments import unet
 from autoencodes.experiments.notebook import Notebook
+from autoencodes.experiments.unet import problem as unet
 from autoencodes.run import RunFolder
 
 

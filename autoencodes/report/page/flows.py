@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.experiments import Motion
+from autoencodes.plot.motion import Motion, longest
 
 _NUMBERS = 300_000
 """Coordinates on a page, at most: some 2 MB."""
@@ -55,7 +55,7 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
     Coordinates have four significant digits. Of more than 8 components those that are active
     longest are carried, of equals the first; of the particles as many as ``numbers`` allows.
     """
-    from autoencodes.report.classes import Classes
+    from autoencodes.plot.classes import Classes
 
     layers, count, dim = motion.states.shape
     on = motion.active
@@ -136,7 +136,7 @@ arrow keys go from particle to particle, escape leaves them.</p>
 
 def _legend(found: dict[str, Any]) -> str:
     """Colours and names of the classes; of more than can be told apart, the first and the last."""
-    from autoencodes.report import style
+    from autoencodes.plot import style
 
     classes = found["classes"]
     marks = {"o": '<circle cx="5" cy="5" r="4"', "^": '<path d="M5 .8 9.4 9H.6z"'}
@@ -181,11 +181,6 @@ def _digits(values: Float[np.ndarray, " number"]) -> list[float | int]:
 def _marks(on: Any) -> list[str]:
     """Rows of 0 and 1."""
     return ["".join("1" if is_on else "0" for is_on in row) for row in on.tolist()]
-
-
-def longest(on: Any) -> list[int]:
-    """The two components that are active longest, in their order."""
-    return sorted(np.argsort(-on.sum(axis=0), kind="stable")[:2].tolist())
 
 
 def _hex(colour: Float[np.ndarray, " 3"]) -> str:
