@@ -11,14 +11,20 @@ from autoencodes.experiments.experiment import Experiment as Experiment
 from autoencodes.experiments.experiment import Results as Results
 from autoencodes.experiments.experiment import Settings as Settings
 from autoencodes.experiments.folder import ExperimentFolder as ExperimentFolder
+from autoencodes.experiments.storing import Measured as Measured
+from autoencodes.experiments.storing import Plain as Plain
+from autoencodes.experiments.storing import Stored as Stored
 from autoencodes.experiments.table import Table as Table
 
 __all__ = [
     "EXPERIMENTS",
     "Experiment",
     "ExperimentFolder",
+    "Measured",
+    "Plain",
     "Results",
     "Settings",
+    "Stored",
     "Table",
     "conduct",
     "place",

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from autoencodes import __version__, atomic
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
+from autoencodes.experiments.storing import Stored
 from autoencodes.experiments.table import Table
 from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.plot.motion import Motion
@@ -121,7 +123,7 @@ class ExperimentFolder:
         """Whether there are results."""
         return (self.path / "results.safetensors").exists()
 
-    def write(self, results: Results, seconds: float) -> None:
+    def write(self, results: Results[Any], seconds: float) -> None:
         """Writes results and tables.
 
         Raises
@@ -131,13 +133,14 @@ class ExperimentFolder:
         OSError
             If the files cannot be written.
         """
-        arrays = {f"array.{name}": array for name, array in results.arrays.items()}
+        stored = results.measured.stored()
+        arrays = {f"array.{name}": array for name, array in stored.arrays.items()}
         for k, motion in enumerate(results.motions):
             arrays |= {f"{_FLOW}.{k}.{name}": array for name, array in motion.arrays.items()}
         facts = {
             "sentence": results.sentence,
             "tables": {name: table.as_dict() for name, table in results.tables.items()},
-            "facts": results.facts,
+            "facts": stored.facts,
             "motions": [motion.facts for motion in results.motions],
             "certificates": results.certificates,
             "notes": results.notes,
@@ -146,7 +149,7 @@ class ExperimentFolder:
         write_tensors(self.path / "results.safetensors", arrays, facts, finite=True)
         self.write_tables(results)
 
-    def write_tables(self, results: Results) -> None:
+    def write_tables(self, results: Results[Any]) -> None:
         """Writes every table as text, CSV and LaTeX."""
         tables = self.path / "tables"
         tables.mkdir(exist_ok=True)
@@ -154,7 +157,7 @@ class ExperimentFolder:
             for ending, text in (("txt", table.text), ("csv", table.csv), ("tex", table.latex)):
                 atomic.write(tables / f"{name}.{ending}", text)
 
-    def read(self) -> tuple[Results, float]:
+    def read(self) -> tuple[Results[Any], float]:
         """The results, and the seconds that they took; InputError if there are none yet."""
         path = self.path / "results.safetensors"
         if not path.exists():
@@ -171,7 +174,8 @@ class ExperimentFolder:
                 f"file is of another, or damaged ({type(error).__name__}: {error})"
             ) from error
 
-    def _results(self, facts: dict[str, Any], arrays: dict[str, Any]) -> Results:
+    def _results(self, facts: dict[str, Any], arrays: dict[str, Any]) -> Results[Any]:
+        kind = EXPERIMENTS[self.name].result
         motions = tuple(
             Motion.restored(_under(f"{_FLOW}.{k}.", arrays), entries)
             for k, entries in enumerate(facts["motions"])
@@ -179,8 +183,7 @@ class ExperimentFolder:
         return Results(
             str(facts["sentence"]),
             {name: Table.from_dict(entries) for name, entries in facts["tables"].items()},
-            _under("array.", arrays),
-            facts["facts"],
+            kind.restored(Stored(_under("array.", arrays), facts["facts"])),
             motions,
             facts["certificates"],
             tuple(facts["notes"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
     ExperimentFolder,
+    Plain,
     Results,
     Settings,
     Table,
@@ -26,6 +27,7 @@ from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.plot.motion import Motion, switched_on
 
 COMPUTED: list[str] = []
+SCHEDULE = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
 
 
 class Sums(Settings):
@@ -33,17 +35,29 @@ class Sums(Settings):
 
     size: int = 3
 
+    @property
+    def sizes(self) -> str:
+        return f"{self.size} numbers"
+
+
+@dataclass(frozen=True, eq=False)
+class SumsResult(Plain):
+    """Arrays, a schedule, and JSON values."""
+
+    x: np.ndarray
+    schedule: ac.WidthSchedule
+    k: tuple[int | None, ...]
+
 
 def motion() -> Motion:
-    schedule = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
-    flow = ac.Flow(schedule, ac.fields.Translation())
+    flow = ac.Flow(SCHEDULE, ac.fields.Translation())
     control = ({"a": np.ones((1, 2))}, {"a": np.ones((1, 1))}, {"a": np.ones((1, 2))})
     control = tuple({"theta": next(iter(block.values()))} for block in control)
     x = np.array([[0.0, 1.0], [2.0, 3.0]])
     return Motion.of("moved", flow, control, x, labels=["b", "a"], targets=x)
 
 
-def run(settings: Sums, notebook: Notebook) -> Results:
+def run(settings: Sums, notebook: Notebook) -> Results[SumsResult]:
     notebook.expect(2)
     total = 0.0
     for name in ("first", "second/part"):
@@ -56,13 +70,12 @@ def run(settings: Sums, notebook: Notebook) -> Results:
 
         total += notebook.part(name, compute).facts["sum"]
     table = Table("sums", ("a",), ((total,),))
-    arrays = {"x": np.arange(4.0)}
-    facts = {"k": [1, None]}
-    return Results("7 came out.", {"sums": table}, arrays, facts, (motion(),), {"c": ["fine"]})
+    result = SumsResult(np.arange(4.0), SCHEDULE, (1, None))
+    return Results("7 came out.", {"sums": table}, result, (motion(),), {"c": ["fine"]})
 
 
-SUMS = Experiment(Sums(), Sums(size=2), run, __name__)
-STOPS = Experiment(Sums(size=99), Sums(size=99), run, __name__)
+SUMS = Experiment(Sums(), Sums(size=2), run, SumsResult, __name__)
+STOPS = Experiment(Sums(size=99), Sums(size=99), run, SumsResult, __name__)
 
 
 @pytest.fixture(autouse=True)
@@ -93,14 +106,12 @@ def test_results_read_back_as_they_were_written(tmp_path: Path) -> None:
     folder = conduct("sums", tmp_path / "run")
     found, seconds = folder.read()
     expected = run(Sums(), Notebook(tmp_path / "other"))
-    assert (found.sentence, found.tables, found.facts) == (
-        expected.sentence,
-        expected.tables,
-        expected.facts,
-    )
+    assert (found.sentence, found.tables) == (expected.sentence, expected.tables)
+    assert found.measured.k == (1, None)
+    assert found.measured.schedule == SCHEDULE
     assert found.certificates == expected.certificates
     assert seconds > 0
-    np.testing.assert_array_equal(found.arrays["x"], expected.arrays["x"])
+    np.testing.assert_array_equal(found.measured.x, expected.measured.x)
     for name, array in expected.motions[0].arrays.items():
         np.testing.assert_array_equal(found.motions[0].arrays[name], array)
     assert found.motions[0].components == ("x₁", "x₂")

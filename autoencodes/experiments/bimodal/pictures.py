@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from autoencodes.experiments import Results
+from autoencodes.experiments.bimodal.problem import BimodalSettings
+from autoencodes.experiments.bimodal.result import BimodalResult, Solution, Values
 from autoencodes.plot import style
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.scales import logarithmic
@@ -26,32 +28,31 @@ _PATHS = 60
 _CONTOUR = 0.25
 _BINS = 60
 
-Values = Float[np.ndarray, "..."]
 
-
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+def pictures(results: Results[BimodalResult], settings: BimodalSettings) -> list[Picture]:
     """Both fields' controls and paths; for each its value function and density; the order."""
-    fields = results.facts["fields"]
+    result = results.measured
     drawn = [
         Picture(
             "controls",
-            _controls(results.arrays, fields, settings),
-            f"The trained controls, constant over each of the {settings['layers']} Euler steps.",
-            "Step functions of time. " + _courses(results.arrays, fields),
+            _controls(result, settings),
+            f"The trained controls, constant over each of the {settings.layers} Euler steps.",
+            "Step functions of time. " + _courses(result),
         ),
         Picture(
             "paths",
-            _paths(results.arrays, fields, settings),
-            f"Paths of {_PATHS} particles, coloured by cluster; crosses mark the targets.",
+            _paths(result, settings),
+            f"Paths of {min(_PATHS, len(result.solutions[0].targets))} particles, coloured by "
+            "cluster; crosses mark the targets.",
             f"Two bundles of paths for each field. {results.notes[0]}",
         ),
     ]
-    for k, name in enumerate(fields):
-        drawn += _of_field(results, k, name, settings)
+    for k, name in enumerate(result.fields):
+        drawn += _of_field(result, k, name, settings)
     drawn.append(
         Picture(
             "order",
-            _order(results.arrays, fields, settings),
+            _order(result, settings),
             "What the slope of the grid's ψ and the costates differ by, root mean square over "
             "particles and layers, against the spacing of the grid; dashed lines have the expected "
             "orders.",
@@ -61,65 +62,58 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
     return drawn
 
 
-def _of_field(results: Results, k: int, name: str, settings: dict[str, Any]) -> list[Picture]:
+def _of_field(result: BimodalResult, k: int, name: str, settings: BimodalSettings) -> list[Picture]:
     """The value function and the density of one field."""
+    solution = result.solutions[k]
+    best = min(float(errors.min()) for errors in result.errors[k].values())
     return [
         Picture(
             f"value-{k + 1}",
-            _value(results.arrays, k, settings),
+            _value(solution, settings),
             f"{name}: the value function ψ of the target {_target(1)} from the backward "
             "equation, with the paths of the particles that have it (left), its slope at three "
             "times (lines), and the costates of the particles (dots), of either target.",
             "Left, the value function over time and space, with paths; right, curves of its slope "
             "for either target, and costates, which differ from them by "
-            f"{_least(results, k):.1e} in root mean square on the best grid.",
+            f"{best:.1e} in root mean square on the best grid.",
         ),
         Picture(
             f"density-{k + 1}",
-            _density(results.arrays, k, settings, results.facts["steps"]),
+            _density(solution, settings, result.steps),
             f"{name}: the density of μ_t, by the change of variables along the flow (lines), "
-            f"and a histogram of {settings['fresh']:,} fresh particles.",
+            f"and a histogram of {settings.fresh:,} fresh particles.",
             "The density at three times, as a line over a histogram, with the targets marked.",
         ),
     ]
 
 
-def _courses(arrays: dict[str, Values], fields: list[str]) -> str:
+def _courses(result: BimodalResult) -> str:
     """From where to where each entry of a control goes."""
-    told = [
+    courses = [
         f"{letter} of {name} goes from {number(values[0])} to {number(values[-1])}"
-        for k, name in enumerate(fields)
-        for values, letter in zip(arrays[f"control.{k}"], "θb", strict=False)
+        for name, solution in zip(result.fields, result.solutions, strict=True)
+        for values, letter in zip(solution.control, "θb", strict=False)
     ]
-    return "; ".join(told) + "."
-
-
-def _least(results: Results, k: int) -> float:
-    """The error of the best grid."""
-    found = results.arrays.items()
-    return min(
-        float(errors.min())
-        for name, errors in found
-        if name.startswith("errors.") and name.endswith(f".{k}")
-    )
+    return "; ".join(courses) + "."
 
 
 def _target(side: int) -> str:
     return ("−2", "2")[side]
 
 
-def _times(settings: dict[str, Any]) -> Float[np.ndarray, " layer"]:
-    return np.linspace(0, settings["horizon"], settings["layers"] + 1)
+def _times(settings: BimodalSettings) -> Float[np.ndarray, " layer"]:
+    return np.linspace(0, settings.horizon, settings.layers + 1)
 
 
-def _controls(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any]) -> Figure:
+def _controls(result: BimodalResult, settings: BimodalSettings) -> Figure:
     figure = Figure(figsize=(style.COLUMN, 2.3), layout="constrained")
     axes = figure.subplots()
     edges = _times(settings)
-    for k, (name, colour) in enumerate(zip(fields, (style.ACCENT, style.AUTOENCODE), strict=True)):
+    colours = (style.ACCENT, style.AUTOENCODE)
+    for k, (name, colour) in enumerate(zip(result.fields, colours, strict=True)):
         # The first lies under the second, which is thinner: they are close.
         for values, dashes, letter in zip(
-            arrays[f"control.{k}"], ("-", (0, (3, 1.5))), "θb", strict=False
+            result.solutions[k].control, ("-", (0, (3, 1.5))), "θb", strict=False
         ):
             axes.stairs(
                 values,
@@ -138,14 +132,14 @@ def _controls(arrays: dict[str, Values], fields: list[str], settings: dict[str, 
     return figure
 
 
-def _paths(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any]) -> Figure:
+def _paths(result: BimodalResult, settings: BimodalSettings) -> Figure:
     figure = Figure(figsize=(style.PAGE, 2.4), layout="constrained")
-    row = figure.subplots(1, len(fields), sharey=True)
+    row = figure.subplots(1, len(result.fields), sharey=True)
     times = _times(settings)
-    for k, (axes, name) in enumerate(zip(row, fields, strict=True)):
+    for axes, name, solution in zip(row, result.fields, result.solutions, strict=True):
         axes.set_title(name)
-        targets = arrays[f"targets.{k}"][:_PATHS]
-        for path, y in zip(arrays[f"paths.{k}"].T, targets, strict=False):
+        targets = solution.targets[:_PATHS]
+        for path, y in zip(solution.paths.T, targets, strict=False):
             axes.plot(times, path, color=_SIDES[int(y > 0)], linewidth=0.6, alpha=0.7)
         for y in np.unique(targets):
             axes.plot(
@@ -163,35 +157,35 @@ def _paths(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any
     return figure
 
 
-def _value(arrays: dict[str, Values], k: int, settings: dict[str, Any]) -> Figure:
+def _value(solution: Solution, settings: BimodalSettings) -> Figure:
     """ψ over time and space, and its slope with the costates at three times."""
     figure = Figure(figsize=(style.PAGE, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1], gridspec_kw={"wspace": 0.08})
-    x, times, psi = arrays[f"x.{k}"], _times(settings), arrays[f"psi.{k}"][..., 1]
+    x, times, psi = solution.x, _times(settings), solution.psi[..., 1]
     # √ψ is the distance that is left at the end: its contours stay apart near the target.
     left_over = np.sqrt(np.maximum(psi.T, 0))
     levels = np.arange(0, left_over.max() + _CONTOUR, _CONTOUR)
     drawn = left.contourf(times, x, left_over, levels, cmap="cividis")
-    right_going = arrays[f"targets.{k}"] > 0
-    for path in arrays[f"paths.{k}"][:, right_going].T[: _PATHS // 2]:
+    right_going = solution.targets > 0
+    for path in solution.paths[:, right_going].T[: _PATHS // 2]:
         left.plot(times, path, color="white", linewidth=0.5, alpha=0.8)
     left.set(xlabel="time t", ylabel="x", title=f"√ψ of the target {_target(1)}")
     bar = figure.colorbar(drawn, ax=left, aspect=30, pad=0.02, ticks=MaxNLocator(integer=True))
     bar.outline.set_visible(False)
-    _slopes(right, arrays, k, times)
+    _slopes(right, solution, times)
     return figure
 
 
-def _slopes(axes: Axes, arrays: dict[str, Values], k: int, times: Values) -> None:
+def _slopes(axes: Axes, solution: Solution, times: Values) -> None:
     """∂_x ψ over x for the two targets, and the costates of the particles on it."""
-    x, targets = arrays[f"x.{k}"], arrays[f"targets.{k}"]
+    x, targets = solution.x, solution.targets
     layers = (0, len(times) // 2, len(times) - 1)
     for layer, dashes in zip(layers, _DASHES, strict=True):
         for side, colour in enumerate(_SIDES):
-            slope = arrays[f"slope.{k}"][layer, :, side]
+            slope = solution.slope[layer, :, side]
             axes.plot(x, slope, color=colour, linewidth=0.9, linestyle=dashes)
             own = (targets > 0) == bool(side)
-            places, costates = (arrays[f"{n}.{k}"][layer, own] for n in ("paths", "costates"))
+            places, costates = (a[layer, own] for a in (solution.paths, solution.costates))
             axes.plot(places, costates, "o", color=colour, markersize=2.2, alpha=0.6, mew=0)
     axes.axhline(0, color=style.FAINT, linewidth=0.6, zorder=0)
     axes.set(xlabel="x", ylabel="slope ∂ψ/∂x, costate p", xlim=(x[0], x[-1]))
@@ -205,15 +199,13 @@ def _slopes(axes: Axes, arrays: dict[str, Values], k: int, times: Values) -> Non
     axes.legend(marks.values(), marks.keys(), loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _density(
-    arrays: dict[str, Values], k: int, settings: dict[str, Any], steps: list[int]
-) -> Figure:
+def _density(solution: Solution, settings: BimodalSettings, steps: tuple[int, ...]) -> Figure:
     figure = Figure(figsize=(style.PAGE, 2.0), layout="constrained")
     row = figure.subplots(1, len(steps), sharey=True, sharex=True)
-    states = arrays[f"states.{k}"]
+    states = solution.states
     edges = np.linspace(states.min(), states.max(), _BINS + 1)
     for axes, step, particles, places, density in zip(
-        row, steps, states, arrays[f"places.{k}"], arrays[f"density.{k}"], strict=True
+        row, steps, states, solution.places, solution.density, strict=True
     ):
         axes.hist(particles, list(edges), density=True, color=style.PALE, label="particles")
         axes.plot(places, density, color=style.AUTOENCODE, label="density")
@@ -226,14 +218,14 @@ def _density(
     return figure
 
 
-def _order(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any]) -> Figure:
+def _order(result: BimodalResult, settings: BimodalSettings) -> Figure:
     figure = Figure(figsize=(style.COLUMN, 2.9), layout="constrained")
     axes = figure.subplots()
-    h = np.array(settings["spacings"])
+    h = np.array(settings.spacings)
     everything = []
-    for degree, colour in zip(settings["degrees"], _DEGREES, strict=False):
+    for degree, colour in zip(settings.degrees, _DEGREES, strict=False):
         for k, (marker, size) in enumerate(zip("os", (5.5, 2.8), strict=True)):
-            errors = arrays[f"errors.{degree}.{k}"]
+            errors = result.errors[k][degree]
             everything.append(errors)
             look: dict[str, Any] = {"markerfacecolor": "white"} if k == 0 else {}
             axes.plot(h, errors, marker, color=colour, markersize=size, zorder=3, **look)
@@ -245,9 +237,11 @@ def _order(arrays: dict[str, Values], fields: list[str], settings: dict[str, Any
     axes.grid()
     marks = {
         f"degree {degree}": Line2D([], [], color=colour, linestyle=(0, (4, 2)), linewidth=0.9)
-        for degree, colour in zip(settings["degrees"], _DEGREES, strict=False)
+        for degree, colour in zip(settings.degrees, _DEGREES, strict=False)
     }
-    marks[fields[0]] = Line2D([], [], marker="o", color="black", ls="none", mfc="white", ms=5.5)
-    marks[fields[1]] = Line2D([], [], marker="s", color="black", ls="none", ms=2.8)
+    marks[result.fields[0]] = Line2D(
+        [], [], marker="o", color="black", ls="none", mfc="white", ms=5.5
+    )
+    marks[result.fields[1]] = Line2D([], [], marker="s", color="black", ls="none", ms=2.8)
     figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=3)
     return figure

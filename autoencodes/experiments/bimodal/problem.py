@@ -22,6 +22,7 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.certificate import certify
 from autoencodes.control import Control
 from autoencodes.datasets.laws import sample
+from autoencodes.experiments.bimodal.result import BimodalResult, Solution
 from autoencodes.experiments.convergence import orders, spoken
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
@@ -82,18 +83,26 @@ class BimodalSettings(Settings):
     spacings: tuple[float, ...] = (0.4, 0.2, 0.1, 0.05, 0.025, 0.0125)
     """Of the grids, in falling order."""
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"seed {self.seed}, trained on {self.particles:,} particles from θ = 0 for at most "
+            f"{self.steps:,} steps, {self.fresh:,} fresh ones, {self.layers} layers, λ = "
+            f"{self.tikhonov:g}"
+        )
 
-def run(settings: BimodalSettings, notebook: Notebook) -> Results:
+
+def run(settings: BimodalSettings, notebook: Notebook) -> Results[BimodalResult]:
     """Trains both fields; solves the backward equation, and moves the density, for each."""
     notebook.expect(3 * len(FIELDS))
-    found: dict[str, dict[str, Part]] = {}
+    fields: dict[str, dict[str, Part]] = {}
     for name in FIELDS:
         problem = _problem(settings, name)
         trained = notebook.part(
             f"training {_word(name)}", partial(_trained, settings, problem, notebook)
         )
         control = trained.control
-        found[name] = {
+        fields[name] = {
             "trained": trained,
             "backward": notebook.part(
                 f"backward equation {_word(name)}",
@@ -104,13 +113,12 @@ def run(settings: BimodalSettings, notebook: Notebook) -> Results:
             ),
         }
     return Results(
-        _sentence(settings, found),
-        {"agreement": _agreement(settings, found), "trainings": _trainings(settings, found)},
-        _arrays(settings, found),
-        {"fields": list(FIELDS), "steps": list(_shown_steps(settings.layers))},
-        tuple(_motion(settings, name, parts["trained"].control) for name, parts in found.items()),
-        {name: parts["certificate"].facts["lines"] for name, parts in found.items()},
-        _notes(found),
+        _sentence(settings, fields),
+        {"agreement": _agreement(settings, fields), "trainings": _trainings(settings, fields)},
+        _measured(settings, fields),
+        tuple(_motion(settings, name, parts["trained"].control) for name, parts in fields.items()),
+        {name: parts["certificate"].facts["lines"] for name, parts in fields.items()},
+        _notes(fields),
     )
 
 
@@ -254,12 +262,12 @@ def _root(values: Any) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-# What is told of it.
+# Tables and text.
 
 
-def _agreement(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> Table:
+def _agreement(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> Table:
     rows: list[Any] = []
-    for name, parts in found.items():
+    for name, parts in fields.items():
         for degree in settings.degrees:
             own = _of_degree(parts, degree)
             for h, root, largest, integral, order in own:
@@ -281,9 +289,9 @@ def _of_degree(parts: dict[str, Part], degree: int) -> list[tuple[Any, ...]]:
     return [(*row, order) for row, order in zip(own, steps, strict=True)]
 
 
-def _trainings(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> Table:
+def _trainings(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> Table:
     rows: list[Any] = []
-    for name, parts in found.items():
+    for name, parts in fields.items():
         facts = parts["trained"].facts
         numbers = [facts[key] for key in ("objective", "cost", "law_cost", "residual")]
         rows.append((name, *numbers, facts["lambda_min"], *facts["ends"]))
@@ -296,29 +304,28 @@ def _trainings(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> 
     )
 
 
-def _shown_steps(layers: int) -> tuple[int, int, int]:
-    """The layers at which the figures look."""
-    return 0, layers // 2, layers
-
-
-def _arrays(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> dict[str, np.ndarray]:
-    """What the figures are drawn from, numbered by field."""
-    steps = list(_shown_steps(settings.layers))
+def _measured(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> BimodalResult:
+    """What the figures are drawn from."""
+    steps = [0, settings.layers // 2, settings.layers]
     x, density = nodes()
     fresh = _measure(settings, fresh=True)
-    arrays: dict[str, Any] = {}
-    for k, (name, parts) in enumerate(found.items()):
+    solutions, errors = [], []
+    for name, parts in fields.items():
         control, flow = parts["trained"].control, _problem(settings, name).flow
         places, moved = moved_density(flow, control, x, density.sum(axis=0))
-        arrays |= {f"{key}.{k}": array for key, array in parts["backward"].arrays.items()}
-        arrays[f"control.{k}"] = np.stack(
-            [np.ravel(control[0][entry]) for entry in sorted(control[0])]
+        solutions.append(
+            Solution(
+                **parts["backward"].arrays,
+                control=np.stack([np.ravel(control[0][entry]) for entry in sorted(control[0])]),
+                places=places[steps],
+                density=moved[steps],
+                states=np.asarray(flow.trajectory(control, fresh.x))[steps, :, 0],
+            )
         )
-        arrays[f"places.{k}"], arrays[f"density.{k}"] = places[steps], moved[steps]
-        arrays[f"states.{k}"] = np.asarray(flow.trajectory(control, fresh.x))[steps, :, 0]
-        for degree in settings.degrees:
-            arrays[f"errors.{degree}.{k}"] = np.array([row[1] for row in _of_degree(parts, degree)])
-    return arrays
+        errors.append(
+            {d: np.array([row[1] for row in _of_degree(parts, d)]) for d in settings.degrees}
+        )
+    return BimodalResult(tuple(fields), tuple(solutions), tuple(errors), tuple(steps))
 
 
 def _motion(settings: BimodalSettings, name: str, control: Control) -> Motion:
@@ -330,30 +337,30 @@ def _motion(settings: BimodalSettings, name: str, control: Control) -> Motion:
     )
 
 
-def _sentence(settings: BimodalSettings, found: dict[str, dict[str, Part]]) -> str:
-    trained = [parts["trained"].facts for parts in found.values()]
+def _sentence(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> str:
+    trained = [parts["trained"].facts for parts in fields.values()]
     measured = []
     for degree in settings.degrees:
-        last = [_of_degree(parts, degree)[-1] for parts in found.values()]
+        last = [_of_degree(parts, degree)[-1] for parts in fields.values()]
         measured.append(
             f"{' and '.join(spoken(row[-1]) for row in last)} for degree {degree} (expected "
             f"{degree}), where at h = {last[0][0]:g} they differ by at most "
             f"{max(row[1] for row in last):.1e} in root mean square"
         )
-    size = max(parts["backward"].facts["size"] for parts in found.values())
+    size = max(parts["backward"].facts["size"] for parts in fields.values())
     return (
         "On the particles, what the slope of the backward equation's solution on a grid and the "
         f"costates (size {size:.2g}) differ by falls, between the two finest grids, with the order "
-        f"{'; '.join(measured)}; first for {', then for '.join(found)}. The trained controls have "
+        f"{'; '.join(measured)}; first for {', then for '.join(fields)}. The trained controls have "
         f"a PMP residual of at most {max(f['residual'] for f in trained):.0e} and λ_min = "
         f"{' and '.join(format(f['lambda_min'], '.3f') for f in trained)}."
     )
 
 
-def _notes(found: dict[str, dict[str, Part]]) -> tuple[str, ...]:
+def _notes(fields: dict[str, dict[str, Part]]) -> tuple[str, ...]:
     ends = "; ".join(
         f"{name}: {facts['ends'][0]:.2f} and {facts['ends'][1]:.2f}"
-        for name, facts in ((name, parts["trained"].facts) for name, parts in found.items())
+        for name, facts in ((name, parts["trained"].facts) for name, parts in fields.items())
     )
     return (
         f"The weight λ holds the clusters back from ±2; they end, in the mean, at {ends}.",
@@ -374,6 +381,7 @@ EXPERIMENTS.register(
         BimodalSettings(),
         BimodalSettings(particles=500, degrees=(1, 3), spacings=(0.4, 0.2, 0.1, 0.05, 0.025)),
         run,
+        BimodalResult,
         pictures=f"{__package__}.pictures",
     )
 )

@@ -7,7 +7,6 @@ into x₂ (unnatural).
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,8 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.certificate import certify
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.classification.result import COLUMNS, ClassificationResult, Training
+from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
@@ -50,11 +50,19 @@ class ClassificationSettings(Settings):
     starts: int = 4
     """Random starts tried, at most, until one arrives."""
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"{seeds(self.seeds)}, trained on {self.particles:,} particles for at most "
+            f"{self.steps:,} steps from up to {self.starts} random starts, {self.fresh:,} fresh "
+            "ones"
+        )
 
-def run(settings: ClassificationSettings, notebook: Notebook) -> Results:
+
+def run(settings: ClassificationSettings, notebook: Notebook) -> Results[ClassificationResult]:
     """Trains every architecture from every seed, and counts errors on fresh particles."""
     notebook.expect(len(settings.blocks) * len(settings.seeds) + 1)
-    rows: list[Any] = []
+    rows: list[Training] = []
     motions: list[Motion] = []
     notes: list[str] = []
     problems = [_problem(settings, blocks) for blocks in settings.blocks]
@@ -64,7 +72,7 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results:
         for seed in settings.seeds:
             train = partial(_trained, settings, problem, seed, notebook)
             part = notebook.part(f"{layers} layers, seed {seed}", train)
-            rows.append((layers, seed, *(part.facts[name] for name in _COLUMNS)))
+            rows.append(Training(layers, seed, *(part.facts[n] for n in Training._fields[2:])))
             notes += [f"{layers} layers, seed {seed}: {fault}" for fault in part.facts["failures"]]
             controls.append(part.control)
         shown = controls[-len(settings.seeds)]
@@ -72,12 +80,11 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results:
     certify_first = partial(_certified, settings, problems[0], controls[0])
     certified = f"{problems[0].flow.schedule.steps} layers, seed {settings.seeds[0]}"
     lines = notebook.part("certificate", certify_first).facts["lines"]
-    columns = ("layers", "seed", "accuracy", "cost on fresh", "J", "‖θ‖", "λ_min", "starts")
     caption = f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}"
     return Results(
-        _sentence(settings, [row[2] for row in rows]),
-        {"accuracy": Table(caption, columns, tuple(rows))},
-        facts={"schedules": [asdict(problem.flow.schedule) for problem in problems]},
+        _sentence(settings, [row.accuracy for row in rows]),
+        {"accuracy": Table(caption, COLUMNS, tuple(rows))},
+        ClassificationResult(tuple(problem.flow.schedule for problem in problems)),
         motions=tuple(motions),
         certificates={certified: lines},
         notes=tuple(notes) or ("Every training arrived from its first random start.",),
@@ -108,9 +115,6 @@ def _motion(settings: ClassificationSettings, problem: ControlProblem, control: 
         label_names=("x₁ < 0", "x₁ ≥ 0"),
         targets=measure.y,
     )
-
-
-_COLUMNS = ("accuracy", "fresh_cost", "objective", "norm", "lambda_min", "starts")
 
 
 def _problem(settings: ClassificationSettings, blocks: tuple[int, int, int]) -> ControlProblem:
@@ -184,6 +188,7 @@ EXPERIMENTS.register(
         ClassificationSettings(),
         ClassificationSettings(seeds=(0, 1)),
         run,
+        ClassificationResult,
         pictures=f"{__package__}.pictures",
     )
 )
@@ -200,6 +205,7 @@ EXPERIMENTS.register(
         ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16))),
         ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16)), seeds=(0,)),
         run,
+        ClassificationResult,
         pictures=f"{__package__}.pictures",
     )
 )

@@ -24,9 +24,17 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm, refine
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.convergence import orders
+from autoencodes.experiments.depth_limit.result import (
+    TITLES,
+    DepthLimitResult,
+    Row,
+    Trained,
+    notes,
+    sentence,
+    table,
+)
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.table import Table
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import WidthSchedule
@@ -35,11 +43,6 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.second_order.curvature import curvature
 from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement
-
-PROBLEMS = {
-    "line": "clusters on the line, width 1",
-    "plane": "clusters in the plane, widths 2, 1, 2",
-}
 
 
 class DepthLimitSettings(Settings):
@@ -59,14 +62,19 @@ class DepthLimitSettings(Settings):
     steps: int = 200
     tolerance: float = 1e-10
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"seed {self.seed}, {self.particles:,} particles, one start for all grids, at most "
+            f"{self.steps:,} steps, λ = {self.tikhonov:g}"
+        )
 
-def run(settings: DepthLimitSettings, notebook: Notebook) -> Results:
+
+def run(settings: DepthLimitSettings, notebook: Notebook) -> Results[DepthLimitResult]:
     """Trains every problem on every grid, and measures how far neighbours are apart."""
     notebook.expect(len(settings.line_factors) + len(settings.plane_factors))
-    rows: list[Any] = []
-    arrays: dict[str, np.ndarray] = {}
-    facts: dict[str, Any] = {}
-    for name in PROBLEMS:
+    problems = {}
+    for name in TITLES:
         parts = []
         for factor in _factors(settings, name):
             problem = _problem(settings, name, factor)
@@ -76,14 +84,14 @@ def run(settings: DepthLimitSettings, notebook: Notebook) -> Results:
                     partial(_trained, settings, name, factor, problem, notebook),
                 )
             )
-        facts[name] = _facts(settings, name, parts)
-        rows += [(name, *row) for row in facts[name]["rows"]]
-        for part, steps in zip(parts, facts[name]["steps"], strict=True):
-            arrays |= {
-                f"{name}.{steps}.{k}": values for k, values in enumerate(_by_block(part.control))
-            }
-    tables = {"convergence": Table(_CAPTION, _COLUMNS, tuple(rows))}
-    return Results(_sentence(facts), tables, arrays, facts, notes=_notes(settings, facts))
+        problems[name] = _measured(settings, name, parts)
+    result = DepthLimitResult(problems)
+    return Results(
+        sentence(result),
+        {"convergence": table(result)},
+        result,
+        notes=notes(result, settings.tikhonov),
+    )
 
 
 def _factors(settings: DepthLimitSettings, name: str) -> tuple[int, ...]:
@@ -174,8 +182,8 @@ def difference(coarse: Control, fine: Control, horizon: float) -> tuple[float, f
     )
 
 
-def _measured(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[list[Any]]:
-    """A row of ``_COLUMNS``, the problem's name excepted, for every grid."""
+def _rows(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[Row]:
+    """A row for every grid."""
     factors = _factors(settings, name)
     schedules = [_problem(settings, name, f).flow.schedule for f in factors]
     apart = [difference(a.control, b.control, schedules[0].horizon) for a, b in pairwise(parts)]
@@ -185,34 +193,13 @@ def _measured(settings: DepthLimitSettings, name: str, parts: list[Part]) -> lis
         shown += [[*values, None], [None, *orders([1 / f for f in factors[:-1]], values), None]]
     keys = ("objective", "residual", "lambda_min")
     return [
-        [schedule.steps, schedule.step_size, *(part.facts[key] for key in keys), *rest]
+        Row(schedule.steps, schedule.step_size, *(part.facts[key] for key in keys), *rest)
         for schedule, part, *rest in zip(schedules, parts, *shown, strict=True)
     ]
 
 
-_CAPTION = (
-    "Controls trained with L steps against those on the next finer grid, θ', as functions of time; "
-    "P takes means over a step of the coarser grid; an order is that against the pair of grids "
-    "before, and expected is 1"
-)
-_COLUMNS = (
-    "problem",
-    "L",
-    "Δt",
-    "J",
-    "PMP residual",
-    "λ_min",
-    "‖θ − θ'‖",
-    "order",
-    "‖θ − Pθ'‖",
-    "order of means",
-    "|J − J'|",
-    "order of J",
-)
-
-
-def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[str, Any]:
-    """What the figures need beside the controls."""
+def _measured(settings: DepthLimitSettings, name: str, parts: list[Part]) -> Trained:
+    """One problem's controls on all grids, and how far neighbours are apart."""
     schedule = _problem(settings, name, 1).flow.schedule
     names = [
         [
@@ -223,15 +210,15 @@ def _facts(settings: DepthLimitSettings, name: str, parts: list[Part]) -> dict[s
         for control, block in zip(parts[0].control, schedule.blocks, strict=True)
     ]
     ends = np.cumsum([block.steps for block in schedule.blocks]) * schedule.step_size
-    rows = _measured(settings, name, parts)
-    return {
-        "title": PROBLEMS[name],
-        "ends": ends.tolist(),
-        "entries": names,
-        "steps": [row[0] for row in rows],
-        "rows": rows,
-        "reasons": [part.facts["reason"] for part in parts],
-    }
+    rows = _rows(settings, name, parts)
+    return Trained(
+        TITLES[name],
+        tuple(ends.tolist()),
+        tuple(tuple(block) for block in names),
+        tuple(rows),
+        tuple(part.facts["reason"] for part in parts),
+        {row.steps: _by_block(part.control) for row, part in zip(rows, parts, strict=True)},
+    )
 
 
 _INDICES = "₁₂₃₄₅₆₇₈₉"
@@ -242,47 +229,12 @@ def _place(k: int, shape: tuple[int, ...], active: tuple[int, ...]) -> str:
     return "".join(_INDICES[active[i]] for i in np.unravel_index(k, shape))
 
 
-def _by_block(control: Control) -> list[Float[np.ndarray, "step entry"]]:
+def _by_block(control: Control) -> tuple[Float[np.ndarray, "step entry"], ...]:
     """The entries of every step, a block's in one array."""
-    return [
+    return tuple(
         np.concatenate([np.reshape(block[k], (len(block[k]), -1)) for k in sorted(block)], axis=1)
         for block in control
-    ]
-
-
-def _sentence(facts: dict[str, Any]) -> str:
-    told = []
-    for name in PROBLEMS:
-        rows = facts[name]["rows"]
-        last = rows[-2]
-        told.append(
-            f"{facts[name]['title']}, from {rows[0][0]} to {rows[-1][0]} steps: the last two "
-            f"controls differ by {_told(*last[5:7])} in L², their means over a step by "
-            f"{_told(*last[7:9])}, J by {_told(*last[9:11])}"
-        )
-    return f"As Δt → 0, where the theory expects order 1: {'; '.join(told)}."
-
-
-def _told(value: float, order: float | None) -> str:
-    return f"{value:.1e}" + ("" if order is None else f" (order {order:.2f})")
-
-
-def _notes(settings: DepthLimitSettings, facts: dict[str, Any]) -> tuple[str, ...]:
-    notes = []
-    for name in PROBLEMS:
-        rows = facts[name]["rows"]
-        known = [row[4] for row in rows if row[4] is not None]
-        notes.append(
-            f"{facts[name]['title']}: every PMP residual is at most "
-            f"{max(row[3] for row in rows):.0e}; λ_min is {known[0]:.3g} on the coarsest grid and "
-            f"{known[-1]:.3g} on the finest."
-        )
-    notes.append(
-        "Minimisers have a limit near a minimum at which J is strongly convex, hence the large λ = "
-        f"{settings.tikhonov:g}. Where J has many minima that lie close, as with a small λ, a "
-        "training may find another one on every grid, and no limit is to be expected."
     )
-    return tuple(notes)
 
 
 EXPERIMENTS.register(
@@ -298,6 +250,7 @@ EXPERIMENTS.register(
             particles=500, line_factors=(1, 2, 4, 8), plane_factors=(1, 2, 4), tolerance=1e-9
         ),
         run,
+        DepthLimitResult,
         pictures=f"{__package__}.pictures",
     )
 )

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from autoencodes.experiments import Results
+from autoencodes.experiments.hessian_table.problem import HessianTableSettings
+from autoencodes.experiments.hessian_table.result import HessianTableResult
 from autoencodes.plot import style
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.scales import logarithmic
@@ -25,62 +27,63 @@ _LINEAR, _DECADES = -5, 2
 """The axis of λ_min is linear within ±10^−5; beyond, ticks stand two decades apart."""
 
 
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+def pictures(results: Results[HessianTableResult], settings: HessianTableSettings) -> list[Picture]:
     """The table as curves."""
-    facts = results.facts
-    ends = facts["ends"]
-    crossed = [end for end in ends if end["convex_from"] is not None]
-    weights = ", ".join(f"{end['tikhonov']:g}" for end in ends)
+    result = results.measured
+    ends = result.ends
+    first = result.courses[0].lambda_min[0]
+    crossed = [end for end in ends if end.convex_from is not None]
+    weights = ", ".join(f"{end.tikhonov:g}" for end in ends)
     alt = (
         f"Curves for λ = {weights}. λ_min begins at "
-        f"{results.arrays['lambda_min.0'][0]:.3g} and is positive to the end in {len(crossed)} of "
+        f"{first:.3g} and is positive to the end in {len(crossed)} of "
         f"{len(ends)}"
-        + "".join(f"; λ = {e['tikhonov']:g} from epoch {e['convex_from']:,}" for e in crossed)
+        + "".join(f"; λ = {e.tikhonov:g} from epoch {e.convex_from:,}" for e in crossed)
         + ". Errors at the end: "
-        + ", ".join(f"{e['error']:.2g} (λ = {e['tikhonov']:g})" for e in ends)
+        + ", ".join(f"{e.error:.2g} (λ = {e.tikhonov:g})" for e in ends)
         + "."
     )
     return [
         Picture(
             "lambda-min",
-            _courses(results),
+            _courses(result),
             f"λ_min(H) over the epochs, on an axis that is linear within ±{10.0**_LINEAR:.0e} and "
             "logarithmic beyond; the error, beside that of θ = 0 and of the best straight line; "
             "the control's size. All trainings begin at the same control, with λ_min(H) = "
-            f"{results.arrays['lambda_min.0'][0]:.3g}. A full disc: the training converged; a "
+            f"{first:.3g} (λ = {ends[0].tikhonov:g}). A full disc: the training converged; a "
             "hollow one: its epochs were spent.",
             alt,
         )
     ]
 
 
-def _courses(results: Results) -> Figure:
+def _courses(result: HessianTableResult) -> Figure:
     figure = Figure(figsize=(style.COLUMN, 5.1))
     rows = figure.subplots(3, sharex=True, height_ratios=[1.5, 1, 1])
-    ends = results.facts["ends"]
+    ends, courses = result.ends, result.courses
     colours = shades(len(ends))
-    names = ("lambda_min", "error", "norm")
-    for k, (end, colour) in enumerate(zip(ends, colours, strict=True)):
-        epochs = results.arrays[f"epoch.{k}"]
-        for axes, name in zip(rows, names, strict=True):
-            values = results.arrays[f"{name}.{k}"]
-            axes.plot(epochs[1:], values[1:], color=colour, linewidth=1.1)
-            face = colour if end["converged"] else "white"
+    for course, end, colour in zip(courses, ends, colours, strict=True):
+        for axes, values in zip(rows, (course.lambda_min, course.error, course.norm), strict=True):
+            axes.plot(course.epoch[1:], values[1:], color=colour, linewidth=1.1)
+            face = colour if end.converged else "white"
             look = {"marker": "o", "markersize": 3.5, "markerfacecolor": face}
-            axes.plot(epochs[-1:], values[-1:], color=colour, clip_on=False, zorder=3, **look)
-    _signed(rows[0], [results.arrays[f"lambda_min.{k}"][1:] for k in range(len(ends))])
+            axes.plot(course.epoch[-1:], values[-1:], color=colour, clip_on=False, zorder=3, **look)
+    _signed(rows[0], [course.lambda_min[1:] for course in courses])
     rows[0].set_ylabel(r"$\lambda_{\min}(H)$")
-    _logged(rows[1], results, "error", (results.facts["error_at_zero"],))
+    errors = [course.error[1:] for course in courses]
+    logarithmic(rows[1], "y", np.concatenate([*errors, [result.error_at_zero]]))
+    rows[1].grid(axis="y")
     rows[1].set_ylabel("mean of |x − y|²")
-    _reference(rows[1], results.facts["error_at_zero"], "θ = 0", "bottom")
-    _reference(rows[1], results.facts["error_of_a_line"], "best line", "top")
-    _logged(rows[2], results, "norm", ())
+    _reference(rows[1], result.error_at_zero, "θ = 0", "bottom")
+    _reference(rows[1], result.error_of_a_line, "best line", "top")
+    logarithmic(rows[2], "y", np.concatenate([course.norm[1:] for course in courses]))
+    rows[2].grid(axis="y")
     rows[2].set_ylabel(r"$\Vert\theta\Vert$")
-    last = max(float(results.arrays[f"epoch.{k}"][-1]) for k in range(len(ends)))
+    last = max(float(course.epoch[-1]) for course in courses)
     logarithmic(rows[2], "x", np.array([1.0, last]))
     rows[2].set_xlabel("epoch")
     handles = [Line2D([], [], color=colour) for colour in colours]
-    labels = [number(end["tikhonov"]) for end in ends]
+    labels = [number(end.tikhonov) for end in ends]
     legend: dict[str, Any] = {
         "loc": "outside upper center",
         "ncols": len(ends),
@@ -109,13 +112,6 @@ def _signed(axes: Axes, curves: list[Float[np.ndarray, " epoch"]]) -> None:
     axes.set_yticks(ticks + [p for p in powers if p <= 2 * high])
     axes.minorticks_off()
     axes.axhline(0, color=style.PCA, linewidth=0.7, zorder=0.8)
-    axes.grid(axis="y")
-
-
-def _logged(axes: Axes, results: Results, name: str, more: tuple[float, ...]) -> None:
-    count = len(results.facts["ends"])
-    shown = [results.arrays[f"{name}.{k}"][1:] for k in range(count)]
-    logarithmic(axes, "y", np.concatenate([*shown, np.array(more)]))
     axes.grid(axis="y")
 
 

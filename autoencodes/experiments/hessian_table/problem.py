@@ -18,8 +18,21 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
 from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.hessian_table.result import (
+    SMALL,
+    Course,
+    Ending,
+    HessianTableResult,
+    convex_from,
+    course_table,
+    end_table,
+    exponent,
+    notes,
+    reconstructs_from,
+    sentence,
+    table_epochs,
+)
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.table import Table
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import WidthSchedule
@@ -30,8 +43,6 @@ from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement, Progress, Result
 
 _LAW = "parabola"
-_SMALL = 0.01
-"""The share of the error at θ = 0 below which a control counts as one that reconstructs."""
 
 
 class HessianTableSettings(Settings):
@@ -51,8 +62,15 @@ class HessianTableSettings(Settings):
     tolerance: float = 1e-8
     """The PMP residual at which a training ends."""
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"seed {self.seed}, {len(self.tikhonov)} weights λ from one random control, "
+            f"{3 * self.steps_per_block} layers, at most {self.epochs:,} epochs"
+        )
 
-def run(settings: HessianTableSettings, notebook: Notebook) -> Results:
+
+def run(settings: HessianTableSettings, notebook: Notebook) -> Results[HessianTableResult]:
     """Trains with every weight from one control, and measures H at a geometric choice of epochs."""
     notebook.expect(len(settings.tikhonov))
     parts = [
@@ -60,64 +78,31 @@ def run(settings: HessianTableSettings, notebook: Notebook) -> Results:
         for weight in settings.tikhonov
     ]
     measure, _ = _measures(settings)
-    arrays = {
-        f"{name}.{k}": part.arrays[name] for k, part in enumerate(parts) for name in _MEASURED
-    }
     at_zero = _error_at_zero(settings, measure)
-    ends = [
-        {**part.facts, "reconstructs_from": reconstructs_from(part, _SMALL * at_zero)}
-        for part in parts
-    ]
-    facts: dict[str, Any] = {
-        "ends": ends,
-        "error_at_zero": at_zero,
-        "error_of_a_line": _error_of_a_line(measure),
-        "exponent": exponent(ends),
-    }
-    return Results(
-        _sentence(ends, facts),
-        {"lambda-min": _course(settings, parts), "ends": _endings(parts, ends)},
-        arrays,
-        facts,
-        notes=_notes(settings, ends),
+    courses = tuple(Course(*(part.arrays[name] for name in Course._fields)) for part in parts)
+    ends = tuple(
+        Ending(
+            **part.facts,
+            reconstructs_from=reconstructs_from(course, SMALL * at_zero),
+        )
+        for part, course in zip(parts, courses, strict=True)
     )
-
-
-_MEASURED = ("epoch", "lambda_min", "lambda_max", "error", "norm")
-
-
-def table_epochs(epochs: int) -> list[int]:
-    """0, and 1, 2, 5, 10, 20, 50, ... up to the last one, which is always there."""
-    round_ones = [k * 10**n for n in range(len(str(epochs))) for k in (1, 2, 5)]
-    return sorted({0, epochs, *(k for k in round_ones if k <= epochs)})
+    result = HessianTableResult(courses, ends, at_zero, _error_of_a_line(measure), exponent(ends))
+    return Results(
+        sentence(result),
+        {
+            "lambda-min": course_table(result, settings.epochs, settings.tau),
+            "ends": end_table(result),
+        },
+        result,
+        notes=notes(result, settings.tau),
+    )
 
 
 def measured_epochs(epochs: int, growth: float) -> list[int]:
     """Those of the table, and between them the rounded powers of ``growth``."""
     powers = np.exp(np.arange(0, np.log(epochs), np.log(growth)))
     return sorted({*table_epochs(epochs), *np.round(powers).astype(int).tolist()})
-
-
-def convex_from(epochs: np.ndarray, bounds: np.ndarray) -> int | None:
-    """The first measured epoch from which on every lower bound of λ_min is positive."""
-    open_ends = np.flatnonzero(bounds <= 0)
-    first = 0 if open_ends.size == 0 else int(open_ends[-1]) + 1
-    return int(epochs[first]) if first < len(epochs) else None
-
-
-def reconstructs_from(part: Part, error: float) -> int | None:
-    """The first measured epoch at which the error is at most this."""
-    reached = np.flatnonzero(part.arrays["error"] <= error)
-    return int(part.arrays["epoch"][reached[0]]) if reached.size else None
-
-
-def exponent(ends: list[dict[str, Any]]) -> float | None:
-    """a of the least-squares fit epochs until convexity ~ λ^(−a); None for fewer than three."""
-    known = [(end["tikhonov"], end["convex_from"]) for end in ends if end["convex_from"]]
-    if len(known) < 3:
-        return None
-    weights, epochs = np.log(np.array(known, float)).T
-    return -float(np.polyfit(weights, epochs, 1)[0])
 
 
 def _flow(settings: HessianTableSettings) -> Flow:
@@ -146,7 +131,7 @@ def _trained(settings: HessianTableSettings, weight: float, notebook: Notebook) 
         if made < epoch:
             break
     assert result is not None
-    columns = {name: np.array([row[name] for row in rows]) for name in (*_MEASURED, "bound")}
+    columns = {name: np.array([row[name] for row in rows]) for name in (*Course._fields, "bound")}
     error = float(free.terminal_cost(control, measure))
     ending = {
         "tikhonov": weight,
@@ -219,87 +204,6 @@ def _error_of_a_line(measure: EmpiricalMeasure) -> float:
     return float(np.linalg.eigvalsh(np.cov(x.T, bias=True))[0])
 
 
-def _course(settings: HessianTableSettings, parts: list[Part]) -> Table:
-    rows = []
-    for epoch in table_epochs(settings.epochs):
-        found = [part.arrays["lambda_min"][part.arrays["epoch"] == epoch] for part in parts]
-        if any(cell.size for cell in found):
-            rows.append((epoch, *(float(cell[0]) if cell.size else None for cell in found)))
-    caption = (
-        "λ_min(H) in L² over the epochs (movements of τ ≤ "
-        f"{settings.tau:g}); – once the training has ended"
-    )
-    return Table(caption, ("epoch", *(f"λ = {w:g}" for w in settings.tikhonov)), tuple(rows))
-
-
-def _endings(parts: list[Part], ends: list[dict[str, Any]]) -> Table:
-    columns = {
-        "λ": "tikhonov",
-        "epochs": "epochs",
-        "error ≤ 1% from": "reconstructs_from",
-        "λ_min > 0 from": "convex_from",
-        "λ_min": "lambda_min",
-        "λ_max": "lambda_max",
-        "‖θ‖": "norm",
-        "error": "error",
-        "fresh error": "fresh_error",
-        "J": "objective",
-        "PMP residual": "residual",
-        "converged": "converged",
-    }
-    rows = []
-    for part, end in zip(parts, ends, strict=True):
-        last = {name: float(part.arrays[name][-1]) for name in ("lambda_min", "lambda_max")}
-        cells = {**last, **end}
-        rows.append(tuple(cells[name] for name in columns.values()))
-    caption = (
-        "Where each training ends; error: the mean of |x − y|² over the particles; from: the first "
-        f"measured epoch with at most {_SMALL:.0%} of the error of θ = 0, and the first from which "
-        "on λ_min stays positive"
-    )
-    return Table(caption, tuple(columns), tuple(rows))
-
-
-def _sentence(ends: list[dict[str, Any]], facts: dict[str, Any]) -> str:
-    known = [end for end in ends if end["convex_from"] is not None]
-    said = [f"{end['convex_from']:,} (λ = {end['tikhonov']:g})" for end in known]
-    convex = f"positive from epoch {', '.join(said)} on" if said else "never positive for good"
-    fitted = facts["exponent"]
-    convex += "" if fitted is None else f", which goes like λ^{-fitted:.2f}".replace("-", "−")
-    late = [f"{end['tikhonov']:g}" for end in ends if end["convex_from"] is None]
-    convex += f"; not yet at the end for λ = {', '.join(late)}" if late else ""
-    strong = max(ends, key=lambda end: end["tikhonov"])
-    weak = min(ends, key=lambda end: end["tikhonov"])
-    early = weak["reconstructs_from"]
-    when = "" if early is None else f", below {_SMALL:.0%} of that at θ = 0 from epoch {early:,} on"
-    return (
-        f"From one random control, at the epochs measured, λ_min(H) is {convex}. With "
-        f"λ = {strong['tikhonov']:g} the control ends with ‖θ‖ = {strong['norm']:.2g} and the "
-        f"error {strong['error']:.3g}, beside "
-        f"{facts['error_at_zero']:.3g} at θ = 0 and {facts['error_of_a_line']:.3g} of the best "
-        f"straight line; with λ = {weak['tikhonov']:g} with ‖θ‖ = {weak['norm']:.2g} and the error "
-        f"{weak['error']:.2g} ({weak['fresh_error']:.2g} on fresh particles){when}."
-    )
-
-
-def _notes(settings: HessianTableSettings, ends: list[dict[str, Any]]) -> tuple[str, ...]:
-    notes = [
-        "An epoch is one movement by the Gauss-Newton model, its step found along the way and at "
-        f"most τ = {settings.tau:g}; all trainings begin at the same control. Along directions in "
-        "which the error is flat, the gradient flow shrinks θ at the rate 2λ: that takes of the "
-        "order of 1/(2λτ) epochs, "
-        + ", ".join(f"{1 / (2 * w * settings.tau):,.0f}" for w in settings.tikhonov)
-        + " for the weights in their order.",
-    ]
-    notes += [
-        f"λ = {end['tikhonov']:g} did not converge: {end['reason']}; its last row is that of a "
-        f"training under way, with the PMP residual {end['residual']:.2g}."
-        for end in ends
-        if not end["converged"]
-    ]
-    return tuple(notes)
-
-
 EXPERIMENTS.register(
     "hessian-table",
     "λ_min of the Hessian over the epochs for several λ: the paper's table on the parabola",
@@ -311,6 +215,7 @@ EXPERIMENTS.register(
         HessianTableSettings(),
         HessianTableSettings(epochs=500, growth=1.6),
         run,
+        HessianTableResult,
         pictures=f"{__package__}.pictures",
     )
 )

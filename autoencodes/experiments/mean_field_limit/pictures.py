@@ -13,12 +13,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from autoencodes.experiments import Results
-from autoencodes.experiments.mean_field_limit.rates import (
+from autoencodes.experiments.mean_field_limit.problem import LimitSettings
+from autoencodes.experiments.mean_field_limit.result import (
     DISTANCE,
     GAP,
     SPREAD,
     TRANSPORT,
     Fit,
+    LimitResult,
     fitted,
     measured,
     rate,
@@ -47,24 +49,26 @@ Values = Float[np.ndarray, " size"]
 Counts = Int[np.ndarray, " size"]
 
 
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+def pictures(results: Results[LimitResult], settings: LimitSettings) -> list[Picture]:
     """The rates for every d and λ, the distances of the controls, and all slopes."""
-    dims, tikhonov, arrays = settings["dims"], settings["tikhonov"], results.arrays
-    fits = fitted(dims, len(tikhonov), arrays)
-    many = f"{arrays['N'][0]:,} to {arrays['N'][-1]:,}"
+    tikhonov, result = settings.tikhonov, results.measured
+    fits = fitted(result)
+    many = f"{result.counts[0]:,} to {result.counts[-1]:,}"
+    independent = " For d ≥ 2 W₁ is that between two independent samples." * (
+        max(settings.dims) > 1
+    )
     return [
         Picture(
             "rates",
-            _rates(arrays, fits, dims, tikhonov),
+            _rates(result, fits, tikhonov),
             f"What was measured for N = {many}, with standard errors, the fitted powers of N "
-            "(lines), and the theory's rate of W₁ (grey, at a height of its own). For d ≥ 2 W₁ is "
-            "that between two independent samples.",
+            f"(lines), and the theory's rate of W₁ (grey, at a height of its own).{independent}",
             "Log-log panels, a column for each dimension and a row for each λ. "
             + _spoken(fits, tikhonov),
         ),
         Picture(
             "distances",
-            _distances(arrays, dims, tikhonov),
+            _distances(result, tikhonov),
             "The distance of the controls trained on N particles from the one trained on the law "
             "(filled, with standard errors) and from one another (hollow, dashed), for each λ.",
             "Two kinds of curves over N in a panel for each λ. "
@@ -72,7 +76,7 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         ),
         Picture(
             "slopes",
-            _slopes(fits, dims, tikhonov),
+            _slopes(fits, tikhonov),
             "The fitted slopes over N with 95% intervals (dots), and those of the theory's rate of "
             "W₁ over the same N (grey bars); none is drawn where the theory promises none.",
             "A dot with an interval for each quantity, d and λ. " + _spoken(fits, tikhonov),
@@ -81,16 +85,17 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
 
 
 def _spoken(fits: Sequence[Fit], tikhonov: Sequence[float], only: str | None = None) -> str:
-    told = []
+    slopes = []
     for fit in fits:
         if only is None or fit.quantity == only:
             where = "" if fit.weight is None else f", λ = {tikhonov[fit.weight]:g}"
-            told.append(f"{fit.quantity}, d = {fit.dim}{where}: {fit.power.slope:.2f}")
-    return f"Slopes: {'; '.join(told)}.".replace("-", "−")
+            slopes.append(f"{fit.quantity}, d = {fit.dim}{where}: {fit.power.slope:.2f}")
+    return f"Slopes: {'; '.join(slopes)}.".replace("-", "−")
 
 
-def _rates(arrays: dict[str, np.ndarray], fits: Sequence[Fit], dims: Any, tikhonov: Any) -> Figure:
+def _rates(result: LimitResult, fits: Sequence[Fit], tikhonov: Sequence[float]) -> Figure:
     """A panel for each d (columns) and λ (rows)."""
+    dims = list(result.transports)
     shape = len(tikhonov), len(dims)
     figure = Figure(figsize=(style.PAGE, 0.45 + 1.95 * shape[0]), layout="constrained")
     panels = figure.subplots(*shape, sharex=True, squeeze=False, sharey="row")
@@ -98,22 +103,22 @@ def _rates(arrays: dict[str, np.ndarray], fits: Sequence[Fit], dims: Any, tikhon
         shown = []
         for axes, dim in zip(panels[place], dims, strict=True):
             here = [f for f in fits if f.dim == dim and f.weight in (None, place)]
-            shown += [_rate(axes, arrays, fit, place) for fit in here]
-            shown.append(_promise(axes, arrays, dim))
+            shown += [_rate(axes, result, fit, place) for fit in here]
+            shown.append(_promise(axes, result, dim))
             axes.grid(axis="y")
             if place == 0:
                 axes.set_title(f"d = {dim}")
         logarithmic(panels[place, 0], "y", np.concatenate(shown))
         panels[place, 0].set_ylabel(f"λ = {weight:g}")
     for axes in panels[-1]:
-        _counted(axes, arrays["N"])
+        _counted(axes, result.counts)
     _key(figure, {_NAMES[name]: _LOOKS[name] for name in _LOOKS})
     return figure
 
 
-def _rate(axes: Axes, arrays: dict[str, np.ndarray], fit: Fit, place: int) -> Values:
+def _rate(axes: Axes, result: LimitResult, fit: Fit, place: int) -> Values:
     """The points of one quantity, with their errors and the power that fits them."""
-    counts, values, errors = _points(arrays, fit.dim, place, fit.quantity)
+    counts, values, errors = _points(result, fit.dim, place, fit.quantity)
     colour, marker = _LOOKS[fit.quantity]
     axes.errorbar(
         counts, values, errors, color=colour, marker=marker, linestyle="none", elinewidth=0.7
@@ -123,29 +128,32 @@ def _rate(axes: Axes, arrays: dict[str, np.ndarray], fit: Fit, place: int) -> Va
 
 
 def _points(
-    arrays: dict[str, np.ndarray], dim: int, place: int, quantity: str
+    result: LimitResult, dim: int, place: int, quantity: str
 ) -> tuple[Counts, Values, Values]:
     """Sizes, values and standard errors; that of a standard deviation as for normal samples."""
     if quantity == TRANSPORT:
-        rows = arrays[f"transport.{dim}"]
-        return arrays[f"transport N.{dim}"], rows.mean(axis=1), _error(rows)
-    values = measured(arrays, dim, place)[quantity]
-    gap = arrays[f"gap.{dim}.{place}"]
+        counts, rows = result.transports[dim]
+        return counts, rows.mean(axis=1), _error(rows)
+    samples = result.samples[dim, place]
+    values = measured(samples)[quantity]
     if quantity == SPREAD:
-        return arrays["N"], values, values / np.sqrt(2 * (gap.shape[1] - 1))
-    rows = np.abs(gap) if quantity == GAP else arrays[f"distance.{dim}.{place}"]
-    return arrays["N"], values, _error(rows)
+        return result.counts, values, values / np.sqrt(2 * (samples.gap.shape[1] - 1))
+    return (
+        result.counts,
+        values,
+        _error(np.abs(samples.gap) if quantity == GAP else samples.distance),
+    )
 
 
 def _error(rows: Float[np.ndarray, "size sample"]) -> Values:
     return np.asarray(rows.std(axis=1, ddof=1) / np.sqrt(rows.shape[1]))
 
 
-def _promise(axes: Axes, arrays: dict[str, np.ndarray], dim: int) -> Values:
+def _promise(axes: Axes, result: LimitResult, dim: int) -> Values:
     """The theory's rate of W_1, above what was measured."""
-    counts = arrays["N"]
+    counts = result.counts
     curve = rate(dim, counts)
-    curve *= 2 * arrays[f"transport.{dim}"].mean(axis=1)[0] / curve[0]
+    curve *= 2 * result.transports[dim].values.mean(axis=1)[0] / curve[0]
     axes.plot(counts, curve, color=style.FAINT, linewidth=2.5, alpha=0.6, zorder=0.5)
     k = len(counts) // 2
     name = _THEORY.get(dim, f"$N^{{-1/{dim}}}$")
@@ -160,25 +168,25 @@ def _promise(axes: Axes, arrays: dict[str, np.ndarray], dim: int) -> Values:
     return curve
 
 
-def _distances(arrays: dict[str, np.ndarray], dims: Any, tikhonov: Any) -> Figure:
+def _distances(result: LimitResult, tikhonov: Sequence[float]) -> Figure:
     """A panel for each λ: filled marks from θ*, hollow ones between samples."""
-    wide = len(tikhonov)
+    dims, wide = list(result.transports), len(tikhonov)
     figure = Figure(figsize=(style.PAGE, 2.7), layout="constrained")
     row = figure.subplots(1, wide, sharey=True, squeeze=False)[0]
     shown = []
     for place, (axes, weight) in enumerate(zip(row, tikhonov, strict=True)):
-        signs = {bool(arrays[f"convex.{dim}.{place}"]) for dim in dims}
+        signs = {bool(result.samples[dim, place].convex) for dim in dims}
         kind = {frozenset({True}): ", $\\lambda_{\\min} > 0$ at $\\theta^*$"}
         kind[frozenset({False})] = ", without $\\lambda_{\\min} > 0$ at $\\theta^*$"
         axes.set_title(f"λ = {weight:g}{kind.get(frozenset(signs), '')}")
         for k, dim in enumerate(dims):
             look: dict[str, Any] = {"color": _DIMS[k % 3], "marker": _MARKS[k % 3]}
-            counts, values, errors = _points(arrays, dim, place, DISTANCE)
-            apart = arrays[f"apart.{dim}.{place}"]
+            counts, values, errors = _points(result, dim, place, DISTANCE)
+            apart = result.samples[dim, place].apart
             axes.errorbar(counts, values, errors, linewidth=1.0, elinewidth=0.7, **look)
             axes.plot(counts, apart, linestyle="--", linewidth=0.7, markerfacecolor="white", **look)
             shown += [values, apart]
-        _counted(axes, arrays["N"])
+        _counted(axes, result.counts)
         axes.grid(axis="y")
     logarithmic(row[0], "y", np.concatenate(shown))
     row[0].set_ylabel("distance in $L^2$")
@@ -187,7 +195,7 @@ def _distances(arrays: dict[str, np.ndarray], dims: Any, tikhonov: Any) -> Figur
     return figure
 
 
-def _slopes(fits: Sequence[Fit], dims: Any, tikhonov: Any) -> Figure:
+def _slopes(fits: Sequence[Fit], tikhonov: Sequence[float]) -> Figure:
     """A line for each quantity, d and λ, from top to bottom."""
     figure = Figure(figsize=(style.COLUMN, 0.6 + 0.17 * len(fits)), layout="constrained")
     axes = figure.subplots()
@@ -204,8 +212,8 @@ def _slopes(fits: Sequence[Fit], dims: Any, tikhonov: Any) -> Figure:
             axes.plot([fit.theory] * 2, ends, solid_capstyle="butt", **bar)
         weight = "" if fit.weight is None else f", λ = {tikhonov[fit.weight]:g}"
         names.append(f"{_NAMES[fit.quantity].replace('gap, mean ', '')}{weight}")
-    starts = [next(k for k, fit in enumerate(fits) if fit.dim == dim) for dim in dims]
-    for start, dim in zip(starts, dims, strict=True):
+    for dim in dict.fromkeys(fit.dim for fit in fits):
+        start = next(k for k, fit in enumerate(fits) if fit.dim == dim)
         axes.axhline(start - 0.5, color=style.FAINT, linewidth=0.6)
         axes.annotate(
             f"d = {dim}",

@@ -26,8 +26,12 @@ from scipy.spatial.distance import pdist
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control
 from autoencodes.experiments.experiment import Experiment, Results, Settings
-from autoencodes.experiments.mean_field_limit.rates import (
+from autoencodes.experiments.mean_field_limit.result import (
+    Limit,
+    LimitResult,
     Limits,
+    Samples,
+    Transport,
     curvatures,
     fitted,
     means,
@@ -73,6 +77,14 @@ class LimitSettings(Settings):
     steps: int = 1000
     tolerance: float = 1e-7
 
+    @property
+    def sizes(self) -> str:
+        counts = ", ".join(str(count) for count in self.samples[: max(self.dims)])
+        return (
+            f"seed {self.seed}, {counts} samples of each N for d = 1 to {max(self.dims)}, each "
+            f"trained from θ = 0 for at most {self.steps:,} steps, {self.layers} layers"
+        )
+
 
 def target(x: Rows) -> Rows:
     """y_i = 2 x_i − sin(2π x_i)/π: odd, increasing, Lipschitz with constant 4."""
@@ -99,29 +111,30 @@ def distance_to_uniform(x: Float[np.ndarray, " particle"]) -> float:
     return float(np.sum(after * np.abs(after) - before * np.abs(before)))
 
 
-def run(settings: LimitSettings, notebook: Notebook) -> Results:
+def run(settings: LimitSettings, notebook: Notebook) -> Results[LimitResult]:
     """For every d the distances W_1; for every λ the law's training, then those of the samples."""
     weights = len(settings.tikhonov)
     notebook.expect(len(settings.dims) * (1 + weights * (1 + len(settings.exponents))))
-    arrays: dict[str, np.ndarray] = {"N": 2 ** np.array(settings.exponents)}
+    transports: dict[int, Transport] = {}
+    samples: dict[tuple[int, int], Samples] = {}
     limits: Limits = {}
     for dim in settings.dims:
-        transport = notebook.part(f"W1, d = {dim}", partial(_transported, settings, dim, notebook))
-        arrays |= {f"{name}.{dim}": array for name, array in transport.arrays.items()}
+        moved = notebook.part(f"W1, d = {dim}", partial(_transported, settings, dim, notebook))
+        transports[dim] = Transport(moved.arrays["transport N"], moved.arrays["transport"])
         for place in range(weights):
             trained = _Trained(settings, dim, place, notebook)
-            limits[dim, place], columns = trained.parts()
-            arrays |= {f"{name}.{dim}.{place}": rows for name, rows in columns.items()}
-    fits = fitted(settings.dims, weights, arrays)
+            limits[dim, place], samples[dim, place] = trained.parts()
+    result = LimitResult(2 ** np.array(settings.exponents), transports, samples)
+    fits = fitted(result)
     return Results(
         sentence(fits, limits, settings.tikhonov),
         {
             "slopes": slopes(fits, limits, settings.tikhonov),
-            "means": means(settings.dims, settings.tikhonov, arrays),
+            "means": means(result, settings.tikhonov),
             "curvatures": curvatures(limits, settings.tikhonov),
         },
-        arrays,
-        notes=notes(fits, limits, arrays, settings.tikhonov),
+        result,
+        notes=notes(fits, limits, result, settings.tikhonov),
     )
 
 
@@ -159,7 +172,7 @@ class _Trained:
     place: int
     notebook: Notebook
 
-    def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def parts(self) -> tuple[Limit, Samples]:
         """What was found at θ*, and for each N and sample what was measured."""
         name = f"d = {self.dim}, λ = {self.settings.tikhonov[self.place]:g}"
         limit = self.notebook.part(f"{name}, law", self._limit)
@@ -171,8 +184,10 @@ class _Trained:
         ]
         columns = {column: np.array([row[column] for row in rows]) for column in rows[0]}
         # That of the largest N is where steep layers ask most of the nodes.
-        facts = {**limit.facts, "quadrature": float(columns.pop("quadrature").max())}
-        return facts, {**columns, "convex": np.array(facts["convex"] == "yes", float)}
+        quadrature = float(columns.pop("quadrature").max())
+        convex = limit.facts["convex"] == "yes"
+        facts = {**limit.facts, "convex": convex, "quadrature": quadrature}
+        return Limit(**facts), Samples(**columns, convex=np.array(convex, float))
 
     @cached_property
     def problem(self) -> ControlProblem:
@@ -271,6 +286,7 @@ EXPERIMENTS.register(
             dims=(1, 2), exponents=tuple(range(5, 11)), samples=(48, 12, 12), programs=(2**10,)
         ),
         run,
+        LimitResult,
         pictures=f"{__package__}.pictures",
     )
 )

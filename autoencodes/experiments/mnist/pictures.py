@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from autoencodes.experiments import Results
-from autoencodes.experiments.storing import schedule
+from autoencodes.experiments.mnist.problem import MnistSettings
+from autoencodes.experiments.mnist.result import MnistResult
 from autoencodes.plot import style
 from autoencodes.plot.architecture import architecture
 from autoencodes.plot.classes import Classes, legend
@@ -23,44 +24,44 @@ from autoencodes.plot.words import number
 _SHAPE = (28, 28)
 
 
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+def pictures(results: Results[MnistResult], settings: MnistSettings) -> list[Picture]:
     """Architecture, reconstructions, latent space, statistics over the layers, interpolation."""
-    arrays, facts = results.arrays, results.facts
-    widths = [len(block["active"]) for block in facts["schedule"]["blocks"]]
+    result = results.measured
+    widths = result.schedule.widths
     return [
         Picture(
             "architecture",
-            architecture(schedule(facts["schedule"])),
-            f"The architecture: of {len(arrays['originals'][0])} components those in colour are "
+            architecture(result.schedule),
+            f"The architecture: of {len(result.originals[0])} components those in colour are "
             "active, the pale ones are switched off.",
             f"A column for every layer; the widths are {', '.join(map(str, widths))}.",
         ),
         Picture(
             "reconstructions",
-            _reconstructions(arrays, facts["errors"], settings["latent"]),
+            _reconstructions(result, settings.latent),
             "A test image of every digit, and what each model makes of it.",
             "Ten digits in four rows, originals and three reconstructions; test errors per pixel: "
-            + ", ".join(f"{name} {number(error)}" for name, error in facts["errors"].items()),
+            + ", ".join(f"{name} {number(error)}" for name, error in result.errors.items()),
         ),
         Picture(
             "latent-space",
-            _latent(arrays),
-            f"{len(arrays['latent']):,} test images along the two principal axes of their latent "
+            _latent(result),
+            f"{len(result.latent):,} test images along the two principal axes of their latent "
             "values.",
             "A scatter of points, coloured by digit.",
         ),
-        *_statistics(arrays),
-        *_sequences(arrays, facts["pairs"]),
+        *_statistics(result),
+        *_sequences(result),
     ]
 
 
-def _statistics(arrays: dict[str, Any]) -> list[Picture]:
+def _statistics(result: MnistResult) -> list[Picture]:
     """What the states are like over the layers."""
-    deviation, dimensions = arrays["deviation"], arrays["dimensions"]
+    deviation, dimensions = result.deviation, result.dimensions
     return [
         Picture(
             "features",
-            _features(arrays),
+            _features(result),
             "Mean and standard deviation, per class, of the components that are on at each layer.",
             "Ten curves each over the layers; over all classes the standard deviation is least, "
             f"{deviation.min():.2g}, at layer {_layer(deviation, least=True)} and largest, "
@@ -68,7 +69,7 @@ def _statistics(arrays: dict[str, Any]) -> list[Picture]:
         ),
         Picture(
             "entropy",
-            _entropy(arrays),
+            _entropy(result),
             "Entropy of the values of the components that are on, and the effective number of "
             "dimensions of the states, exp of the entropy of their covariance's spectrum.",
             f"Two curves over the layers; effective dimensions begin at {dimensions[0]:.3g}, are "
@@ -83,28 +84,28 @@ def _layer(values: Any, least: bool = False) -> int:
     return int(np.unravel_index(place, values.shape)[0])
 
 
-def _reconstructions(arrays: dict[str, Any], errors: dict[str, float], latent: int) -> Figure:
-    rows = [("original", arrays["originals"])]
-    keys = (("AutoencODE", "reconstructions"), ("fully connected", "plain"), ("PCA", "pca"))
-    for name, key in keys:
-        rows.append((f"{name}\ntest MSE {number(errors[name])}", arrays[key]))
+def _reconstructions(result: MnistResult, latent: int) -> Figure:
+    rows = [("original", result.originals)]
+    images = (result.reconstructions, result.plain, result.pca)
+    for (name, error), made in zip(result.errors.items(), images, strict=True):
+        rows.append((f"{name}\ntest MSE {number(error)}", made))
     return grid(rows, _SHAPE, foot=f"Latent width {latent}; MSE per pixel over all test images.")
 
 
-def _latent(arrays: dict[str, Any]) -> Figure:
-    codes = arrays["latent"]
+def _latent(result: MnistResult) -> Figure:
+    codes = result.latent
     names = [str(digit) for digit in range(10)]
-    return scattered(codes, Classes.of(len(codes), arrays["latent_labels"], names))
+    return scattered(codes, Classes.of(len(codes), result.latent_labels, names))
 
 
-def _sequences(arrays: dict[str, Any], pairs: list[list[int]]) -> list[Picture]:
+def _sequences(result: MnistResult) -> list[Picture]:
     """From digit to digit, and from epoch to epoch."""
     between = [
-        (f"{a} to {b}", images) for (a, b), images in zip(pairs, arrays["between"], strict=True)
+        (f"{a} to {b}", images) for (a, b), images in zip(result.pairs, result.between, strict=True)
     ]
     over = [
         (f"epoch {epoch}", images)
-        for epoch, images in zip(arrays["strip_epochs"], arrays["strip"], strict=True)
+        for epoch, images in zip(result.strip_epochs, result.strip, strict=True)
     ]
     return [
         Picture(
@@ -122,16 +123,16 @@ def _sequences(arrays: dict[str, Any], pairs: list[list[int]]) -> list[Picture]:
     ]
 
 
-def _features(arrays: dict[str, Any]) -> Figure:
+def _features(result: MnistResult) -> Figure:
     figure = Figure(figsize=(style.PAGE, 2.1))
     left, right = figure.subplots(1, 2, sharex=True)
     classes = Classes.of(10, np.arange(10), None)
-    layers = np.arange(len(arrays["mean"]))
-    for axes, name in ((left, "mean"), (right, "deviation")):
+    layers = np.arange(len(result.mean))
+    for axes, values in ((left, result.mean), (right, result.deviation)):
         for digit in range(10):
             look = {"color": tuple(classes.colours[digit]), "marker": str(classes.markers[digit])}
-            axes.plot(layers, arrays[name][:, digit], markersize=2, linewidth=0.8, **look)
-        _bottleneck(axes, arrays["widths"])
+            axes.plot(layers, values[:, digit], markersize=2, linewidth=0.8, **look)
+        _bottleneck(axes, result.widths)
         axes.set_xlabel("layer")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     left.set_ylabel("mean of the features")
@@ -140,19 +141,19 @@ def _features(arrays: dict[str, Any]) -> Figure:
     return figure
 
 
-def _entropy(arrays: dict[str, Any]) -> Figure:
+def _entropy(result: MnistResult) -> Figure:
     figure = Figure(figsize=(style.COLUMN, 2.6))
     above, below = figure.subplots(2, 1, sharex=True)
-    layers = np.arange(len(arrays["entropy"]))
-    above.plot(layers, arrays["entropy"], color=style.AUTOENCODE)
+    layers = np.arange(len(result.entropy))
+    above.plot(layers, result.entropy, color=style.AUTOENCODE)
     above.set_ylabel("entropy, bits")
-    below.plot(layers, arrays["dimensions"], color=style.AUTOENCODE)
-    below.plot(layers, arrays["widths"], color=style.FAINT, drawstyle="steps-pre")
-    logarithmic(below, "y", np.concatenate([arrays["dimensions"], arrays["widths"]]))
+    below.plot(layers, result.dimensions, color=style.AUTOENCODE)
+    below.plot(layers, result.widths, color=style.FAINT, drawstyle="steps-pre")
+    logarithmic(below, "y", np.concatenate([result.dimensions, result.widths]))
     below.set(xlabel="layer", ylabel="dimensions")
     below.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     for axes in (above, below):
-        _bottleneck(axes, arrays["widths"])
+        _bottleneck(axes, result.widths)
     names = {
         "effective dimensions": Line2D([], [], color=style.AUTOENCODE),
         "width": Line2D([], [], color=style.FAINT),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.mnist import fully_connected
+from autoencodes.experiments.mnist.result import MnistResult
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
 from autoencodes.model.pca import Pca
@@ -44,6 +45,13 @@ class MnistSettings(Settings):
     between: int = 9
     """Images from one digit to another, both ends included."""
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"seed {self.seed}, {self.epochs} epochs in batches of {self.batch_size}, the plain "
+            f"autoencoder for the same time; states of {self.followed:,} test images"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Digits:
@@ -69,7 +77,7 @@ class Digits:
         return np.unique(self.labels, return_index=True)[1]
 
 
-def run(settings: MnistSettings, notebook: Notebook) -> Results:
+def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
     """Trains both, looks into the flow, and compares."""
     notebook.expect(3)
     config = make(
@@ -98,8 +106,14 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results:
         f"latent width reaches {errors['fully connected']:.4f} in the same {spent:.0f} s of "
         f"training, PCA {errors['PCA']:.4f}.",
         {"errors": _table(settings, errors, counts, spent, len(digits.test))},
-        {**inside.arrays, "plain": plain.arrays["reconstructions"], **_strip(folder)},
-        {"schedule": asdict(model.flow.schedule), "pairs": _PAIRS, "errors": errors},
+        MnistResult(
+            **inside.arrays,
+            **_strip(folder),
+            plain=plain.arrays["reconstructions"],
+            schedule=model.flow.schedule,
+            pairs=_PAIRS,
+            errors=errors,
+        ),
         (_motion(model, digits),),
         notes=(str(folder.metrics["reason"]),),
     )
@@ -247,6 +261,7 @@ EXPERIMENTS.register(
         MnistSettings(),
         MnistSettings(epochs=1, followed=1000, codes=2000),
         run,
+        MnistResult,
         pictures=f"{__package__}.pictures",
         precision="float32",
     )

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoencodes.experiments import Results
-from autoencodes.experiments.storing import schedule
+from autoencodes.experiments.parabola.problem import ParabolaSettings
+from autoencodes.experiments.parabola.result import ParabolaResult
 from autoencodes.plot import style
 from autoencodes.plot.phases import panels, phases, sketch
 from autoencodes.plot.picture import Picture
@@ -25,14 +26,14 @@ _LINES = (
 """Okabe and Ito's colours, each with dashes of its own."""
 
 
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+def pictures(results: Results[ParabolaResult], settings: ParabolaSettings) -> list[Picture]:
     """Phases, decoders, and the architecture."""
-    layers = sum(settings["blocks"])
+    layers = sum(settings.blocks)
     (motion,) = results.motions
     return [
         Picture(
             "phases",
-            phases(replace(motion, targets=None), panels(settings["blocks"])),
+            phases(replace(motion, targets=None), panels(settings.blocks)),
             "Fresh particles, coloured by their place s on the parabola, on their way through "
             f"{layers} layers. In the encoding phase x₁ alone is on: the histogram shows how they "
             "lie along it.",
@@ -41,33 +42,32 @@ def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
         ),
         Picture(
             "decoders",
-            _reconstructions(results),
+            _reconstructions(results.measured),
             "The latent value over the parabola (left), what the encoder's own decoder and the "
             "others make of it (middle; the data are the broad grey curve), and the squared error "
             "of each (right).",
             results.sentence,
         ),
-        sketch("architecture", schedule(results.facts["schedule"]), motion.components),
+        sketch("architecture", results.measured.schedule, motion.components),
     ]
 
 
-def _reconstructions(results: Results) -> Figure:
-    s, latent, decoded = (results.arrays[name] for name in ("s", "latent", "decoded"))
+def _reconstructions(result: ParabolaResult) -> Figure:
+    s = result.s
     figure = Figure(figsize=(style.PAGE, 2.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    left.plot(s, latent, color=style.AUTOENCODE)
+    left.plot(s, result.latent, color=style.AUTOENCODE)
     left.set(xlabel="place s on the parabola", ylabel="latent value z")
     left.grid()
     x = np.stack([s, s**2], axis=1)
     middle.plot(x[:, 0], x[:, 1], color="#CFCFCF", linewidth=5, solid_capstyle="round")
-    names = results.facts["decoders"]
-    for name, curve, (colour, dashes) in zip(names, decoded, _LINES, strict=False):
+    for name, curve, (colour, dashes) in zip(result.decoders, result.decoded, _LINES, strict=False):
         middle.plot(curve[:, 0], curve[:, 1], color=colour, linestyle=dashes, label=name)
     middle.set(xlabel="component x₁", ylabel="component x₂")
     middle.grid()
-    _errors(right, s, np.sum((decoded - x) ** 2, axis=-1))
+    _errors(right, s, np.sum((result.decoded - x) ** 2, axis=-1))
     handles, labels = middle.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(names))
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(result.decoders))
     return figure
 
 

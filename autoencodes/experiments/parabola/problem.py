@@ -9,7 +9,6 @@ The encoder is then kept, and other decoders are trained from its latent values 
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -21,8 +20,9 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.certificate import certify
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.parabola.result import ParabolaResult
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import ControlledField, Perceptron, TwoLayer
@@ -74,11 +74,18 @@ class ParabolaSettings(Settings):
     )
     """Fields and layers of the decoders that are trained from the first seed's latent values."""
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"{seeds(self.seeds)}, trained for at most {self.steps:,} steps from up to "
+            f"{self.starts} random starts, decoders for at most {self.decoder_steps:,}; "
+            f"{self.fresh:,} fresh particles"
+        )
 
-def run(settings: ParabolaSettings, notebook: Notebook) -> Results:
+
+def run(settings: ParabolaSettings, notebook: Notebook) -> Results[ParabolaResult]:
     """Trains from every seed, then other decoders for the encoder of the first."""
     notebook.expect(len(settings.seeds) + len(settings.decoders) + 1)
-    problem = _problem(settings)
     trained = {
         seed: notebook.part(f"seed {seed}", partial(_trained, settings, seed, notebook))
         for seed in settings.seeds
@@ -96,8 +103,7 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results:
     return Results(
         _sentence(settings, trained, others),
         {"errors": _errors(settings, trained), "decoders": _decoders(settings, trained, others)},
-        _arrays(settings, control, others),
-        {"schedule": asdict(problem.flow.schedule), "decoders": [_name(settings), *others]},
+        _reconstructed(settings, control, others),
         (_motion(settings, control),),
         {f"seed {first}": certificate.facts["lines"]},
         _notes(settings, trained),
@@ -255,19 +261,20 @@ def _decoders(
     )
 
 
-def _arrays(
+def _reconstructed(
     settings: ParabolaSettings, control: Control, others: dict[str, Part]
-) -> dict[str, np.ndarray]:
+) -> ParabolaResult:
     """The curve, its latent values, and what each decoder makes of them."""
     flow = _problem(settings).flow
     s = np.linspace(-1, 1, _CURVE)
     x = np.stack([s, s**2], axis=1)
-    begun = embedded(flow, control, x)
+    start = embedded(flow, control, x)
     decoded = [np.asarray(flow.push(control, x))]
     for part in others.values():
         kind, layers = part.facts["kind"], part.facts["layers"]
-        decoded.append(np.asarray(decoding(settings, kind, layers).flow.push(part.control, begun)))
-    return {"s": s, "latent": begun[:, 0], "decoded": np.stack(decoded)}
+        decoded.append(np.asarray(decoding(settings, kind, layers).flow.push(part.control, start)))
+    names = (_name(settings), *others)
+    return ParabolaResult(s, start[:, 0], np.stack(decoded), names, flow.schedule)
 
 
 def _motion(settings: ParabolaSettings, control: Control) -> Motion:
@@ -331,6 +338,7 @@ EXPERIMENTS.register(
         ParabolaSettings(),
         ParabolaSettings(seeds=(0,), decoders=(("perceptron", 14),)),
         run,
+        ParabolaResult,
         pictures=f"{__package__}.pictures",
     )
 )

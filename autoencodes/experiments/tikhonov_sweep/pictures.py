@@ -11,7 +11,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from autoencodes.experiments import Results
-from autoencodes.experiments.tikhonov_sweep.problem import MINIMISER, contraction_factors
+from autoencodes.experiments.tikhonov_sweep.problem import TikhonovSweepSettings
+from autoencodes.experiments.tikhonov_sweep.result import (
+    Minimisers,
+    Sweep,
+    TikhonovSweepResult,
+)
 from autoencodes.plot import style
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.scales import logarithmic
@@ -27,34 +32,38 @@ _LINES = {
 """The thresholds: a name, a colour and dashes each."""
 
 
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+def pictures(
+    results: Results[TikhonovSweepResult], settings: TikhonovSweepSettings
+) -> list[Picture]:
     """A page for each law."""
-    return [_picture(results, sweep) for sweep in results.facts["sweeps"]]
+    return [_picture(sweep) for sweep in results.measured.sweeps]
 
 
-def _picture(results: Results, sweep: dict[str, Any]) -> Picture:
-    law, rows = sweep["law"], sweep["rows"]
-    known = sorted((sweep[key], name) for key, (name, *_) in _LINES.items() if sweep[key])
+def _picture(sweep: Sweep) -> Picture:
+    law, rows = sweep.law, sweep.rows
+    known = sorted(
+        (getattr(sweep, key), name) for key, (name, *_) in _LINES.items() if getattr(sweep, key)
+    )
     said = [f"{name} at λ = {value:.3g}" for value, name in known]
-    most = max(rows, key=lambda row: row["distinct"])
+    most = max(rows, key=lambda row: row.distinct)
     caption = (
         f"{law}. (a) J of every distinct minimiser, the area of a disc growing with the number of "
         "starts that led there; (b) how many "
-        f"were found from {rows[0]['starts']} starts; (c) λ_min(H) at each, beside 2λ, what it "
+        f"were found from {rows[0].starts} starts; (c) λ_min(H) at each, beside 2λ, what it "
         "would be without the terminal cost; (d) the factor of θ → −g(θ)/(2λ): q at each "
         "minimiser, the ratio measured where starts came to rest, and two numbers for "
         "Lip(g)/(2λ) on the a-priori ball, the largest of a sample and the theory's bound "
         f"(drawn up to {_HIGHEST:.0e}). Vertical lines: {', '.join(said)}."
     )
     alt = (
-        f"Up to {most['distinct']} minimisers, at λ = {most['tikhonov']:g}; thresholds from left "
+        f"Up to {most.distinct} minimisers, at λ = {most.tikhonov:g}; thresholds from left "
         f"to right: {', '.join(said)}."
     )
-    return Picture(f"minimisers-{law}", _drawn(results, sweep), caption, alt)
+    return Picture(f"minimisers-{law}", _drawn(sweep), caption, alt)
 
 
-def _drawn(results: Results, sweep: dict[str, Any]) -> Figure:
-    found = results.arrays[f"minimisers.{sweep['law']}"]
+def _drawn(sweep: Sweep) -> Figure:
+    found = sweep.columns
     figure = Figure(figsize=(style.PAGE, 4.6))
     grid = figure.subplots(2, 2, sharex=True)
     drawing = (_objectives, _numbers, _curvatures, _factors)
@@ -62,17 +71,17 @@ def _drawn(results: Results, sweep: dict[str, Any]) -> Figure:
         draw(axes, found, sweep)
         axes.set_title(f"({letter})", loc="left")
         for key, (_, colour, dashes) in _LINES.items():
-            if sweep[key] is not None:
+            if getattr(sweep, key) is not None:
                 line = {"color": colour, "linestyle": dashes, "linewidth": 0.9}
-                axes.axvline(sweep[key], zorder=0.7, **line)
-    weights = np.array([row["tikhonov"] for row in sweep["rows"]])
-    logarithmic(grid[1, 0], "x", np.array([weights[0], max(weights[-1], sweep["bound"])]))
+                axes.axvline(getattr(sweep, key), zorder=0.7, **line)
+    weights = np.array([row.tikhonov for row in sweep.rows])
+    logarithmic(grid[1, 0], "x", np.array([weights[0], max(weights[-1], sweep.bound)]))
     for axes in grid[1]:
         axes.set_xlabel("Tikhonov weight λ")
     handles = {
         name: Line2D([], [], color=colour, linestyle=dashes, linewidth=0.9)
         for key, (name, colour, dashes) in _LINES.items()
-        if sweep[key] is not None
+        if getattr(sweep, key) is not None
     }
     legend: dict[str, Any] = {
         "loc": "outside upper center",
@@ -84,37 +93,28 @@ def _drawn(results: Results, sweep: dict[str, Any]) -> Figure:
     return figure
 
 
-def _column(found: Any, name: str) -> Any:
-    return found[:, MINIMISER.index(name)]
-
-
-def _areas(found: Any, sweep: dict[str, Any]) -> Any:
-    """Disc areas: the share of the starts."""
-    return 5 + 30 * _column(found, "starts") / sweep["rows"][0]["starts"]
-
-
-def _discs(axes: Axes, found: Any, sweep: dict[str, Any], values: Any, label: str = "") -> None:
+def _discs(axes: Axes, found: Minimisers, sweep: Sweep, values: Any, label: str = "") -> None:
     look: dict[str, Any] = {
         "facecolor": style.AUTOENCODE,
         "alpha": 0.6,
         "edgecolor": "white",
         "linewidth": 0.3,
     }
-    x = _column(found, "tikhonov")
-    axes.scatter(x, values, s=_areas(found, sweep), label=label or None, **look)
+    areas = 5 + 30 * found.starts / sweep.rows[0].starts
+    axes.scatter(found.tikhonov, values, s=areas, label=label or None, **look)
 
 
-def _objectives(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
-    values = _column(found, "objective")
+def _objectives(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
+    values = found.objective
     _discs(axes, found, sweep, values)
     logarithmic(axes, "y", values)
     axes.set_ylabel("J at the minimisers")
     axes.grid(axis="y")
 
 
-def _numbers(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
-    x = [row["tikhonov"] for row in sweep["rows"]]
-    y = [row["distinct"] for row in sweep["rows"]]
+def _numbers(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
+    x = [row.tikhonov for row in sweep.rows]
+    y = [row.distinct for row in sweep.rows]
     axes.vlines(x, 0, y, color=style.PALE, linewidth=1.5, zorder=0.6)
     axes.plot(x, y, color=style.AUTOENCODE, marker="o", linestyle="none", markersize=4)
     axes.set_ylim(0, max(y) + 0.8)
@@ -123,10 +123,10 @@ def _numbers(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     axes.grid(axis="y")
 
 
-def _curvatures(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
-    values = _column(found, "lambda_min")
+def _curvatures(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
+    values = found.lambda_min
     _discs(axes, found, sweep, values)
-    weights = np.array([row["tikhonov"] for row in sweep["rows"]])
+    weights = np.array([row.tikhonov for row in sweep.rows])
     axes.plot(weights, 2 * weights, color=style.FAINT, linewidth=1.0, label="2λ", zorder=0.9)
     logarithmic(axes, "y", np.concatenate([values, 2 * weights]))
     axes.set_ylabel(r"$\lambda_{\min}(H)$")
@@ -134,19 +134,19 @@ def _curvatures(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
     axes.legend(loc="upper left")
 
 
-def _factors(axes: Axes, found: Any, sweep: dict[str, Any]) -> None:
-    values = contraction_factors(found)
+def _factors(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
+    values = found.factors
     _discs(axes, found, sweep, values, "q at a minimiser")
     shown = [values, np.ones(1)]
     for name, label, colour in (
         ("sampled", "Lip(g)/(2λ), at least", style.FAINT),
         ("bound", "Lip(g)/(2λ), at most", style.ACCENT),
     ):
-        known = [(row["tikhonov"], row[name]) for row in sweep["rows"] if row[name]]
+        known = [(row.tikhonov, getattr(row, name)) for row in sweep.rows if getattr(row, name)]
         line = np.array([pair for pair in known if pair[1] <= _HIGHEST]).reshape(-1, 2)
         axes.plot(line[:, 0], line[:, 1], label=label, linewidth=1.0, color=colour)
         shown.append(line[:, 1])
-    rested = [(row["tikhonov"], row["ratio"]) for row in sweep["rows"] if row["ratio"]]
+    rested = [(row.tikhonov, row.ratio) for row in sweep.rows if row.ratio]
     marks = np.array(rested).reshape(-1, 2)
     crosses: dict[str, Any] = {
         "marker": "x",

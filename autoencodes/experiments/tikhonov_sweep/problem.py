@@ -23,6 +23,16 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.tikhonov_sweep.result import (
+    Minimisers,
+    Row,
+    Sweep,
+    TikhonovSweepResult,
+    notes,
+    sentence,
+    table,
+    thresholds,
+)
 from autoencodes.experiments.tikhonov_sweep.shooting_bound import ShootingBound
 from autoencodes.experiments.tikhonov_sweep.stationary import (
     Flats,
@@ -35,7 +45,6 @@ from autoencodes.experiments.tikhonov_sweep.stationary import (
     sizes_of_curvature,
     unravel,
 )
-from autoencodes.experiments.tikhonov_sweep.thresholds import notes, sentence, table, thresholds
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import WidthSchedule
@@ -75,34 +84,42 @@ class TikhonovSweepSettings(Settings):
     balls: int = 64
     """Random controls of the a-priori ball at which ‖H_ℓ‖ is evaluated."""
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"seed {self.seed}, {self.particles:,} particles, {len(self.tikhonov)} weights λ, "
+            f"{self.starts} random starts each with at most {self.steps:,} steps, "
+            f"{self.shots:,} shots"
+        )
 
-def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results:
+
+def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[TikhonovSweepResult]:
     """Trains from every start with every weight, counts minimisers, and shoots."""
     notebook.expect(len(settings.laws) * len(settings.tikhonov))
-    sweeps, tables, arrays, said = [], {}, {}, []
+    sweeps = []
     for law in settings.laws:
         free, measure = problem_of(law, settings)
         bounds = ShootingBound(free, measure)
-        rows, found = [], []
+        rows, minimisers = [], []
         for weight in settings.tikhonov:
             part = notebook.part(
                 f"{law}, λ = {weight:g}",
                 partial(_explored, settings, law, weight, notebook),
             )
-            rows.append({**part.facts, "bound": _finite(bounds.factor(weight))})
-            found.append(part.arrays["minimisers"])
-        arrays[f"minimisers.{law}"] = np.concatenate(found)
-        known = {"law": law, "shots": settings.shots, "rows": rows}
-        sweep = {**known, **thresholds(rows), "bound": bounds.threshold()}
-        sweeps.append(sweep)
-        tables[law] = table(sweep)
-        said.append(sentence(sweep))
-    told = notes(sweeps, settings.apart, settings.tolerance, settings.steps)
-    return Results(" ".join(said), tables, arrays, {"sweeps": sweeps}, notes=told)
-
-
-MINIMISER = ("tikhonov", "objective", "lambda_min", "lambda_max", "starts", "norm", "distance")
-"""The columns of ``minimisers``, a row for each that is distinct; the distance is to the lowest."""
+            factor = bounds.factor(weight)
+            rows.append(Row(**part.facts, bound=factor if np.isfinite(factor) else None))
+            minimisers.append(part.arrays["minimisers"])
+        places = np.concatenate(minimisers)
+        limits = thresholds(rows)
+        sweeps.append(
+            Sweep(law, settings.shots, tuple(rows), places, **limits, bound=bounds.threshold())
+        )
+    return Results(
+        " ".join(sentence(sweep) for sweep in sweeps),
+        {sweep.law: table(sweep) for sweep in sweeps},
+        TikhonovSweepResult(tuple(sweeps)),
+        notes=notes(sweeps, settings.apart, settings.tolerance, settings.steps),
+    )
 
 
 def problem_of(law: str, settings: TikhonovSweepSettings) -> tuple[ControlProblem, Any]:
@@ -137,7 +154,7 @@ def _explored(settings: TikhonovSweepSettings, law: str, weight: float, notebook
         **_shooting(settings, free, measure, weight, starts),
     }
     radius = ShootingBound(free, measure).radius(weight)
-    inside = theta[places][rows[:, MINIMISER.index("norm")] <= radius]
+    inside = theta[places][Minimisers(*rows.T).norm <= radius]
     facts |= _sampled(settings, free, measure, weight, radius, inside)
     return Part({"minimisers": rows}, facts)
 
@@ -205,18 +222,10 @@ def _lowest(weight: float, rows: Float[np.ndarray, "minimiser column"]) -> dict[
     """Of the lowest minimiser; None where none was found."""
     if not len(rows):
         return dict.fromkeys(("objective", "lambda_min", "lambda_max", "norm", "q"))
-    named = dict(zip(MINIMISER, rows[0].tolist(), strict=True))
+    minimisers = Minimisers(*rows.T)
     names = ("objective", "lambda_min", "lambda_max", "norm")
-    measured = {name: named[name] for name in names}
-    return {**measured, "q": float(contraction_factors(rows)[0])}
-
-
-def contraction_factors(
-    rows: Float[np.ndarray, "minimiser column"],
-) -> Float[np.ndarray, " minimiser"]:
-    """q = max(|λ_min − 2λ|, |λ_max − 2λ|)/(2λ) of rows of ``minimisers``."""
-    pull = 2 * rows[:, :1]
-    return np.abs(rows[:, 2:4] - pull).max(axis=1) / pull[:, 0]
+    lowest = {name: float(getattr(minimisers, name)[0]) for name in names}
+    return {**lowest, "q": float(minimisers.factors[0])}
 
 
 def _shooting(
@@ -273,10 +282,6 @@ def _sampled(
     return {"radius": radius, "sampled": most / (2 * weight)}
 
 
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
-
-
 EXPERIMENTS.register(
     "tikhonov-sweep",
     "How many minimisers there are, and whether pure shooting contracts, over a grid of λ",
@@ -294,6 +299,7 @@ EXPERIMENTS.register(
             shots=300,
         ),
         run,
+        TikhonovSweepResult,
         pictures=f"{__package__}.pictures",
     )
 )

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from autoencodes.experiments import Results
+from autoencodes.experiments.unet.problem import UnetSettings
+from autoencodes.experiments.unet.result import UnetResult
 from autoencodes.plot.images import grid
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.words import number
 
+_FATES = {
+    "reset": "forgotten (reset)",
+    "skip": "stored for the decoder to see (skip)",
+    "hold": "kept (hold)",
+}
 
-def pictures(results: Results, settings: dict[str, Any]) -> list[Picture]:
+
+def pictures(results: Results[UnetResult], settings: UnetSettings) -> list[Picture]:
     """Reconstructions, and images cleaned of noise."""
-    arrays, facts = results.arrays, results.facts
-    side = round(arrays["original"].shape[1] ** 0.5)
-    plain, cleaned = [("original", arrays["original"])], [("original", arrays["original"])]
-    cleaned.append((f"noisy\ntest MSE {number(facts['noisy_error'])}", arrays["noisy"]))
-    for memory, (error, from_noisy) in facts["errors"].items():
-        plain.append((f"{memory}\ntest MSE {number(error)}", arrays[f"{memory}, reconstruct"]))
-        cleaned.append((f"{memory}\ntest MSE {number(from_noisy)}", arrays[f"{memory}, clean"]))
-    foot = f"{settings['latent']} components in the bottleneck; MSE per pixel over all test images."
+    result = results.measured
+    side = round(result.original.shape[1] ** 0.5)
+    plain, cleaned = [("original", result.original)], [("original", result.original)]
+    cleaned.append((f"noisy\ntest MSE {number(result.noisy_error)}", result.noisy))
+    for name, memory in result.memories.items():
+        plain.append((f"{name}\ntest MSE {number(memory.error)}", memory.reconstructed))
+        cleaned.append((f"{name}\ntest MSE {number(memory.cleaning_error)}", memory.cleaned))
+    foot = f"{settings.latent} components in the bottleneck; MSE per pixel over all test images."
+    fates = ", ".join(_FATES[name] for name in result.memories)
     return [
         Picture(
             "reconstructions",
             grid(plain, (side, side), foot=foot),
             "Test images and their reconstructions, by what happens to a value that is switched "
-            "off: forgotten (reset), stored for the decoder to see (skip), kept (hold).",
+            f"off: {fates}.",
             "Images of every digit, and below them a row for each memory.",
         ),
         Picture(

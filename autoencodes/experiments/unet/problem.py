@@ -18,10 +18,11 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
+from autoencodes.experiments.unet.result import Memory, UnetResult
 from autoencodes.plan.settings import make
 from autoencodes.run import RunFolder
 
-_MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
+MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
 
 
 class UnetSettings(Settings):
@@ -35,19 +36,26 @@ class UnetSettings(Settings):
     """s, in units of the pixels' range."""
     memories: tuple[str, ...] = ("reset", "skip", "hold")
 
+    @property
+    def sizes(self) -> str:
+        return (
+            f"{self.data}, seed {self.seed}, {self.epochs} epochs each, noise of deviation "
+            f"{self.noise:g}"
+        )
 
-def run(settings: UnetSettings, notebook: Notebook) -> Results:
+
+def run(settings: UnetSettings, notebook: Notebook) -> Results[UnetResult]:
     """Trains each memory to reconstruct, and to clean; measures what went around."""
     notebook.expect(4 * len(settings.memories))
     rows: list[Any] = []
-    arrays: dict[str, np.ndarray] = {}
+    memories: dict[str, Memory] = {}
     for memory in settings.memories:
         metrics, made = _trained(settings, notebook, memory, 0.0)
         _, cleaned = _trained(settings, notebook, memory, settings.noise)
         rows.append(
             (
                 memory,
-                _MEANING[memory],
+                MEANING[memory],
                 metrics["parameters"],
                 metrics["test_mse"],
                 metrics["test_mse_bottleneck_only"],
@@ -55,17 +63,15 @@ def run(settings: UnetSettings, notebook: Notebook) -> Results:
                 cleaned.facts["error"],
             )
         )
-        arrays |= {name: cleaned.arrays[name] for name in ("original", "noisy")}
-        arrays[f"{memory}, reconstruct"] = made.arrays["made"]
-        arrays[f"{memory}, clean"] = cleaned.arrays["made"]
+        images = made.arrays["made"], cleaned.arrays["made"]
+        memories[memory] = Memory(*images, metrics["test_mse"], cleaned.facts["error"])
     noisy = cleaned.facts["noisy"]
     columns = (*_COLUMNS, f"error from noisy rows, s = {settings.noise:g}")
     caption = f"{settings.data} through {settings.latent} components; errors per pixel"
     return Results(
         _sentence(settings, {row[0]: row for row in rows}, noisy),
         {"memories": Table(caption, columns, tuple(rows))},
-        arrays,
-        {"noisy_error": noisy, "errors": {row[0]: [row[3], row[6]] for row in rows}},
+        UnetResult(cleaned.arrays["original"], cleaned.arrays["noisy"], noisy, memories),
         notes=_NOTES,
     )
 
@@ -146,6 +152,7 @@ EXPERIMENTS.register(
         UnetSettings(),
         UnetSettings(epochs=60, memories=("reset", "skip")),
         run,
+        UnetResult,
         pictures=f"{__package__}.pictures",
         precision="float32",
     )

@@ -8,23 +8,92 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
+from autoencodes.experiments.storing import Measured, Stored, gathered, numbered
 from autoencodes.experiments.table import Table
 
 Counts = Int[np.ndarray, " size"]
-Limits = dict[tuple[int, int], dict[str, Any]]
-"""What was measured on the law, by dimension and place of λ."""
+Values = Float[np.ndarray, " size"]
+Rows = Float[np.ndarray, "size sample"]
 
 _STATIONARY = 1e-5
 """The PMP residual below which a control counts as stationary."""
 
 TRANSPORT, SPREAD, GAP, DISTANCE = "W₁", "std of gap", "mean |gap|", "mean ‖θ^N − θ*‖"
 """What is fitted by a power of N."""
+
+
+class Limit(NamedTuple):
+    """The training on the law: λ_min where it begins, and what is known of θ*."""
+
+    begin: float
+    lambda_min: float
+    convex: bool
+    objective: float
+    norm: float
+    residual: float
+    quadrature: float
+    """The largest error found in ∫ℓ dμ_T at a control of a sample."""
+
+
+Limits = dict[tuple[int, int], Limit]
+"""By dimension and place of λ."""
+
+
+class Transport(NamedTuple):
+    """W_1 of samples of several sizes, in one dimension."""
+
+    counts: Counts
+    values: Rows
+
+
+class Samples(NamedTuple):
+    """The trainings on samples, for one dimension and one λ."""
+
+    gap: Rows
+    excess: Rows
+    """J(θ^N) − J(θ*)."""
+    distance: Rows
+    """‖θ^N − θ*‖."""
+    converged: Rows
+    apart: Values
+    """The mean ‖θ^N − θ'^N‖ of two samples."""
+    convex: Float[np.ndarray, ""]
+    """1 where J is locally strongly convex at θ*."""
+
+
+@dataclass(frozen=True, eq=False)
+class LimitResult(Measured):
+    """Distances by dimension, and trainings by dimension and place of λ, for N = ``counts``."""
+
+    counts: Counts
+    transports: dict[int, Transport]
+    samples: dict[tuple[int, int], Samples]
+
+    def stored(self) -> Stored:
+        arrays: dict[str, np.ndarray] = {"N": self.counts}
+        for dim, transport in self.transports.items():
+            arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"] = transport
+        samples = {f"{dim}.{place}": rows for (dim, place), rows in self.samples.items()}
+        return Stored(arrays | numbered(samples), {})
+
+    @classmethod
+    def restored(cls, stored: Stored) -> Self:
+        arrays = stored.arrays
+        samples = {}
+        for key, rows in gathered(Samples, arrays).items():
+            dim, place = key.split(".")
+            samples[int(dim), int(place)] = rows
+        transports = {
+            dim: Transport(arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"])
+            for dim in sorted({dim for dim, _ in samples})
+        }
+        return cls(arrays["N"], transports, samples)
 
 
 @dataclass(frozen=True)
@@ -102,30 +171,26 @@ def rate(dim: int, counts: Counts) -> Float[np.ndarray, " size"]:
     return np.asarray(n ** (-1 / max(dim, 2)))
 
 
-def fitted(dims: Any, weights: int, arrays: dict[str, np.ndarray]) -> list[Fit]:
-    """The powers of N that fit what was measured, from ``Results.arrays``."""
+def fitted(result: LimitResult) -> list[Fit]:
+    """The powers of N that fit what was measured."""
     fits = []
-    for dim in dims:
-        counts = arrays[f"transport N.{dim}"]
-        means = arrays[f"transport.{dim}"].mean(axis=1)
-        fits.append(Fit.of(dim, None, TRANSPORT, counts, means))
-        for place in range(weights):
-            convex = bool(arrays[f"convex.{dim}.{place}"])
-            for quantity, values in measured(arrays, dim, place).items():
-                fit = Fit.of(dim, place, quantity, arrays["N"], values)
+    for dim, (counts, values) in result.transports.items():
+        fits.append(Fit.of(dim, None, TRANSPORT, counts, values.mean(axis=1)))
+        for (its, place), samples in result.samples.items():
+            for quantity, values in measured(samples).items() if its == dim else ():
+                fit = Fit.of(dim, place, quantity, result.counts, values)
                 # Where J is not locally strongly convex, minimisers may stay apart.
-                promised = convex or quantity != DISTANCE
+                promised = bool(samples.convex) or quantity != DISTANCE
                 fits.append(fit if promised else replace(fit, theory=None))
     return fits
 
 
-def measured(arrays: dict[str, np.ndarray], dim: int, place: int) -> dict[str, Any]:
+def measured(samples: Samples) -> dict[str, Values]:
     """For each quantity of a d and a λ its values over N."""
-    gap = arrays[f"gap.{dim}.{place}"]
     return {
-        SPREAD: gap.std(axis=1, ddof=1),
-        GAP: np.abs(gap).mean(axis=1),
-        DISTANCE: arrays[f"distance.{dim}.{place}"].mean(axis=1),
+        SPREAD: samples.gap.std(axis=1, ddof=1),
+        GAP: np.abs(samples.gap).mean(axis=1),
+        DISTANCE: samples.distance.mean(axis=1),
     }
 
 
@@ -135,7 +200,7 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
     for fit in fits:
         power, place = fit.power, fit.weight
         weight = None if place is None else tikhonov[place]
-        least = None if place is None else limits[fit.dim, place]["lambda_min"]
+        least = None if place is None else limits[fit.dim, place].lambda_min
         spread = (power.slope, power.low, power.high)
         rows.append((fit.dim, weight, least, fit.quantity, *spread, fit.late, fit.theory))
     return Table(
@@ -147,22 +212,20 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
     )
 
 
-def means(dims: Sequence[int], tikhonov: Sequence[float], arrays: dict[str, np.ndarray]) -> Table:
+def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
     """What the slopes were fitted to, and what else was measured, over the samples of each size."""
     rows: list[Any] = []
-    for dim in dims:
-        transport = dict(zip(arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"], strict=True))
-        for place, weight in enumerate(tikhonov):
-            here = measured(arrays, dim, place)
-            for k, count in enumerate(arrays["N"]):
-                w1 = float(transport[count].mean()) if count in transport else None
-                gap = arrays[f"gap.{dim}.{place}"][k]
-                rest = [float(here[name][k]) for name in (SPREAD, GAP, DISTANCE)]
-                for name in ("apart", "excess"):
-                    rest.append(float(arrays[f"{name}.{dim}.{place}"][k].mean()))
-                ended = int(arrays[f"converged.{dim}.{place}"][k].sum())
-                row = (dim, weight, int(count), w1, float(gap.mean()), *rest, gap.size, ended)
-                rows.append(row)
+    for (dim, place), samples in result.samples.items():
+        transport = dict(zip(*result.transports[dim], strict=True))
+        here = measured(samples)
+        for k, count in enumerate(result.counts):
+            w1 = float(transport[count].mean()) if count in transport else None
+            gap = samples.gap[k]
+            rest = [float(here[name][k]) for name in (SPREAD, GAP, DISTANCE)]
+            rest += [float(values[k].mean()) for values in (samples.apart, samples.excess)]
+            ended = int(samples.converged[k].sum())
+            first = (dim, tikhonov[place], int(count), w1, float(gap.mean()))
+            rows.append((*first, *rest, gap.size, ended))
     names = ("d", "λ", "N", TRANSPORT, "mean gap", SPREAD, GAP, DISTANCE)
     return Table(
         "Over the samples of each size: gap = J^N(θ^N) − J(θ^N); apart is the mean ‖θ^N − θ'^N‖ "
@@ -182,8 +245,7 @@ def curvatures(limits: Limits, tikhonov: Sequence[float]) -> Table:
             (
                 dim,
                 tikhonov[place],
-                *(at[name] for name in ("begin", "lambda_min", "objective", "norm", "residual")),
-                at["quadrature"],
+                *(at.begin, at.lambda_min, at.objective, at.norm, at.residual, at.quadrature),
             )
             for (dim, place), at in limits.items()
         ),
@@ -193,7 +255,7 @@ def curvatures(limits: Limits, tikhonov: Sequence[float]) -> Table:
 def sentence(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> str:
     """The slopes, each beside the theory's."""
     dims = list(dict.fromkeys(fit.dim for fit in fits))
-    told = []
+    parts = []
     for dim in dims:
         here = [fit for fit in fits if fit.dim == dim]
         spreads = [
@@ -201,27 +263,27 @@ def sentence(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> 
             for fit in here
             if fit.quantity == SPREAD and fit.weight is not None
         ]
-        told.append(
+        parts.append(
             f"d = {dim}: W₁ {here[0].power.text}, standard deviation of the gap "
             f"{' and '.join(spreads)}, theory {_signed(here[0].theory)}"
         )
     distances = []
     for place, weight in enumerate(tikhonov):
         powers = [f.power.text for f in fits if f.weight == place and f.quantity == DISTANCE]
-        least = ", ".join(_digits(limits[dim, place]["lambda_min"]) for dim in dims)
+        least = ", ".join(_digits(limits[dim, place].lambda_min) for dim in dims)
         distances.append(f"{', '.join(powers)} at λ = {weight:g} with λ_min(θ*) = {least}")
     names = ", ".join(str(dim) for dim in dims)
     return (
-        f"Slopes over N with 95% intervals, for {'; for '.join(told)}; of ‖θ^N − θ*‖, for d = "
+        f"Slopes over N with 95% intervals, for {'; for '.join(parts)}; of ‖θ^N − θ*‖, for d = "
         f"{names}, {'; and '.join(distances)}."
     )
 
 
 def notes(
-    fits: Sequence[Fit], limits: Limits, arrays: dict[str, np.ndarray], tikhonov: Sequence[float]
+    fits: Sequence[Fit], limits: Limits, result: LimitResult, tikhonov: Sequence[float]
 ) -> tuple[str, ...]:
     """How the measured slopes stand to the theory's, and what else a reader has to know."""
-    told = [
+    lines = [
         "For d = 1, W₁ is that between a sample and the law, ∫|F − F_N| integrated exactly. For "
         "d ≥ 2 it is that between two independent samples of N particles, by optimal assignment: "
         "E W₁(μ_0, μ_0^N) ≤ E W₁(μ_0^N, ν_0^N) ≤ 2 E W₁(μ_0, μ_0^N), so that the rate is the same.",
@@ -237,41 +299,42 @@ def notes(
     faster = [_called(fit, tikhonov) for fit in fits if _beyond(fit) < 0]
     slower = [_called(fit, tikhonov) for fit in fits if _beyond(fit) > 0]
     if faster:
-        told.append(f"Faster than the theory's rate, by the whole interval: {', '.join(faster)}.")
+        lines.append(f"Faster than the theory's rate, by the whole interval: {', '.join(faster)}.")
     if slower:
-        told.append(f"Slower than the theory's rate, by the whole interval: {', '.join(slower)}.")
+        lines.append(f"Slower than the theory's rate, by the whole interval: {', '.join(slower)}.")
     late = [f"{_signed(f.late)} ({_where(f, tikhonov)})" for f in fits if f.quantity == SPREAD]
     if late:
-        told.append(
+        lines.append(
             "Small samples may be fitted too closely, which one power of N does not describe. Over "
             f"the larger half of the sizes alone the slope of the gap's standard deviation is "
             f"{', '.join(late)}."
         )
-    told += _saddles(limits, arrays, tikhonov)
-    short = sum(
-        int(rows.size - rows.sum()) for name, rows in arrays.items() if name[:9] == "converged"
-    )
+    lines += _saddles(limits, result, tikhonov)
+    short = sum(int(rows.converged.size - rows.converged.sum()) for rows in result.samples.values())
     if short:
-        told.append(f"{short} trainings on samples ended before the PMP residual was small enough.")
-    return tuple(told)
-
-
-def _saddles(limits: Limits, arrays: dict[str, np.ndarray], tikhonov: Sequence[float]) -> list[str]:
-    """What the samples do where the law's training has ended at a saddle."""
-    told = []
-    for (dim, place), at in limits.items():
-        if at["lambda_min"] >= 0:
-            continue
-        last = {n: arrays[f"{n}.{dim}.{place}"][-1] for n in ("distance", "apart", "excess")}
-        told.append(
-            f"d = {dim}, λ = {tikhonov[place]:g}: from θ = 0 the law leads to a control with PMP "
-            f"residual {at['residual']:.1e} and λ_min = {_digits(at['lambda_min'])} < 0"
-            + (", a saddle of J. " if at["residual"] <= _STATIONARY else ". ")
-            + f"At N = {arrays['N'][-1]:,} the samples' controls end at a distance of "
-            f"{last['distance'].mean():.3g} from it on average and {float(last['apart']):.3g} from "
-            f"one another; there J − J(θ*) is {_digits(last['excess'].mean())} on average."
+        lines.append(
+            f"{short} trainings on samples ended before the PMP residual was small enough."
         )
-    return told
+    return tuple(lines)
+
+
+def _saddles(limits: Limits, result: LimitResult, tikhonov: Sequence[float]) -> list[str]:
+    """What the samples do where the law's training has ended at a saddle."""
+    lines = []
+    for (dim, place), at in limits.items():
+        if at.lambda_min >= 0:
+            continue
+        samples = result.samples[dim, place]
+        lines.append(
+            f"d = {dim}, λ = {tikhonov[place]:g}: from θ = 0 the law leads to a control with PMP "
+            f"residual {at.residual:.1e} and λ_min = {_digits(at.lambda_min)} < 0"
+            + (", a saddle of J. " if at.residual <= _STATIONARY else ". ")
+            + f"At N = {result.counts[-1]:,} the samples' controls end at a distance of "
+            f"{samples.distance[-1].mean():.3g} from it on average and "
+            f"{float(samples.apart[-1]):.3g} from one another; there J − J(θ*) is "
+            f"{_digits(samples.excess[-1].mean())} on average."
+        )
+    return lines
 
 
 def _beyond(fit: Fit) -> int:
