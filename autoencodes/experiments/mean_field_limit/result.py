@@ -86,7 +86,7 @@ class LimitResult(Measured):
     def restored(cls, stored: Stored) -> Self:
         arrays = stored.arrays
         samples = {}
-        for key, rows in gathered(Samples, arrays).items():
+        for key, rows in sorted(gathered(Samples, arrays).items()):  # a file has its own order
             dim, place = key.split(".")
             samples[int(dim), int(place)] = rows
         transports = {

@@ -48,7 +48,7 @@ class MnistSettings(Settings):
     @property
     def sizes(self) -> str:
         return (
-            f"seed {self.seed}, {self.epochs} epochs in batches of {self.batch_size}, the plain "
+            f"seed {self.seed}, {self.epochs} epoch{"s" * (self.epochs > 1)} in batches of {self.batch_size}, the plain "
             f"autoencoder for the same time; states of {self.followed:,} test images"
         )
 
