@@ -47,9 +47,10 @@ class MnistSettings(Settings):
 
     @property
     def sizes(self) -> str:
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
         return (
-            f"seed {self.seed}, {self.epochs} epoch{"s" * (self.epochs > 1)} in batches of {self.batch_size}, the plain "
-            f"autoencoder for the same time; states of {self.followed:,} test images"
+            f"seed {self.seed}, {epochs} in batches of {self.batch_size}, the plain autoencoder "
+            f"for the same time; states of {self.followed:,} test images"
         )
 
 
