@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from test_cli import call
 
+from autoencodes.cli import show
 from autoencodes.cli.app import INTERRUPTED
 from autoencodes.experiments import EXPERIMENTS
 from autoencodes.experiments.classification import problem as classification
@@ -79,6 +80,13 @@ def test_what_cannot_be_is_refused_and_nothing_left(
     assert call(*arguments) == 2
     assert message in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_termination_is_an_interruption_while_an_experiment_runs() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), show._terminated_as_interrupted():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ctrl_c_keeps_the_parts_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +52,7 @@ def experiment(
 
     EXPERIMENTS[name]  # a name that is none is refused before anything is shown
     path = out or place(name, quick)
-    with Conducting() as display:
+    with Conducting() as display, _terminated_as_interrupted():
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
         except KeyboardInterrupt:
@@ -64,6 +67,16 @@ def experiment(
     results, seconds = folder.read()
     print(f"{results.sentence}\n\n{next(iter(results.tables.values())).text}")
     _drawn(folder.path, ending, f"{seconds:.0f} s; results in {folder.path}")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """While this lasts, SIGTERM does what Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _drawn(path: Path, animate: str | None, results: str) -> None:

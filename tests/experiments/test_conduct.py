@@ -17,6 +17,7 @@ from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
     ExperimentFolder,
+    Measured,
     Plain,
     Results,
     Settings,
@@ -242,9 +243,13 @@ def test_what_is_on_is_what_the_trajectory_does_not_put_to_zero() -> None:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_is_listed_and_drawn(name: str) -> None:
+def test_every_experiment_is_registered_whole(name: str) -> None:
     experiment, entry = EXPERIMENTS[name], EXPERIMENTS.entries[name]
     assert find_spec(experiment.pictures)
+    assert issubclass(experiment.result, Measured)
+    for settings in (experiment.full, experiment.quick):
+        assert settings.sizes
+        assert not settings.sizes.endswith(".")
     assert entry.help
     assert "\n" not in entry.help
     assert entry.facts.keys() >= {"full", "quick"}
