@@ -88,12 +88,12 @@ def _drawn(path: Path, animate: str | None, results: str) -> None:
     except MissingExtra as error:
         print(f"{results}; no report: {error}", file=sys.stderr)
         return
-    told = f"report.html with {counted(len(written.figures), 'figure')}"
+    summary = f"report.html with {counted(len(written.figures), 'figure')}"
     if animate and not written.animations:
-        told += "; it shows no flow, so there is nothing to animate"
+        summary += "; it shows no flow, so there is nothing to animate"
     elif animate:
-        told += f", {counted(len(written.animations), 'animation')} beside them"
-    print(f"{results}: {told}, and tables", file=sys.stderr)
+        summary += f", {counted(len(written.animations), 'animation')} beside them"
+    print(f"{results}: {summary}, and tables", file=sys.stderr)
 
 
 @app.command()

@@ -29,12 +29,12 @@ def conduct(
 ) -> ExperimentFolder:
     """Runs an experiment and writes its folder, by default that of ``place``.
 
-    In a folder where it was begun it goes on: the parts that are there are not computed again.
+    In a folder where it was started it goes on: the parts that are there are not computed again.
 
     Raises
     ------
     InputError
-        For a name that is none, a folder that holds something else, or data that are not found.
+        For a name that is none, a folder that holds something else, or data that are absent.
     NumericalFailure
         If a training left no control that can be evaluated.
     KeyboardInterrupt

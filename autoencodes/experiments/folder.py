@@ -34,7 +34,7 @@ class ExperimentFolder:
     def begin(
         cls, path: str | Path, name: str, quick: bool, settings: dict[str, Any]
     ) -> ExperimentFolder:
-        """A new folder, or one in which the same experiment was begun.
+        """A new folder, or one in which the same experiment was started.
 
         Raises
         ------
@@ -68,9 +68,9 @@ class ExperimentFolder:
                 self.path.rmdir()
 
     def _require(self, asked: dict[str, Any]) -> None:
-        """That the same was begun here, by this version: parts of two do not belong together."""
-        begun = self.configuration
-        known = {**begun, "version": begun["machine"].get("autoencodes")}
+        """That the same was started here, by this version: parts of two do not belong together."""
+        earlier = self.configuration
+        known = {**earlier, "version": earlier["machine"].get("autoencodes")}
         for key, value in {**asked, "version": __version__}.items():
             if known[key] == value:
                 continue
@@ -79,13 +79,13 @@ class ExperimentFolder:
                 names = [n for n in value if value[n] != dict(known[key]).get(n)]
                 differs = f"other settings ({', '.join(names) or 'some that are gone'})"
             raise InputError(
-                f"{self.path} holds an experiment that was begun with {differs}; choose another "
+                f"{self.path} holds an experiment that was started with {differs}; choose another "
                 "folder with --out"
             )
 
     @classmethod
     def is_one(cls, path: str | Path) -> bool:
-        """Whether an experiment was begun in a folder."""
+        """Whether an experiment was started in a folder."""
         return (Path(path) / _CONFIG).is_file()
 
     @property
@@ -93,15 +93,15 @@ class ExperimentFolder:
         """``experiment``, ``quick``, ``settings`` and ``machine``."""
         path = self.path / _CONFIG
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            found["experiment"], found["quick"]
-            dict(found["settings"]), dict(found["machine"])
+            entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            entries["experiment"], entries["quick"]
+            dict(entries["settings"]), dict(entries["machine"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path}: expected the configuration of an experiment as autoencodes writes it "
                 f"({type(error).__name__}: {error}); run the experiment in another folder"
             ) from error
-        return found
+        return entries
 
     @property
     def name(self) -> str:

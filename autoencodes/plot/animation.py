@@ -137,10 +137,10 @@ class _Scene:
         return f"layer {now:.1f} of {self.last}, t = {time:.3g}"
 
     def _targets(self) -> Float[np.ndarray, "particle axis"] | None:
-        found = self.motion.targets
-        if found is None or found.shape[1] != self.motion.states.shape[2]:
+        targets = self.motion.targets
+        if targets is None or targets.shape[1] != self.motion.states.shape[2]:
             return None
-        return np.unique(found[:, self.plane], axis=0)
+        return np.unique(targets[:, self.plane], axis=0)
 
     def _window(self) -> tuple[Any, Any]:
         """The corners of a window that holds all layers, and the targets."""
@@ -210,7 +210,7 @@ def _dots(axes: Axes, classes: Classes) -> list[tuple[PathCollection, Any]]:
     """The particles, those of one marker together, and which they are."""
     markers = classes.markers[classes.members]
     colours = classes.colours[classes.members]
-    found = []
+    drawn = []
     for marker in np.unique(markers):
         members = np.flatnonzero(markers == marker)
         nowhere = np.zeros(len(members))
@@ -226,8 +226,8 @@ def _dots(axes: Axes, classes: Classes) -> list[tuple[PathCollection, Any]]:
             clip_on=False,
         )
         dots.set_in_layout(False)
-        found.append((dots, members))
-    return found
+        drawn.append((dots, members))
+    return drawn
 
 
 def _targets(axes: Axes, places: Any, last: int | None) -> Line2D | None:

@@ -85,13 +85,13 @@ def _encoded(images: list[Image.Image], pace: int) -> bytes:
 
 def require_encoder() -> str:
     """Where ffmpeg is; InputError if it is not in PATH."""
-    found = shutil.which("ffmpeg")
-    if found is None:
+    path = shutil.which("ffmpeg")
+    if path is None:
         raise InputError(
             "an MP4 needs the program ffmpeg, which is not in PATH; install it, or take the GIF "
             "of --animate"
         )
-    return found
+    return path
 
 
 def mp4(pictures: Iterator[Pixels], ffmpeg: str, path: Path) -> None:

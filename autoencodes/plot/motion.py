@@ -85,12 +85,12 @@ class Motion:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file holds of it, with ``facts``."""
-        found = {"times": self.times, "states": self.states, "active": self.active}
+        arrays = {"times": self.times, "states": self.states, "active": self.active}
         if self.labels is not None:
-            found["labels"] = self.labels
+            arrays["labels"] = self.labels
         if self.targets is not None:
-            found["targets"] = self.targets
-        return found
+            arrays["targets"] = self.targets
+        return arrays
 
     @property
     def facts(self) -> dict[str, Any]:

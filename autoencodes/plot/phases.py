@@ -23,7 +23,7 @@ def phases(motion: Motion, panels: Sequence[tuple[str, int]]) -> Figure:
     """The particles at some layers; where one component is on, how they lie along it.
 
     Panels are square, one unit is as long across as up, and each has a scale of its own: a flow may
-    stretch the particles tenfold. Targets are marked in the last panel.
+    spread the particles tenfold. Targets are marked in the last panel.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def _strips(folder: RunFolder, findings: Findings) -> tuple[Strip, ...]:
 
 
 def _certificates(folder: RunFolder) -> dict[str, list[str]]:
-    """What ``autoencodes certify`` found, if it was asked."""
+    """What ``autoencodes certify`` wrote, if it was run."""
     path = folder.path / "certificate.json"
     try:
         lines = json.loads(path.read_text(encoding="utf-8"))["lines"]

@@ -96,8 +96,8 @@ class Reader:
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    def part(self, name: str, number: int, total: int, found: bool) -> None:
-        self.told.append((name, number, total, found))
+    def part(self, name: str, number: int, total: int, known: bool) -> None:
+        self.told.append((name, number, total, known))
 
     def advance(self, text: str, share: float | None) -> None:
         pass
@@ -152,7 +152,7 @@ def test_parts_of_another_version_or_setting_are_refused(
     folder = conduct("sums", tmp_path / "run")
     other = replace(SUMS, full=Sums(size=7))
     monkeypatch.setitem(EXPERIMENTS._members, "sums", other)
-    with pytest.raises(InputError, match=r"begun with other settings \(size\)"):
+    with pytest.raises(InputError, match=r"started with other settings \(size\)"):
         conduct("sums", tmp_path / "run")
     monkeypatch.undo()
     text = (folder.path / "experiment.json").read_text()
@@ -176,7 +176,7 @@ def test_results_of_another_version_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     conduct("sums", tmp_path / "run")
-    with pytest.raises(InputError, match="begun with quick False, not True"):
+    with pytest.raises(InputError, match="started with quick False, not True"):
         conduct("sums", tmp_path / "run", quick=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file; expected the name of a folder"):

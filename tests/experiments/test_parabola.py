@@ -69,8 +69,8 @@ def test_what_is_told_is_what_was_measured(results: Results[ParabolaResult]) -> 
     assert per_component == error / 2
     # Few steps do not arrive: both starts are told, and the count is honest.
     assert rows[0][-1] == 2
-    assert "begun again" in results.notes[0]
-    assert "no start is left" in results.notes[1]
+    assert "restarted" in results.notes[0]
+    assert "no start remains" in results.notes[1]
     assert "0 of 1 trainings" in results.sentence
     shown = np.mean(np.sum((motion.states[-1] - motion.targets) ** 2, axis=1))
     assert shown == pytest.approx(error)

@@ -217,12 +217,12 @@ def test_curves_and_pca_share_the_unit_of_the_test_error() -> None:
     np.testing.assert_allclose(curves["PCA, same latent width"], findings.metrics["pca_test_mse"])
 
 
-def test_stretches_lose_no_extreme() -> None:
-    from autoencodes.report.loss import stretches
+def test_pieces_lose_no_extreme() -> None:
+    from autoencodes.report.loss import pieces
 
     rng = np.random.default_rng(0)
     y = rng.standard_normal(12_345)
-    x, low, middle, high = stretches(np.arange(12_345.0), y)
+    x, low, middle, high = pieces(np.arange(12_345.0), y)
     assert (low.min(), high.max(), x[-1]) == (y.min(), y.max(), 12_344)
     assert np.all((low <= middle) & (middle <= high))
 

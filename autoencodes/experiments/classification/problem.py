@@ -138,7 +138,7 @@ def _trained(
 ) -> Part:
     """One training; from another start where it ends at a saddle or at a poor minimum."""
     measure, classes = _measure(settings, seed)
-    found = first_to_arrive(
+    arrival = first_to_arrive(
         problem,
         measure,
         notebook,
@@ -148,18 +148,18 @@ def _trained(
         starts=settings.starts,
         loss=lambda control: 1 - _accuracy(problem, control, measure, classes),
         enough=1 - _ARRIVED,
-        told=lambda loss: f"{1 - loss:.1%} of its own particles classified",
+        described=lambda loss: f"{1 - loss:.1%} of its own particles classified",
     )
     fresh, labels = _measure(settings, seed, fresh=True)
     return Part.holding(
-        found.control,
-        accuracy=_accuracy(problem, found.control, fresh, labels),
-        fresh_cost=float(problem.terminal_cost(found.control, fresh)),
-        objective=float(problem.objective(found.control, measure)),
-        norm=float(norm(found.control, problem.flow.schedule.step_size)),
-        lambda_min=curvature(Hessian(problem, found.control, measure), digits=2).smallest.value,
-        starts=found.starts,
-        failures=found.failures,
+        arrival.control,
+        accuracy=_accuracy(problem, arrival.control, fresh, labels),
+        fresh_cost=float(problem.terminal_cost(arrival.control, fresh)),
+        objective=float(problem.objective(arrival.control, measure)),
+        norm=float(norm(arrival.control, problem.flow.schedule.step_size)),
+        lambda_min=curvature(Hessian(problem, arrival.control, measure), digits=2).smallest.value,
+        starts=arrival.starts,
+        failures=arrival.failures,
     )
 
 

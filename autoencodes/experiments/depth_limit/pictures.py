@@ -18,8 +18,8 @@ from autoencodes.plot.scales import logarithmic
 
 _COLUMNS_OF_PANELS = 3
 _MEASURES = (
-    ("apart", "controls", "o", style.AUTOENCODE),
-    ("means_apart", "their means over a step", "s", style.ACCENT),
+    ("difference", "controls", "o", style.AUTOENCODE),
+    ("means_difference", "their means over a step", "s", style.ACCENT),
     ("fall", "objectives", "^", style.PCA),
 )
 """A row's differences, and how each looks."""
@@ -40,8 +40,8 @@ def pictures(results: Results[DepthLimitResult], settings: DepthLimitSettings) -
                 f"{steps[-1]} steps"
                 + ("; dotted lines are switches." if len(problem.ends) > 1 else "."),
                 "Step functions with ever finer steps. Those of two grids that follow each other "
-                f"are {problem.rows[0].apart:.1e} apart in L² at first, "
-                f"{problem.rows[-2].apart:.1e} at last.",
+                f"are {problem.rows[0].difference:.1e} apart in L² at first, "
+                f"{problem.rows[-2].difference:.1e} at last.",
             )
         )
     drawn.append(
@@ -106,12 +106,12 @@ def _order(problems: list[Trained]) -> Figure:
         size = np.array([line.size for line in lines])
         everything = []
         for name, label, marker, colour in _MEASURES:
-            apart = np.array([getattr(line, name) for line in lines])
-            axes.plot(size, apart, marker, color=colour, markersize=4, label=label)
+            differences = np.array([getattr(line, name) for line in lines])
+            axes.plot(size, differences, marker, color=colour, markersize=4, label=label)
             axes.plot(
-                size, apart[-1] * size / size[-1], color=colour, linewidth=0.9, ls=(0, (4, 2))
+                size, differences[-1] * size / size[-1], color=colour, linewidth=0.9, ls=(0, (4, 2))
             )
-            everything.append(apart)
+            everything.append(differences)
         logarithmic(axes, "x", size)
         logarithmic(axes, "y", np.concatenate(everything))
         axes.set(title=problem.title, xlabel="step Δt", ylabel="difference")

@@ -170,15 +170,15 @@ def difference(coarse: Control, fine: Control, horizon: float) -> tuple[float, f
     )
     factor, size = finer // steps, horizon / steps
 
-    def apart(coarse: Any, fine: Any) -> Any:
+    def pointwise(coarse: Any, fine: Any) -> Any:
         return np.repeat(coarse, factor, axis=0) - fine
 
-    def means_apart(coarse: Any, fine: Any) -> Any:
+    def of_means(coarse: Any, fine: Any) -> Any:
         return coarse - np.asarray(fine).reshape(-1, factor, *fine.shape[1:]).mean(axis=1)
 
     return (
-        float(norm(jax.tree.map(apart, coarse, fine), size / factor)),
-        float(norm(jax.tree.map(means_apart, coarse, fine), size)),
+        float(norm(jax.tree.map(pointwise, coarse, fine), size / factor)),
+        float(norm(jax.tree.map(of_means, coarse, fine), size)),
     )
 
 
@@ -186,10 +186,12 @@ def _rows(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[Ro
     """A row for every grid."""
     factors = _factors(settings, name)
     schedules = [_problem(settings, name, f).flow.schedule for f in factors]
-    apart = [difference(a.control, b.control, schedules[0].horizon) for a, b in pairwise(parts)]
+    differences = [
+        difference(a.control, b.control, schedules[0].horizon) for a, b in pairwise(parts)
+    ]
     falls = [abs(a.facts["objective"] - b.facts["objective"]) for a, b in pairwise(parts)]
     shown: list[Any] = []
-    for values in (*zip(*apart, strict=True), falls):
+    for values in (*zip(*differences, strict=True), falls):
         shown += [[*values, None], [None, *orders([1 / f for f in factors[:-1]], values), None]]
     keys = ("objective", "residual", "lambda_min")
     return [

@@ -180,12 +180,12 @@ def _measured(
     free: ControlProblem, weight: float, control: Control, measure: EmpiricalMeasure, epoch: int
 ) -> dict[str, Any]:
     """One measurement. H_ℓ is that of λ = 0, so that all weights share what is compiled."""
-    found = curvature(Hessian(free, control, measure))
+    ends = curvature(Hessian(free, control, measure))
     return {
         "epoch": epoch,
-        "lambda_min": found.smallest.value + 2 * weight,
-        "bound": found.smallest.lower + 2 * weight,
-        "lambda_max": found.largest.value + 2 * weight,
+        "lambda_min": ends.smallest.value + 2 * weight,
+        "bound": ends.smallest.lower + 2 * weight,
+        "lambda_max": ends.largest.value + 2 * weight,
         "error": float(free.terminal_cost(control, measure)),
         "norm": float(norm(control, free.flow.schedule.step_size)),
     }

@@ -156,9 +156,9 @@ def _transported(settings: LimitSettings, dim: int, notebook: Notebook) -> Part:
             if dim == 1:
                 row.append(distance_to_uniform(x[:, 0]))
                 continue
-            found = wasserstein(x, _particles(settings, dim, 2**k, sample, _SECOND))
-            assert found is not None, "two samples of one size are matched without POT"
-            row.append(found)
+            distance = wasserstein(x, _particles(settings, dim, 2**k, sample, _SECOND))
+            assert distance is not None, "two samples of one size are matched without POT"
+            row.append(distance)
         rows.append(row)
     return Part({"transport": np.array(rows), "transport N": 2 ** np.array(exponents)})
 
@@ -173,7 +173,7 @@ class _Trained:
     notebook: Notebook
 
     def parts(self) -> tuple[Limit, Samples]:
-        """What was found at θ*, and for each N and sample what was measured."""
+        """What was distance at θ*, and for each N and sample what was measured."""
         name = f"d = {self.dim}, λ = {self.settings.tikhonov[self.place]:g}"
         limit = self.notebook.part(f"{name}, law", self._limit)
         rows = [

@@ -186,20 +186,20 @@ def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[s
     states = np.asarray(model.flow.trajectory(model.control, digits.test[: settings.followed]))
     on = switched_on(model.flow.schedule)
     low, high = float(states.min()), float(states.max())
-    found: dict[str, list[Any]] = {
+    statistics: dict[str, list[Any]] = {
         name: [] for name in ("mean", "deviation", "entropy", "dimensions")
     }
     for state, active in zip(states, on, strict=True):
         values = state[:, active].astype(np.float64)
         of_class = [values[labels == digit] for digit in range(10)]
-        found["mean"].append([rows.mean() for rows in of_class])
-        found["deviation"].append([rows.std() for rows in of_class])
+        statistics["mean"].append([rows.mean() for rows in of_class])
+        statistics["deviation"].append([rows.std() for rows in of_class])
         counts, _ = np.histogram(values, bins=_BINS, range=(low, high))
-        found["entropy"].append(_entropy(counts) / np.log(2))
+        statistics["entropy"].append(_entropy(counts) / np.log(2))
         spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(values, rowvar=False)))
-        found["dimensions"].append(np.exp(_entropy(np.maximum(spread, 0))))
+        statistics["dimensions"].append(np.exp(_entropy(np.maximum(spread, 0))))
     widths = on.sum(axis=1)
-    return {name: np.array(values) for name, values in found.items()} | {"widths": widths}
+    return {name: np.array(values) for name, values in statistics.items()} | {"widths": widths}
 
 
 def _entropy(weights: Any) -> float:

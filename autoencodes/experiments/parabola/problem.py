@@ -125,7 +125,7 @@ def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
     """One training; from another start where it ends above the error that is asked for."""
     problem = _problem(settings)
     measure, fresh = _measures(settings, seed)
-    found = first_to_arrive(
+    arrival = first_to_arrive(
         problem,
         measure,
         notebook,
@@ -135,9 +135,9 @@ def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
         starts=settings.starts,
         loss=lambda control: float(problem.terminal_cost(control, measure)),
         enough=settings.arrived,
-        told=lambda loss: f"a cost of {loss:.1e}",
+        described=lambda loss: f"a cost of {loss:.1e}",
     )
-    control = found.control
+    control = arrival.control
     return Part.holding(
         control,
         cost=float(problem.terminal_cost(control, measure)),
@@ -147,8 +147,8 @@ def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
         norm=float(norm(control, problem.flow.schedule.step_size)),
         residual=float(problem.pmp_residual(control, measure)),
         lambda_min=curvature(Hessian(problem, control, measure), digits=2).smallest.value,
-        starts=found.starts,
-        failures=found.failures,
+        starts=arrival.starts,
+        failures=arrival.failures,
     )
 
 
@@ -209,7 +209,7 @@ def _entries(control: Control) -> int:
     return sum(np.size(leaf) for leaf in jax.tree.leaves(control))
 
 
-# What is told of it.
+# Tables and text.
 
 
 def _name(settings: ParabolaSettings) -> str:

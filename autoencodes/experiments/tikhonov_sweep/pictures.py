@@ -49,7 +49,7 @@ def _picture(sweep: Sweep) -> Picture:
     caption = (
         f"{law}. (a) J of every distinct minimiser, the area of a disc growing with the number of "
         "starts that led there; (b) how many "
-        f"were found from {rows[0].starts} starts; (c) λ_min(H) at each, beside 2λ, what it "
+        f"were minimisers from {rows[0].starts} starts; (c) λ_min(H) at each, beside 2λ, what it "
         "would be without the terminal cost; (d) the factor of θ → −g(θ)/(2λ): q at each "
         "minimiser, the ratio measured where starts came to rest, and two numbers for "
         "Lip(g)/(2λ) on the a-priori ball, the largest of a sample and the theory's bound "
@@ -63,12 +63,12 @@ def _picture(sweep: Sweep) -> Picture:
 
 
 def _drawn(sweep: Sweep) -> Figure:
-    found = sweep.columns
+    minimisers = sweep.columns
     figure = Figure(figsize=(style.PAGE, 4.6))
     grid = figure.subplots(2, 2, sharex=True)
     drawing = (_objectives, _numbers, _curvatures, _factors)
     for axes, draw, letter in zip(grid.flat, drawing, "abcd", strict=True):
-        draw(axes, found, sweep)
+        draw(axes, minimisers, sweep)
         axes.set_title(f"({letter})", loc="left")
         for key, (_, colour, dashes) in _LINES.items():
             if getattr(sweep, key) is not None:
@@ -93,39 +93,39 @@ def _drawn(sweep: Sweep) -> Figure:
     return figure
 
 
-def _discs(axes: Axes, found: Minimisers, sweep: Sweep, values: Any, label: str = "") -> None:
+def _discs(axes: Axes, minimisers: Minimisers, sweep: Sweep, values: Any, label: str = "") -> None:
     look: dict[str, Any] = {
         "facecolor": style.AUTOENCODE,
         "alpha": 0.6,
         "edgecolor": "white",
         "linewidth": 0.3,
     }
-    areas = 5 + 30 * found.starts / sweep.rows[0].starts
-    axes.scatter(found.tikhonov, values, s=areas, label=label or None, **look)
+    areas = 5 + 30 * minimisers.starts / sweep.rows[0].starts
+    axes.scatter(minimisers.tikhonov, values, s=areas, label=label or None, **look)
 
 
-def _objectives(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
-    values = found.objective
-    _discs(axes, found, sweep, values)
+def _objectives(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+    values = minimisers.objective
+    _discs(axes, minimisers, sweep, values)
     logarithmic(axes, "y", values)
     axes.set_ylabel("J at the minimisers")
     axes.grid(axis="y")
 
 
-def _numbers(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
+def _numbers(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
     x = [row.tikhonov for row in sweep.rows]
     y = [row.distinct for row in sweep.rows]
     axes.vlines(x, 0, y, color=style.PALE, linewidth=1.5, zorder=0.6)
     axes.plot(x, y, color=style.AUTOENCODE, marker="o", linestyle="none", markersize=4)
     axes.set_ylim(0, max(y) + 0.8)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_ylabel("distinct minimisers found")
+    axes.set_ylabel("distinct minimisers minimisers")
     axes.grid(axis="y")
 
 
-def _curvatures(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
-    values = found.lambda_min
-    _discs(axes, found, sweep, values)
+def _curvatures(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+    values = minimisers.lambda_min
+    _discs(axes, minimisers, sweep, values)
     weights = np.array([row.tikhonov for row in sweep.rows])
     axes.plot(weights, 2 * weights, color=style.FAINT, linewidth=1.0, label="2λ", zorder=0.9)
     logarithmic(axes, "y", np.concatenate([values, 2 * weights]))
@@ -134,9 +134,9 @@ def _curvatures(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
     axes.legend(loc="upper left")
 
 
-def _factors(axes: Axes, found: Minimisers, sweep: Sweep) -> None:
-    values = found.factors
-    _discs(axes, found, sweep, values, "q at a minimiser")
+def _factors(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+    values = minimisers.factors
+    _discs(axes, minimisers, sweep, values, "q at a minimiser")
     shown = [values, np.ones(1)]
     for name, label, colour in (
         ("sampled", "Lip(g)/(2λ), at least", style.FAINT),

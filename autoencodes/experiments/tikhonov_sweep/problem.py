@@ -134,15 +134,15 @@ def _explored(settings: TikhonovSweepSettings, law: str, weight: float, notebook
     free, measure = problem_of(law, settings)
     starts = _starts(settings, free)
     ends = _trained(settings, free, measure, weight, starts, notebook)
-    found = newton(free, measure, jnp.asarray(weight), ends)
-    theta = np.asarray(found.flats)
+    points = newton(free, measure, jnp.asarray(weight), ends)
+    theta = np.asarray(points.flats)
     step = free.flow.schedule.step_size
     # Newton's steps end an approach; a control that they carry away had not converged.
     moved = lengths(theta - np.asarray(ends), step)
-    still = np.asarray(found.residual) <= settings.tolerance
+    still = np.asarray(points.residual) <= settings.tolerance
     still &= moved <= _NEAR * np.maximum(1, lengths(theta, step))
-    minimal = np.asarray(found.lambda_min) > 0
-    rows, places = _minimisers(settings, weight, found, np.flatnonzero(still & minimal), step)
+    minimal = np.asarray(points.lambda_min) > 0
+    rows, places = _minimisers(settings, weight, points, np.flatnonzero(still & minimal), step)
     facts = {
         "tikhonov": weight,
         "starts": len(starts),
@@ -162,21 +162,21 @@ def _explored(settings: TikhonovSweepSettings, law: str, weight: float, notebook
 def _minimisers(
     settings: TikhonovSweepSettings,
     weight: float,
-    found: Stationary,
+    points: Stationary,
     kept: Int[np.ndarray, " place"],
     step: float,
 ) -> tuple[Float[np.ndarray, "minimiser column"], list[int]]:
     """The distinct ones among those kept, the lowest first, and their places."""
-    theta = np.asarray(found.flats)
-    objective = np.asarray(found.terminal_cost) + weight * lengths(theta, step) ** 2
+    theta = np.asarray(points.flats)
+    objective = np.asarray(points.terminal_cost) + weight * lengths(theta, step) ** 2
     kept = kept[np.argsort(objective[kept], kind="stable")]
     groups = distinct(np.sqrt(step) * theta[kept], settings.apart)
     places = [int(kept[group[0]]) for group in groups]
     columns = (
         np.full(len(places), weight),
         objective[places],
-        np.asarray(found.lambda_min)[places],
-        np.asarray(found.lambda_max)[places],
+        np.asarray(points.lambda_min)[places],
+        np.asarray(points.lambda_max)[places],
         np.array([len(group) for group in groups]),
         lengths(theta[places], step),
         lengths(theta[places] - theta[places[:1]], step),
@@ -219,7 +219,7 @@ def _trained(
 
 
 def _lowest(weight: float, rows: Float[np.ndarray, "minimiser column"]) -> dict[str, Any]:
-    """Of the lowest minimiser; None where none was found."""
+    """Of the lowest minimiser; None where there is none."""
     if not len(rows):
         return dict.fromkeys(("objective", "lambda_min", "lambda_max", "norm", "q"))
     minimisers = Minimisers(*rows.T)
@@ -274,10 +274,10 @@ def _sampled(
     norms = radius * random.uniform(size=settings.balls)
     draws *= (norms / lengths(draws, free.flow.schedule.step_size))[:, None]
     points = np.concatenate([np.zeros_like(draws[:1]), draws])
-    found = [np.asarray(sizes_of_curvature(free, measure, jnp.asarray(points)))]
+    curvatures = [np.asarray(sizes_of_curvature(free, measure, jnp.asarray(points)))]
     if len(minimisers):
-        found += [np.asarray(sizes_of_curvature(free, measure, jnp.asarray(minimisers)))]
-    sizes = np.concatenate(found)
+        curvatures += [np.asarray(sizes_of_curvature(free, measure, jnp.asarray(minimisers)))]
+    sizes = np.concatenate(curvatures)
     most = float(np.max(sizes[np.isfinite(sizes)]))
     return {"radius": radius, "sampled": most / (2 * weight)}
 

@@ -110,13 +110,13 @@ def _trained(
 
 
 def _sentence(settings: UnetSettings, rows: dict[str, Any], noisy: Any) -> str:
-    told = []
+    errors = []
     for memory, row in rows.items():
         around = "" if row[5] is None else f", with {row[5]:.0%} of what is known going around"
-        told.append(f"{memory} {row[3]:.2g}{around} (cleaning: {row[6]:.2g})")
+        errors.append(f"{memory} {row[3]:.2g}{around} (cleaning: {row[6]:.2g})")
     return (
         f"Test error per pixel on {settings.data} through {settings.latent} components, by what "
-        f"happens to a value that is switched off: {'; '.join(told)}. The noisy rows themselves "
+        f"happens to a value that is switched off: {'; '.join(errors)}. The noisy rows themselves "
         f"are off by {noisy:.2g}."
     )
 
