@@ -125,8 +125,8 @@ def sentence(result: DepthLimitResult) -> str:
         last = rows[-2]
         parts.append(
             f"{problem.title}, from {rows[0].steps} to {rows[-1].steps} steps: the last two "
-            f"controls differ by {_value(last.difference, last.order)} in L², their means over a step "
-            f"by {_value(last.means_difference, last.means_order)}, J by "
+            f"controls differ by {_value(last.difference, last.order)} in L², their means over a "
+            f"step by {_value(last.means_difference, last.means_order)}, J by "
             f"{_value(last.fall, last.fall_order)}"
         )
     return f"As Δt → 0, where the theory expects order 1: {'; '.join(parts)}."
