@@ -173,7 +173,7 @@ class _Trained:
     notebook: Notebook
 
     def parts(self) -> tuple[Limit, Samples]:
-        """What was distance at θ*, and for each N and sample what was measured."""
+        """What is known at θ*, and for each N and sample what was measured."""
         name = f"d = {self.dim}, λ = {self.settings.tikhonov[self.place]:g}"
         limit = self.notebook.part(f"{name}, law", self._limit)
         rows = [

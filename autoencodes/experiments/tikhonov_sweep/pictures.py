@@ -49,7 +49,7 @@ def _picture(sweep: Sweep) -> Picture:
     caption = (
         f"{law}. (a) J of every distinct minimiser, the area of a disc growing with the number of "
         "starts that led there; (b) how many "
-        f"were minimisers from {rows[0].starts} starts; (c) λ_min(H) at each, beside 2λ, what it "
+        f"were found from {rows[0].starts} starts; (c) λ_min(H) at each, beside 2λ, what it "
         "would be without the terminal cost; (d) the factor of θ → −g(θ)/(2λ): q at each "
         "minimiser, the ratio measured where starts came to rest, and two numbers for "
         "Lip(g)/(2λ) on the a-priori ball, the largest of a sample and the theory's bound "
@@ -119,7 +119,7 @@ def _numbers(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
     axes.plot(x, y, color=style.AUTOENCODE, marker="o", linestyle="none", markersize=4)
     axes.set_ylim(0, max(y) + 0.8)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_ylabel("distinct minimisers minimisers")
+    axes.set_ylabel("distinct minimisers found")
     axes.grid(axis="y")
 
 
