@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, NamedTuple, Self, TypeVar, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Measured(ABC):
 
     @classmethod
     @abstractmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> Measured:
         """What ``stored`` gave, read again; KeyError for what it lacks."""
 
 
@@ -45,7 +45,7 @@ class Plain(Measured):
         return Stored(arrays, facts | written)
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> Plain:
         values: dict[str, Any] = {**stored.arrays, **stored.facts}
         for name, kind in get_type_hints(cls).items():
             if kind is WidthSchedule:
