@@ -11,7 +11,7 @@ import numpy as np
 
 from autoencodes.flow.schedule import Block, WidthSchedule
 
-Record = TypeVar("Record", bound=tuple[np.ndarray, ...])
+Record = TypeVar("Record", bound=tuple)  # type: ignore[type-arg]
 
 
 class Stored(NamedTuple):
