@@ -17,6 +17,7 @@ from autoencodes.certificate.generalisation import mean_cost, transport
 from autoencodes.certificate.lipschitz import stretches
 from autoencodes.control import Control
 from autoencodes.errors import InputError
+from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem, counted
 from autoencodes.precision import precision
@@ -103,7 +104,7 @@ def certify(
         problem.check_measure(given)
     dtype = np.dtype(jax.tree.leaves(control)[0].dtype)
     with precision(dtype), Interruption() as interruption:
-        dtype = np.dtype(problem.flow.check_control(control))
+        dtype = np.dtype(check_control(problem.flow, control))
         deadline = math.inf if seconds is None else time.monotonic() + seconds
         whole = measure.astype(dtype)
         work = _Work(

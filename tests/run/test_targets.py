@@ -13,6 +13,7 @@ import autoencodes as ac
 from autoencodes import datasets
 from autoencodes.cli import main
 from autoencodes.errors import InputError
+from autoencodes.flow.sweep import fields
 from autoencodes.plan.settings import make
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
@@ -262,7 +263,7 @@ def test_the_natural_order_is_that_of_the_targets_where_a_law_has_its_own() -> N
 def test_a_last_step_moves_every_component_alike(table: Path, tmp_path: Path) -> None:
     entries = {"widths": (3, 1), "pointwise": 4, "time_dependent": True}
     model = train(config(table / "classes.csv", **entries), tmp_path / "run").folder.model
-    *others, last = model.flow.fields
+    *others, last = fields(model.flow)
     assert last == ac.fields.Pointwise(4)
     assert all(isinstance(field, ac.fields.TimeDependent) for field in others)
     assert model.flow.schedule.widths == (3, 1, 3, 3)
