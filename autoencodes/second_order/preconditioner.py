@@ -25,7 +25,7 @@ _SHIFT = 0.75
 _LEAST_SHIFT = 4e-4
 
 
-class GaussNewtonPart:
+class Preconditioner:
     """r -> (G + μ)⁻¹ r by a few steps of conjugate gradients, G taken over few particles.
 
       H = 2 λ I + G + S,   G = (1/Δt) Σ_i w_i A_iᵀ C_i A_i,   S = (1/Δt) Σ_i w_i ∇ℓ_i·∂²x_L^i/∂θ².
@@ -65,16 +65,6 @@ class GaussNewtonPart:
 def _linearise(problem: ControlProblem, control: Control, x: Float[Array, "particle dim"]) -> Any:
     """x_L of the particles, and η -> A_i η."""
     return jax.linearize(lambda theta: problem.flow.push(theta, x), control)
-
-
-def _bent(
-    problem: ControlProblem,
-    x: Float[Array, " dim"],
-    y: Float[Array, " target"],
-    moved: Float[Array, " dim"],
-) -> Float[Array, " dim"]:
-    """C z = ∇²_x ℓ(x, y) z."""
-    return jax.jvp(lambda at: jax.grad(problem.cost)(at, y), (x,), (moved,))[1]
 
 
 @eqx.filter_jit
