@@ -124,7 +124,7 @@ def certify(
         unseen = None if test is None else test.astype(dtype)
         sample = _part(whole, particles, seed)
         parts = _Parts(problem, control, sample, seed, progress or (lambda stage: None), stop)
-        parts.tell(Stage("costs", None, ""))
+        parts.show(Stage("costs", None, ""))
         # The objective raises NumericalFailure, with advice, where the flow overflows.
         problem.objective(control, sample, batch_size or _STREAMED)
         train_cost = mean_cost(problem, control, sample, batch_size)
@@ -162,7 +162,7 @@ class _Parts:
     control: Control
     measure: EmpiricalMeasure
     seed: int
-    tell: Callable[[Stage], object]
+    show: Callable[[Stage], object]
     stop: Callable[[], bool] | None
     curvature: Curvature | None = None
     lipschitz: tuple[Lipschitz, Lipschitz] | None = None
@@ -187,7 +187,7 @@ class _Parts:
                 x = _part(self.measure, stretched, self.seed + 3).x
                 self.lipschitz = lipschitz(self.problem.flow, self.control, x, self._advance)
             if unseen is not None and not self._stopped():
-                self.tell(Stage("transport", None, "W_1 between train and test rows"))
+                self.show(Stage("transport", None, "W_1 between train and test rows"))
                 self.transport = transport(whole, unseen, self.seed)
             self._stopped()
         except KeyboardInterrupt:
@@ -200,7 +200,7 @@ class _Parts:
         return self.interrupted
 
     def _advance(self, share: float) -> bool:
-        self.tell(Stage("Lipschitz", share, "Jacobians of encoder and decoder"))
+        self.show(Stage("Lipschitz", share, "Jacobians of encoder and decoder"))
         return not self._stopped()
 
     def _search(self, method: str, digits: float, deadline: float, batch_size: int | None) -> None:
@@ -209,10 +209,10 @@ class _Parts:
         def watch(now: Curvature) -> bool:
             self.curvature, low = now, now.smallest
             ends = f"λ_min {low.value:.5g} ± {low.estimate:.1g}, λ_max {now.largest.value:.5g}"
-            self.tell(Stage("curvature", None, f"product {now.products}: {ends}"))
+            self.show(Stage("curvature", None, f"product {now.products}: {ends}"))
             return self._stopped() or time.monotonic() > deadline
 
-        self.tell(Stage("curvature", None, "linearising"))
+        self.show(Stage("curvature", None, "linearising"))
         hessian = Hessian(self.problem, self.control, self.measure, batch_size)
         few = method == "auto" and self.measure.size < _PRECONDITIONED
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -40,7 +39,7 @@ class Lipschitz:
 def lipschitz(
     flow: Flow,
     control: Control,
-    x: Float[Any, "particle dim"],
+    x: Float[Array, "particle dim"] | Float[np.ndarray, "particle dim"],
     advance: Callable[[float], bool] = lambda _: True,
 ) -> tuple[Lipschitz, Lipschitz] | None:
     """σ_1 of the encoder's and of the decoder's Jacobian at every particle.

@@ -32,7 +32,7 @@ def certify(
     Raises
     ------
     InputError
-        If there is no run or no model in it yet, or its data are not to be found.
+        If there is no run or no model in it yet, or its data are absent.
     NumericalFailure
         If the model's particles leave the finite numbers.
     OSError

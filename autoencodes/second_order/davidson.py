@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike, DTypeLike
 
-from autoencodes.second_order.lanczos import combine
+from autoencodes.second_order.lanczos import Product, Vector, combine
 
-Vector = Float[np.ndarray, " entry"]
-Product = Callable[[Vector], Any]
-Correction = Callable[[Vector, float], Any]
+Pairs = Float[np.ndarray, "pair entry"]
+Correction = Callable[[Vector, float], ArrayLike]
 """From a residual r and the Ritz value θ to P r."""
 _MOST_VECTORS = 36
 _MEMORY = 2 * 2**30
@@ -160,7 +159,7 @@ def _to_come(falls: list[float]) -> float:
 class _Basis:
     """An orthonormal basis, A times it, and A on it."""
 
-    def __init__(self, size: int, dtype: Any, room: int) -> None:
+    def __init__(self, size: int, dtype: DTypeLike, room: int) -> None:
         room = min(max(8, room), size)
         self._v = np.empty((room, size), dtype)
         self._w = np.empty((room, size), dtype)
@@ -200,7 +199,7 @@ class _Basis:
         self._count, self.products = k + 1, self.products + 1
         return True
 
-    def pairs(self) -> tuple[Float[np.ndarray, " basis"], Any, Any]:
+    def pairs(self) -> tuple[Float[np.ndarray, " basis"], Pairs, Pairs]:
         """All Ritz values; Ritz vectors and residuals of the lowest few."""
         k = self._count
         values, vectors = np.linalg.eigh(self._t[:k, :k])

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.measure.streaming import strips
 
 Vector = Float[np.ndarray, " entry"]
-Product = Callable[[Vector], Any]
+Product = Callable[[Vector], ArrayLike]
 CONFIDENCE = 0.99
 """The probability with which ``End.beyond`` holds at both ends at once."""
 _MOST_VECTORS = 300
@@ -68,7 +68,7 @@ class Ends:
 def ends(
     product: Product,
     size: int,
-    dtype: Any,
+    dtype: DTypeLike,
     *,
     seed: int,
     digits: float = 3,
@@ -139,7 +139,7 @@ def combine(
 class _Basis:
     """An orthonormal basis that grows by one product at a time, and the operator on it."""
 
-    def __init__(self, size: int, dtype: Any, room: int, start: Vector, risk: float) -> None:
+    def __init__(self, size: int, dtype: DTypeLike, room: int, start: Vector, risk: float) -> None:
         length = float(np.linalg.norm(start))
         self._reach = np.log(length / NormalDist().inv_cdf((1 + risk) / 2))
         self._vectors = np.empty((min(room, size) + 1, size), dtype)
@@ -267,7 +267,9 @@ class _Basis:
         return replace(both, vectors=pair)
 
 
-def _end(values: Any, residuals: Any, beyond: float) -> End:
+def _end(
+    values: Float[np.ndarray, " basis"], residuals: Float[np.ndarray, " basis"], beyond: float
+) -> End:
     """The lower end, from ascending Ritz values and their residuals."""
     residual = float(residuals[0])
     # Ritz values within their residuals of the first stand for one cluster with it.

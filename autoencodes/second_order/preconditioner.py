@@ -6,20 +6,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
 
 Entries = Float[Array, " entry"]
+Moved = Float[Array, "particle dim"]
+Tape = tuple[Moved, Callable[[Control], Moved]]
+Iterate = tuple[Entries, Entries, Entries, Float[Array, ""], Int[Array, ""]]
+"""Of conjugate gradients: solution, residual, direction, |residual|², step."""
 _STEPS = 24
 _SHIFT = 0.75
 _LEAST_SHIFT = 4e-4
@@ -62,7 +66,7 @@ class Preconditioner:
 
 
 @eqx.filter_jit
-def _linearise(problem: ControlProblem, control: Control, x: Float[Array, "particle dim"]) -> Any:
+def _linearise(problem: ControlProblem, control: Control, x: Float[Array, "particle dim"]) -> Tape:
     """x_L of the particles, and η -> A_i η."""
     return jax.linearize(lambda theta: problem.flow.push(theta, x), control)
 
@@ -72,7 +76,7 @@ def _solve(
     problem: ControlProblem,
     control: Control,
     parts: list[EmpiricalMeasure],
-    tapes: list[Any],
+    tapes: list[Tape],
     right: Entries,
     shift: Float[Array, ""],
 ) -> Entries:
@@ -92,11 +96,11 @@ def _solve(
             total = total + ravel_pytree(back)[0] / problem.flow.schedule.step_size
         return total
 
-    def going(state: Any) -> Any:
+    def going(state: Iterate) -> Bool[Array, ""]:
         _, _, _, square, step = state
         return (step < _STEPS) & (square > 1e-8 * jnp.vdot(right, right))
 
-    def advance(state: Any) -> Any:
+    def advance(state: Iterate) -> Iterate:
         x, r, q, square, step = state
         image = curved(q)
         bend = jnp.vdot(q, image)
