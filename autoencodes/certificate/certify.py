@@ -118,7 +118,8 @@ def certify(
     if test is not None:
         problem.check_measure(instance(test, "test", EmpiricalMeasure))
     start = time.monotonic()
-    with precision(np.dtype(jax.tree.leaves(control)[0].dtype)):
+    leaves = jax.tree.leaves(control)
+    with precision(leaves[0].dtype if leaves else float):
         dtype = np.dtype(problem.flow.check_control(control))
         whole = measure.astype(dtype)
         unseen = None if test is None else test.astype(dtype)
@@ -143,7 +144,7 @@ def certify(
         decoder=maps and maps[1],
         transport=parts.transport,
         tikhonov=problem.tikhonov,
-        parameters=sum(int(np.size(leaf)) for leaf in jax.tree.leaves(control)),
+        parameters=sum(int(np.size(leaf)) for leaf in leaves),
         particles=measure.size,
         sample=sample.size,
         test_particles=0 if test is None else test.size,

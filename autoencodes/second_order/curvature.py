@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -117,7 +118,8 @@ def _by_lanczos(hessian: Hessian, digits: float, seed: int, stop: Stop) -> Curva
     def enough(now: Ends) -> bool:
         return stop(_from_lanczos(now)) or (now.converged and _settled(now))
 
-    return _from_lanczos(_lanczos(hessian, digits, seed, enough))
+    lanczos = ends(hessian, hessian.size, hessian.dtype, seed=seed, digits=digits, stop=enough)
+    return _from_lanczos(lanczos)
 
 
 def _by_davidson(
@@ -145,7 +147,8 @@ def _by_davidson(
         easy = now.converged and _settled(now)
         return ended(known) or easy or (now.largest.reached and _far(known))
 
-    first = _lanczos(hessian, digits, seed, enough, searches=2)
+    lanczos = partial(ends, hessian, hessian.size, hessian.dtype, digits=digits, searches=2)
+    first = lanczos(seed=seed, stop=enough)
     known = _from_lanczos(first)
     if stopped or known.converged or not first.largest.reached:
         return known
@@ -166,28 +169,8 @@ def _by_davidson(
         return ended(better) or now.restarted or not _far(better)
 
     pushed = _WEIGHT * np.sqrt(hessian.size) * low.vector.astype(float)
-    last = _lanczos(hessian, digits, seed + 1, bounded, pushed, searches=2)
+    last = lanczos(seed=seed + 1, stop=bounded, improved=pushed)
     return _with_bound(known, last)
-
-
-def _lanczos(
-    hessian: Hessian,
-    digits: float,
-    seed: int,
-    stop: Callable[[Ends], bool],
-    improved: np.ndarray | None = None,
-    searches: int = 1,
-) -> Ends:
-    return ends(
-        hessian,
-        hessian.size,
-        hessian.dtype,
-        seed=seed,
-        digits=digits,
-        improved=improved,
-        stop=stop,
-        searches=searches,
-    )
 
 
 def _with_lowest(known: Curvature, low: Lowest) -> Curvature:
