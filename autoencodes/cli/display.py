@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from autoencodes.certificate import Progress as Stage
+from autoencodes.certificate import Stage
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
 from autoencodes.run.verdict import verdict

@@ -32,7 +32,7 @@ def certify(
     Raises
     ------
     InputError
-        If there is no run or no model in it yet, or its data are not to be found.
+        If there is no run or no model in it yet, or its data are absent.
     NumericalFailure
         If the model's particles leave the finite numbers.
     OSError
@@ -53,8 +53,8 @@ def certify(
     )
     train, test = measures(model, data)
     problem = model.problem(config.tikhonov or 0.0)
-    found = certify_control(problem, model.control, train, test, **options)
+    certificate = certify_control(problem, model.control, train, test, **options)
     written = folder.path / "certificate.json"
-    text = json.dumps(found.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(certificate.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
     atomic.write(written, text + "\n")
-    return found, written
+    return certificate, written
