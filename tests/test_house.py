@@ -25,8 +25,9 @@ FLOORS = (
     {"anomaly", "certificate"},
     {"plan"},
     {"estimator", "run"},
+    {"plot"},
     {"experiments"},
-    {"plot", "report"},
+    {"report"},
     {"cli"},
     {"__main__"},
 )

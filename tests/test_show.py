@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_cli import call
 
+from autoencodes.cli import show
 from autoencodes.cli.app import INTERRUPTED
-from autoencodes.experiments import EXPERIMENTS, Experiment, classification
+from autoencodes.experiments import EXPERIMENTS
+from autoencodes.experiments.classification import problem as classification
 
 
 @pytest.fixture
@@ -23,17 +26,17 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         blocks=((2, 1, 2),), seeds=(0,), particles=50, fresh=60, steps=4, starts=1
     )
     known = EXPERIMENTS["classification-natural"]
-    small = Experiment(known.name, known.shows, settings, settings, known.takes, known.run)
-    monkeypatch.setitem(EXPERIMENTS, known.name, small)
+    small = replace(known, full=settings, quick=settings)
+    monkeypatch.setitem(EXPERIMENTS._members, "classification-natural", small)
 
 
 def test_experiments_are_listed_with_what_they_take(capfd: pytest.CaptureFixture[str]) -> None:
     assert call("experiments") == 0
     said = capfd.readouterr().out
-    for name, experiment in EXPERIMENTS.items():
+    for name, entry in EXPERIMENTS.entries.items():
         assert name in said
-        assert experiment.shows in said
-        assert f"--quick: {experiment.takes[1]}" in said
+        assert entry.help in said
+        assert f"{entry.facts['full']}; --quick: {entry.facts['quick']}" in said
 
 
 @pytest.mark.usefixtures("tiny")
@@ -59,7 +62,7 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["experiment", "parabla"], "expected an experiment among"),
+        (["experiment", "parabla"], "experiment must be one of"),
         (["experiment", "classification-natural", "--mp4"], "needs the program ffmpeg"),
         (["report", "nowhere"], "neither a run nor an experiment"),
         (["report", "."], "neither a run nor an experiment"),
@@ -77,6 +80,13 @@ def test_what_cannot_be_is_refused_and_nothing_left(
     assert call(*arguments) == 2
     assert message in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_termination_is_an_interruption_while_an_experiment_runs() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), show._terminated_as_interrupted():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ctrl_c_keeps_the_parts_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -184,10 +184,10 @@ class Conducting(_Parts):
 
     _name = ""
 
-    def part(self, name: str, number: int, total: int, found: bool) -> None:
+    def part(self, name: str, number: int, total: int, known: bool) -> None:
         """Shows which part begins."""
-        known = " (from an earlier run)" if found else ""
-        self._name = f"part {number} of {total}: {name}{known}"
+        earlier = " (from an earlier run)" if known else ""
+        self._name = f"part {number} of {total}: {name}{earlier}"
         self.advance("", None)
 
     def advance(self, text: str, share: float | None) -> None:

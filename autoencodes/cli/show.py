@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
 from autoencodes.errors import MissingExtra
 
@@ -19,17 +23,15 @@ Mp4 = Annotated[bool, typer.Option("--mp4", help="The animation as an MP4, by ff
 @app.command()
 def experiments() -> None:
     """List the experiments, and how long each takes on two cores."""
-    from autoencodes.experiments import EXPERIMENTS
-
     wide = max(len(name) for name in EXPERIMENTS)
-    for name, experiment in EXPERIMENTS.items():
-        full, quick = experiment.takes
-        print(f"{name:{wide}}  {experiment.shows}\n{'':{wide}}  {full}; --quick: {quick}")
+    for name, entry in EXPERIMENTS.entries.items():
+        full, quick = entry.facts["full"], entry.facts["quick"]
+        print(f"{name:{wide}}  {entry.help}\n{'':{wide}}  {full}; --quick: {quick}")
 
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="As 'autoencodes experiments' lists them.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="A smaller one, within a minute, that shows the same.")
     ] = False,
@@ -46,11 +48,11 @@ def experiment(
     """
     ending = _ending(animate, mp4)
     from autoencodes.cli.display import Conducting
-    from autoencodes.experiments import conduct, find, place
+    from autoencodes.experiments import conduct, place
 
-    find(name)
+    EXPERIMENTS[name]  # a name that is none is refused before anything is shown
     path = out or place(name, quick)
-    with Conducting() as display:
+    with Conducting() as display, _terminated_as_interrupted():
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
         except KeyboardInterrupt:
@@ -67,6 +69,16 @@ def experiment(
     _drawn(folder.path, ending, f"{seconds:.0f} s; results in {folder.path}")
 
 
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """While this lasts, SIGTERM does what Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _drawn(path: Path, animate: str | None, results: str) -> None:
     """Draws an experiment, and says where all is; without matplotlib it says that, too."""
     from autoencodes.report import report as write
@@ -76,12 +88,12 @@ def _drawn(path: Path, animate: str | None, results: str) -> None:
     except MissingExtra as error:
         print(f"{results}; no report: {error}", file=sys.stderr)
         return
-    told = f"report.html with {counted(len(written.figures), 'figure')}"
+    summary = f"report.html with {counted(len(written.figures), 'figure')}"
     if animate and not written.animations:
-        told += "; it shows no flow, so there is nothing to animate"
+        summary += "; it shows no flow, so there is nothing to animate"
     elif animate:
-        told += f", {counted(len(written.animations), 'animation')} beside them"
-    print(f"{results}: {told}, and tables", file=sys.stderr)
+        summary += f", {counted(len(written.animations), 'animation')} beside them"
+    print(f"{results}: {summary}, and tables", file=sys.stderr)
 
 
 @app.command()
@@ -108,7 +120,7 @@ def counted(number: int, noun: str) -> str:
 def _ending(animate: bool, mp4: bool) -> str | None:
     """That of the animations, if there are to be some; before anything is computed."""
     if mp4:
-        from autoencodes.report.film import require_encoder
+        from autoencodes.plot.film import require_encoder
 
         require_encoder()
         return "mp4"

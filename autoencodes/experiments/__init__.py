@@ -1,29 +1,31 @@
-"""The paper's experiments and the mean-field theory's: one file for each, which never draws.
+"""The paper's experiments and the mean-field theory's: a folder for each, and what they share.
 
-A frozen configuration, and ``run(settings, notebook)``, which gives Results; what they look like is
-the business of ``report``.
+In a folder: ``problem``, its settings and ``run(settings, notebook)``, which never draws;
+``result``, what was measured, as types, and how it is stored; ``pictures``, what it looks like.
 """
 
+from autoencodes.catalogue import EXPERIMENTS as EXPERIMENTS
 from autoencodes.experiments.conduct import conduct as conduct
-from autoencodes.experiments.conduct import find as find
 from autoencodes.experiments.conduct import place as place
 from autoencodes.experiments.experiment import Experiment as Experiment
 from autoencodes.experiments.experiment import Results as Results
 from autoencodes.experiments.experiment import Settings as Settings
 from autoencodes.experiments.folder import ExperimentFolder as ExperimentFolder
-from autoencodes.experiments.motion import Motion as Motion
-from autoencodes.experiments.registry import EXPERIMENTS as EXPERIMENTS
+from autoencodes.experiments.storing import Measured as Measured
+from autoencodes.experiments.storing import Plain as Plain
+from autoencodes.experiments.storing import Stored as Stored
 from autoencodes.experiments.table import Table as Table
 
 __all__ = [
     "EXPERIMENTS",
     "Experiment",
     "ExperimentFolder",
-    "Motion",
+    "Measured",
+    "Plain",
     "Results",
     "Settings",
+    "Stored",
     "Table",
     "conduct",
-    "find",
     "place",
 ]

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import time
-from difflib import get_close_matches
 from pathlib import Path
 
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Experiment
 from autoencodes.experiments.folder import ExperimentFolder
 from autoencodes.experiments.notebook import Notebook, Reader
-from autoencodes.experiments.registry import EXPERIMENTS
 from autoencodes.precision import precision
 from autoencodes.run.folder import RunFolder
-
-
-def find(name: str) -> Experiment:
-    """The experiment of a name; InputError if there is none."""
-    if name not in EXPERIMENTS:
-        near = get_close_matches(name, EXPERIMENTS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(
-            f"expected an experiment among {', '.join(EXPERIMENTS)}; got {name!r}{hint}"
-        )
-    return EXPERIMENTS[name]
 
 
 def place(name: str, quick: bool = False) -> Path:
@@ -41,18 +29,18 @@ def conduct(
 ) -> ExperimentFolder:
     """Runs an experiment and writes its folder, by default that of ``place``.
 
-    In a folder where it was begun it goes on: the parts that are there are not computed again.
+    In a folder where it was started it goes on: the parts that are there are not computed again.
 
     Raises
     ------
     InputError
-        For a name that is none, a folder that holds something else, or data that are not found.
+        For a name that is none, a folder that holds something else, or data that are absent.
     NumericalFailure
         If a training left no control that can be evaluated.
     KeyboardInterrupt
         On Ctrl-C; what was computed is kept.
     """
-    experiment = find(name)
+    experiment: Experiment = EXPERIMENTS[name]
     settings = experiment.quick if quick else experiment.full
     path = place(name, quick) if out is None else Path(out)
     folder: ExperimentFolder = ExperimentFolder.begin(path, name, quick, settings.model_dump())

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from autoencodes.experiments.motion import Motion
 from autoencodes.experiments.notebook import Notebook
+from autoencodes.experiments.storing import Measured
 from autoencodes.experiments.table import Table
+from autoencodes.plot.motion import Motion
+
+if TYPE_CHECKING:
+    from autoencodes.plot.picture import Picture
+
+
+Kind = TypeVar("Kind", bound=Measured)
 
 
 class Settings(BaseModel):
@@ -22,9 +30,23 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @property
+    @abstractmethod
+    def sizes(self) -> str:
+        """What the figures' captions say of the run: seeds, sizes, restarts."""
+
+
+def seeds(chosen: Sequence[int]) -> str:
+    """Seeds in words."""
+    first, last = chosen[0], chosen[-1]
+    if len(chosen) == 1:
+        return f"seed {first}"
+    whole = list(chosen) == list(range(first, last + 1))
+    return f"seeds {first} to {last}" if whole else f"seeds {', '.join(map(str, chosen))}"
+
 
 @dataclass(frozen=True)
-class Results:
+class Results(Generic[Kind]):
     """What came out, all that a report needs.
 
     Parameters
@@ -33,10 +55,8 @@ class Results:
         The result, with its main figures.
     tables : dict
         The first is the one that the report opens with.
-    arrays : dict
+    measured : Measured
         What the figures are drawn from; finite numbers.
-    facts : dict
-        JSON values, beside the arrays.
     motions : tuple of Motion
         Flows to be looked at.
     certificates : dict
@@ -47,8 +67,7 @@ class Results:
 
     sentence: str
     tables: dict[str, Table]
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    measured: Kind
     motions: tuple[Motion, ...] = ()
     certificates: dict[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -58,25 +77,31 @@ class Results:
 class Experiment:
     """A result of the paper or of the theory, as a computation that anyone can repeat.
 
+    It is registered in ``catalogue.EXPERIMENTS`` under its name, with a line that says what it
+    shows, and with ``full`` and ``quick``, how long the two runs take on two cores.
+
     Parameters
     ----------
-    name : str
-    shows : str
-        One line.
     full, quick : Settings
         The configurations of the two runs; quick ends within a minute on two cores.
-    takes : tuple of str
-        How long the two take, on two cores.
     run : callable
         Settings and a notebook to Results. It never draws.
+    result : type
+        That of ``Results.measured``.
+    pictures : str
+        The module whose ``pictures(results, settings)`` draws; imported to draw, not to run.
     precision : str
         "float64" or "float32": that of everything within ``run``.
     """
 
-    name: str
-    shows: str
     full: Settings
     quick: Settings
-    takes: tuple[str, str]
-    run: Callable[[Any, Notebook], Results]
+    run: Callable[[Any, Notebook], Results[Any]]
+    result: type[Measured]
+    pictures: str
     precision: str = "float64"
+
+    def draw(self, results: Results[Any], settings: Settings) -> list[Picture]:
+        """The pictures of what ``run`` returned for the settings, within ``style.context()``."""
+        drawn: list[Picture] = import_module(self.pictures).pictures(results, settings)
+        return drawn

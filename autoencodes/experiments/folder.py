@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from autoencodes import __version__, atomic
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
-from autoencodes.experiments.motion import Motion
+from autoencodes.experiments.storing import Stored
 from autoencodes.experiments.table import Table
 from autoencodes.model.storage import read_tensors, write_tensors
+from autoencodes.plot.motion import Motion
 from autoencodes.run.machine import machine
 
 _CONFIG = "experiment.json"
@@ -32,7 +34,7 @@ class ExperimentFolder:
     def begin(
         cls, path: str | Path, name: str, quick: bool, settings: dict[str, Any]
     ) -> ExperimentFolder:
-        """A new folder, or one in which the same experiment was begun.
+        """A new folder, or one in which the same experiment was started.
 
         Raises
         ------
@@ -66,9 +68,9 @@ class ExperimentFolder:
                 self.path.rmdir()
 
     def _require(self, asked: dict[str, Any]) -> None:
-        """That the same was begun here, by this version: parts of two do not belong together."""
-        begun = self.configuration
-        known = {**begun, "version": begun["machine"].get("autoencodes")}
+        """That the same was started here, by this version: parts of two do not belong together."""
+        earlier = self.configuration
+        known = {**earlier, "version": earlier["machine"].get("autoencodes")}
         for key, value in {**asked, "version": __version__}.items():
             if known[key] == value:
                 continue
@@ -77,13 +79,13 @@ class ExperimentFolder:
                 names = [n for n in value if value[n] != dict(known[key]).get(n)]
                 differs = f"other settings ({', '.join(names) or 'some that are gone'})"
             raise InputError(
-                f"{self.path} holds an experiment that was begun with {differs}; choose another "
+                f"{self.path} holds an experiment that was started with {differs}; choose another "
                 "folder with --out"
             )
 
     @classmethod
     def is_one(cls, path: str | Path) -> bool:
-        """Whether an experiment was begun in a folder."""
+        """Whether an experiment was started in a folder."""
         return (Path(path) / _CONFIG).is_file()
 
     @property
@@ -91,15 +93,15 @@ class ExperimentFolder:
         """``experiment``, ``quick``, ``settings`` and ``machine``."""
         path = self.path / _CONFIG
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            found["experiment"], found["quick"]
-            dict(found["settings"]), dict(found["machine"])
+            entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            entries["experiment"], entries["quick"]
+            dict(entries["settings"]), dict(entries["machine"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path}: expected the configuration of an experiment as autoencodes writes it "
                 f"({type(error).__name__}: {error}); run the experiment in another folder"
             ) from error
-        return found
+        return entries
 
     @property
     def name(self) -> str:
@@ -121,7 +123,7 @@ class ExperimentFolder:
         """Whether there are results."""
         return (self.path / "results.safetensors").exists()
 
-    def write(self, results: Results, seconds: float) -> None:
+    def write(self, results: Results[Any], seconds: float) -> None:
         """Writes results and tables.
 
         Raises
@@ -131,13 +133,14 @@ class ExperimentFolder:
         OSError
             If the files cannot be written.
         """
-        arrays = {f"array.{name}": array for name, array in results.arrays.items()}
+        stored = results.measured.stored()
+        arrays = {f"array.{name}": array for name, array in stored.arrays.items()}
         for k, motion in enumerate(results.motions):
             arrays |= {f"{_FLOW}.{k}.{name}": array for name, array in motion.arrays.items()}
         facts = {
             "sentence": results.sentence,
             "tables": {name: table.as_dict() for name, table in results.tables.items()},
-            "facts": results.facts,
+            "facts": stored.facts,
             "motions": [motion.facts for motion in results.motions],
             "certificates": results.certificates,
             "notes": results.notes,
@@ -146,7 +149,7 @@ class ExperimentFolder:
         write_tensors(self.path / "results.safetensors", arrays, facts, finite=True)
         self.write_tables(results)
 
-    def write_tables(self, results: Results) -> None:
+    def write_tables(self, results: Results[Any]) -> None:
         """Writes every table as text, CSV and LaTeX."""
         tables = self.path / "tables"
         tables.mkdir(exist_ok=True)
@@ -154,7 +157,7 @@ class ExperimentFolder:
             for ending, text in (("txt", table.text), ("csv", table.csv), ("tex", table.latex)):
                 atomic.write(tables / f"{name}.{ending}", text)
 
-    def read(self) -> tuple[Results, float]:
+    def read(self) -> tuple[Results[Any], float]:
         """The results, and the seconds that they took; InputError if there are none yet."""
         path = self.path / "results.safetensors"
         if not path.exists():
@@ -171,7 +174,8 @@ class ExperimentFolder:
                 f"file is of another, or damaged ({type(error).__name__}: {error})"
             ) from error
 
-    def _results(self, facts: dict[str, Any], arrays: dict[str, Any]) -> Results:
+    def _results(self, facts: dict[str, Any], arrays: dict[str, Any]) -> Results[Any]:
+        kind = EXPERIMENTS[self.name].result
         motions = tuple(
             Motion.restored(_under(f"{_FLOW}.{k}.", arrays), entries)
             for k, entries in enumerate(facts["motions"])
@@ -179,8 +183,7 @@ class ExperimentFolder:
         return Results(
             str(facts["sentence"]),
             {name: Table.from_dict(entries) for name, entries in facts["tables"].items()},
-            _under("array.", arrays),
-            facts["facts"],
+            kind.restored(Stored(_under("array.", arrays), facts["facts"])),
             motions,
             facts["certificates"],
             tuple(facts["notes"]),

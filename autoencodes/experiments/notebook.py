@@ -1,7 +1,7 @@
 """The notebook of an experiment: its parts, each computed once and kept.
 
-An experiment is a sequence of parts, a training or a measurement each. What a part came to is
-written as soon as it is known; interrupted and begun again, an experiment finds it there.
+An experiment is a sequence of parts, a training or a measurement each. The result of a part is
+written as soon as there is one; interrupted and started again, an experiment reads it there.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from autoencodes.training import Progress, Result, fit
 class Reader(Protocol):
     """Whoever follows an experiment."""
 
-    def part(self, name: str, number: int, total: int, found: bool) -> None:
-        """Called before every part; ``found`` if an earlier run had computed it."""
+    def part(self, name: str, number: int, total: int, known: bool) -> None:
+        """Called before every part; ``known`` if an earlier run had computed it."""
 
     def advance(self, text: str, share: float | None) -> None:
         """Called within a part; ``share`` of it is done, if that is known."""
@@ -39,7 +39,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """What a part came to: arrays of finite numbers, and JSON values."""
+    """The result of a part: arrays of finite numbers, and JSON values."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Notebook:
         self.data_dir = data_dir
         self._reader = reader
         self.earlier = 0.0
-        """The seconds that parts found took when they were computed."""
+        """The seconds that known parts took when they were computed."""
         self._number = 0
         self._total = 0
 
@@ -103,9 +103,9 @@ class Notebook:
             If the file of an earlier run is damaged.
         """
         path = self.path / f"{_stem(name)}.safetensors"
-        found = path.exists()
-        self._begin(name, found)
-        if not found:
+        known = path.exists()
+        self._begin(name, known)
+        if not known:
             began = time.perf_counter()
             part = compute()
             self.path.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ class Notebook:
             facts, arrays = read_tensors(path, "facts", "a part of an experiment")
         except InputError as error:
             raise InputError(f"{error}; remove it, and it is computed again") from error
-        self.earlier += facts["seconds"] if found else 0.0
+        self.earlier += facts["seconds"] if known else 0.0
         return Part(arrays, facts["part"])
 
     def training(self, name: str, config: TrainConfig) -> Outcome:
@@ -156,10 +156,10 @@ class Notebook:
             loss = f"step {progress.step}  J {progress.records[-1]['objective']:.4g}"
             self.advance(loss, progress.step / max(progress.steps, 1))
 
-    def _begin(self, name: str, found: bool) -> None:
+    def _begin(self, name: str, known: bool) -> None:
         self._number += 1
         if self._reader is not None:
-            self._reader.part(name, self._number, max(self._total, self._number), found)
+            self._reader.part(name, self._number, max(self._total, self._number), known)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Random starts, one after the other, until one arrives; and laws' fresh particles.
 
-A training from a random control may end at a saddle or at a poor minimum. That is seen by what it
-came to on the particles trained on, it is told, and another start is made.
+A training from a random control may end at a saddle or at a poor minimum. Its loss on the
+particles trained on shows that; it is reported, and another start is made.
 """
 
 from __future__ import annotations
@@ -59,28 +59,28 @@ def first_to_arrive(
     starts: int,
     loss: Callable[[Control], float],
     enough: float,
-    told: Callable[[float], str],
+    described: Callable[[float], str],
 ) -> Arrival:
     """Trains from up to ``starts`` random controls, until ``loss`` is at most ``enough``.
 
-    ``told`` says in words what a loss means. Where none arrives, the one of least loss is kept.
+    ``described`` says in words what a loss means. Where none arrives, that of least loss is kept.
     """
-    found: list[tuple[float, Control]] = []
+    arrivals: list[tuple[float, Control]] = []
     failures: list[str] = []
     for start in range(starts):
         key = jax.random.fold_in(jax.random.key(seed), start)
-        begun = problem.flow.init(key, scale=scale)
+        initial = problem.flow.init(key, scale=scale)
         method = MinimizingMovement()
-        result = notebook.fit(problem, begun, measure, method=method, steps=steps)
+        result = notebook.fit(problem, initial, measure, method=method, steps=steps)
         value = np.inf if result.failed else loss(result.control)
-        found.append((float(value), result.control))
+        arrivals.append((float(value), result.control))
         if value <= enough:
             break
-        how = "failed" if result.failed else f"ended with {told(value)}"
-        left = start + 1 < starts
+        how = "failed" if result.failed else f"ended with {described(value)}"
+        remaining = start + 1 < starts
         failures.append(
             f"start {start + 1} {how} ({result.reason}); "
-            + ("begun again from another" if left else "no start is left, the best one is kept")
+            + ("restarted from another" if remaining else "no start remains, the best one is kept")
         )
-    _, control = min(found, key=lambda pair: pair[0])
-    return Arrival(control, len(found), failures)
+    _, control = min(arrivals, key=lambda pair: pair[0])
+    return Arrival(control, len(arrivals), failures)

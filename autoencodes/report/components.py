@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from autoencodes.report import style
-from autoencodes.report.classes import Classes, legend, scatter
+from autoencodes.plot import style
+from autoencodes.plot.classes import Classes, legend, scatter
+from autoencodes.plot.scales import logarithmic
+from autoencodes.plot.words import number
 from autoencodes.report.findings import Findings
-from autoencodes.report.scales import logarithmic
-from autoencodes.report.words import number
 
 _MOST = 40
 _TARGET = "#C4C4C4"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from autoencodes import atomic
 from autoencodes.errors import InputError, MissingExtra
-from autoencodes.experiments import ExperimentFolder, Motion
+from autoencodes.experiments import ExperimentFolder
+from autoencodes.plot.motion import Motion
 from autoencodes.run.folder import RunFolder
 
 if TYPE_CHECKING:
+    from autoencodes.plot.picture import Picture
     from autoencodes.report.page import Drawn, Page
-    from autoencodes.report.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _written(
     animate: str | None,
 ) -> Report:
     """Draws, and writes when all is drawn."""
-    from autoencodes.report import style
+    from autoencodes.plot import style
     from autoencodes.report.page import Drawn, html
 
     with style.context():
@@ -92,7 +93,7 @@ def _written(
 
 def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
     """The files of pictures, by name: NAME.png and NAME.pdf; within ``style.context()``."""
-    from autoencodes.report import style
+    from autoencodes.plot import style
 
     files = {}
     for picture in pictures:
@@ -102,7 +103,7 @@ def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
 
 
 def _animated(motions: tuple[Motion, ...], figures: Path, ending: str) -> tuple[Path, ...]:
-    from autoencodes.report.animation import animate
+    from autoencodes.plot.animation import animate
 
     return tuple(
         animate(motion, figures / f"flow-{k + 1}.{ending}") for k, motion in enumerate(motions)

@@ -14,10 +14,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoencodes.report import style
+from autoencodes.plot import style
+from autoencodes.plot.scales import logarithmic
 from autoencodes.report.findings import Findings
 from autoencodes.report.loss import Series, mark_trials, series
-from autoencodes.report.scales import logarithmic
 
 _FEW = 60
 

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
-from autoencodes.experiments import ExperimentFolder, find
-from autoencodes.report.experiments import PICTURES
+from autoencodes.experiments import Experiment, ExperimentFolder
+from autoencodes.plot.picture import Picture
 from autoencodes.report.page import Drawn, Page
-from autoencodes.report.picture import Picture
 
 
 def contents(
     folder: ExperimentFolder,
 ) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
     """Its pictures, and the page that holds them once they are drawn."""
-    experiment = find(folder.name)
+    experiment: Experiment = EXPERIMENTS[folder.name]
     configuration = folder.configuration
-    settings = configuration["settings"]
-    if set(settings) != set(type(experiment.full).model_fields):
+    quick = configuration["quick"]
+    kind, written = type(experiment.full), configuration["settings"]
+    if set(written) != set(kind.model_fields):
         raise InputError(
             f"{folder.path} holds an experiment with the settings of another version of "
             "autoencodes; draw it with that version, or run it again"
         )
+    settings = kind.model_validate(written)
     results, seconds = folder.read()
-    quick = ", quick" if configuration["quick"] else ""
+    made = f"{'Quick' if quick else 'Full'} run: {settings.sizes}."
 
     def pictures() -> list[Picture]:
-        return PICTURES[folder.name](results, settings)
+        drawn = experiment.draw(results, settings)
+        return [replace(picture, caption=f"{picture.caption} {made}") for picture in drawn]
 
     def page(drawn: tuple[Drawn, ...]) -> Page:
         return Page(
-            f"{folder.name}{quick}",
-            experiment.shows,
+            f"{folder.name}{', quick' if quick else ''}",
+            EXPERIMENTS.entries[folder.name].help,
             results.sentence,
             results.tables,
             drawn,
             results.motions,
             results.certificates,
             results.notes,
-            settings,
+            written,
             configuration["machine"],
             seconds,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoencodes.flow.schedule import WidthSchedule
-from autoencodes.report.words import number
+from autoencodes.plot.words import number
 from autoencodes.run.folder import RunFolder, Samples
 
 
@@ -68,13 +68,13 @@ class Findings:
     @property
     def names(self) -> list[str] | None:
         """The names that labels count, from 0; None if labels speak for themselves."""
-        found: list[str] | None = self.samples.facts.get("label_names")
-        return found
+        names: list[str] | None = self.samples.facts.get("label_names")
+        return names
 
     def error(self, name: str) -> float | None:
         """An error per feature among the metrics, or None where it was not measured."""
-        found = self.metrics.get(name)
-        return None if found is None else float(found)
+        value = self.metrics.get(name)
+        return None if value is None else float(value)
 
     @property
     def scale(self) -> str:
@@ -84,5 +84,5 @@ class Findings:
 
     def titled(self, name: str, error: str) -> str:
         """A name, and below it its test error where that was measured."""
-        found = self.error(error)
-        return name if found is None else f"{name}\ntest MSE {number(found)}"
+        value = self.error(error)
+        return name if value is None else f"{name}\ntest MSE {number(value)}"

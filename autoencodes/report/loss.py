@@ -16,17 +16,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from autoencodes.report import style
+from autoencodes.plot import style
+from autoencodes.plot.scales import logarithmic
 from autoencodes.report.findings import Findings
-from autoencodes.report.scales import logarithmic
 
 _FEW = 30
 _SELDOM = 200
 _LONG = 1000
-_STRETCHES = 200
+_PIECES = 200
 
 Series = Float[np.ndarray, " point"]
-Stretched = Float[np.ndarray, " stretch"]
+Pieces = Float[np.ndarray, " piece"]
 
 
 def picture(findings: Findings) -> Figure | None:
@@ -56,7 +56,7 @@ def picture(findings: Findings) -> Figure | None:
 def _epochs(axes: Axes, epochs: Series) -> None:
     axes.set_xlabel("epoch")
     if len(epochs) > _LONG:
-        axes.set_xlabel(f"epoch (median and range of every {round(len(epochs) / _STRETCHES)})")
+        axes.set_xlabel(f"epoch (median and range of every {round(len(epochs) / _PIECES)})")
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     if epochs.min() == epochs.max():
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
@@ -108,11 +108,11 @@ def _movement(axes: Axes, history: list[dict[str, Any]], name: str) -> None:
 
 
 def _curve(axes: Axes, x: Series, y: Series, **look: Any) -> None:
-    """A line; of a long history the medians over stretches, and a band that holds all values."""
+    """A line; of a long history the medians over pieces, and a band that holds all values."""
     if len(x) <= _LONG:
         axes.plot(x, y, **{"marker": "o" if len(x) <= _FEW else "", "markersize": 2.5, **look})
         return
-    x, low, middle, high = stretches(x, y)
+    x, low, middle, high = pieces(x, y)
     axes.fill_between(x, low, high, color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(x, middle, **look)
 
@@ -146,9 +146,9 @@ def series(history: list[dict[str, Any]], name: str) -> tuple[Series, Series]:
     return points[:, 0], points[:, 1]
 
 
-def stretches(x: Series, y: Series) -> tuple[Stretched, Stretched, Stretched, Stretched]:
-    """Of a curve cut into 200 stretches: the last x, and the least, median and greatest y."""
-    cuts = np.array_split(np.arange(len(x)), _STRETCHES)
+def pieces(x: Series, y: Series) -> tuple[Pieces, Pieces, Pieces, Pieces]:
+    """Of a curve cut into 200 pieces: the last x, and the least, median and greatest y."""
+    cuts = np.array_split(np.arange(len(x)), _PIECES)
     columns = [(x[k[-1]], y[k].min(), np.median(y[k]), y[k].max()) for k in cuts]
     ends, low, middle, high = np.array(columns).T
     return ends, low, middle, high

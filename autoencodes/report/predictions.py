@@ -7,9 +7,9 @@ from jaxtyping import Int
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from autoencodes.report import style
+from autoencodes.plot import style
+from autoencodes.plot.words import plain
 from autoencodes.report.findings import Findings
-from autoencodes.report.words import plain
 
 _MOST_WRITTEN = 20
 """Classes up to which every count is written into the table."""
@@ -23,10 +23,10 @@ def picture(findings: Findings) -> Figure | None:
 
 
 def confusions(
-    target: Int[np.ndarray, " particle"], found: Int[np.ndarray, " particle"], count: int
+    target: Int[np.ndarray, " particle"], predicted: Int[np.ndarray, " particle"], count: int
 ) -> Int[np.ndarray, "class class"]:
     """How many rows of class i (rows of the table) are taken for class j (columns)."""
-    return np.bincount(target * count + found, minlength=count**2).reshape(count, count)
+    return np.bincount(target * count + predicted, minlength=count**2).reshape(count, count)
 
 
 def _confusions(findings: Findings) -> Figure:
@@ -57,16 +57,16 @@ def _confusions(findings: Findings) -> Figure:
 
 def _scatter(findings: Findings) -> Figure:
     arrays = findings.samples.arrays
-    true, found = arrays["targets"][:, 0], arrays["predictions"][:, 0]
+    true, predicted = arrays["targets"][:, 0], arrays["predictions"][:, 0]
     figure = Figure(figsize=(style.COLUMN, style.COLUMN))
     axes = figure.subplots()
-    ends = np.array([min(true.min(), found.min()), max(true.max(), found.max())])
+    ends = np.array([min(true.min(), predicted.min()), max(true.max(), predicted.max())])
     axes.plot(ends, ends, color=style.FAINT, linewidth=0.8, zorder=1)
     size = float(np.clip(40 / np.sqrt(len(true)), 1.5, 4))
-    axes.plot(true, found, "o", color=style.AUTOENCODE, markersize=size, markeredgewidth=0)
+    axes.plot(true, predicted, "o", color=style.AUTOENCODE, markersize=size, markeredgewidth=0)
     title = f"{len(true):,} test rows"
     if np.var(true) > 0:
-        share = 1 - float(np.mean((true - found) ** 2) / np.var(true))
+        share = 1 - float(np.mean((true - predicted) ** 2) / np.var(true))
         title += f", R² = {share:.4f}"
     axes.set(
         xlabel="true number (standardised)",

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from autoencodes.experiments import Motion, Table
-from autoencodes.experiments.motion import switched_on
+from autoencodes.experiments import Table
+from autoencodes.plot.images import limits
+from autoencodes.plot.motion import Motion, switched_on
+from autoencodes.plot.picture import Picture
 from autoencodes.report import figures
 from autoencodes.report.findings import Findings
-from autoencodes.report.images import limits
 from autoencodes.report.page import Drawn, Page, Strip
-from autoencodes.report.picture import Picture
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.verdict import verdict
 
@@ -118,7 +118,7 @@ def _strips(folder: RunFolder, findings: Findings) -> tuple[Strip, ...]:
 
 
 def _certificates(folder: RunFolder) -> dict[str, list[str]]:
-    """What ``autoencodes certify`` found, if it was asked."""
+    """What ``autoencodes certify`` wrote, if it was run."""
     path = folder.path / "certificate.json"
     try:
         lines = json.loads(path.read_text(encoding="utf-8"))["lines"]

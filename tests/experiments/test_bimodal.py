@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import bimodal
-from autoencodes.experiments.bimodal import BimodalSettings, ScaledTanh
+from autoencodes.experiments.bimodal import problem as bimodal
+from autoencodes.experiments.bimodal.pictures import pictures
+from autoencodes.experiments.bimodal.problem import BimodalSettings, ScaledTanh
+from autoencodes.experiments.bimodal.result import BimodalResult
 from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.flow.adjoint import derivative, value_function
-from autoencodes.report import style
-from autoencodes.report.experiments.bimodal import pictures
+from autoencodes.plot import style
 
 TINY = BimodalSettings(particles=60, fresh=80, layers=4, degrees=(1, 3), spacings=(0.2, 0.1, 0.05))
 
@@ -110,7 +111,7 @@ def test_an_even_sample_needs_no_bias() -> None:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results[BimodalResult]:
     notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
     with pytest.MonkeyPatch.context() as patch:
         # Certificates have tests of their own, and take as long as all the rest.
@@ -118,7 +119,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         return bimodal.run(TINY, notebook)
 
 
-def test_what_is_told_is_what_was_measured(results: Results) -> None:
+def test_what_is_told_is_what_was_measured(results: Results[BimodalResult]) -> None:
     rows = results.tables["agreement"].rows
     assert len(rows) == 2 * 2 * 3
     for row in rows:
@@ -126,14 +127,22 @@ def test_what_is_told_is_what_was_measured(results: Results) -> None:
             assert row[4] == pytest.approx(3, abs=0.5)
     assert f"{rows[-1][4]:.2f}" in results.sentence
     assert all(row[4] < 1e-9 for row in results.tables["trainings"].rows)
-    assert all(np.isfinite(array).all() for array in results.arrays.values())
+    assert all(np.isfinite(array).all() for array in results.measured.stored().arrays.values())
     assert [motion.states.shape for motion in results.motions] == [(5, 80, 1)] * 2
 
 
-def test_the_pictures_are_drawn(results: Results) -> None:
+def test_what_is_stored_reads_back(results: Results[BimodalResult]) -> None:
+    result = results.measured
+    again = BimodalResult.restored(result.stored())
+    assert again.fields == result.fields == tuple(bimodal.FIELDS)
+    np.testing.assert_array_equal(again.errors[1][3], result.errors[1][3])
+    np.testing.assert_array_equal(again.solutions[1].density, result.solutions[1].density)
+
+
+def test_the_pictures_are_drawn(results: Results[BimodalResult]) -> None:
     pytest.importorskip("matplotlib")
     with style.context():
-        drawn = pictures(results, TINY.model_dump(mode="json"))
+        drawn = pictures(results, TINY)
         assert len({picture.name for picture in drawn}) == len(drawn) == 7
         for picture in drawn:
             assert len(style.png(picture.figure)) > 5000

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencodes.experiments import classification
-from autoencodes.experiments.classification import ClassificationSettings
+from autoencodes.experiments.classification import problem as classification
+from autoencodes.experiments.classification.problem import ClassificationSettings
 from autoencodes.experiments.notebook import Notebook
 
 TINY = {"seeds": (0,), "particles": 100, "fresh": 200, "steps": 12}
@@ -42,6 +42,6 @@ def test_starts_that_do_not_arrive_are_begun_again_and_told(tmp_path: Path) -> N
     )
     results = classification.run(settings, Notebook(tmp_path))
     assert results.tables["accuracy"].rows[0][-1] == 2
-    assert "begun again from another" in results.notes[0]
-    assert "no start is left" in results.notes[1]
+    assert "restarted from another" in results.notes[0]
+    assert "no start remains" in results.notes[1]
     assert "0 of 1 trainings" in results.sentence

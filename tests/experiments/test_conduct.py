@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +17,18 @@ from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
     ExperimentFolder,
-    Motion,
+    Measured,
+    Plain,
     Results,
     Settings,
     Table,
     conduct,
 )
-from autoencodes.experiments.motion import switched_on
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.plot.motion import Motion, switched_on
 
 COMPUTED: list[str] = []
+SCHEDULE = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
 
 
 class Sums(Settings):
@@ -31,17 +36,29 @@ class Sums(Settings):
 
     size: int = 3
 
+    @property
+    def sizes(self) -> str:
+        return f"{self.size} numbers"
+
+
+@dataclass(frozen=True, eq=False)
+class SumsResult(Plain):
+    """Arrays, a schedule, and JSON values."""
+
+    x: np.ndarray
+    schedule: ac.WidthSchedule
+    k: tuple[int | None, ...]
+
 
 def motion() -> Motion:
-    schedule = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
-    flow = ac.Flow(schedule, ac.fields.Translation())
+    flow = ac.Flow(SCHEDULE, ac.fields.Translation())
     control = ({"a": np.ones((1, 2))}, {"a": np.ones((1, 1))}, {"a": np.ones((1, 2))})
     control = tuple({"theta": next(iter(block.values()))} for block in control)
     x = np.array([[0.0, 1.0], [2.0, 3.0]])
     return Motion.of("moved", flow, control, x, labels=["b", "a"], targets=x)
 
 
-def run(settings: Sums, notebook: Notebook) -> Results:
+def run(settings: Sums, notebook: Notebook) -> Results[SumsResult]:
     notebook.expect(2)
     total = 0.0
     for name in ("first", "second/part"):
@@ -54,20 +71,23 @@ def run(settings: Sums, notebook: Notebook) -> Results:
 
         total += notebook.part(name, compute).facts["sum"]
     table = Table("sums", ("a",), ((total,),))
-    arrays = {"x": np.arange(4.0)}
-    facts = {"k": [1, None]}
-    return Results("7 came out.", {"sums": table}, arrays, facts, (motion(),), {"c": ["fine"]})
+    result = SumsResult(np.arange(4.0), SCHEDULE, (1, None))
+    return Results("7 came out.", {"sums": table}, result, (motion(),), {"c": ["fine"]})
 
 
-SUMS = Experiment("sums", "sums", Sums(), Sums(size=2), ("1 s", "1 s"), run)
+SUMS = Experiment(Sums(), Sums(size=2), run, SumsResult, __name__)
+STOPS = Experiment(Sums(size=99), Sums(size=99), run, SumsResult, __name__)
 
 
 @pytest.fixture(autouse=True)
-def only_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+def only_sums() -> Iterator[None]:
     COMPUTED.clear()
-    monkeypatch.setitem(EXPERIMENTS, "sums", SUMS)
-    slow = Experiment("stops", "stops", Sums(size=99), Sums(size=99), ("1 s", "1 s"), run)
-    monkeypatch.setitem(EXPERIMENTS, "stops", slow)
+    members = {"sums": SUMS, "stops": STOPS}
+    for name, member in members.items():
+        EXPERIMENTS.register(name, name, full="1 s", quick="1 s")(member)
+    yield
+    for name in members:
+        EXPERIMENTS.remove(name)
 
 
 class Reader:
@@ -76,8 +96,8 @@ class Reader:
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    def part(self, name: str, number: int, total: int, found: bool) -> None:
-        self.told.append((name, number, total, found))
+    def part(self, name: str, number: int, total: int, known: bool) -> None:
+        self.told.append((name, number, total, known))
 
     def advance(self, text: str, share: float | None) -> None:
         pass
@@ -87,14 +107,12 @@ def test_results_read_back_as_they_were_written(tmp_path: Path) -> None:
     folder = conduct("sums", tmp_path / "run")
     found, seconds = folder.read()
     expected = run(Sums(), Notebook(tmp_path / "other"))
-    assert (found.sentence, found.tables, found.facts) == (
-        expected.sentence,
-        expected.tables,
-        expected.facts,
-    )
+    assert (found.sentence, found.tables) == (expected.sentence, expected.tables)
+    assert found.measured.k == (1, None)
+    assert found.measured.schedule == SCHEDULE
     assert found.certificates == expected.certificates
     assert seconds > 0
-    np.testing.assert_array_equal(found.arrays["x"], expected.arrays["x"])
+    np.testing.assert_array_equal(found.measured.x, expected.measured.x)
     for name, array in expected.motions[0].arrays.items():
         np.testing.assert_array_equal(found.motions[0].arrays[name], array)
     assert found.motions[0].components == ("x₁", "x₂")
@@ -132,12 +150,11 @@ def test_parts_of_another_version_or_setting_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = conduct("sums", tmp_path / "run")
-    other = Experiment("sums", "sums", Sums(size=7), Sums(size=2), ("1 s", "1 s"), run)
-    monkeypatch.setitem(EXPERIMENTS, "sums", other)
-    with pytest.raises(InputError, match=r"begun with other settings \(size\)"):
+    other = replace(SUMS, full=Sums(size=7))
+    monkeypatch.setitem(EXPERIMENTS._members, "sums", other)
+    with pytest.raises(InputError, match=r"started with other settings \(size\)"):
         conduct("sums", tmp_path / "run")
     monkeypatch.undo()
-    monkeypatch.setitem(EXPERIMENTS, "sums", SUMS)
     text = (folder.path / "experiment.json").read_text()
     (folder.path / "experiment.json").write_text(text.replace(ac.__version__, "0.0.1"))
     with pytest.raises(InputError, match=rf"version 0\.0\.1, not {ac.__version__}"):
@@ -159,7 +176,7 @@ def test_results_of_another_version_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     conduct("sums", tmp_path / "run")
-    with pytest.raises(InputError, match="begun with quick False, not True"):
+    with pytest.raises(InputError, match="started with quick False, not True"):
         conduct("sums", tmp_path / "run", quick=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file; expected the name of a folder"):
@@ -225,12 +242,17 @@ def test_what_is_on_is_what_the_trajectory_does_not_put_to_zero() -> None:
     np.testing.assert_array_equal((states != 0).all(axis=1), switched_on(schedule))
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
-def test_every_experiment_is_drawn_and_told(experiment: Experiment) -> None:
-    from autoencodes.report.experiments import PICTURES
-
-    assert experiment.name in PICTURES
-    assert "\n" not in experiment.shows
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_is_registered_whole(name: str) -> None:
+    experiment, entry = EXPERIMENTS[name], EXPERIMENTS.entries[name]
+    assert find_spec(experiment.pictures)
+    assert issubclass(experiment.result, Measured)
+    for settings in (experiment.full, experiment.quick):
+        assert settings.sizes
+        assert not settings.sizes.endswith(".")
+    assert entry.help
+    assert "\n" not in entry.help
+    assert entry.facts.keys() >= {"full", "quick"}
     assert type(experiment.full) is type(experiment.quick)
     assert experiment.full != experiment.quick
     assert type(experiment.full).model_config["frozen"]

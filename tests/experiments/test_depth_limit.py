@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import depth_limit
 from autoencodes.experiments.convergence import orders
-from autoencodes.experiments.depth_limit import DepthLimitSettings, difference
+from autoencodes.experiments.depth_limit import problem as depth_limit
+from autoencodes.experiments.depth_limit.pictures import pictures
+from autoencodes.experiments.depth_limit.problem import DepthLimitSettings, difference
+from autoencodes.experiments.depth_limit.result import DepthLimitResult
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook
-from autoencodes.report import style
-from autoencodes.report.experiments.depth_limit import pictures
+from autoencodes.plot import style
 
 TINY = DepthLimitSettings(
     particles=40, line_factors=(1, 2, 4), plane_steps=1, plane_factors=(1, 2), tolerance=1e-8
@@ -44,7 +45,7 @@ def test_orders_of_powers() -> None:
     assert orders([1.0, 0.5, 0.25], [1.0, 0.0, 0.0]) == [None, None]
 
 
-@pytest.mark.parametrize("name", depth_limit.PROBLEMS)
+@pytest.mark.parametrize("name", depth_limit.TITLES)
 def test_every_grid_begins_from_the_same_function_of_time(name: str) -> None:
     coarse, fine = (depth_limit.start(TINY, name, factor) for factor in (1, 4))
     horizon = depth_limit._problem(TINY, name, 1).flow.schedule.horizon
@@ -59,7 +60,7 @@ def test_the_second_component_is_off_in_the_middle() -> None:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results[DepthLimitResult]:
     notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
     with pytest.MonkeyPatch.context() as patch:
         # Any method comes to the minimum; this one is compiled faster, for every grid.
@@ -67,7 +68,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         return depth_limit.run(TINY, notebook)
 
 
-def test_controls_converge_with_order_one(results: Results) -> None:
+def test_controls_converge_with_order_one(results: Results[DepthLimitResult]) -> None:
     rows = results.tables["convergence"].rows
     assert [row[1] for row in rows] == [5, 10, 20, 3, 6]
     for row in rows:
@@ -77,16 +78,21 @@ def test_controls_converge_with_order_one(results: Results) -> None:
     assert f"order {rows[1][7]:.2f}" in results.sentence
 
 
-def test_entries_are_named_by_the_components_that_they_belong_to(results: Results) -> None:
-    wide = ["W₁₁", "W₁₂", "W₂₁", "W₂₂", "b₁", "b₂"]
-    assert results.facts["plane"]["entries"] == [wide, ["W₁₁", "b₁"], wide]
-    assert results.facts["line"]["entries"] == [["W", "b"]]
-    assert results.arrays["plane.6.0"].shape == (2, 6)
+def test_entries_are_named_by_the_components_that_they_belong_to(
+    results: Results[DepthLimitResult],
+) -> None:
+    wide = ("W₁₁", "W₁₂", "W₂₁", "W₂₂", "b₁", "b₂")
+    stored = results.measured.stored()
+    for problems in (results.measured.problems, DepthLimitResult.restored(stored).problems):
+        assert problems["plane"].entries == (wide, ("W₁₁", "b₁"), wide)
+        assert problems["line"].entries == (("W", "b"),)
+        assert problems["plane"].controls[6][0].shape == (2, 6)
+        assert problems["line"].rows[0].steps == 5
 
 
-def test_the_pictures_are_drawn(results: Results) -> None:
+def test_the_pictures_are_drawn(results: Results[DepthLimitResult]) -> None:
     pytest.importorskip("matplotlib")
     with style.context():
-        drawn = pictures(results, TINY.model_dump(mode="json"))
+        drawn = pictures(results, TINY)
         assert [picture.name for picture in drawn] == ["controls-line", "controls-plane", "order"]
         assert all(len(style.png(picture.figure)) > 5000 for picture in drawn)

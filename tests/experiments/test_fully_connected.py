@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from autoencodes.experiments.fully_connected import FullyConnected, train
+from autoencodes.experiments.mnist.fully_connected import FullyConnected, train
 
 
 def test_widths_run_down_and_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +14,14 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import Results, hessian_table
-from autoencodes.experiments.hessian_table import (
-    HessianTableSettings,
+from autoencodes.experiments import Results
+from autoencodes.experiments.hessian_table import problem as hessian_table
+from autoencodes.experiments.hessian_table.problem import HessianTableSettings, measured_epochs
+from autoencodes.experiments.hessian_table.result import (
+    Course,
+    HessianTableResult,
     convex_from,
     exponent,
-    measured_epochs,
     reconstructs_from,
     table_epochs,
 )
@@ -31,7 +34,7 @@ TINY = HessianTableSettings(
 
 
 @cache
-def tiny() -> tuple[Results, dict[float, Any]]:
+def tiny() -> tuple[Results[HessianTableResult], dict[float, Any]]:
     """The results, and the controls by their weights."""
     with TemporaryDirectory() as folder:
         results = hessian_table.run(TINY, Notebook(Path(folder)))
@@ -62,15 +65,17 @@ def test_convexity_counts_once_it_stays() -> None:
 
 
 def test_the_trend_is_a_power_of_the_weight() -> None:
-    ends = [{"tikhonov": w, "convex_from": round(10 / w)} for w in (0.1, 0.01, 0.001)]
+    some = tiny()[0].measured.ends[0]
+    ends = [replace(some, tikhonov=w, convex_from=round(10 / w)) for w in (0.1, 0.01, 0.001)]
     assert exponent(ends) == pytest.approx(1)
-    assert exponent([*ends[:2], {"tikhonov": 1e-3, "convex_from": None}]) is None
+    assert exponent([*ends[:2], replace(some, tikhonov=1e-3, convex_from=None)]) is None
 
 
 def test_an_error_is_reached_at_the_first_epoch_that_has_it() -> None:
-    part = Part({"epoch": np.array([0, 1, 2, 5]), "error": np.array([1.0, 0.1, 0.3, 0.05])})
-    assert reconstructs_from(part, 0.2) == 1
-    assert reconstructs_from(part, 0.01) is None
+    errors = np.array([1.0, 0.1, 0.3, 0.05])
+    course = Course(np.array([0, 1, 2, 5]), errors, errors, errors, errors)
+    assert reconstructs_from(course, 0.2) == 1
+    assert reconstructs_from(course, 0.01) is None
 
 
 def test_what_is_told_of_an_end_is_so() -> None:
@@ -79,26 +84,28 @@ def test_what_is_told_of_an_end_is_so() -> None:
     assert measure.size == 200
     for k, weight in enumerate(TINY.tikhonov):
         problem = ac.ControlProblem(hessian_table._flow(TINY), tikhonov=weight)
-        control, end = controls[weight], results.facts["ends"][k]
+        control, end = controls[weight], results.measured.ends[k]
+        course = results.measured.courses[k]
         curved = np.linalg.eigvalsh(Hessian(problem, control, measure).dense())
-        assert results.arrays[f"lambda_min.{k}"][-1] == pytest.approx(curved[0], abs=1e-9)
-        assert results.arrays[f"lambda_max.{k}"][-1] == pytest.approx(curved[-1])
-        assert end["objective"] == pytest.approx(float(problem.objective(control, measure)))
-        assert end["fresh_error"] == pytest.approx(float(problem.terminal_cost(control, fresh)))
-        assert end["residual"] == pytest.approx(float(problem.pmp_residual(control, measure)))
-        assert results.arrays[f"norm.{k}"][-1] == pytest.approx(float(ac.norm(control, 1.0)))
+        assert course.lambda_min[-1] == pytest.approx(curved[0], abs=1e-9)
+        assert course.lambda_max[-1] == pytest.approx(curved[-1])
+        assert end.objective == pytest.approx(float(problem.objective(control, measure)))
+        assert end.fresh_error == pytest.approx(float(problem.terminal_cost(control, fresh)))
+        assert end.residual == pytest.approx(float(problem.pmp_residual(control, measure)))
+        assert course.norm[-1] == pytest.approx(float(ac.norm(control, 1.0)))
 
 
 def test_all_trainings_begin_at_one_control_and_strong_weights_collapse() -> None:
     results, _ = tiny()
-    first = [results.arrays[f"lambda_min.{k}"][0] - 2 * w for k, w in enumerate(TINY.tikhonov)]
+    courses = results.measured.courses
+    first = [c.lambda_min[0] - 2 * w for c, w in zip(courses, TINY.tikhonov, strict=True)]
     assert first[0] == pytest.approx(first[1], abs=1e-9)
-    strong, weak = results.facts["ends"]
-    assert strong["converged"]
-    assert results.arrays["norm.0"][-1] < results.arrays["norm.1"][-1]
-    assert strong["convex_from"] is not None
-    assert strong["error"] > weak["error"]
-    assert "did not converge" in results.notes[-1] or weak["converged"]
+    strong, weak = results.measured.ends
+    assert strong.converged
+    assert courses[0].norm[-1] < courses[1].norm[-1]
+    assert strong.convex_from is not None
+    assert strong.error > weak.error
+    assert "did not converge" in results.notes[-1] or weak.converged
 
 
 def test_segments_are_one_training() -> None:
@@ -117,14 +124,14 @@ def test_segments_are_one_training() -> None:
         jax.tree.leaves(controls[1e-3]), jax.tree.leaves(whole.control), strict=True
     ):
         np.testing.assert_array_equal(ours, its)
-    assert results.facts["ends"][1]["epochs"] == len(whole.history)
+    assert results.measured.ends[1].epochs == len(whole.history)
 
 
 def test_the_references_are_those_of_the_law() -> None:
-    facts = tiny()[0].facts
+    result = tiny()[0].measured
     # On (s, s²), s uniform on [−1, 1]: E s⁴ = 1/5 and Var s² = 4/45, the grid's up to 1/N.
-    assert facts["error_at_zero"] == pytest.approx(1 / 5, rel=0.03)
-    assert facts["error_of_a_line"] == pytest.approx(4 / 45, rel=0.03)
+    assert result.error_at_zero == pytest.approx(1 / 5, rel=0.03)
+    assert result.error_of_a_line == pytest.approx(4 / 45, rel=0.03)
 
 
 def test_table_and_sentence_hold_the_figures() -> None:
@@ -132,19 +139,26 @@ def test_table_and_sentence_hold_the_figures() -> None:
     table, ends = results.tables["lambda-min"], results.tables["ends"]
     assert table.columns == ("epoch", "λ = 0.5", "λ = 0.001")
     assert [row[0] for row in table.rows][:4] == [0, 1, 2, 5]
-    assert table.rows[0][1] == results.arrays["lambda_min.0"][0]
-    assert table.rows[-1][1] is None or results.facts["ends"][0]["epochs"] == TINY.epochs
+    assert table.rows[0][1] == results.measured.courses[0].lambda_min[0]
+    assert table.rows[-1][1] is None or results.measured.ends[0].epochs == TINY.epochs
     assert len(ends.rows) == 2
-    assert f"{results.facts['ends'][0]['error']:.3g}" in results.sentence
+    assert f"{results.measured.ends[0].error:.3g}" in results.sentence
+
+
+def test_what_is_stored_reads_back() -> None:
+    result = tiny()[0].measured
+    again = HessianTableResult.restored(result.stored())
+    assert again.ends == result.ends
+    np.testing.assert_array_equal(again.courses[1].error, result.courses[1].error)
 
 
 def test_the_picture_is_drawn_from_the_results() -> None:
     pytest.importorskip("matplotlib")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.experiments.hessian_table.pictures import pictures
+    from autoencodes.plot import style
 
     with style.context():
-        (picture,) = PICTURES["hessian-table"](tiny()[0], TINY.model_dump())
+        (picture,) = pictures(tiny()[0], TINY)
         assert style.png(picture.figure).startswith(b"\x89PNG")
     assert picture.name == "lambda-min"
     assert "λ = 0.5" in picture.alt

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autoencodes.experiments import EXPERIMENTS, Results
-from autoencodes.experiments.mean_field_limit import (
+from autoencodes.experiments.mean_field_limit.problem import (
     LimitSettings,
     distance_to_uniform,
     filled,
@@ -18,10 +18,11 @@ from autoencodes.experiments.mean_field_limit import (
     run,
     target,
 )
-from autoencodes.experiments.mean_field_rates import (
+from autoencodes.experiments.mean_field_limit.result import (
     DISTANCE,
     TRANSPORT,
     Fit,
+    LimitResult,
     Power,
     fitted,
     measured,
@@ -44,7 +45,7 @@ TINY = LimitSettings(
 
 
 @cache
-def results() -> Results:
+def results() -> Results[LimitResult]:
     with TemporaryDirectory() as folder:
         return run(TINY, Notebook(Path(folder)))
 
@@ -130,14 +131,15 @@ def test_the_experiment_shows_the_rates_and_the_saddle() -> None:
     found = results()
     lines = dict(enumerate(found.tables["curvatures"].rows))
     assert lines[0][3] > 0 > lines[1][3]
-    assert all(np.isfinite(array).all() for array in found.arrays.values())
-    assert found.arrays["gap.1.0"].shape == (3, 3)
-    near, far = (measured(found.arrays, 1, place)[DISTANCE] for place in (0, 1))
+    assert all(np.isfinite(array).all() for array in found.measured.stored().arrays.values())
+    first, second = (found.measured.samples[1, place] for place in (0, 1))
+    assert first.gap.shape == (3, 3)
+    near, far = (measured(samples)[DISTANCE] for samples in (first, second))
     assert near[-1] < near[0]
     assert far.min() > 10 * near.max()
-    assert (found.arrays["excess.1.0"] >= -1e-12).all()
-    assert (found.arrays["excess.1.1"] < 0).all()
-    assert found.arrays["converged.1.0"].all()
+    assert (first.excess >= -1e-12).all()
+    assert (second.excess < 0).all()
+    assert first.converged.all()
     assert any("saddle" in note for note in found.notes)
 
 
@@ -151,7 +153,7 @@ def test_the_larger_half_has_a_slope_of_its_own() -> None:
 
 
 def test_what_is_promised_is_what_lambda_min_allows() -> None:
-    fits = fitted((1,), 2, results().arrays)
+    fits = fitted(results().measured)
     promised = {(fit.quantity, fit.weight): fit.theory for fit in fits}
     assert promised[TRANSPORT, None] == pytest.approx(-0.5)
     assert promised[DISTANCE, 0] == pytest.approx(-0.5)
@@ -164,10 +166,19 @@ def test_notes_say_which_slopes_leave_the_theorys_out() -> None:
     def fit(low: float, high: float) -> Fit:
         return Fit(1, None, TRANSPORT, Power((low + high) / 2, low, high, 0.0), -0.5, -0.5)
 
+    nothing = LimitResult(2 ** np.arange(3), {}, {})
     for low, high, word in ((-0.9, -0.6, "Faster"), (-0.4, -0.2, "Slower")):
-        assert any(note.startswith(word) for note in notes([fit(low, high)], {}, {}, ()))
-    both = notes([fit(-0.6, -0.4)], {}, {}, ())
+        assert any(note.startswith(word) for note in notes([fit(low, high)], {}, nothing, ()))
+    both = notes([fit(-0.6, -0.4)], {}, nothing, ())
     assert not any(note.startswith(("Faster", "Slower")) for note in both)
+
+
+def test_what_is_stored_reads_back() -> None:
+    result = results().measured
+    again = LimitResult.restored(result.stored())
+    assert again.samples.keys() == result.samples.keys()
+    np.testing.assert_array_equal(again.samples[1, 1].excess, result.samples[1, 1].excess)
+    np.testing.assert_array_equal(again.transports[1].values, result.transports[1].values)
 
 
 def test_the_quick_run_is_a_smaller_one() -> None:
@@ -179,11 +190,11 @@ def test_the_quick_run_is_a_smaller_one() -> None:
 
 def test_pictures_are_drawn_from_tiny_results() -> None:
     pytest.importorskip("matplotlib")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.experiments.mean_field_limit.pictures import pictures
+    from autoencodes.plot import style
 
     with style.context():
-        drawn = PICTURES["mean-field-limit"](results(), TINY.model_dump())
+        drawn = pictures(results(), TINY)
         assert [picture.name for picture in drawn] == ["rates", "distances", "slopes"]
         for picture in drawn:
             assert style.png(picture.figure).startswith(b"\x89PNG")

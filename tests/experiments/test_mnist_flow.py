@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import jax
 import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import mnist
-from autoencodes.report.experiments import mnist as pictures
-from autoencodes.report.experiments.schedules import schedule
+from autoencodes.experiments.mnist import pictures
+from autoencodes.experiments.mnist import problem as mnist
+from autoencodes.experiments.mnist.result import MnistResult
 
 
 def test_entropy_of_known_shares() -> None:
@@ -42,10 +44,8 @@ def test_statistics_are_those_of_the_components_that_are_on() -> None:
 
 
 def test_its_pictures_are_drawn() -> None:
-    from dataclasses import asdict
-
     from autoencodes.experiments import Results
-    from autoencodes.report import style
+    from autoencodes.plot import style
     from autoencodes.report.compose import render
 
     rng = np.random.default_rng(0)
@@ -65,10 +65,12 @@ def test_its_pictures_are_drawn() -> None:
         "widths": np.array([784, 602, 32, 602]),
     }
     errors = {"AutoencODE": 0.004, "fully connected": 0.005, "PCA": 0.01}
-    facts = {"schedule": asdict(shape), "pairs": [[3, 8]], "errors": errors}
-    assert schedule({**facts["schedule"], "memory": "reset"}) == shape
-    results = Results("", {}, arrays, facts)
+    result = MnistResult(**arrays, schedule=shape, pairs=((3, 8),), errors=errors)
+    stored = result.stored()
+    again = MnistResult.restored(stored._replace(facts=json.loads(json.dumps(stored.facts))))
+    assert again.schedule == shape
+    results = Results("", {}, again)
     with style.context():
-        files = render(pictures.pictures(results, {"latent": 32}))
+        files = render(pictures.pictures(results, mnist.MnistSettings()))
     assert len(files) == 14
     assert all(len(content) > 2000 for content in files.values())

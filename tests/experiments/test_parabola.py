@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.experiments import parabola
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.parabola import ParabolaSettings
-from autoencodes.report import style
-from autoencodes.report.experiments.parabola import pictures
+from autoencodes.experiments.parabola import problem as parabola
+from autoencodes.experiments.parabola.pictures import pictures
+from autoencodes.experiments.parabola.problem import ParabolaSettings
+from autoencodes.experiments.parabola.result import ParabolaResult
+from autoencodes.plot import style
 
 TINY = ParabolaSettings(
     blocks=(2, 1, 2),
@@ -53,7 +54,7 @@ def test_pca_of_a_line_leaves_nothing_of_it() -> None:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results[ParabolaResult]:
     notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
     with pytest.MonkeyPatch.context() as patch:
         # Certificates have tests of their own, and take as long as all the rest.
@@ -61,25 +62,25 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         return parabola.run(TINY, notebook)
 
 
-def test_what_is_told_is_what_was_measured(results: Results) -> None:
+def test_what_is_told_is_what_was_measured(results: Results[ParabolaResult]) -> None:
     rows = results.tables["errors"].rows
     error, per_component = rows[0][1:3]
     (motion,) = results.motions
     assert per_component == error / 2
     # Few steps do not arrive: both starts are told, and the count is honest.
     assert rows[0][-1] == 2
-    assert "begun again" in results.notes[0]
-    assert "no start is left" in results.notes[1]
+    assert "restarted" in results.notes[0]
+    assert "no start remains" in results.notes[1]
     assert "0 of 1 trainings" in results.sentence
     shown = np.mean(np.sum((motion.states[-1] - motion.targets) ** 2, axis=1))
     assert shown == pytest.approx(error)
-    assert [row[0] for row in results.tables["decoders"].rows] == results.facts["decoders"]
+    assert tuple(row[0] for row in results.tables["decoders"].rows) == results.measured.decoders
     assert f"{error:.1e}" in results.sentence
 
 
-def test_the_pictures_are_drawn(results: Results) -> None:
+def test_the_pictures_are_drawn(results: Results[ParabolaResult]) -> None:
     pytest.importorskip("matplotlib")
     with style.context():
-        drawn = pictures(results, TINY.model_dump(mode="json"))
+        drawn = pictures(results, TINY)
         assert [picture.name for picture in drawn] == ["phases", "decoders", "architecture"]
         assert all(len(style.png(picture.figure)) > 5000 for picture in drawn)

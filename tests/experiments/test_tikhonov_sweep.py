@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,23 +15,22 @@ from jax.flatten_util import ravel_pytree
 from problems import draw
 
 import autoencodes as ac
-from autoencodes.experiments import Results, tikhonov_sweep
+from autoencodes.experiments import Results
 from autoencodes.experiments.notebook import Notebook
-from autoencodes.experiments.shooting_bound import ShootingBound
-from autoencodes.experiments.stationary import (
+from autoencodes.experiments.tikhonov_sweep import problem as tikhonov_sweep
+from autoencodes.experiments.tikhonov_sweep.problem import (
+    TikhonovSweepSettings,
+    problem_of,
+)
+from autoencodes.experiments.tikhonov_sweep.result import Row, TikhonovSweepResult, thresholds
+from autoencodes.experiments.tikhonov_sweep.shooting_bound import ShootingBound
+from autoencodes.experiments.tikhonov_sweep.stationary import (
     distinct,
     levels,
     newton,
     shots,
     sizes_of_curvature,
 )
-from autoencodes.experiments.tikhonov_sweep import (
-    MINIMISER,
-    TikhonovSweepSettings,
-    contraction_factors,
-    problem_of,
-)
-from autoencodes.experiments.tikhonov_thresholds import thresholds
 from autoencodes.second_order.hessian import Hessian
 
 TINY = TikhonovSweepSettings(
@@ -47,7 +47,7 @@ LAWS = ("bimodal-1d", "parabola")
 
 
 @cache
-def tiny() -> Results:
+def tiny() -> Results[TikhonovSweepResult]:
     with TemporaryDirectory() as folder:
         return tikhonov_sweep.run(TINY, Notebook(Path(folder)))
 
@@ -124,15 +124,11 @@ def test_points_are_grouped_and_levels_counted() -> None:
 
 
 def test_thresholds_are_read_off_the_grid() -> None:
-    def row(weight: float, found: int, q: float | None, arrived: int) -> dict[str, object]:
-        counts = {
-            "distinct": found,
-            "arrived": arrived,
-            "arrived_at": 1,
-            "starts": 4,
-            "converged": 4,
-        }
-        return {"tikhonov": weight, "q": q, **counts}
+    def row(weight: float, found: int, q: float | None, arrived: int) -> Row:
+        counts = {"distinct": found, "arrived": arrived, "arrived_at": 1, "starts": 4}
+        entries = {**dict.fromkeys(f.name for f in fields(Row)), **counts, "converged": 4}
+        zeros = dict.fromkeys(("saddles", "levels"), 0) | dict.fromkeys(("radius", "sampled"), 0.0)
+        return Row(**{**entries, **zeros, "tikhonov": weight, "q": q})
 
     rows = [row(0.1, 3, 40.0, 0), row(1.0, 1, 4.0, 0), row(10.0, 1, 0.25, 4)]
     known = thresholds(rows)
@@ -144,35 +140,35 @@ def test_thresholds_are_read_off_the_grid() -> None:
 
 def test_the_sweep_tells_what_it_measured() -> None:
     results = tiny()
-    (sweep,) = results.facts["sweeps"]
-    rows = sweep["rows"]
-    assert [row["distinct"] for row in rows] == [1, 1]
-    assert rows[0]["q"] > 1 > rows[1]["q"]
-    assert rows[0]["arrived"] == 0
+    (sweep,) = results.measured.sweeps
+    rows = sweep.rows
+    assert [row.distinct for row in rows] == [1, 1]
+    assert rows[0].q > 1 > rows[1].q
+    assert rows[0].arrived == 0
     for row in rows[1:]:
-        assert row["arrived"] == 3
-        assert row["ratio"] == pytest.approx(row["q"], rel=1e-3)
+        assert row.arrived == 3
+        assert row.ratio == pytest.approx(row.q, rel=1e-3)
     for row in rows:
-        assert row["norm"] <= row["radius"]
-        assert row["q"] <= row["sampled"] * (1 + 1e-9) <= row["bound"]
-    assert 0.5 < sweep["contracting"] < 4 < sweep["bound"]
-    assert f"{sweep['contracting']:.3g}" in results.sentence
+        assert row.norm <= row.radius
+        assert row.q <= row.sampled * (1 + 1e-9) <= row.bound
+    assert 0.5 < sweep.contracting < 4 < sweep.bound
+    assert f"{sweep.contracting:.3g}" in results.sentence
     assert results.tables["bimodal-1d"].columns[0] == "λ"
 
 
 def test_the_minimisers_are_minimisers() -> None:
-    found = tiny().arrays["minimisers.bimodal-1d"]
-    assert found.shape == (2, len(MINIMISER))
+    found = tiny().measured.sweeps[0].columns
+    assert len(found.norm) == 2
     free, measure = problem_of("bimodal-1d", TINY)
     problem = ac.ControlProblem(free.flow, tikhonov=4.0)
     begin = draw(free.flow, 0, 0.1)
     control = ac.fit(problem, begin, measure, method=ac.LBFGS(), steps=100).control
     objective = float(problem.objective(control, measure))
-    assert found[-1, MINIMISER.index("objective")] == pytest.approx(objective, rel=1e-9)
+    assert found.objective[-1] == pytest.approx(objective, rel=1e-9)
     curved = np.linalg.eigvalsh(Hessian(problem, control, measure).dense())
-    assert found[-1, 2:4] == pytest.approx(curved[[0, -1]], rel=1e-4)
+    assert [found.lambda_min[-1], found.lambda_max[-1]] == pytest.approx(curved[[0, -1]], rel=1e-4)
     q = np.abs(curved - 8).max() / 8
-    assert contraction_factors(found)[-1] == pytest.approx(q, rel=1e-3)
+    assert found.factors[-1] == pytest.approx(q, rel=1e-3)
     assert ravel_pytree(control)[0].size == 20
 
 
@@ -180,20 +176,27 @@ def test_starts_that_lead_nowhere_are_told_and_not_counted() -> None:
     settings = TINY.model_copy(update={"tikhonov": (1e-4,), "steps": 1, "scales": (4.0,)})
     with TemporaryDirectory() as folder:
         results = tikhonov_sweep.run(settings, Notebook(Path(folder)))
-    (row,) = results.facts["sweeps"][0]["rows"]
-    assert row["converged"] < row["starts"]
+    (row,) = results.measured.sweeps[0].rows
+    assert row.converged < row.starts
     assert "are not counted" in results.notes[-1]
-    assert len(results.arrays["minimisers.bimodal-1d"]) == row["distinct"]
+    assert len(results.measured.sweeps[0].minimisers) == row.distinct
+
+
+def test_what_is_stored_reads_back() -> None:
+    (sweep,) = tiny().measured.sweeps
+    (again,) = TikhonovSweepResult.restored(tiny().measured.stored()).sweeps
+    assert again.rows == sweep.rows
+    np.testing.assert_array_equal(again.minimisers, sweep.minimisers)
 
 
 def test_pictures_are_drawn_from_the_results() -> None:
     pytest.importorskip("matplotlib")
-    from autoencodes.report import style
-    from autoencodes.report.experiments import PICTURES
+    from autoencodes.experiments.tikhonov_sweep.pictures import pictures
+    from autoencodes.plot import style
 
     with style.context():
-        (picture,) = PICTURES["tikhonov-sweep"](tiny(), TINY.model_dump())
+        (picture,) = pictures(tiny(), TINY)
         assert style.png(picture.figure).startswith(b"\x89PNG")
     assert picture.name == "minimisers-bimodal-1d"
-    (sweep,) = tiny().facts["sweeps"]
-    assert f"{sweep['bound']:.3g}" in picture.alt
+    (sweep,) = tiny().measured.sweeps
+    assert f"{sweep.bound:.3g}" in picture.alt

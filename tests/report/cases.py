@@ -10,7 +10,8 @@ import numpy as np
 from autoencodes.datasets.laws import sample
 from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.model.pca import Pca
-from autoencodes.report import figures, style
+from autoencodes.plot import style
+from autoencodes.report import figures
 from autoencodes.report.compose import render
 from autoencodes.report.findings import Findings
 from autoencodes.run.folder import Samples

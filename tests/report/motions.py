@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autoencodes.experiments import Motion
+from autoencodes.plot.motion import Motion
 
 
 def motion(dim: int = 2, particles: int = 7, layers: int = 6, **entries: Any) -> Motion:

@@ -14,8 +14,8 @@ from autoencodes.errors import InputError
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
 
-from autoencodes.report import film, style  # noqa: E402
-from autoencodes.report.animation import animate, frames, moments, positions  # noqa: E402
+from autoencodes.plot import film, style  # noqa: E402
+from autoencodes.plot.animation import animate, frames, moments, positions  # noqa: E402
 
 
 def test_moments_are_quarter_layers_but_not_too_many() -> None:

@@ -20,8 +20,9 @@ import pytest
 from report.motions import motion
 
 from autoencodes.experiments import Table
+from autoencodes.plot.motion import longest
 from autoencodes.report.page import Drawn, Page, Strip, html
-from autoencodes.report.page.flows import longest, scene
+from autoencodes.report.page.flows import scene
 from autoencodes.report.page.strips import mosaic
 from autoencodes.report.page.tables import table
 

@@ -21,9 +21,9 @@ from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.model.model import Model
 from autoencodes.plan.settings import TrainConfig
+from autoencodes.plot.words import number, plain
 from autoencodes.report import report
 from autoencodes.report.findings import Findings
-from autoencodes.report.words import number, plain
 from autoencodes.run.folder import RunFolder
 
 pytest.importorskip("matplotlib")
@@ -137,7 +137,7 @@ def test_global_settings_are_as_before() -> None:
 
 
 def test_a_failure_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autoencodes.report import latent
+    from autoencodes.report import figures
 
     folder = written(tmp_path / "run", CASES["table-5"]())
     folder.figures.mkdir()
@@ -146,7 +146,7 @@ def test_a_failure_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.M
     def fail(findings: Any) -> Any:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(latent, "picture", fail)
+    monkeypatch.setitem(figures._FAMILIES, "latent", (fail, "", ""))
     with pytest.raises(RuntimeError, match="no ink"):
         report(folder.path)
     assert [p.name for p in folder.figures.iterdir()] == ["loss.png"]
@@ -194,7 +194,8 @@ def test_the_package_is_imported_without_matplotlib() -> None:
     ids=["none", "zeros", "extremes", "half an epoch", "one test error"],
 )
 def test_any_history_is_drawn(lines: list[dict[str, Any]]) -> None:
-    from autoencodes.report import loss, style
+    from autoencodes.plot import style
+    from autoencodes.report import loss
 
     with style.context():
         figure = loss.picture(replace(CASES["table-5"](), history=lines))
@@ -216,18 +217,18 @@ def test_curves_and_pca_share_the_unit_of_the_test_error() -> None:
     np.testing.assert_allclose(curves["PCA, same latent width"], findings.metrics["pca_test_mse"])
 
 
-def test_stretches_lose_no_extreme() -> None:
-    from autoencodes.report.loss import stretches
+def test_pieces_lose_no_extreme() -> None:
+    from autoencodes.report.loss import pieces
 
     rng = np.random.default_rng(0)
     y = rng.standard_normal(12_345)
-    x, low, middle, high = stretches(np.arange(12_345.0), y)
+    x, low, middle, high = pieces(np.arange(12_345.0), y)
     assert (low.min(), high.max(), x[-1]) == (y.min(), y.max(), 12_344)
     assert np.all((low <= middle) & (middle <= high))
 
 
 def test_principal_axes_keep_distances_and_share_the_variance() -> None:
-    from autoencodes.report.latent import principal
+    from autoencodes.plot.codes import principal
 
     rng = np.random.default_rng(0)
     plane = rng.standard_normal((50, 2)) * [3, 1]
@@ -251,10 +252,11 @@ def test_principal_axes_keep_distances_and_share_the_variance() -> None:
     ids=["a single step", "a bottleneck of one", "many steps", "many blocks", "not nested"],
 )
 def test_any_schedule_is_drawn(schedule: WidthSchedule) -> None:
-    from autoencodes.report import style, width
+    from autoencodes.plot import style
+    from autoencodes.plot.architecture import architecture
 
     with style.context():
-        figure = width.picture(replace(CASES["faces"](), schedule=schedule))
+        figure = architecture(schedule)
         require_pictures({"width.png": style.png(figure), "width.pdf": style.pdf(figure)})
 
 
@@ -284,7 +286,8 @@ def test_numbers_and_names_are_read_as_they_are_written() -> None:
 
 
 def test_the_beginnings_of_further_trials_are_marked() -> None:
-    from autoencodes.report import course, loss, style
+    from autoencodes.plot import style
+    from autoencodes.report import course, loss
 
     lines = [
         {**line, "trial": 1.0 + (k >= 3) + (k >= 7), "lambda_min": 0.1, "gradient_evaluations": k}

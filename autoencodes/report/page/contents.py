@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from autoencodes.experiments import Motion, Table
+from autoencodes.experiments import Table
+from autoencodes.plot.motion import Motion
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,12 @@ def html(page: Page) -> str:
     It asks the network for nothing: styles, script, pictures and data stand in it, and a policy in
     its head forbids all else.
     """
-    tables = [table(found) for found in page.tables.values()]
+    tables = [table(each) for each in page.tables.values()]
     body = [
         _opening(page),
         *tables[:1],
         flows(page.motions),
-        *[strip(found, k) for k, found in enumerate(page.strips, 1)],
+        *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", "".join(_figure(drawn) for drawn in page.pictures)),
         _certificates(page.certificates),
         _section("Further tables", "".join(tables[1:])),
@@ -95,11 +95,11 @@ def _packed(name: str) -> str:
 
 def _opening(page: Page) -> str:
     known = {"seed": page.configuration, "cores": page.machine, "autoencodes": page.machine}
-    found = {name: origin[name] for name, origin in known.items() if name in origin}
+    stated = {name: origin[name] for name, origin in known.items() if name in origin}
     facts = [
-        *([f"seed {found['seed']}"] if "seed" in found else []),
-        _duration(page.seconds) + (f" on {_cores(found['cores'])}" if "cores" in found else ""),
-        *([f"autoencodes {found['autoencodes']}"] if "autoencodes" in found else []),
+        *([f"seed {stated['seed']}"] if "seed" in stated else []),
+        _duration(page.seconds) + (f" on {_cores(stated['cores'])}" if "cores" in stated else ""),
+        *([f"autoencodes {stated['autoencodes']}"] if "autoencodes" in stated else []),
     ]
     return (
         f'<header>\n<h1>{escape(page.title)}</h1>\n<p class="about">{escape(page.about)}</p>\n'

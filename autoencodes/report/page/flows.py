@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.experiments import Motion
+from autoencodes.plot.motion import Motion, longest
 
 _NUMBERS = 300_000
 """Coordinates on a page, at most: some 2 MB."""
@@ -55,7 +55,7 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
     Coordinates have four significant digits. Of more than 8 components those that are active
     longest are carried, of equals the first; of the particles as many as ``numbers`` allows.
     """
-    from autoencodes.report.classes import Classes
+    from autoencodes.plot.classes import Classes
 
     layers, count, dim = motion.states.shape
     on = motion.active
@@ -89,17 +89,17 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
 
 
 def _flow(motion: Motion, number: int, numbers: int) -> str:
-    found = scene(motion, numbers)
-    last = len(found["times"]) - 1
+    content = scene(motion, numbers)
+    last = len(content["times"]) - 1
     # Within a script "<" could end it, or open a comment.
-    data = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return _FLOW.format(
         number=number,
         title=escape(motion.title),
         last=last,
-        choice="" if len(found["components"]) > 2 else " hidden",
-        legend=_legend(found),
-        remarks=_remarks(motion, found),
+        choice="" if len(content["components"]) > 2 else " hidden",
+        legend=_legend(content),
+        remarks=_remarks(motion, content),
         data=data.replace("<", "\\u003c"),
     )
 
@@ -134,11 +134,11 @@ arrow keys go from particle to particle, escape leaves them.</p>
 </section>"""
 
 
-def _legend(found: dict[str, Any]) -> str:
+def _legend(content: dict[str, Any]) -> str:
     """Colours and names of the classes; of more than can be told apart, the first and the last."""
-    from autoencodes.report import style
+    from autoencodes.plot import style
 
-    classes = found["classes"]
+    classes = content["classes"]
     marks = {"o": '<circle cx="5" cy="5" r="4"', "^": '<path d="M5 .8 9.4 9H.6z"'}
     marks = {name: f"{mark} fill={{}}/>" for name, mark in marks.items()}
     items = []
@@ -151,7 +151,7 @@ def _legend(found: dict[str, Any]) -> str:
         for entry, name in zip(chosen, names, strict=True):
             mark = marks[entry["marker"]].format(f'"{entry["colour"]}"')
             items.append((mark, name))
-    if found["targets"]:
+    if content["targets"]:
         items.append(('<path class="target" d="M1.5 1.5l7 7m0-7l-7 7"/>', "target"))
     rows = "\n".join(
         f'<li><svg viewBox="0 0 10 10" aria-hidden="true">{mark}</svg>{escape(name)}</li>'
@@ -160,32 +160,27 @@ def _legend(found: dict[str, Any]) -> str:
     return f'<ul class="legend">\n{rows}\n</ul>' if rows else ""
 
 
-def _remarks(motion: Motion, found: dict[str, Any]) -> str:
+def _remarks(motion: Motion, content: dict[str, Any]) -> str:
     """What one has to know to read the picture."""
-    count, particles = len(found["members"]), motion.states.shape[1]
+    count, particles = len(content["members"]), motion.states.shape[1]
     shown = f"{count} of {particles} particles" if count < particles else f"{count} particles"
     lines = [f"{shown}; between two layers they are drawn along straight lines."]
-    if len(found["components"]) < found["dim"]:
+    if len(content["components"]) < content["dim"]:
         lines.append(
-            f"Of {found['dim']} components the {len(found['components'])} that are active longest "
-            "can be chosen."
+            f"Of {content['dim']} components the {len(content['components'])} that are active "
+            "longest can be chosen."
         )
     return escape(" ".join(lines))
 
 
 def _digits(values: Float[np.ndarray, " number"]) -> list[float | int]:
-    found = [float(f"{value:.4g}") for value in values.tolist()]
-    return [int(value) if value == int(value) else value for value in found]
+    rounded = [float(f"{value:.4g}") for value in values.tolist()]
+    return [int(value) if value == int(value) else value for value in rounded]
 
 
 def _marks(on: Any) -> list[str]:
     """Rows of 0 and 1."""
     return ["".join("1" if is_on else "0" for is_on in row) for row in on.tolist()]
-
-
-def longest(on: Any) -> list[int]:
-    """The two components that are active longest, in their order."""
-    return sorted(np.argsort(-on.sum(axis=0), kind="stable")[:2].tolist())
 
 
 def _hex(colour: Float[np.ndarray, " 3"]) -> str:

@@ -17,28 +17,28 @@ _SMALL = 96
 """Pixels across: smaller images are enlarged by a whole factor, so that no browser blurs them."""
 
 
-def strip(found: Strip, number: int) -> str:
+def strip(content: Strip, number: int) -> str:
     """A strip with its captions beside the rows."""
-    pixels = mosaic(found)
+    pixels = mosaic(content)
     height, width = pixels.shape[:2]
-    captions = "\n".join(f"<li>{escape(caption)}</li>" for caption in found.captions)
+    captions = "\n".join(f"<li>{escape(caption)}</li>" for caption in content.captions)
     alt = (
-        f"{found.title}: {len(found.images[0])} images in each of {len(found.images)} rows, "
-        f"from above {', '.join(found.captions)}."
+        f"{content.title}: {len(content.images[0])} images in each of {len(content.images)} rows, "
+        f"from above {', '.join(content.captions)}."
     )
     code = base64.b64encode(_png(pixels)).decode()
     return (
         f'<section class="strip" aria-labelledby="strip-{number}">\n'
-        f'<h2 id="strip-{number}">{escape(found.title)}</h2>\n<div class="rows">\n'
+        f'<h2 id="strip-{number}">{escape(content.title)}</h2>\n<div class="rows">\n'
         f'<ol aria-hidden="true">\n{captions}\n</ol>\n'
         f'<img src="data:image/png;base64,{code}" width="{width}" height="{height}" '
         f'alt="{escape(alt)}">\n</div>\n</section>'
     )
 
 
-def mosaic(found: Strip) -> UInt8[np.ndarray, "height width 4"]:
+def mosaic(content: Strip) -> UInt8[np.ndarray, "height width 4"]:
     """All images as one, with transparent gaps, half a gap around: rows are equally high."""
-    rows = np.stack([np.asarray(row) for row in found.images])
+    rows = np.stack([np.asarray(row) for row in content.images])
     if rows.ndim == 4:
         rows = np.repeat(rows[..., None], 3, axis=-1)
     factor = max(1, _SMALL // rows.shape[3])

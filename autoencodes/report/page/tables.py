@@ -10,29 +10,29 @@ from autoencodes.experiments import Table
 from autoencodes.experiments.table import Cell, shown
 
 
-def table(found: Table) -> str:
+def table(content: Table) -> str:
     """A table under its caption; the first cell of a row names the row."""
-    numeric = found.numeric
+    numeric = content.numeric
     head = "".join(
         f'<th scope="col"{_kind(right)}>{escape(name)}</th>'
-        for name, right in zip(found.columns, numeric, strict=True)
+        for name, right in zip(content.columns, numeric, strict=True)
     )
     rows = "\n".join(
         "<tr>" + "".join(_cell(cell, k == 0, numeric[k]) for k, cell in enumerate(row)) + "</tr>"
-        for row in found.rows
+        for row in content.rows
     )
-    caption = escape(found.caption)
+    caption = escape(content.caption)
     return (
         f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0">\n'
         f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
     )
 
 
-def entries(caption: str, found: dict[str, Any]) -> str:
+def entries(caption: str, content: dict[str, Any]) -> str:
     """Names and JSON values, nested ones under their names joined by dots."""
     rows = "\n".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
-        for name, value in _flat("", found)
+        for name, value in _flat("", content)
     )
     if not rows:
         return ""
@@ -42,9 +42,9 @@ def entries(caption: str, found: dict[str, Any]) -> str:
     )
 
 
-def _flat(prefix: str, found: dict[str, Any]) -> list[tuple[str, str]]:
+def _flat(prefix: str, content: dict[str, Any]) -> list[tuple[str, str]]:
     pairs = []
-    for name, value in found.items():
+    for name, value in content.items():
         if isinstance(value, dict) and value:
             pairs += _flat(f"{prefix}{name}.", value)
         else:

@@ -1,0 +1,1 @@
+"""Two clusters on the line pushed apart: control, paths, value function and density at once."""

@@ -1,0 +1,269 @@
+"""MNIST through a bottleneck (the paper, section 5.3), beside PCA and a plain autoencoder.
+
+# notation: x_l states at layer l, A_l the components that are on there, Σ_l their covariance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autoencodes import datasets
+from autoencodes.catalogue import EXPERIMENTS
+from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.mnist import fully_connected
+from autoencodes.experiments.mnist.result import MnistResult
+from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.table import Table
+from autoencodes.model.pca import Pca
+from autoencodes.plan.settings import make
+from autoencodes.plot.motion import Motion, switched_on
+from autoencodes.run import Model
+
+_BINS = 64
+"""Of the histogram whose entropy is taken."""
+
+_PAIRS = ((3, 8), (4, 9), (1, 7), (0, 6))
+"""Digits between which is interpolated."""
+
+
+class MnistSettings(Settings):
+    """The AutoencODE's training, the plain network's shape, and what is looked at."""
+
+    seed: int = 0
+    latent: int = 32
+    epochs: int = 50
+    batch_size: int = 256
+    hidden: tuple[int, ...] = (512, 256)
+    learning_rate: float = 1e-3
+    followed: int = 2000
+    """Test images whose states are taken at every layer."""
+    codes: int = 3000
+    between: int = 9
+    """Images from one digit to another, both ends included."""
+
+    @property
+    def sizes(self) -> str:
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
+        return (
+            f"seed {self.seed}, {epochs} in batches of {self.batch_size}, the plain autoencoder "
+            f"for the same time; states of {self.followed:,} test images"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """The rows, in the flow's units, and the test rows as they are; their labels."""
+
+    train: np.ndarray
+    test: np.ndarray
+    raw: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def read(cls, model: Model, data_dir: str | None) -> Digits:
+        """MNIST, scaled as a model scales it."""
+        data = datasets.load("mnist", data_dir=data_dir)
+        train, test = (model.scaling.apply(part.x, np.float32) for part in (data.train, data.test))
+        return cls(
+            train, test, np.asarray(data.test.x), np.asarray(data.part_labels("test")).astype(int)
+        )
+
+    @property
+    def first(self) -> np.ndarray:
+        """The first test row of every class."""
+        return np.unique(self.labels, return_index=True)[1]
+
+
+def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
+    """Trains both, looks into the flow, and compares."""
+    notebook.expect(3)
+    config = make(
+        data="mnist",
+        data_dir=notebook.data_dir,
+        latent=settings.latent,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    folder = notebook.training("autoencode", config).folder
+    model, spent = folder.model, float(folder.history[-1]["seconds"])
+    digits = Digits.read(model, folder.config.data_dir)
+    compared = partial(_plain, settings, digits, spent, notebook)
+    plain = notebook.part("fully connected", compared)
+    inside = notebook.part("layers", partial(_inside, settings, model, digits))
+    errors = {
+        "AutoencODE": folder.metrics["test_mse"],
+        "fully connected": plain.facts["test_mse"],
+        "PCA": folder.metrics["pca_test_mse"],
+    }
+    counts = (folder.metrics["parameters"], plain.facts["parameters"], None)
+    return Results(
+        f"Through {settings.latent} of {digits.test.shape[1]} components the AutoencODE's test "
+        f"error per pixel is {errors['AutoencODE']:.4f}; a fully connected autoencoder of the same "
+        f"latent width reaches {errors['fully connected']:.4f} in the same {spent:.0f} s of "
+        f"training, PCA {errors['PCA']:.4f}.",
+        {"errors": _table(settings, errors, counts, spent, len(digits.test))},
+        MnistResult(
+            **inside.arrays,
+            **_strip(folder),
+            plain=plain.arrays["reconstructions"],
+            schedule=model.flow.schedule,
+            pairs=_PAIRS,
+            errors=errors,
+        ),
+        (_motion(model, digits),),
+        notes=(str(folder.metrics["reason"]),),
+    )
+
+
+def _table(
+    settings: MnistSettings, errors: dict[str, float], counts: Any, spent: float, rows: int
+) -> Table:
+    return Table(
+        f"Reconstruction of {rows:,} test images, pixels in [0, 1]; equal training time",
+        ("model", "latent", "parameters", "test error per pixel", "seconds"),
+        tuple(
+            (name, settings.latent, count, error, None if name == "PCA" else spent)
+            for (name, error), count in zip(errors.items(), counts, strict=True)
+        ),
+    )
+
+
+def _plain(settings: MnistSettings, digits: Digits, seconds: float, notebook: Notebook) -> Part:
+    """The plain autoencoder, trained for as long as the AutoencODE was."""
+    network, steps = fully_connected.train(
+        digits.train,
+        (digits.train.shape[1], *settings.hidden, settings.latent),
+        seconds=seconds,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        seed=settings.seed,
+        advance=notebook.advance,
+    )
+    made = network.reconstruct(digits.test)
+    return Part(
+        {"reconstructions": made[digits.first]},
+        {
+            "test_mse": float(np.mean((made - digits.test) ** 2, dtype=np.float64)),
+            "parameters": network.parameters,
+            "steps": steps,
+        },
+    )
+
+
+def _inside(settings: MnistSettings, model: Model, digits: Digits) -> Part:
+    """Reconstructions, latent values, the states' statistics, and ways between digits."""
+    first, codes = digits.first, settings.codes
+    pca = Pca.fit(digits.train, settings.latent)
+    made = model.reconstruct(digits.raw[first])
+    return Part(
+        {
+            "originals": digits.test[first],
+            "reconstructions": model.scaling.apply(made, np.float32),
+            "pca": pca.reconstruct(digits.test[first]).astype(np.float32),
+            "latent": np.asarray(model.encode(digits.raw[:codes]).latent),
+            "latent_labels": digits.labels[:codes],
+            **_between(settings, model, digits),
+            **_statistics(settings, model, digits),
+        }
+    )
+
+
+def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, Any]:
+    """Over the components that are on at layer l:
+
+    - per class, mean and standard deviation of the features, over rows and components;
+    - H_l = −Σ_k p_k log₂ p_k, p the histogram of all their values in 64 bins of one range for all
+      layers, in bits;
+    - exp(−Σ_k s_k log s_k), s the eigenvalues of Σ_l as shares of their sum: the effective number
+      of dimensions (Roy and Vetterli, 2007).
+    """
+    labels = digits.labels[: settings.followed]
+    states = np.asarray(model.flow.trajectory(model.control, digits.test[: settings.followed]))
+    on = switched_on(model.flow.schedule)
+    low, high = float(states.min()), float(states.max())
+    statistics: dict[str, list[Any]] = {
+        name: [] for name in ("mean", "deviation", "entropy", "dimensions")
+    }
+    for state, active in zip(states, on, strict=True):
+        values = state[:, active].astype(np.float64)
+        of_class = [values[labels == digit] for digit in range(10)]
+        statistics["mean"].append([rows.mean() for rows in of_class])
+        statistics["deviation"].append([rows.std() for rows in of_class])
+        counts, _ = np.histogram(values, bins=_BINS, range=(low, high))
+        statistics["entropy"].append(_entropy(counts) / np.log(2))
+        spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(values, rowvar=False)))
+        statistics["dimensions"].append(np.exp(_entropy(np.maximum(spread, 0))))
+    widths = on.sum(axis=1)
+    return {name: np.array(values) for name, values in statistics.items()} | {"widths": widths}
+
+
+def _entropy(weights: Any) -> float:
+    """−Σ p log p of weights, as shares of their sum."""
+    shares = weights[weights > 0] / weights.sum()
+    return float(-np.sum(shares * np.log(shares)))
+
+
+def _between(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, Any]:
+    """Images decoded on the straight line between the latent values of two digits."""
+    rows = []
+    for pair in _PAIRS:
+        a, b = (np.flatnonzero(digits.labels == digit)[1] for digit in pair)
+        ends = np.asarray(model.encode(digits.raw[[a, b]]).latent)
+        share = np.linspace(0, 1, settings.between)[:, None]
+        line = (1 - share) * ends[:1] + share * ends[1:]
+        rows.append(model.scaling.apply(model.decode(line.astype(ends.dtype)), np.float32))
+    return {"between": np.stack(rows)}
+
+
+def _motion(model: Model, digits: Digits) -> Motion:
+    """Some test images, by the components that vary most in the bottleneck."""
+    schedule = model.flow.schedule
+    states = np.asarray(model.flow.trajectory(model.control, digits.test[:300]))
+    middle = schedule.first_steps[schedule.bottleneck] + schedule.blocks[schedule.bottleneck].steps
+    kept = np.array(schedule.blocks[schedule.bottleneck].active)
+    off = np.setdiff1d(np.arange(schedule.dim), kept)
+    varied = kept[np.argsort(-states[middle][:, kept].std(axis=0))[:4]]
+    dropped = off[np.argsort(-states[-1][:, off].std(axis=0))[:2]]
+    components = np.concatenate([varied, dropped])
+    return Motion(
+        "300 test images",
+        np.linspace(0, schedule.horizon, schedule.steps + 1),
+        states[..., components],
+        switched_on(schedule)[:, components],
+        digits.labels[:300],
+        tuple(str(digit) for digit in range(10)),
+        None,
+        tuple(f"pixel {k}" for k in components),
+    )
+
+
+def _strip(folder: Any) -> dict[str, np.ndarray]:
+    """Reconstructions over the training, by epoch."""
+    strip = folder.strip
+    return {
+        "strip": np.stack([images for _, images in sorted(strip.items())]),
+        "strip_epochs": np.array(sorted(strip)),
+    }
+
+
+EXPERIMENTS.register(
+    "mnist",
+    "Handwritten digits through a bottleneck of 32 components, beside a plain autoencoder and PCA",
+    rank=5,
+    full="13 min",
+    quick="52 s",
+)(
+    Experiment(
+        MnistSettings(),
+        MnistSettings(epochs=1, followed=1000, codes=2000),
+        run,
+        MnistResult,
+        pictures=f"{__package__}.pictures",
+        precision="float32",
+    )
+)

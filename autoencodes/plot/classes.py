@@ -1,0 +1,163 @@
+"""Colours for classes, and legends that stand beside the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float, Int, Num, Shaped
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from autoencodes.plot import style
+from autoencodes.plot.words import plain
+
+_TICKS = 5
+_LAYERS = 8
+_LINE = 0.16
+_FEW_TARGETS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Rows with a class each; without labels, all of one class that has no name.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The classes that occur, in the order of their labels, as the data name them.
+    members : array (N,) of int
+        For each row the place of its class in ``names``.
+    """
+
+    names: tuple[str, ...]
+    members: Int[np.ndarray, " particle"]
+
+    @classmethod
+    def of(cls, count: int, labels: Any, names: list[str] | None) -> Classes:
+        """The classes of ``count`` rows; labels (N,) count the names, or stand for themselves."""
+        if labels is None:
+            return cls(("",), np.zeros(count, int))
+        values, members = np.unique(np.asarray(labels), return_inverse=True)
+        known = dict(enumerate(names or ()))
+        return cls(tuple(known.get(int(v), str(v)) for v in values), members.astype(int))
+
+    @property
+    def named(self) -> bool:
+        """Whether there are labels."""
+        return self.names != ("",)
+
+    @property
+    def distinct(self) -> bool:
+        """Whether every class has a colour of its own; else a scale runs through them."""
+        return len(self.names) <= len(style.CLASSES)
+
+    @property
+    def colours(self) -> Float[np.ndarray, "class 3"]:
+        """A colour for each class."""
+        count = len(self.names)
+        if not self.named:
+            return np.array([to_rgb(style.AUTOENCODE)])
+        if self.distinct:
+            return np.array([to_rgb(colour) for colour, _ in style.CLASSES[:count]])
+        return np.array(matplotlib.colormaps["viridis"](np.linspace(0, 1, count))[:, :3])
+
+    @property
+    def markers(self) -> Shaped[np.ndarray, " class"]:
+        """A marker for each class, which helps to tell apart colours that are close."""
+        if self.distinct:
+            return np.array([marker for _, marker in style.CLASSES[: len(self.names)]])
+        return np.full(len(self.names), "o")
+
+
+def scatter(
+    axes: Axes, x: Num[np.ndarray, " particle"], y: Num[np.ndarray, " particle"], classes: Classes
+) -> None:
+    """Points in the colours of their classes, in a random order: no class covers the others."""
+    order = np.random.default_rng(0).permutation(len(x))
+    colours, markers = classes.colours[classes.members], classes.markers[classes.members]
+    size = float(np.clip(5000 / max(len(x), 1), 3.5, 12))
+    for layer in np.array_split(order, _LAYERS):
+        for marker in np.unique(markers[layer]):
+            rows = layer[markers[layer] == marker]
+            dots = axes.scatter(
+                x[rows],
+                y[rows],
+                c=colours[rows],
+                marker=str(marker),
+                # A triangle of the same nominal size covers half of a circle's area.
+                s=size * (1.6 if marker == "^" else 1.0),
+                alpha=0.8,
+                linewidths=0,
+            )
+            # They lie within the axes: measuring them would only slow the layout down.
+            dots.set_in_layout(False)
+
+
+def mark_targets(axes: Axes, targets: Num[np.ndarray, "particle dim"]) -> Line2D:
+    """Marks the targets, each place once: by crosses, or where there are many by dots; the mark."""
+    places = np.unique(targets, axis=0)
+    few = len(places) <= _FEW_TARGETS
+    look: dict[str, Any] = {
+        "marker": "x" if few else ".",
+        "markersize": 5 if few else 2,
+        "markeredgewidth": 1.1 if few else 0,
+        "linestyle": "none",
+        "color": "black",
+    }
+    axes.plot(places[:, 0], places[:, 1], **look)
+    return Line2D([], [], **look)
+
+
+def legend(figure: Figure, classes: Classes, extra: dict[str, Line2D] | None = None) -> None:
+    """Names and colours below the axes; a scale in their place if there are too many.
+
+    ``extra`` are further entries: a name and a mark each. The figure grows by what it needs.
+    """
+    entries = []
+    if classes.named and classes.distinct:
+        marks = [
+            Line2D([], [], color=tuple(colour), marker=marker, linestyle="none", markersize=4)
+            for colour, marker in zip(classes.colours, classes.markers, strict=True)
+        ]
+        entries = list(zip(classes.names, marks, strict=True))
+    elif classes.named:
+        _scale(figure, classes)
+    entries += (extra or {}).items()
+    if not entries:
+        return
+    names, handles = zip(*entries, strict=True)
+    # An entry takes its name and about four letters for its mark and the gap.
+    letters = max(len(plain(name)) for name in names) + 4
+    fitting = int(figure.get_figwidth() * 72 / (4.3 * letters))
+    columns = min(max(fitting, 1), len(handles))
+    figure.set_figheight(figure.get_figheight() + _LINE * -(-len(handles) // columns))
+    figure.legend(
+        handles,
+        [plain(name) for name in names],
+        loc="outside lower center",
+        ncols=columns,
+        handlelength=0.8,
+        handletextpad=0.3,
+        columnspacing=1.0,
+    )
+
+
+def _scale(figure: Figure, classes: Classes) -> None:
+    last = len(classes.names) - 1
+    ticks = np.unique(np.linspace(0, last, _TICKS).round().astype(int)).tolist()
+    figure.set_figheight(figure.get_figheight() + 3 * _LINE)
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, last), "viridis"),
+        ax=figure.axes,
+        location="bottom",
+        aspect=40,
+        fraction=0.05,
+    )
+    bar.set_ticks(ticks, labels=[plain(classes.names[k], 10) for k in ticks])
+    bar.outline.set_visible(False)

@@ -1,0 +1,130 @@
+"""A flow to be looked at: particles at every layer, and which components are on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from autoencodes.control import Control
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.schedule import WidthSchedule
+
+_PARTICLES = 400
+"""How many particles a page shows: more hide each other, and the page stays small."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Particles on their way through the layers.
+
+    Parameters
+    ----------
+    title : str
+    times : array (L + 1,)
+    states : array (L + 1, N, d)
+        A component that left the state is 0 in it.
+    active : array (L + 1, d)
+        Which components the state at that time has; at a switch, those before it.
+    labels : array (N,), optional
+        Places in ``label_names``.
+    label_names : tuple of str
+    targets : array (N, d'), optional
+        Where the particles are to arrive.
+    components : tuple of str
+        The components' names.
+    """
+
+    title: str
+    times: Float[np.ndarray, " layer"]
+    states: Float[np.ndarray, "layer particle dim"]
+    active: Bool[np.ndarray, "layer dim"]
+    labels: Int[np.ndarray, " particle"] | None
+    label_names: tuple[str, ...]
+    targets: Float[np.ndarray, "particle output"] | None
+    components: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        flow: Flow,
+        control: Control,
+        x: Any,
+        *,
+        labels: Any = None,
+        label_names: tuple[str, ...] = (),
+        targets: Any = None,
+        particles: int = _PARTICLES,
+    ) -> Motion:
+        """The first ``particles`` of the rows x (N, d), pushed through a flow.
+
+        ``labels`` may be any values; named by ``label_names`` in their sorted order, else by
+        themselves.
+        """
+        x = np.asarray(x)[:particles]
+        schedule = flow.schedule
+        states = np.asarray(flow.trajectory(control, x))
+        names, members = label_names, None
+        if labels is not None:
+            values, members = np.unique(np.asarray(labels)[:particles], return_inverse=True)
+            names = label_names or tuple(str(value) for value in values)
+        return cls(
+            title,
+            np.linspace(0, schedule.horizon, schedule.steps + 1),
+            states,
+            switched_on(schedule),
+            members,
+            names,
+            None if targets is None else np.asarray(targets)[:particles],
+            tuple(f"x{'₁₂₃₄₅₆₇₈₉'[k]}" if k < 9 else f"x{k + 1}" for k in range(schedule.dim)),
+        )
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a file holds of it, with ``facts``."""
+        arrays = {"times": self.times, "states": self.states, "active": self.active}
+        if self.labels is not None:
+            arrays["labels"] = self.labels
+        if self.targets is not None:
+            arrays["targets"] = self.targets
+        return arrays
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "title": self.title,
+            "label_names": self.label_names,
+            "components": self.components,
+        }
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Motion:
+        """From ``arrays`` and ``facts``."""
+        return cls(
+            facts["title"],
+            arrays["times"],
+            arrays["states"],
+            arrays["active"].astype(bool),
+            arrays.get("labels"),
+            tuple(facts["label_names"]),
+            arrays.get("targets"),
+            tuple(facts["components"]),
+        )
+
+
+def switched_on(schedule: WidthSchedule) -> Bool[np.ndarray, "layer dim"]:
+    """Which components the state has at t_0, ..., t_L; at a switch, those before it."""
+    on = np.zeros((schedule.steps + 1, schedule.dim), bool)
+    on[0, list(schedule.blocks[0].active)] = True
+    for first, block in zip(schedule.first_steps, schedule.blocks, strict=True):
+        on[first + 1 : first + block.steps + 1, list(block.active)] = True
+    return on
+
+
+def longest(active: Bool[np.ndarray, "layer dim"]) -> list[int]:
+    """The two components that are active longest, in their order."""
+    return sorted(np.argsort(-active.sum(axis=0), kind="stable")[:2].tolist())
