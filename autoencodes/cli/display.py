@@ -120,7 +120,7 @@ class Display:
 def _shaped(job: Job) -> str:
     """The grids and widths that the flow goes through."""
     plan = job.plan
-    grids = ["x".join(str(n) for n in grid) for grid in plan.grids or ()]
+    grids = ["x".join(str(n) for n in grid) for grid in (() if plan.grids is None else plan.grids)]
     widths = "-".join([*grids, *(str(width) for width in plan.widths)])
     last = ", then pointwise" if plan.pointwise else ""
     return f"widths {widths}{' and back' if plan.mirror else ''}{last}"

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 
+@contextlib.contextmanager
+def terminated_by_interrupt() -> Iterator[None]:
+    """While this context lasts, SIGTERM does what Ctrl-C does: it raises KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class Interruption:
-    """The only place that takes SIGINT and SIGTERM; a context, after which all is as before.
+    """Takes SIGINT and SIGTERM; a context, after which all is as before.
 
     From ``take`` on, the first signal is noted and does nothing else; a second one does what it
     did before. Once the work has learned of the first, by ``asked``, it saves what there is, and

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
+from autoencodes.cli.interruption import terminated_by_interrupt
 from autoencodes.errors import MissingExtra
 
 Animate = Annotated[bool, typer.Option("--animate", help="Draw the flow as an animation, a GIF.")]
@@ -50,7 +51,7 @@ def experiment(
 
     find(name)
     path = out or place(name, quick)
-    with Conducting() as display:
+    with Conducting() as display, terminated_by_interrupt():
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
         except KeyboardInterrupt:
