@@ -84,7 +84,7 @@ def main() -> None:
         seed=config.split_seed,
         test_fraction=config.test_fraction,
     )
-    whole, problem = measures(model, data)[0], model.problem(config.tikhonov or 0.0)
+    whole, problem = measures(model, data)[0], model.problem(config.tikhonov)
     chosen = np.random.default_rng(0).permutation(whole.size)[: given.particles]
     measure = rows(whole.astype(np.float32), np.sort(chosen))
     hessian = Hessian(problem, model.control, measure)

@@ -413,11 +413,11 @@ def test_a_run_is_certified_by_the_command(
 ) -> None:
     from test_cli import call
 
-    from autoencodes.plan.settings import make
+    from autoencodes.plan.settings import Settings
     from autoencodes.run import train
 
     run = tmp_path / "run"
-    train(make(data="parabola", epochs=1, steps_per_block=1), run)
+    train(Settings(data="parabola", epochs=1, steps_per_block=1), run)
     assert call("certify", run, "--seconds", 5, "--tau", 0.1, "--particles", 50) == 0
     said = capsys.readouterr()
     assert "λ_min" in said.out

@@ -60,7 +60,7 @@ def info(run: Run) -> None:
     from autoencodes.run import RunFolder
 
     folder = RunFolder.open(run)
-    entries = folder.config.model_dump(exclude_none=True)
+    entries = folder.config.entries
     print("\n".join(f"{name:22}{_shown(value)}" for name, value in entries.items()))
     if not folder.finished and not (folder.path / "metrics.json").exists():
         print("\nthe training has not ended: no metrics yet")

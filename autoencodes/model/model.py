@@ -94,7 +94,10 @@ class Model(eqx.Module):
         ``y`` are labels (N,) where classes or numbers are predicted; else target rows (N, k), by
         default the rows themselves.
         """
-        particles = self.particles(x)
+        return self.paired(self.particles(x), y)
+
+    def paired(self, particles: Any, y: Any = None) -> EmpiricalMeasure:
+        """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
         if y is None and self.readout.cost.components is None:

@@ -33,7 +33,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "objective": _objective(job, result.control, train),
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
-        "seed": job.config.seed,
+        "seed": job.plan.seed,
         "converged": result.converged,
         "interrupted": result.interrupted,
         "failed": result.failed,
@@ -50,7 +50,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
 
 def _objective(job: Job, control: Control, train: dict[str, float]) -> float:
     """J over the training rows, from their errors."""
-    with precision(job.config.precision):
+    with precision(job.plan.precision):
         penalty = float(job.problem.penalty(control))
     return train.get("cost", train["mse"] * np.shape(job.train.y)[1]) + penalty
 

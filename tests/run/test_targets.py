@@ -14,7 +14,7 @@ from autoencodes import datasets
 from autoencodes.cli import main
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import fields
-from autoencodes.plan.settings import make
+from autoencodes.plan.settings import Settings
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.certify import certify
@@ -45,7 +45,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(path: Path | str, **entries: Any) -> Any:
-    return make(
+    return Settings(
         **{
             "data": str(path),
             "epochs": 30,
@@ -256,7 +256,7 @@ def test_numbers_are_standardised_by_the_training_rows_alone(table: Path) -> Non
 
 def test_the_natural_order_is_that_of_the_targets_where_a_law_has_its_own() -> None:
     for split in range(3):
-        job = prepare(make(data="gaussian-sign", order="natural", split_seed=split))
+        job = prepare(Settings(data="gaussian-sign", order="natural", split_seed=split))
         assert job.order.components == (0, 1)
 
 
