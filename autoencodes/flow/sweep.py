@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -20,7 +21,7 @@ from autoencodes.fields import ControlledField
 from autoencodes.fields.drawing import draw
 from autoencodes.fields.field import StepControl
 from autoencodes.flow.inverse import preimages
-from autoencodes.flow.layout import State, beside, layouts
+from autoencodes.flow.layout import Layout, State, beside, layouts
 from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.schemes import Scheme
 
@@ -227,6 +228,11 @@ def trajectory(
         if j > 0:
             state = layout[j - 1].switch(state, at)
         state, path = cross(flow, control, state, j)
-        lift = lambda x, stored=state.stored, at=at: at.lift(State(x, stored))  # noqa: E731
-        pieces.append(jax.vmap(lift)(path))
+        pieces.append(jax.vmap(partial(_lifted, at, state.stored))(path))
     return jnp.concatenate(pieces)
+
+
+def _lifted(
+    layout: Layout, stored: Float[Array, "particle stored"], active: Float[Array, "particle width"]
+) -> Float[Array, "particle dim"]:
+    return layout.lift(State(active, stored))
