@@ -19,8 +19,9 @@ from autoencodes.control import Control, inner, norm
 from autoencodes.cost import TerminalCost, terminal_cost
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
-from autoencodes.flow.flow import Flow, finite
-from autoencodes.flow.layout import State, beside
+from autoencodes.flow import sweep
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.layout import State, beside, finite, layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
 
 
@@ -212,28 +213,28 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     The costate is carried as q_l^i = w_i p_l^i, so that the sum over particles in g_l is
     the one matrix product that transposing the field in θ yields.
     """
-    flow, blocks = problem.flow, range(len(problem.flow.schedule.blocks))
-    state = flow.enter(jnp.asarray(measure.x))
+    flow, layout = problem.flow, layouts(problem.flow.schedule)
+    state = layout[0].enter(jnp.asarray(measure.x))
     tape = []
-    for j in blocks:
+    for j in range(len(layout)):
         if j > 0:
-            state = flow.switch(state, j - 1, j)
+            state = layout[j - 1].switch(state, layout[j])
         state, pullbacks = _linearised(flow, control, state, j)
         tape.append(pullbacks)
-    x = flow.lift(state, blocks[-1])
+    x = layout[-1].lift(state)
     losses, slopes = jax.vmap(jax.value_and_grad(problem.cost))(x, jnp.asarray(measure.y))
     q = measure.weights[:, None] * slopes
     path = [q[None]]
-    costate = flow.restrict(q, blocks[-1])
+    costate = layout[-1].restrict(q)
     gradient: list[StepControl] = []
-    for j in reversed(blocks):
+    for j in reversed(range(len(layout))):
         costate, before, g = _costate_steps(flow, tape[j], costate, j)
         path.append(before[1:])
         if j > 0:
-            costate = flow.switch(costate, j, j - 1)
-            path.append(flow.lift(costate, j - 1)[None])
+            costate = layout[j].switch(costate, layout[j - 1])
+            path.append(layout[j - 1].lift(costate)[None])
         gradient.append(g)
-    path.append(flow.leave(costate)[None])
+    path.append(layout[0].leave(costate)[None])
     return Sweep(
         jnp.vdot(measure.weights, losses),
         tuple(reversed(gradient)),
@@ -243,16 +244,16 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
 
 def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple[State, Any]:
     """The steps of a block: the state after it, and the transposed field at every step."""
-
-    seen = flow.seen(state, block)
+    increment = partial(sweep.increment, flow, block)
+    seen = layouts(flow.schedule)[block].sight(state)
 
     def step(x: Float[Array, "particle width"], at: Any) -> tuple[Any, Any]:
         t, theta = at
-        velocity, pullback = jax.vjp(partial(flow.increment, block, t), theta, beside(x, seen))
+        velocity, pullback = jax.vjp(partial(increment, t), theta, beside(x, seen))
         return x + flow.schedule.step_size * velocity, pullback
 
-    steps = (flow.times(block, state.active.dtype), control[block])
-    active, pullbacks = jax.lax.scan(step, state.active, steps, unroll=flow.unroll(block))
+    steps = (sweep.times(flow, block, state.active.dtype), control[block])
+    active, pullbacks = jax.lax.scan(step, state.active, steps, unroll=sweep.unroll(flow, block))
     return State(active, state.stored), pullbacks
 
 
@@ -264,15 +265,15 @@ def _costate_steps(
     The field moves the active components alone, but what it sees of the others has a costate too:
     that of a stored value m grows by Δt (∂_m F)ᵀ p_(l+1) in every step.
     """
-    width = flow.schedule.blocks[block].width
-    seen = flow.seen(costate, block)
+    layout, width = layouts(flow.schedule)[block], flow.schedule.blocks[block].width
+    seen = layout.sight(costate)
 
     def step(carry: tuple[Any, Any], pullback: Any) -> tuple[Any, Any]:
         p, seen = carry
         g, slope = pullback(p)
         p = p + flow.schedule.step_size * slope[:, :width]
         seen = seen + flow.schedule.step_size * slope[:, width:]
-        return (p, seen), (flow.lift(State(p, costate.stored), block), g)
+        return (p, seen), (layout.lift(State(p, costate.stored)), g)
 
     (active, after), (path, g) = jax.lax.scan(
         step,
@@ -280,7 +281,7 @@ def _costate_steps(
         pullbacks,
         length=flow.schedule.blocks[block].steps,
         reverse=True,
-        unroll=flow.unroll(block),
+        unroll=sweep.unroll(flow, block),
     )
     stored = jnp.concatenate([after, costate.stored[:, seen.shape[1] :]], axis=1)
     return State(active, stored), path, g
@@ -290,7 +291,7 @@ def _costate_steps(
 def _terminal_cost(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
-    dtype = problem.flow.check_control(control)
+    dtype = sweep.check_control(problem.flow, control)
 
     def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
         part = part.astype(dtype)  # a piece at a time, or memory would grow with N
@@ -304,7 +305,7 @@ def _terminal_cost(
 def _gradient(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Control:
-    problem.flow.check_control(control)
+    sweep.check_control(problem.flow, control)
     _, g = problem.sweep(control, measure, batch_size)
     return jax.tree.map(lambda theta, slope: 2 * problem.tikhonov * theta + slope, control, g)
 
@@ -317,8 +318,8 @@ def _hvp(
     direction: Control,
     batch_size: int | None,
 ) -> Control:
-    problem.flow.check_control(direction)
-    dtype = problem.flow.check_control(control)
+    sweep.check_control(problem.flow, direction)
+    dtype = sweep.check_control(problem.flow, control)
 
     def piece(part: EmpiricalMeasure) -> Control:
         part = part.astype(dtype)
@@ -336,7 +337,7 @@ def _hvp(
 def _pmp_residual(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
-    problem.flow.check_control(control)
+    sweep.check_control(problem.flow, control)
     return problem.residual(control, problem.sweep(control, measure, batch_size)[1])
 
 
@@ -344,7 +345,7 @@ def _pmp_residual(
 def _costate(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure
 ) -> Float[Array, "time particle dim"]:
-    measure = measure.astype(problem.flow.check_control(control))
+    measure = measure.astype(sweep.check_control(problem.flow, control))
     unweighted = measure.with_weights(jnp.ones_like(measure.weights))
     return _sweep(problem, control, unweighted).costate
 
@@ -354,15 +355,15 @@ def _hamiltonian(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, candidate: Control
 ) -> Float[Array, " step"]:
     flow = problem.flow
-    flow.check_control(candidate)
-    measure = measure.astype(flow.check_control(control))
-    inputs = flow.inputs(control, jnp.asarray(measure.x))
+    sweep.check_control(flow, candidate)
+    measure = measure.astype(sweep.check_control(flow, control))
+    inputs = sweep.inputs(flow, control, jnp.asarray(measure.x))
     costates = _sweep(problem, control, measure).costate
     values = []
     for j, first in enumerate(flow.schedule.first_steps):
         last = first + flow.schedule.blocks[j].steps
         gains = jax.vmap(partial(_gain, flow, j))(
-            flow.times(j, measure.x.dtype),
+            sweep.times(flow, j, measure.x.dtype),
             candidate[j],
             inputs[j],
             costates[first + 1 : last + 1],
@@ -380,8 +381,8 @@ def _gain(
     q: Float[Array, "particle dim"],
 ) -> Float[Array, ""]:
     """Σ_i w_i p^i · F(t, x^i, θ) at one step, from its inputs and ambient weighted costates."""
-    velocity = flow.increment(block, t, theta, x)
-    return jnp.vdot(flow.restrict(q, block).active, velocity)
+    velocity = sweep.increment(flow, block, t, theta, x)
+    return jnp.vdot(layouts(flow.schedule)[block].restrict(q).active, velocity)
 
 
 def _squares(control: Any) -> Float[Array, " step"]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from autoencodes.plan.settings import make
+from autoencodes.plan.settings import Settings
 from autoencodes.run import train
 
 FIELDS = ("perceptron", "two-layer", "low-rank", "linear-in-control", "convolution")
@@ -42,7 +42,7 @@ def row(entries: dict[str, Any], seeds: list[int]) -> str:
     found = []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(train(make(**entries, seed=seed), Path(folder) / "run").metrics)
+            found.append(train(Settings(**entries, seed=seed), Path(folder) / "run").metrics)
     cells = [f"{found[0]['parameters']:>10,}"]
     for name in COLUMNS:
         values = [metrics[name] for metrics in found]

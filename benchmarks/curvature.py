@@ -25,7 +25,7 @@ from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import measures
 from autoencodes.second_order.curvature import Curvature, curvature
 from autoencodes.second_order.hessian import Hessian
-from autoencodes.second_order.preconditioner import GaussNewtonPart
+from autoencodes.second_order.preconditioner import Preconditioner
 
 PART = 20
 MARKS = 10
@@ -84,7 +84,7 @@ def main() -> None:
         seed=config.split_seed,
         test_fraction=config.test_fraction,
     )
-    whole, problem = measures(model, data)[0], model.problem(config.tikhonov or 0.0)
+    whole, problem = measures(model, data)[0], model.problem(config.tikhonov)
     chosen = np.random.default_rng(0).permutation(whole.size)[: given.particles]
     measure = rows(whole.astype(np.float32), np.sort(chosen))
     hessian = Hessian(problem, model.control, measure)
@@ -98,7 +98,7 @@ def main() -> None:
     print(f"{hessian.size:,} parameters, {measure.size:,} particles, λ = {problem.tikhonov:.3g}")
     taken = seconds(hessian, vector)
     print(f"a product: {taken:.2f} s; floor {floor:.2f} s at {rate / 1e9:.0f} GFLOP/s")
-    taken = seconds(GaussNewtonPart(problem, model.control, part, 1.0), vector, -1.0)
+    taken = seconds(Preconditioner(problem, model.control, part, 1.0), vector, -1.0)
     print(f"a correction (24 products over {part.size} particles): {taken:.2f} s")
 
     print(
@@ -109,7 +109,7 @@ def main() -> None:
             hessian,
             method=method,
             stop=Clock(method, given.seconds),
-            correction=lambda width: GaussNewtonPart(problem, model.control, part, width),
+            correction=lambda width: Preconditioner(problem, model.control, part, width),
         )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 import autoencodes as ac
-from autoencodes.plan.settings import make
+from autoencodes.plan.settings import Settings
 from autoencodes.run.job import Job, prepare
 
 METHODS = {
@@ -44,15 +44,15 @@ def train(job: Job, method: ac.Method, steps: int, callbacks: list[Any]) -> ac.R
         method=method,
         steps=steps,
         key=jax.random.key(1),
-        batch_size=job.config.batch_size,
-        noise=job.config.noise or 0.0,
+        batch_size=job.plan.batch_size,
+        noise=job.plan.noise,
         callbacks=callbacks,
     )
 
 
 def measured(job: Job, name: str) -> str:
     """A line of the table."""
-    method = METHODS[name](job.config.tau)
+    method = METHODS[name](job.plan.tau)
     steps = job.steps
     spent, at, reached, next_step = 0.0, time.perf_counter(), "", steps // _EVALUATIONS
     error = float("inf")
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
     job = prepare(
-        make(
+        Settings(
             data="mnist",
             data_dir=options.data_dir,
             latent=options.latent,
@@ -96,11 +96,11 @@ def main() -> None:
         )
     )
     lines = [measured(job, name) for name in options.methods]
-    config = job.config
+    plan = job.plan
     print(
-        f"\nMNIST, widths {config.widths}, {job.parameters:,} parameters, {job.steps} batches of "
-        f"{config.batch_size}, λ = {config.tikhonov:.2g}, τ = {config.tau:g}, "
-        f"noise {config.noise or 0:g}, {config.precision}"
+        f"\nMNIST, widths {plan.widths}, {job.parameters:,} parameters, {job.steps} batches of "
+        f"{plan.batch_size}, λ = {plan.tikhonov:.2g}, τ = {plan.tau:g}, "
+        f"noise {plan.noise:g}, {plan.precision}"
     )
     print(
         f"{'method':24}{'to 0.0060':>20}{'in all':>10}{'test':>10}{'training':>10}{'an image':>10}"

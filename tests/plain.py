@@ -26,6 +26,7 @@ from autoencodes.fields import (
     Translation,
     TwoLayer,
 )
+from autoencodes.flow.sweep import fields
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
 
@@ -146,7 +147,7 @@ def states(
     schedule = flow.schedule
     path, now, before = [np.array(x, float)], 0, frozenset(range(schedule.dim))
     left: dict[int, np.ndarray] = {}  # under skip: what components had when they were switched off
-    for block, field, controls in zip(schedule.blocks, flow.fields, control, strict=True):
+    for block, field, controls in zip(schedule.blocks, fields(flow), control, strict=True):
         active = list(block.active)
         back = [i for i in active if i not in before] if schedule.memory == "skip" else []
         for i in before - set(active) if schedule.memory == "skip" else ():

@@ -46,6 +46,13 @@ def draw(flow: ac.Flow, seed: int, scale: float = 1.0) -> Any:
         return jax.tree.map(lambda a: jnp.asarray(random.normal(0, scale, a.shape)), shapes)
 
 
+def inactive(schedule: ac.WidthSchedule, block: int) -> list[int]:
+    """The components that are off in a block: those of the first block first, then by index."""
+    first = schedule.blocks[0].active
+    ordered = [*first, *(i for i in range(schedule.dim) if i not in first)]
+    return [i for i in ordered if i not in schedule.blocks[block].active]
+
+
 def flat(control: Any) -> np.ndarray:
     """All entries of a control, in the order of its leaves."""
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(control)])

@@ -19,11 +19,13 @@ import scipy.optimize
 from problems import BY_NAME, CASES, IDS, Case, draw, flat, unflat
 
 import autoencodes as ac
-from autoencodes.certificate.lipschitz import stretches
-from autoencodes.second_order.curvature import Curvature, contraction, curvature
+from autoencodes.certificate import Stage
+from autoencodes.certificate.lipschitz import lipschitz
+from autoencodes.second_order.curvature import Curvature, curvature
 from autoencodes.second_order.davidson import lowest
 from autoencodes.second_order.hessian import Hessian
-from autoencodes.second_order.preconditioner import GaussNewtonPart
+from autoencodes.second_order.preconditioner import Preconditioner
+from autoencodes.second_order.shooting import shooting_factor
 
 TRANSLATION = BY_NAME["translation, reset"]
 
@@ -50,7 +52,7 @@ def test_lanczos_and_the_dense_hessian_agree(case: Case) -> None:
 def rough(case: Case) -> Any:
     """The rough inverse from all of a case's particles, for a given λ_max."""
     measure = case.measure.astype(float)
-    return lambda width: GaussNewtonPart(case.problem, case.control, measure, width)
+    return lambda width: Preconditioner(case.problem, case.control, measure, width)
 
 
 def gauss_newton_of(case: Case, direction: Any) -> Any:
@@ -162,7 +164,7 @@ def test_the_translation_field_has_its_known_certificate(method: str) -> None:
     cost = 0.3**2 * 5 / 1.8**2
     assert found.train_cost.value == pytest.approx(cost, rel=1e-9)
     assert found.encoder is not None
-    assert found.encoder.maximum == pytest.approx(1)  # a translation stretches nothing
+    assert found.encoder.maximum == pytest.approx(1)  # a translation enlarges nothing
 
 
 @pytest.mark.parametrize("tikhonov", [0.0, 2.0])
@@ -170,7 +172,7 @@ def test_the_contraction_factor_is_the_shooting_maps(tikhonov: float) -> None:
     problem, control, measure = translation(tikhonov)
     curved = curvature(Hessian(problem, control, measure.astype(float)))
     tau = 0.4
-    found = contraction(curved, tikhonov, tau)
+    found = shooting_factor(curved, tikhonov, tau)
 
     def shoot(theta: Any) -> Any:
         g = problem.sweep(theta, measure.astype(float))[1]
@@ -182,7 +184,7 @@ def test_the_contraction_factor_is_the_shooting_maps(tikhonov: float) -> None:
     assert found.factor == pytest.approx(ratio, rel=1e-9)
     assert found.largest_tau == pytest.approx(1 / 3 if tikhonov == 0 else np.inf)
     assert found.shooting == pytest.approx(np.inf if tikhonov == 0 else 1.5 / 2)
-    assert contraction(curved, tikhonov, np.inf).factor == found.shooting
+    assert shooting_factor(curved, tikhonov, np.inf).factor == found.shooting
 
 
 def parabola(tikhonov: float) -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
@@ -229,10 +231,10 @@ def test_training_makes_the_parabola_locally_convex() -> None:
 @pytest.mark.parametrize(
     "name", ["one-component bottleneck, reset", "overlapping blocks, hold", "decoder, hold"]
 )
-def test_stretches_are_the_jacobians_singular_values(name: str) -> None:
+def test_lipschitz_estimates_are_the_jacobians_singular_values(name: str) -> None:
     case = BY_NAME[name]
     x = np.asarray(case.measure.x)
-    found = stretches(case.flow, case.control, x)
+    found = lipschitz(case.flow, case.control, x)
     assert found is not None
     latent, held = case.flow.encode(case.control, x, held=True)
     width = x.shape[1]
@@ -248,10 +250,10 @@ def test_stretches_are_the_jacobians_singular_values(name: str) -> None:
         np.asarray(latent),
         latent.shape[1],
     )
-    for stretch, values in zip(found, (encoder, decoder), strict=True):
-        assert stretch.maximum == pytest.approx(values.max(), rel=1e-6)
-        assert stretch.median == pytest.approx(np.median(values), rel=1e-6)
-        assert stretch.particles == 7
+    for estimate, values in zip(found, (encoder, decoder), strict=True):
+        assert estimate.maximum == pytest.approx(values.max(), rel=1e-6)
+        assert estimate.median == pytest.approx(np.median(values), rel=1e-6)
+        assert estimate.particles == 7
 
 
 def test_costs_and_gap_have_standard_errors() -> None:
@@ -315,23 +317,46 @@ def test_a_spent_budget_is_reported_with_wider_bounds() -> None:
     assert found.curvature.smallest.lower <= exact <= found.curvature.smallest.upper
 
 
-def test_control_c_ends_it_with_what_there_is() -> None:
-    case, seen = BY_NAME["scanned blocks, reset"], []
+@pytest.mark.parametrize("by", ["Ctrl-C", "stop"])
+def test_it_ends_early_with_what_there_is(by: str) -> None:
+    case, seen = BY_NAME["scanned blocks, reset"], [Stage("", None, "")]
+    handler = signal.getsignal(signal.SIGINT)
 
-    def interrupt(progress: ac.certificate.Progress) -> None:  # type: ignore[name-defined]
-        seen.append(progress.part)
-        if progress.part == "curvature" and progress.text.startswith("product 2"):
+    def follow(stage: Stage) -> None:
+        seen.append(stage)
+        assert signal.getsignal(signal.SIGINT) is handler
+        if by == "Ctrl-C" and stage.text.startswith("product 2"):
             signal.raise_signal(signal.SIGINT)
 
     found = ac.certify(
-        case.problem, case.control, case.measure, case.measure, method="lanczos", progress=interrupt
+        case.problem,
+        case.control,
+        case.measure,
+        case.measure,
+        method="lanczos",
+        progress=follow,
+        stop=(lambda: seen[-1].text.startswith("product 2")) if by == "stop" else None,
     )
     assert found.interrupted
     assert found.curvature is not None
     assert found.curvature.products == 2
     assert found.encoder is found.transport is None
     assert "Interrupted" in str(found)
-    assert seen[-1] == "curvature"
+    assert seen[-1].part == "curvature"
+
+
+@pytest.mark.parametrize(("part", "stop"), [("costs", None), ("Lipschitz", lambda: False)])
+def test_an_interruption_passes_where_nothing_is_known_or_the_caller_stops_it(
+    part: str, stop: Any
+) -> None:
+    case = BY_NAME["constant"]
+
+    def interrupt(stage: Stage) -> None:
+        if stage.part == part:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ac.certify(case.problem, case.control, case.measure, progress=interrupt, stop=stop)
 
 
 def test_single_precision_needs_no_global_setting() -> None:
@@ -355,12 +380,15 @@ def draw_numpy(case: Case) -> Any:
     ("options", "message"),
     [
         ({"method": "guess"}, "method must be one of auto, dense, lanczos, davidson"),
-        ({"digits": 0}, "digits must be a number from 1 to 12"),
+        ({"digits": 0}, r"digits must be a number in \[1, 12\]; got 0"),
         ({"tau": -1.0}, "tau"),
         ({"seconds": 0.0}, "seconds must be a positive number"),
         ({"particles": 0}, "particles must be an integer, at least 1"),
         ({"batch_size": 0}, "batch_size must be an integer, at least 1"),
         ({"seed": -1}, "seed must be an integer, at least 0"),
+        ({"tau": np.nan}, "tau .* must be a positive number; got nan"),
+        ({"seconds": True}, "seconds must be a positive number; got True"),
+        ({"stretched": True}, "stretched must be an integer, at least 1; got True"),
     ],
 )
 def test_arguments_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
@@ -385,11 +413,11 @@ def test_a_run_is_certified_by_the_command(
 ) -> None:
     from test_cli import call
 
-    from autoencodes.plan.settings import make
+    from autoencodes.plan.settings import Settings
     from autoencodes.run import train
 
     run = tmp_path / "run"
-    train(make(data="parabola", epochs=1, steps_per_block=1), run)
+    train(Settings(data="parabola", epochs=1, steps_per_block=1), run)
     assert call("certify", run, "--seconds", 5, "--tau", 0.1, "--particles", 50) == 0
     said = capsys.readouterr()
     assert "λ_min" in said.out

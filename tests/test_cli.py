@@ -16,7 +16,8 @@ import pytest
 
 from autoencodes import cli, datasets
 from autoencodes.cli.app import INTERRUPTED
-from autoencodes.plan.settings import make
+from autoencodes.cli.interruption import Interruption
+from autoencodes.plan.settings import DECLARATIONS, Settings
 from autoencodes.run import RunFolder, train
 
 QUICK = ["--widths", "64,8", "--steps-per-block", "1", "--epochs", "1"]
@@ -39,7 +40,7 @@ def call(*arguments: object) -> int:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on digits, trained for a moment."""
     path = tmp_path_factory.mktemp("cli") / "run"
-    train(make(data="digits", widths=(64, 8), steps_per_block=1, epochs=1), path)
+    train(Settings(data="digits", widths=(64, 8), steps_per_block=1, epochs=1), path)
     return path
 
 
@@ -48,7 +49,7 @@ def holding(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same under memory hold."""
     path = tmp_path_factory.mktemp("cli") / "run"
     settings = {"widths": (64, 8), "steps_per_block": 1, "epochs": 1, "memory": "hold"}
-    train(make(data="digits", **settings), path)
+    train(Settings(data="digits", **settings), path)
     return path
 
 
@@ -261,6 +262,64 @@ def test_a_disk_that_is_full_ends_in_one_message(
     assert call("train", "digits", *QUICK, "--out", tmp_path / "run") == 2
     assert capsys.readouterr().err.count("No space left on device") == 2
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_interruptions_are_noted_once_and_once_more_while_the_work_is_saved() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption() as interruption:
+        assert signal.getsignal(signal.SIGINT) is before
+        interruption.take()
+        signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is before
+        interruption.take()
+        assert signal.getsignal(signal.SIGINT) is before
+        assert interruption.asked()
+        signal.raise_signal(signal.SIGTERM)  # while what there is is saved
+        assert interruption.asked()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        interruption = Interruption()
+        interruption.take()
+        assert not interruption.asked()
+        interruption.__exit__()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_training_from_python_leaves_signal_handlers_alone(tmp_path: Path) -> None:
+    seen, before = [], [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+
+    def stop() -> bool:
+        seen.append([signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])
+        return True
+
+    outcome = train(Settings(data="parabola", epochs=50), tmp_path / "run", stop=stop)
+    assert outcome.metrics["interrupted"]
+    assert seen == [before]
+
+
+def test_every_setting_has_its_option_and_its_check() -> None:
+    program = (
+        "import sys; sys.argv = ['autoencodes', 'train', '--help']\n"
+        "from autoencodes.catalogue import ACTIVATIONS, FIELDS\n"
+        "from autoencodes.plan.settings import DECLARATIONS, Settings\n"
+        "FIELDS.register('toy', 'x y z', settings=('rank',))(object())\n"
+        "ACTIVATIONS.register('bent', 'a bend')(abs)\n"
+        "assert Settings(field='toy', activation='bent').given == "
+        "{'field': 'toy', 'activation': 'bent'}\n"
+        "from autoencodes.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'jax', 'numpy', 'scipy', 'sklearn', 'matplotlib', 'optax'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    for name, declared in DECLARATIONS.items():
+        option = "[DATA]" if name == "data" else f"--{name.replace('_', '-')} "
+        assert (option in f"{shown} ") == declared.option, name
+    for text in ("|convolution|toy", "toy: x y z", "sin|bent", "bent: a bend", "low-rank or toy"):
+        assert text in shown
 
 
 def test_ctrl_c_saves_what_there_is_and_resume_goes_on(tmp_path: Path) -> None:

@@ -156,6 +156,8 @@ _NAN[4, 1], _INF[0, 2] = np.nan, -np.inf
         ((X, None, WEIGHTS[:5]), r"each of the 6 particles; got shape \(5,\)"),
         ((X, None, WEIGHTS[:, None]), r"got shape \(6, 1\)"),
         ((X, None, -WEIGHTS), "non-negative"),
+        ((X, None, ["a"] * 6), "weights must be numbers"),
+        (([[1.0, 2.0], [3.0]],), "x must be a matrix of particles, one a row"),
         ((X, None, 0 * WEIGHTS), "not all zero"),
         ((X, None, np.nan * WEIGHTS), "finite"),
         ((X, None, np.inf * np.ones(6)), "finite"),

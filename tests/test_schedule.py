@@ -10,9 +10,10 @@ from typing import Any
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-from problems import CASES, IDS, Case
+from problems import CASES, IDS, Case, inactive
 
 import autoencodes as ac
+from autoencodes.flow.layout import layouts
 
 autoencoder, encoder, decoder = (
     ac.WidthSchedule.autoencoder,
@@ -49,7 +50,7 @@ def test_the_steps_fill_the_horizon(case: Case) -> None:
 def test_active_and_inactive_components_are_all_components(case: Case) -> None:
     schedule = case.schedule
     for j, block in enumerate(schedule.blocks):
-        assert sorted((*block.active, *schedule.inactive(j))) == list(range(schedule.dim))
+        assert sorted((*block.active, *inactive(schedule, j))) == list(range(schedule.dim))
         assert block.width == len(block.active) == schedule.widths[j]
 
 
@@ -80,24 +81,27 @@ def test_an_autoencoder_is_an_encoder_and_its_mirror_image(arguments: Any) -> No
 def test_stored_and_seen_values_are_those_of_components_that_left(case: Case) -> None:
     schedule, memory = case.schedule, case.schedule.memory
     for j, block in enumerate(schedule.blocks):
-        stored, seen = schedule.stored(j), schedule.seen(j)
-        assert set(stored) <= set(schedule.inactive(j))
+        layout = layouts(schedule)[j]
+        stored, seen = layout.stored, layout.seen
+        assert [i for i in inactive(schedule, j) if i in stored] == list(stored)
+        assert layout.active == block.active
         assert set(seen) <= set(block.active)
         assert not (stored and memory == "reset")
         assert not (seen and memory != "skip")
-        coordinates = schedule.coordinates(j)
-        assert len(set(coordinates)) == len(coordinates) == block.width + len(seen + stored)
+        assert [i for i, _ in layout.coordinates] == [*block.active, *seen, *stored]
+        assert len(set(layout.coordinates)) == len(layout.coordinates)
+        assert layout.shown == (block.active + stored if memory == "hold" else block.active)
         if j > 0 and memory == "skip":
-            assert set(seen) == set(block.active) & set(schedule.stored(j - 1))
+            assert set(seen) == set(block.active) & set(layouts(schedule)[j - 1].stored)
     if memory == "skip":
-        assert schedule.stored(len(schedule.blocks) - 1) == ()
+        assert layouts(schedule)[-1].stored == ()
 
 
 def test_a_unet_is_an_autoencoder_that_stores() -> None:
     unet = ac.WidthSchedule.unet(4, [4, 2, 1], 2, 1.0, order=[3, 1, 0, 2])
     assert unet == autoencoder(4, [4, 2, 1], 2, 1.0, order=[3, 1, 0, 2], memory="skip")
-    assert [unet.stored(j) for j in range(5)] == [(), (0, 2), (1, 0, 2), (0, 2), ()]
-    assert [unet.seen(j) for j in range(5)] == [(), (), (), (1,), (0, 2)]
+    assert [layout.stored for layout in layouts(unet)] == [(), (0, 2), (1, 0, 2), (0, 2), ()]
+    assert [layout.seen for layout in layouts(unet)] == [(), (), (), (1,), (0, 2)]
 
 
 def test_of_several_narrowest_blocks_the_middle_one_is_the_bottleneck() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoencodes.second_order.lanczos import CONFIDENCE, Spectrum, ends
+from autoencodes.second_order.lanczos import CONFIDENCE, Ends, ends
 
 
 def matrix(values: Any, seed: int = 0) -> np.ndarray:
@@ -32,7 +32,7 @@ SPECTRA = {
 }
 
 
-def solve(a: np.ndarray, **options: Any) -> Spectrum:
+def solve(a: np.ndarray, **options: Any) -> Ends:
     given = {"seed": 3, "digits": 10, **options}
     return ends(lambda v: a @ v, len(a), np.float64, **given)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+import autoencodes as ac
 from autoencodes.measure.wasserstein import sampled, wasserstein
 
 pot = pytest.mark.skipif(importlib.util.find_spec("ot") is None, reason="needs POT")
@@ -55,6 +56,12 @@ def test_without_pot_unequal_samples_have_no_answer(monkeypatch: pytest.MonkeyPa
     x = np.zeros((4, 2))
     assert wasserstein(x, x[:3]) is None
     assert wasserstein(x, x + 1) == pytest.approx(2**0.5)
+
+
+def test_weights_that_cannot_be_are_refused() -> None:
+    x = np.zeros((4, 2))
+    with pytest.raises(ac.InputError, match="non-negative"):
+        wasserstein(x, x, -np.ones(4))
 
 
 def test_samples_follow_the_weights() -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 from autoencodes.certificate import words
 from autoencodes.certificate.generalisation import Mean, Transport
-from autoencodes.certificate.lipschitz import Stretch
-from autoencodes.second_order.curvature import Contraction, Curvature, Eigenvalue
+from autoencodes.certificate.lipschitz import Lipschitz
+from autoencodes.second_order.curvature import Curvature, Eigenvalue
+from autoencodes.second_order.shooting import ShootingFactor
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What ``certify`` found; a part that it did not come to is None.
+    """The result of ``certify``; a part that was not computed is None.
 
     ``str`` of it says every number with what it lets one conclude and what not; ``lines`` are
     the same, one a part; ``as_dict`` is for files. ``sample`` of ``particles`` training rows
@@ -25,9 +26,9 @@ class Certificate:
     test_cost: Mean | None
     residual: float
     curvature: Curvature | None
-    contraction: Contraction | None
-    encoder: Stretch | None
-    decoder: Stretch | None
+    contraction: ShootingFactor | None
+    encoder: Lipschitz | None
+    decoder: Lipschitz | None
     transport: Transport | None
     tikhonov: float
     parameters: int
@@ -63,7 +64,7 @@ class Certificate:
         return Mean(self.test_cost.value - self.train_cost.value, error)
 
     def lines(self) -> list[str]:
-        """Every finding, a sentence or more each."""
+        """Every result, a sentence or more each."""
         about = (
             f"J has {self.parameters:,} parameters and λ = {self.tikhonov:g}; it is taken over "
             f"{self.sample:,} of {self.particles:,} training rows, in {self.precision}."
@@ -78,8 +79,8 @@ class Certificate:
             words.residual(self.residual),
             *words.curvature(self.curvature),
             words.contraction(self.contraction),
-            words.stretch("encoder", self.encoder),
-            words.stretch("decoder", self.decoder),
+            words.lipschitz("encoder", self.encoder),
+            words.lipschitz("decoder", self.decoder),
             words.transport(self.transport),
         ]
 

@@ -1,4 +1,4 @@
-"""The certificate of a control, part by part."""
+"""The certificate of a control, part by part, the cheap ones first."""
 
 from __future__ import annotations
 
@@ -6,24 +6,32 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from autoencodes.certificate.certificate import Certificate
-from autoencodes.certificate.generalisation import mean_cost, transport
-from autoencodes.certificate.lipschitz import stretches
+from autoencodes.certificate.generalisation import Transport, mean_cost, transport
+from autoencodes.certificate.lipschitz import Lipschitz, lipschitz
+from autoencodes.checks import (
+    between,
+    choice,
+    instance,
+    integer,
+    optional,
+    positive,
+    positive_integer,
+)
 from autoencodes.control import Control
-from autoencodes.errors import InputError
+from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
-from autoencodes.pontryagin import ControlProblem, counted
+from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
-from autoencodes.second_order.curvature import Curvature, contraction, curvature
+from autoencodes.second_order.curvature import Curvature, curvature
 from autoencodes.second_order.hessian import Hessian
-from autoencodes.second_order.preconditioner import GaussNewtonPart
-from autoencodes.training.interruption import Interruption
+from autoencodes.second_order.preconditioner import Preconditioner
+from autoencodes.second_order.shooting import shooting_factor
 
 _STREAMED = 2048
 _METHODS = ("auto", "dense", "lanczos", "davidson")
@@ -34,16 +42,13 @@ _PART = 20
 
 
 @dataclass(frozen=True)
-class Progress:
+class Stage:
     """Where a certificate stands: its part, the share of it that is done (None where it cannot
-    be known), and what it has found so far."""
+    be known), and its result so far."""
 
     part: str
     share: float | None
     text: str
-
-
-Watcher = Callable[[Progress], None]
 
 
 def certify(
@@ -60,9 +65,10 @@ def certify(
     seconds: float | None = None,
     stretched: int = 2000,
     seed: int = 0,
-    progress: Watcher | None = None,
+    progress: Callable[[Stage], object] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Certificate:
-    """What can be said of a control: curvature, optimality, contraction, stretch, generalisation.
+    """Curvature, optimality, contraction, Lipschitz estimates and generalisation of a control.
 
     Parameters
     ----------
@@ -81,11 +87,10 @@ def certify(
         overrun it); default no limit
     stretched : the most particles at which Jacobians are computed, drawn at random
     seed : of every random choice
-    progress : told where it stands
-
-    Returns
-    -------
-    Certificate. Ctrl-C ends it at the next safe moment, with what there is.
+    progress : called with a ``Stage`` as it goes
+    stop : asked at every safe moment; True ends the certificate with what there is, as
+        ``interrupted``. With it, a KeyboardInterrupt passes through: who gives ``stop`` handles
+        signals.
 
     Raises
     ------
@@ -94,132 +99,141 @@ def certify(
     NumericalFailure
         If the particles leave the finite numbers along the flow: nothing can be certified.
 
+    Notes
+    -----
+    Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
+    Ctrl-C) that comes once costs and residual are known ends it as ``stop`` would.
+
     Source: docs/theory.md, sections 3 to 7.
     """
-    _refuse(method, digits, tau, seconds, seed)
-    batch_size = counted("batch_size", batch_size)
-    stretched, particles = counted("stretched", stretched) or 1, counted("particles", particles)
-    for given in [measure] if test is None else [measure, test]:
-        problem.check_measure(given)
-    dtype = np.dtype(jax.tree.leaves(control)[0].dtype)
-    with precision(dtype), Interruption() as interruption:
-        dtype = np.dtype(problem.flow.check_control(control))
-        deadline = math.inf if seconds is None else time.monotonic() + seconds
+    instance(problem, "problem", ControlProblem)
+    choice(method, "method", _METHODS)
+    digits = between(digits, "digits", 1, 12)
+    tau = optional(positive, tau, "tau (the step τ)", infinite=True)
+    seconds = optional(positive, seconds, "seconds", infinite=True)
+    seed = integer(seed, "seed", at_least=0)
+    particles = optional(positive_integer, particles, "particles")
+    batch_size = optional(positive_integer, batch_size, "batch_size")
+    stretched = positive_integer(stretched, "stretched")
+    problem.check_measure(instance(measure, "measure", EmpiricalMeasure))
+    if test is not None:
+        problem.check_measure(instance(test, "test", EmpiricalMeasure))
+    start = time.monotonic()
+    leaves = jax.tree.leaves(control)
+    with precision(leaves[0].dtype if leaves else float):
+        dtype = np.dtype(check_control(problem.flow, control))
         whole = measure.astype(dtype)
-        work = _Work(
-            problem,
-            control,
-            _part(whole, particles, seed),
-            batch_size,
-            seed,
-            lambda: interruption.asked,
-            deadline,
-            progress or (lambda _: None),
-        )
-        began = time.monotonic()
-        fields = work.fields(
-            whole, None if test is None else test.astype(dtype), method, digits, tau, stretched
-        )
-        return Certificate(
-            **fields,
-            tikhonov=problem.tikhonov,
-            parameters=sum(int(np.size(leaf)) for leaf in jax.tree.leaves(control)),
-            particles=measure.size,
-            sample=work.measure.size,
-            test_particles=0 if test is None else test.size,
-            precision=dtype.name,
-            seed=seed,
-            seconds=time.monotonic() - began,
-            interrupted=interruption.asked,
-        )
+        unseen = None if test is None else test.astype(dtype)
+        sample = _part(whole, particles, seed)
+        parts = _Parts(problem, control, sample, seed, progress or (lambda stage: None), stop)
+        parts.show(Stage("costs", None, ""))
+        # The objective raises NumericalFailure, with advice, where the flow overflows.
+        problem.objective(control, sample, batch_size or _STREAMED)
+        train_cost = mean_cost(problem, control, sample, batch_size)
+        test_cost = None if unseen is None else mean_cost(problem, control, unseen, batch_size)
+        residual = float(problem.pmp_residual(control, sample, batch_size or _STREAMED))
+        deadline = math.inf if seconds is None else start + seconds
+        parts.compute(method, digits, deadline, batch_size, stretched, whole, unseen)
+    curved, maps = parts.curvature, parts.lipschitz
+    return Certificate(
+        train_cost=train_cost,
+        test_cost=test_cost,
+        residual=residual,
+        curvature=curved,
+        contraction=shooting_factor(curved, problem.tikhonov, tau) if curved else None,
+        encoder=maps and maps[0],
+        decoder=maps and maps[1],
+        transport=parts.transport,
+        tikhonov=problem.tikhonov,
+        parameters=sum(int(np.size(leaf)) for leaf in leaves),
+        particles=measure.size,
+        sample=sample.size,
+        test_particles=0 if test is None else test.size,
+        precision=dtype.name,
+        seed=seed,
+        seconds=time.monotonic() - start,
+        interrupted=parts.interrupted,
+    )
 
 
-@dataclass(frozen=True)
-class _Work:
-    """The parts of a certificate; each is skipped once an interruption was asked for."""
+@dataclass
+class _Parts:
+    """The parts of a certificate that can be stopped, each as far as it came."""
 
     problem: ControlProblem
     control: Control
     measure: EmpiricalMeasure
-    batch_size: int | None
     seed: int
-    asked: Callable[[], bool]
-    deadline: float
-    progress: Watcher
+    show: Callable[[Stage], object]
+    stop: Callable[[], bool] | None
+    curvature: Curvature | None = None
+    lipschitz: tuple[Lipschitz, Lipschitz] | None = None
+    transport: Transport | None = None
+    interrupted: bool = False
 
-    def fields(
+    def compute(
         self,
-        whole: EmpiricalMeasure,
-        test: EmpiricalMeasure | None,
         method: str,
         digits: float,
-        tau: float | None,
+        deadline: float,
+        batch_size: int | None,
         stretched: int,
-    ) -> dict[str, Any]:
-        """All that is computed, cheap parts first."""
-        problem, control, size = self.problem, self.control, self.batch_size
-        self.progress(Progress("costs", None, ""))
-        # The objective raises NumericalFailure, with advice, where the flow overflows.
-        problem.objective(control, self.measure, size or _STREAMED)
-        train_cost = mean_cost(problem, control, self.measure, size)
-        test_cost = None if test is None else mean_cost(problem, control, test, size)
-        residual = float(problem.pmp_residual(control, self.measure, size or _STREAMED))
-        curved = None if self.asked() else self.curvature(method, digits)
-        both = None if self.asked() else self.stretches(stretched)
-        moved = None
-        if test is not None and not self.asked():
-            self.progress(Progress("transport", None, "W_1 between train and test rows"))
-            moved = transport(whole, test, self.seed)
-        return {
-            "train_cost": train_cost,
-            "test_cost": test_cost,
-            "residual": residual,
-            "curvature": curved,
-            "contraction": curved and contraction(curved, problem.tikhonov, tau),
-            "encoder": both and both[0],
-            "decoder": both and both[1],
-            "transport": moved,
-        }
+        whole: EmpiricalMeasure,
+        unseen: EmpiricalMeasure | None,
+    ) -> None:
+        """One after the other, until a stop is asked for or a KeyboardInterrupt comes."""
+        try:
+            if not self._stopped():
+                self._search(method, digits, deadline, batch_size)
+            if not self._stopped():
+                x = _part(self.measure, stretched, self.seed + 3).x
+                self.lipschitz = lipschitz(self.problem.flow, self.control, x, self._advance)
+            if unseen is not None and not self._stopped():
+                self.show(Stage("transport", None, "W_1 between train and test rows"))
+                self.transport = transport(whole, unseen, self.seed)
+            self._stopped()
+        except KeyboardInterrupt:
+            if self.stop is not None:
+                raise
+            self.interrupted = True
 
-    def curvature(self, method: str, digits: float) -> Curvature | None:
-        """Both ends of the spectrum; None where the very first product overflows."""
-        self.progress(Progress("curvature", None, "linearising"))
+    def _stopped(self) -> bool:
+        self.interrupted = self.interrupted or (self.stop is not None and self.stop())
+        return self.interrupted
 
-        def stop(found: Curvature) -> bool:
-            low = found.smallest
-            said = f"λ_min {low.value:.5g} ± {low.estimate:.1g}, λ_max {found.largest.value:.5g}"
-            self.progress(Progress("curvature", None, f"product {found.products}: {said}"))
-            return self.asked() or time.monotonic() > self.deadline
+    def _advance(self, share: float) -> bool:
+        self.show(Stage("Lipschitz", share, "Jacobians of encoder and decoder"))
+        return not self._stopped()
 
-        hessian = Hessian(self.problem, self.control, self.measure, self.batch_size)
+    def _search(self, method: str, digits: float, deadline: float, batch_size: int | None) -> None:
+        """Both ends of the spectrum; none where the very first product overflows."""
+
+        def watch(now: Curvature) -> bool:
+            self.curvature, low = now, now.smallest
+            ends = f"λ_min {low.value:.5g} ± {low.estimate:.1g}, λ_max {now.largest.value:.5g}"
+            self.show(Stage("curvature", None, f"product {now.products}: {ends}"))
+            return self._stopped() or time.monotonic() > deadline
+
+        self.show(Stage("curvature", None, "linearising"))
+        hessian = Hessian(self.problem, self.control, self.measure, batch_size)
         few = method == "auto" and self.measure.size < _PRECONDITIONED
         try:
-            return curvature(
+            self.curvature = curvature(
                 hessian,
                 method=method,
                 digits=digits,
                 seed=self.seed,
-                stop=stop,
-                correction=None if few else self.correction,
+                stop=watch,
+                correction=None if few else self._correction,
             )
         except (ArithmeticError, np.linalg.LinAlgError):
-            return None
+            self.curvature = None
 
-    def correction(self, width: float) -> GaussNewtonPart:
+    def _correction(self, width: float) -> Preconditioner:
         """A rough inverse of the Hessian of norm ``width``, from a random part of the particles."""
         count = max(_PRECONDITIONED, self.measure.size) // _PART
         part = _part(self.measure, count, self.seed + 1)
-        return GaussNewtonPart(self.problem, self.control, part, width)
-
-    def stretches(self, most: int) -> Any:
-        """Encoder's and decoder's local Lipschitz constants."""
-
-        def advance(share: float) -> bool:
-            self.progress(Progress("stretch", share, "Jacobians of encoder and decoder"))
-            return not self.asked()
-
-        part = _part(self.measure, most, self.seed + 3)
-        return stretches(self.problem.flow, self.control, part.x, advance)
+        return Preconditioner(self.problem, self.control, part, width)
 
 
 def _part(measure: EmpiricalMeasure, count: int | None, seed: int) -> EmpiricalMeasure:
@@ -231,17 +245,3 @@ def _part(measure: EmpiricalMeasure, count: int | None, seed: int) -> EmpiricalM
     weights = jnp.asarray(part.weights)
     # Where only particles of weight 0 were drawn there is no measure but the whole one.
     return part.with_weights(weights / weights.sum()) if weights.sum() > 0 else measure
-
-
-def _refuse(
-    method: str, digits: float, tau: float | None, seconds: float | None, seed: int
-) -> None:
-    if method not in _METHODS:
-        raise InputError(f"method must be one of {', '.join(_METHODS)}; got {method!r}")
-    if not 1 <= digits <= 12:
-        raise InputError(f"digits must be a number from 1 to 12; got {digits!r}")
-    for name, value in (("tau (the step τ)", tau), ("seconds", seconds)):
-        if value is not None and not value > 0:
-            raise InputError(f"{name} must be a positive number; got {value!r}")
-    if not (seed == int(seed) and seed >= 0):
-        raise InputError(f"seed must be an integer, at least 0; got {seed!r}")

@@ -38,7 +38,7 @@ class Transport:
     ``whole`` is the distance of the whole samples, where it could be computed. The other
     three are means over ``repeats`` draws of ``rows`` rows each, without common rows, with
     ``spread`` the standard deviation of the differences test − train over the draws. A sampled
-    distance is biased upwards, both alike, so that only their difference tells.
+    distance is biased upwards, both alike, so that only their difference says something.
     """
 
     whole: float | None

@@ -1,4 +1,4 @@
-"""How much the learned encoder and decoder stretch small differences, at the particles.
+"""Lipschitz estimates: how much encoder and decoder enlarge small differences, at the particles.
 
 # notation: E: x ↦ z encoder, D: z ↦ x decoder, σ_1 largest singular value.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,7 +22,7 @@ _JACOBIAN_NUMBERS = 2**21
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Lipschitz:
     """σ_1 of the Jacobian at ``particles`` of the data: its maximum and quantiles.
 
     These are local constants at those particles. Every Lipschitz constant of the map on a set
@@ -37,12 +36,12 @@ class Stretch:
     particles: int
 
 
-def stretches(
+def lipschitz(
     flow: Flow,
     control: Control,
-    x: Float[Any, "particle dim"],
+    x: Float[Array, "particle dim"] | Float[np.ndarray, "particle dim"],
     advance: Callable[[float], bool] = lambda _: True,
-) -> tuple[Stretch, Stretch] | None:
+) -> tuple[Lipschitz, Lipschitz] | None:
     """σ_1 of the encoder's and of the decoder's Jacobian at every particle.
 
     The encoder is x ↦ latent components, the decoder latent ↦ x at the latent values of the
@@ -54,7 +53,7 @@ def stretches(
     ----------
     flow, control : the trained flow
     x : particles (N, d)
-    advance : told the share that is done; returns False to stop at what there is
+    advance : called with the share that is done; returns False to stop at what there is
 
     Returns
     -------
@@ -93,6 +92,6 @@ def _largest(
     return jnp.stack([jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(g)[:, -1], 0)) for g in grams])
 
 
-def _summary(values: Float[np.ndarray, " particle"]) -> Stretch:
+def _summary(values: Float[np.ndarray, " particle"]) -> Lipschitz:
     median, nine, most = (float(q) for q in np.percentile(values, (50, 90, 99)))
-    return Stretch(float(values.max()), median, nine, most, len(values))
+    return Lipschitz(float(values.max()), median, nine, most, len(values))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from autoencodes.certificate.generalisation import Mean, Transport
-from autoencodes.certificate.lipschitz import Stretch
-from autoencodes.second_order.curvature import Contraction, Curvature, Eigenvalue
+from autoencodes.certificate.lipschitz import Lipschitz
+from autoencodes.second_order.curvature import Curvature, Eigenvalue
+from autoencodes.second_order.shooting import ShootingFactor
 
 _ABSENT = "not computed: the certificate was stopped before, or the numbers overflowed."
 _CONVEX = {
@@ -36,37 +37,37 @@ def residual(value: float) -> str:
     )
 
 
-def curvature(found: Curvature | None) -> list[str]:
+def curvature(both: Curvature | None) -> list[str]:
     """The lines of λ_min and λ_max, and of local convexity."""
-    if found is None:
+    if both is None:
         return [f"Curvature: {_ABSENT}"]
     how = (
         "from the whole Hessian, bounds for rounding"
-        if found.method == "dense"
-        else f"{found.method.capitalize()}, {found.products} products"
-        + ("" if found.converged else "; stopped before the wanted digits, hence wide bounds")
+        if both.method == "dense"
+        else f"{both.method.capitalize()}, {both.products} products"
+        + ("" if both.converged else "; stopped before the wanted digits, hence wide bounds")
     )
     return [
-        f"Smallest eigenvalue of the Hessian in L²: λ_min = {_eigenvalue(found.smallest, found)} "
+        f"Smallest eigenvalue of the Hessian in L²: λ_min = {_eigenvalue(both.smallest, both)} "
         f"({how}).",
-        f"Largest: λ_max = {_eigenvalue(found.largest, found)}. Explicit gradient steps longer "
-        f"than {_number(2 / found.largest.value) if found.largest.value > 0 else 'any'} diverge "
+        f"Largest: λ_max = {_eigenvalue(both.largest, both)}. Explicit gradient steps longer "
+        f"than {_number(2 / both.largest.value) if both.largest.value > 0 else 'any'} diverge "
         "here.",
-        _CONVEX[found.locally_convex],
+        _CONVEX[both.locally_convex],
     ]
 
 
-def contraction(found: Contraction | None) -> str:
+def contraction(factor: ShootingFactor | None) -> str:
     """The line of the shooting map's factor."""
-    if found is None:
+    if factor is None:
         return f"Contraction of the shooting map: {_ABSENT}"
-    text = f"Shooting map: pure shooting (τ = ∞) has the factor q = {_number(found.shooting)}; "
-    if math.isinf(found.largest_tau):
+    text = f"Shooting map: pure shooting (τ = ∞) has the factor q = {_number(factor.shooting)}; "
+    if math.isinf(factor.largest_tau):
         text += "it contracts for every step τ"
     else:
-        text += f"it contracts for steps τ < {_number(found.largest_tau)} only"
-    if found.tau is not None and found.factor is not None:
-        text += f", and at τ = {_number(found.tau)} with q = {_number(found.factor)}"
+        text += f"it contracts for steps τ < {_number(factor.largest_tau)} only"
+    if factor.tau is not None and factor.factor is not None:
+        text += f", and at τ = {_number(factor.tau)} with q = {_number(factor.factor)}"
     return (
         f"{text}. Below 1 each plain sweep shrinks the inner error by q, above it such an inner "
         "loop diverges or oscillates. It holds near this control only, and not for other inner "
@@ -74,14 +75,15 @@ def contraction(found: Contraction | None) -> str:
     )
 
 
-def stretch(name: str, found: Stretch | None) -> str:
+def lipschitz(name: str, estimate: Lipschitz | None) -> str:
     """The line of an encoder's or a decoder's local Lipschitz constants."""
-    if found is None:
-        return f"Stretch of the {name}: {_ABSENT}"
+    if estimate is None:
+        return f"Lipschitz estimate of the {name}: {_ABSENT}"
     return (
-        f"Stretch of the {name} (largest singular value of its Jacobian at {found.particles} "
-        f"particles): median {found.median:.3g}, 90 % {found.quantile_90:.3g}, 99 % "
-        f"{found.quantile_99:.3g}, maximum {found.maximum:.3g}. A small change of the {name}'s "
+        f"Lipschitz estimate of the {name} (largest singular value of its Jacobian at "
+        f"{estimate.particles} particles): median {estimate.median:.3g}, 90 % "
+        f"{estimate.quantile_90:.3g}, 99 % {estimate.quantile_99:.3g}, maximum "
+        f"{estimate.maximum:.3g}. A small change of the {name}'s "
         "input grows at most by this there; between or away from the particles it may be larger: "
         "the maximum bounds the global Lipschitz constant from below, not from above."
     )
@@ -105,20 +107,20 @@ def costs(train: Mean, test: Mean | None, gap: Mean | None) -> list[str]:
     ]
 
 
-def transport(found: Transport | None) -> str:
+def transport(w_1: Transport | None) -> str:
     """The line of the Wasserstein distance between the samples."""
-    if found is None:
+    if w_1 is None:
         return (
             "W_1 between train and test rows: not computed (no test sample, too few rows, or "
             "stopped before)."
         )
-    farther = found.to_test - found.within_train > 2 * max(found.spread, 1e-12 * found.within_train)
-    whole = "" if found.whole is None else f" (whole samples: {found.whole:.4g})"
+    farther = w_1.to_test - w_1.within_train > 2 * max(w_1.spread, 1e-12 * w_1.within_train)
+    whole = "" if w_1.whole is None else f" (whole samples: {w_1.whole:.4g})"
     return (
-        f"W_1 between train and test rows{whole}: {found.to_test:.4g} from {found.repeats} draws "
-        f"of {found.rows} rows; between train rows and other train rows, as many, it is "
-        f"{found.within_train:.4g}, difference {found.to_test - found.within_train:.2g} ± "
-        f"{found.spread:.2g}. Sampled distances are biased upwards, both alike; so the test rows "
+        f"W_1 between train and test rows{whole}: {w_1.to_test:.4g} from {w_1.repeats} draws "
+        f"of {w_1.rows} rows; between train rows and other train rows, as many, it is "
+        f"{w_1.within_train:.4g}, difference {w_1.to_test - w_1.within_train:.2g} ± "
+        f"{w_1.spread:.2g}. Sampled distances are biased upwards, both alike; so the test rows "
         + (
             "lie FARTHER from the training rows than those"
             if farther
@@ -128,18 +130,15 @@ def transport(found: Transport | None) -> str:
     )
 
 
-def _eigenvalue(found: Eigenvalue, of: Curvature) -> str:
+def _eigenvalue(end: Eigenvalue, of: Curvature) -> str:
     sure = "surely" if of.method == "dense" else f"with {100 * of.confidence:.0f} % probability"
-    likely = max(found.estimate, of.rounding)
-    hoped = f" (± {likely:.1g} if no eigenvalue was missed)" if likely < found.error / 3 else ""
-    return (
-        f"{found.value:.5g} ± {found.error:.1g}{hoped}, {sure} in "
-        f"[{found.lower:.5g}, {found.upper:.5g}]"
-    )
+    likely = max(end.estimate, of.rounding)
+    hoped = f" (± {likely:.1g} if no eigenvalue was missed)" if likely < end.error / 3 else ""
+    return f"{end.value:.5g} ± {end.error:.1g}{hoped}, {sure} in [{end.lower:.5g}, {end.upper:.5g}]"
 
 
-def _mean(found: Mean) -> str:
-    return f"{found.value:.5g} ± {found.error:.1g}"
+def _mean(mean: Mean) -> str:
+    return f"{mean.value:.5g} ± {mean.error:.1g}"
 
 
 def _number(value: float) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from autoencodes.certificate import Progress as Stage
+from autoencodes.certificate import Stage
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
 from autoencodes.run.verdict import verdict
@@ -22,11 +23,14 @@ _LINES = 20
 class Display:
     """Shows a training as it goes; a context, so that the bar is taken down in any case.
 
+    ``begin`` is called as soon as data and settings are known to be good.
+
     Numbers: the loss is the objective J averaged over the epoch, the test error the mean
     squared error per feature.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
         self._console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
         self._job: Job | None = None
@@ -44,14 +48,15 @@ class Display:
 
     def begin(self, job: Job) -> None:
         """Says what is trained on what."""
+        self._begin()
         self._job = job
-        config = job.config
+        plan = job.plan
         self._say(
             f"{job.data.name}: {job.train.size} rows to train on, {job.test.size} to test on, "
             f"{job.data.dim} features\n"
             f"{_shaped(job)}, {_stepped(job)}, "
-            f"{job.parameters:,} parameters, {config.method}, λ = {config.tikhonov:g}, "
-            f"{config.precision}, seed {config.seed}; compiling ..."
+            f"{job.parameters:,} parameters, {plan.method}, λ = {plan.tikhonov:g}, "
+            f"{plan.precision}, seed {plan.seed}; compiling ..."
         )
         if self._console.is_terminal:
             self._bar = Progress(
@@ -85,7 +90,7 @@ class Display:
         """Says how the training ended, and where its results are."""
         assert self._job is not None
         metrics, path = outcome.metrics, outcome.folder.path
-        found = verdict(self._job.data.name, self._job.config.target, metrics)
+        found = verdict(self._job.data.name, self._job.plan.target, metrics)
         self._say(
             f"{metrics['reason']}\n"
             f"{found}\n"
@@ -96,7 +101,7 @@ class Display:
         if metrics["interrupted"]:
             self._say(
                 f"interrupted: the model is saved as far as it came; continue with: autoencodes "
-                f"train {self._job.config.data} --out {path} --resume"
+                f"train {self._job.plan.data} --out {path} --resume"
             )
 
     def _left(self, progress: Round) -> str:
@@ -114,19 +119,19 @@ class Display:
 
 def _shaped(job: Job) -> str:
     """The grids and widths that the flow goes through."""
-    config = job.config
-    grids = ["x".join(str(n) for n in grid) for grid in config.grids or ()]
-    widths = "-".join([*grids, *(str(width) for width in config.widths or ())])
-    last = ", then pointwise" if config.pointwise else ""
-    return f"widths {widths}{' and back' if config.mirror else ''}{last}"
+    plan = job.plan
+    grids = ["x".join(str(n) for n in grid) for grid in (() if plan.grids is None else plan.grids)]
+    widths = "-".join([*grids, *(str(width) for width in plan.widths)])
+    last = ", then pointwise" if plan.pointwise else ""
+    return f"widths {widths}{' and back' if plan.mirror else ''}{last}"
 
 
 def _stepped(job: Job) -> str:
     """How many steps the flow makes, and how each is crossed."""
-    config, steps = job.config, job.model.flow.schedule.steps
-    name = {"euler": "Euler", "heun": "Heun", "rk4": "Runge-Kutta"}[config.scheme]
-    shared = f", {config.substeps} for each control" if config.substeps > 1 else ""
-    return f"{steps * config.substeps} {name} steps{shared}"
+    plan, steps = job.plan, job.model.flow.schedule.steps
+    name = {"euler": "Euler", "heun": "Heun", "rk4": "Runge-Kutta"}[plan.scheme]
+    shared = f", {plan.substeps} for each control" if plan.substeps > 1 else ""
+    return f"{steps * plan.substeps} {name} steps{shared}"
 
 
 _QUIET_SECONDS = 15.0

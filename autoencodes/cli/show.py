@@ -14,6 +14,7 @@ import typer
 
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
+from autoencodes.cli.interruption import terminated_by_interrupt
 from autoencodes.errors import MissingExtra
 
 Animate = Annotated[bool, typer.Option("--animate", help="Draw the flow as an animation, a GIF.")]
@@ -52,7 +53,7 @@ def experiment(
 
     EXPERIMENTS[name]  # a name that is none is refused before anything is shown
     path = out or place(name, quick)
-    with Conducting() as display, _terminated_as_interrupted():
+    with Conducting() as display, terminated_by_interrupt():
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
         except KeyboardInterrupt:

@@ -126,13 +126,13 @@ def _opened(run: Path, data: str, data_dir: Path | None) -> tuple[Any, Any]:
     from autoencodes.run import RunFolder
 
     folder = RunFolder.open(run)
-    config = folder.config
+    plan = folder.config
     rows = datasets.load(
         data,
-        data_dir=data_dir or config.data_dir,
-        seed=config.split_seed,
-        test_fraction=config.test_fraction,
-        to_split=data == config.data,
+        data_dir=data_dir or plan.data_dir,
+        seed=plan.split_seed,
+        test_fraction=plan.test_fraction,
+        to_split=data == plan.data,
     )
     return folder.model, rows
 

@@ -27,15 +27,16 @@ def certify(
     seed: Annotated[int, typer.Option(help="Of random starts and samples.")] = 0,
     data_dir: DataDir = None,
 ) -> None:
-    """Certify a run's model: curvature, optimality, contraction, stretch and generalisation.
+    """Certify a run: curvature, optimality, contraction, Lipschitz estimates, generalisation.
 
     Prints what each number lets one conclude, and what not, and writes them to
     RUN/certificate.json. Ctrl-C ends it with what there is.
     """
     from autoencodes.cli.display import Certifying
     from autoencodes.run.certify import certify as certify_run
+    from autoencodes.training.interruption import Interruption
 
-    with Certifying() as display:
+    with Certifying() as display, Interruption() as interruption:
         found, path = certify_run(
             run,
             data_dir,
@@ -45,6 +46,7 @@ def certify(
             tau=tau,
             seed=seed,
             progress=display.advance,
+            stop=lambda: interruption.asked,
         )
     print("\n".join(f"- {line}" for line in found.lines()))
     print(f"wrote {path}", file=sys.stderr)
@@ -58,7 +60,7 @@ def info(run: Run) -> None:
     from autoencodes.run import RunFolder
 
     folder = RunFolder.open(run)
-    entries = folder.config.model_dump(exclude_none=True)
+    entries = folder.config.entries
     print("\n".join(f"{name:22}{_shown(value)}" for name, value in entries.items()))
     if not folder.finished and not (folder.path / "metrics.json").exists():
         print("\nthe training has not ended: no metrics yet")

@@ -19,7 +19,7 @@ from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.run import Outcome, TrainConfig
+from autoencodes.run import Outcome, Settings
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job
 from autoencodes.run.train import resume, train
@@ -118,7 +118,7 @@ class Notebook:
         self.earlier += facts["seconds"] if known else 0.0
         return Part(arrays, facts["part"])
 
-    def training(self, name: str, config: TrainConfig) -> Outcome:
+    def training(self, name: str, settings: Settings) -> Outcome:
         """A training as ``autoencodes train`` makes it, in a run folder of its own.
 
         One that was interrupted goes on from its checkpoint.
@@ -130,7 +130,7 @@ class Notebook:
             return Outcome(folder, folder.metrics)
         self._begin(name, False)
         watcher = _Forward(self)
-        outcome = resume(path, watcher=watcher) if path.exists() else train(config, path, watcher)
+        outcome = resume(path, watcher=watcher) if path.exists() else train(settings, path, watcher)
         if outcome.metrics["interrupted"]:
             raise KeyboardInterrupt
         return outcome

@@ -19,7 +19,9 @@ from scipy.interpolate import BSpline, make_interp_spline
 
 from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.flow.flow import Flow, finite
+from autoencodes.flow import sweep
+from autoencodes.flow.flow import Flow
+from autoencodes.flow.layout import finite
 
 Terminal = Callable[[Float[np.ndarray, " node"]], Float[np.ndarray, "node ..."]]
 
@@ -102,10 +104,10 @@ def _feet(
 def _velocities(
     flow: Flow, control: Control, x: Float[Array, "node 1"]
 ) -> Float[Array, "step node"]:
-    flow.check_control(control)
+    sweep.check_control(flow, control)
     step_controls: Any = control
-    found = []
+    velocities = []
     for j in range(len(flow.schedule.blocks)):
-        increment = jax.vmap(partial(flow.increment, j), (0, 0, None))
-        found.append(increment(flow.times(j, x.dtype), step_controls[j], x))
-    return jnp.concatenate(found)[..., 0]
+        increment = jax.vmap(partial(sweep.increment, flow, j), (0, 0, None))
+        velocities.append(increment(sweep.times(flow, j, x.dtype), step_controls[j], x))
+    return jnp.concatenate(velocities)[..., 0]

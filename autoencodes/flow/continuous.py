@@ -18,9 +18,11 @@ from jaxtyping import Array, Float, Int, Key, Num
 
 from autoencodes.control import Control
 from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.flow import sweep
 from autoencodes.flow.density import draw_probes, log_volume, retraced
 from autoencodes.flow.flow import Flow
-from autoencodes.flow.layout import Latent, finite
+from autoencodes.flow.inverse import check_invertible
+from autoencodes.flow.layout import Latent, finite, rows
 from autoencodes.schemes.adaptive import Adaptive
 
 
@@ -109,8 +111,8 @@ class ContinuousFlow(eqx.Module):
 
     def inverse(self, control: Control, y: Any) -> Float[Array, "particle dim"]:
         """x with push(control, x) = y, by the same ODE backwards in time: (N, d)."""
-        self.flow.schedule.check_invertible()
-        x, _ = retraced(self.flow, control, self.flow.rows(y))
+        check_invertible(self.flow.schedule)
+        x, _ = retraced(self.flow, control, rows(y, self.flow.schedule.dim, "particles"))
         return _solved(x, "inverse")
 
     def log_volume(
@@ -127,8 +129,8 @@ class ContinuousFlow(eqx.Module):
         Along a trajectory log ρ_t(x(t)) = log ρ_0(x) − this. The arguments are those of
         ``log_density``.
         """
-        self.flow.schedule.check_invertible()
-        x = self.flow.rows(x)
+        check_invertible(self.flow.schedule)
+        x = rows(x, self.flow.schedule.dim, "particles")
         drawn = draw_probes(self.flow, control, divergence, key, probes, len(x))
         return _solved(log_volume(self.flow, control, x, drawn), "log-volume")
 
@@ -164,8 +166,8 @@ class ContinuousFlow(eqx.Module):
         InputError
             If the flow is no homeomorphism, or there is no key where one is needed.
         """
-        self.flow.schedule.check_invertible()
-        y = self.flow.rows(y)
+        check_invertible(self.flow.schedule)
+        y = rows(y, self.flow.schedule.dim, "particles")
         drawn = draw_probes(self.flow, control, divergence, key, probes, len(y))
         x, volume = retraced(self.flow, control, y, drawn)
         start = jnp.asarray(log_density_0(_solved(x, "inverse")))
@@ -207,17 +209,17 @@ def _explained(flow: Flow, control: Control, x: Any) -> Iterator[None]:
 def _reason(flow: Flow, control: Control, x: Any) -> str:
     """The first step of the control that the solver did not cross, and why."""
     assert isinstance(flow.scheme, Adaptive)
-    inputs = _inputs(flow, control, flow.rows(x))
+    inputs = _inputs(flow, control, rows(x, flow.schedule.dim, "particles"))
     for j, first in enumerate(flow.schedule.first_steps):
-        for k, rows in enumerate(inputs[j]):
-            t = flow.times(j, rows.dtype)[k]
+        for k, given in enumerate(inputs[j]):
+            t = sweep.times(flow, j, given.dtype)[k]
             theta = jax.tree.map(lambda values, k=k: values[k], control[j])
-            reasons = np.asarray(_reasons(flow, j, t, theta, rows))
+            reasons = np.asarray(_reasons(flow, j, t, theta, given))
             if reasons.any():
                 return (
                     f"the solver {flow.scheme.solver} did not cross step {first + k} of the "
                     f"control, from t = {float(t):.4g}, for {int((reasons > 0).sum())} of "
-                    f"{len(rows)} particles: {_WORDS[int(reasons.max())](flow.scheme.max_steps)}"
+                    f"{len(given)} particles: {_WORDS[int(reasons.max())](flow.scheme.max_steps)}"
                 )
     return "the solver did not cross a step of the control"  # pragma: no cover
 
@@ -236,14 +238,14 @@ _WORDS: dict[int, Callable[[int], str]] = {
 
 @eqx.filter_jit
 def _inputs(flow: Flow, control: Control, x: Num[Array, "particle dim"]) -> Any:
-    return flow.inputs(control, x.astype(flow.check_control(control)))
+    return sweep.inputs(flow, control, x.astype(sweep.check_control(flow, control)))
 
 
 @eqx.filter_jit
 def _reasons(
-    flow: Flow, block: int, t: Float[Array, ""], theta: Any, rows: Float[Array, "particle input"]
+    flow: Flow, block: int, t: Float[Array, ""], theta: Any, x: Float[Array, "particle input"]
 ) -> Int[Array, " particle"]:
-    field, scheme, step = flow.fields[block], flow.scheme, flow.schedule.step_size
+    field, scheme, step = sweep.fields(flow)[block], flow.scheme, flow.schedule.step_size
     width = flow.schedule.blocks[block].width
     assert isinstance(scheme, Adaptive)
 
@@ -253,4 +255,4 @@ def _reasons(
 
         return scheme.solve(velocity, t, row[:width], step).reason
 
-    return jax.vmap(one)(rows)
+    return jax.vmap(one)(x)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Key, Num
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow
+from autoencodes.flow.sweep import check_control, fields, inputs, retrace, times
 
 DIVERGENCES = ("auto", "exact", "hutchinson")
 
@@ -84,7 +85,7 @@ def draw_probes(
             f"estimating the divergence needs a key and at least one probe; got {came}: give "
             "key=jax.random.key(seed), or divergence='exact'"
         )
-    dtype = flow.check_control(control)
+    dtype = check_control(flow, control)
     return tuple(
         jax.random.rademacher(k, (block.steps, particles, probes, block.width), dtype)
         for k, block in zip(
@@ -104,7 +105,7 @@ def retraced(
     def undo(block: int, t: Float[Array, ""], along: Any, x: Float[Array, "particle width"]) -> Any:
         return _carried(flow, block, t, along, x, -1, measured)
 
-    x, volumes = flow.retrace(along, y.astype(flow.check_control(control)), undo)
+    x, volumes = retrace(flow, along, y.astype(check_control(flow, control)), undo)
     return x, volumes.sum(axis=0)
 
 
@@ -113,15 +114,15 @@ def log_volume(
     flow: Flow, control: Control, x: Num[Array, "particle dim"], probes: Probes
 ) -> Float[Array, "time particle"]:
     """a at t_0, ..., t_L, of particles that begin at x."""
-    x = x.astype(flow.check_control(control))
+    x = x.astype(check_control(flow, control))
     grown = [jnp.zeros((1, x.shape[0]), x.dtype)]
-    for j, rows in enumerate(flow.inputs(control, x)):
+    for j, rows in enumerate(inputs(flow, control, x)):
 
         def grow(_: None, at: Any, j: int = j) -> tuple[None, Float[Array, " particle"]]:
             t, along, x = at
             return None, _carried(flow, j, t, along, x, 1, True)[1]
 
-        steps = (flow.times(j, x.dtype), (control[j], probes[j]), rows)
+        steps = (times(flow, j, x.dtype), (control[j], probes[j]), rows)
         grown.append(jax.lax.scan(grow, None, steps)[1])
     return jnp.cumsum(jnp.concatenate(grown), axis=0)
 
@@ -147,7 +148,7 @@ def _carried(
         def velocity(s: Float[Array, ""], z: Float[Array, " entry"]) -> Float[Array, " entry"]:
             def motion(x: Float[Array, " width"]) -> Float[Array, " width"]:
                 when = begin + direction * s
-                return direction * flow.fields[block].velocity(when, x, theta)
+                return direction * fields(flow)[block].velocity(when, x, theta)
 
             moved = motion(z[:width])
             if not measured:

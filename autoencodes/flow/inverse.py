@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.errors import NumericalFailure
+from autoencodes.checks import short
+from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.flow.schedule import WidthSchedule
 
 Increment = Callable[[Float[Array, " width"]], Float[Array, " width"]]
 """x ↦ Φ(t_l, x, θ_l), of one particle."""
@@ -35,6 +37,16 @@ class _Guess(NamedTuple):
     pace: Float[Array, ""]
     """The share of the correction that is taken; too small, the search ends."""
     rounds: Int[Array, ""]
+
+
+def check_invertible(schedule: WidthSchedule) -> None:
+    """InputError unless the flow is a homeomorphism of R^d."""
+    if not schedule.invertible:
+        raise InputError(
+            f"only under memory hold, or with all {schedule.dim} components active throughout, is "
+            "the flow a homeomorphism, with an inverse and densities; got memory "
+            f"{schedule.memory} and widths {short(schedule.widths)}"
+        )
 
 
 def preimages(

@@ -306,82 +306,8 @@ class WidthSchedule:
         """
         return self.memory == "hold" or min(self.widths) == self.dim
 
-    def check_invertible(self) -> None:
-        """InputError unless the flow is a homeomorphism of R^d."""
-        if not self.invertible:
-            raise InputError(
-                f"only under memory hold, or with all {self.dim} components active throughout, is "
-                "the flow a homeomorphism, with an inverse and densities; got memory "
-                f"{self.memory} and widths {short(self.widths)}"
-            )
-
     def refined(self, factor: int) -> WidthSchedule:
         """The same blocks, horizon and memory on the ``factor`` times finer grid, Δt / factor."""
         factor = positive_integer(factor, "the factor of a refinement")
         blocks = [Block(b.active, b.steps * factor) for b in self.blocks]
         return WidthSchedule(self.dim, blocks, self.horizon, self.memory)
-
-    def returning(self, block: int) -> tuple[int, ...]:
-        """The components that were off until the block begins, and are active in it."""
-        if block == 0:
-            return ()
-        before = set(self.blocks[block - 1].active)
-        return tuple(i for i in self.blocks[block].active if i not in before)
-
-    def returns(self, block: int) -> tuple[int, ...]:
-        """How often each of the d components has returned, up to and in the block."""
-        counts = [0] * self.dim
-        for j in range(1, block + 1):
-            for i in self.returning(j):
-                counts[i] += 1
-        return tuple(counts)
-
-    def seen(self, block: int) -> tuple[int, ...]:
-        """The components whose stored values the block's field sees: none but under ``skip``."""
-        return self.returning(block) if self.memory == "skip" else ()
-
-    def stored(self, block: int) -> tuple[int, ...]:
-        """The components off in the block whose values are kept: under ``reset`` none, under
-        ``hold`` all, under ``skip`` those that return."""
-        if self.memory == "reset":
-            return ()
-        off = self.inactive(block)
-        if self.memory == "hold":
-            return off
-        later = {i for b in self.blocks[block + 1 :] for i in b.active}
-        return tuple(i for i in off if i in later)
-
-    @property
-    def beginning(self) -> tuple[tuple[int, int], ...]:
-        """The coordinates of the particles at time 0, in the order of the ambient components."""
-        return tuple((i, 0) for i in range(self.dim))
-
-    def coordinates(self, block: int) -> tuple[tuple[int, int], ...]:
-        """What stands where in the state of a block: active, seen, stored.
-
-        A coordinate is a component and how often it has begun anew: under ``skip`` it does where
-        it returns, and what it left with remains, in the field's sight, as a coordinate of its
-        own. Under ``reset`` and ``hold`` a component is the same coordinate throughout.
-        """
-        begun = self.returns(block) if self.memory == "skip" else (0,) * self.dim
-        return (
-            *((i, begun[i]) for i in self.blocks[block].active),
-            *((i, begun[i] - 1) for i in self.seen(block)),
-            *((i, begun[i]) for i in self.stored(block)),
-        )
-
-    def shown(self, block: int) -> tuple[int, ...]:
-        """The ambient components that the state of a block begins with; the others are 0."""
-        held = self.stored(block) if self.memory == "hold" else ()
-        return self.blocks[block].active + held
-
-    def inactive(self, block: int) -> tuple[int, ...]:
-        """The components I_j, in the order in which their values are stored.
-
-        The order is that of the first block, then of the index: along a nested
-        schedule every switch is then a shift of the border between A_j and I_j.
-        """
-        first = self.blocks[0].active
-        everything = (*first, *sorted(set(range(self.dim)) - set(first)))
-        active = set(self.blocks[block].active)
-        return tuple(i for i in everything if i not in active)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key, Real
+from numpy.typing import ArrayLike
 
+from autoencodes.checks import shown
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import blocks, first_non_finite
 
@@ -53,7 +56,9 @@ class EmpiricalMeasure(eqx.Module):
     y: Targets
     weights: Weights
 
-    def __init__(self, x: Any, y: Any = None, weights: Any = None) -> None:
+    def __init__(
+        self, x: ArrayLike, y: ArrayLike | None = None, weights: ArrayLike | None = None
+    ) -> None:
         self.x = _matrix(x, "x", "particles, one a row")
         count = self.x.shape[0]
         self.y = self.x if y is None else _matrix(y, "y", "targets, one a row")
@@ -62,7 +67,12 @@ class EmpiricalMeasure(eqx.Module):
                 f"y must have one row for each particle: expected {count} rows, "
                 f"got {self.y.shape[0]}"
             )
-        self.weights = _weights(weights, count)
+        if weights is None:
+            self.weights = np.full(count, 1.0 / count)
+        else:
+            given = checked_weights(weights, count)
+            given = given / given.max()  # so that the sum cannot overflow
+            self.weights = given / given.sum()
 
     @property
     def size(self) -> int:
@@ -79,7 +89,7 @@ class EmpiricalMeasure(eqx.Module):
         """Whether the targets are the particles themselves."""
         return self.y is self.x
 
-    def astype(self, dtype: Any) -> EmpiricalMeasure:
+    def astype(self, dtype: DTypeLike) -> EmpiricalMeasure:
         """The same measure as JAX arrays of one floating precision."""
         x = jnp.asarray(self.x, dtype)
         y = x if self.reconstructs else jnp.asarray(self.y, dtype)
@@ -118,12 +128,12 @@ class EmpiricalMeasure(eqx.Module):
             return integral(self)
         whole = self.size // batch_size
 
-        def piece(first: Any, count: int) -> Integral:
+        def piece(first: int | Int[Array, ""], count: int) -> Integral:
             return integral(
                 jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
             )
 
-        def add(k: Any, total: Integral) -> Integral:
+        def add(k: Int[Array, ""], total: Integral) -> Integral:
             return jax.tree.map(jnp.add, total, piece(k * batch_size, batch_size))
 
         total = jax.lax.fori_loop(1, whole, add, piece(0, batch_size))
@@ -148,14 +158,19 @@ def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator
         yield part.with_weights(jnp.where(k * size + np.arange(size) < measure.size, weights, 0))
 
 
-def _replace(measure: EmpiricalMeasure, x: Any, y: Any, weights: Any) -> EmpiricalMeasure:
+def _replace(
+    measure: EmpiricalMeasure, x: Particles, y: Targets, weights: Weights
+) -> EmpiricalMeasure:
     """The measure with other arrays, unchecked: for use inside compiled code."""
     return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measure, (x, y, weights))
 
 
-def _matrix(values: Any, name: str, meaning: str) -> Any:
+def _matrix(values: ArrayLike, name: str, meaning: str) -> Particles:
     """A non-empty, finite, real matrix, or an error that says what it was instead."""
-    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    try:
+        array = values if isinstance(values, jax.Array) else np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise InputError(f"{name} must be a matrix of {meaning}; got {shown(values)}") from None
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(
             f"{name} must be a non-empty matrix of {meaning}; got shape {tuple(array.shape)}"
@@ -173,10 +188,12 @@ def _matrix(values: Any, name: str, meaning: str) -> Any:
     return array
 
 
-def _weights(weights: Any, count: int) -> Any:
-    if weights is None:
-        return np.full(count, 1.0 / count)
-    given = np.asarray(weights, dtype=float)
+def checked_weights(weights: ArrayLike, count: int) -> Float[np.ndarray, " particle"]:
+    """Weights of ``count`` particles in float64, not normalised, or an error that says why not."""
+    try:
+        given = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"weights must be numbers; got {shown(weights)}") from None
     if given.shape != (count,):
         raise InputError(
             f"weights must have one entry for each of the {count} particles; "
@@ -184,5 +201,4 @@ def _weights(weights: Any, count: int) -> Any:
         )
     if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
         raise InputError("weights must be finite and non-negative, and not all zero")
-    given = given / given.max()  # so that the sum cannot overflow
-    return given / given.sum()
+    return given

@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from autoencodes.measure.empirical import checked_weights
+
 Rows = Float[np.ndarray, "particle dim"]
 Weights = Float[np.ndarray, " particle"]
 
 
 def wasserstein(
-    x: Rows, y: Float[np.ndarray, "other dim"], weights: Any = None, others: Any = None
+    x: Rows,
+    y: Float[np.ndarray, "other dim"],
+    weights: Weights | None = None,
+    others: Float[np.ndarray, " other"] | None = None,
 ) -> float | None:
     """W_1 = min_π Σ_ij π_ij |x_i − y_j|, over the couplings π of the two weighted samples.
 
@@ -32,13 +37,16 @@ def wasserstein(
 
     Returns
     -------
-    The distance, or None where only POT can tell and it is not installed (the extra
-    ``transport``).
+    The distance, or None where it needs POT and that is not installed (the extra ``transport``).
+
+    Raises
+    ------
+    InputError
+        If weights are negative, not finite, or all zero.
 
     Source: Peyré and Cuturi, Computational Optimal Transport (2019), sections 2.3, 2.6 and 3.5.
     """
-    a = _weights(weights, len(x))
-    b = _weights(others, len(y))
+    a, b = _weights(weights, len(x)), _weights(others, len(y))
     if x.shape[1] == 1:
         return _in_one_dimension(x[:, 0], y[:, 0], a, b)
     if len(x) == len(y) and np.ptp(a) == 0 and np.ptp(b) == 0:
@@ -60,10 +68,10 @@ def sampled(
     return random.choice(len(weights), count, p=weights / weights.sum())
 
 
-def _weights(weights: Any, count: int) -> Weights:
+def _weights(weights: Weights | None, count: int) -> Weights:
     if weights is None:
         return np.full(count, 1 / count)
-    given = np.asarray(weights, float)
+    given = checked_weights(weights, count)
     return given / given.sum()
 
 

@@ -14,6 +14,7 @@ from autoencodes.control import Control
 from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow, Latent
+from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.streaming import map_rows
 from autoencodes.model.coordinates import Coordinates
@@ -65,7 +66,7 @@ class Model(eqx.Module):
         self.flow = flow
         self.control = jax.tree.map(np.asarray, control)
         with precision(self.dtype):
-            flow.check_control(self.control)
+            check_control(flow, self.control)
         self.coordinates = coordinates or Coordinates(dim, dim)
         features = self.coordinates.features
         self.scaling = scaling or Scaling(np.zeros(features), np.ones(features))
@@ -93,7 +94,10 @@ class Model(eqx.Module):
         ``y`` are labels (N,) where classes or numbers are predicted; else target rows (N, k), by
         default the rows themselves.
         """
-        particles = self.particles(x)
+        return self.paired(self.particles(x), y)
+
+    def paired(self, particles: Any, y: Any = None) -> EmpiricalMeasure:
+        """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
         if y is None and self.readout.cost.components is None:

@@ -1,93 +1,143 @@
-"""What a completed configuration stands for: order, schedule, field and cost.
+"""What a plan stands for: order, flow, cost, initial control, method.
 
 # notation: d dimension of the flow, A the active components of the last block.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import jax
+import numpy as np
+from jaxtyping import Real
+
 from autoencodes import fields
-from autoencodes.catalogue import COSTS
+from autoencodes.catalogue import COSTS, FIELDS
 from autoencodes.cost import Comparison
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Pointwise, convolutions
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.grid import planes
 from autoencodes.flow.schedule import Block, WidthSchedule
-from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.model import Model
 from autoencodes.model.order import Order, at_random, by_index, by_variance, natural
-from autoencodes.model.readout import Readout
-from autoencodes.plan.settings import TrainConfig
+from autoencodes.plan.encode import Encoded
+from autoencodes.plan.facts import Rows
+from autoencodes.plan.plan import Plan
+from autoencodes.precision import precision
 from autoencodes.schemes import scheme
+from autoencodes.training import (
+    LBFGS,
+    SGD,
+    Adam,
+    AdamW,
+    ExactMSA,
+    ExtendedMSA,
+    Method,
+    MetricMovement,
+    MinimizingMovement,
+)
+
+Image = tuple[int, int] | None
 
 
-def order(config: TrainConfig, x: Any, targets: Any) -> Order:
+def order(plan: Plan, x: Rows, targets: Real[np.ndarray, "particle target"]) -> Order:
     """The components, the one to keep longest first, from particles (N, d) and their targets."""
-    if config.order == "natural":
+    if plan.order == "natural":
         return natural(x, targets)
-    if config.order == "random":
-        return at_random(x.shape[1], config.seed)
-    if config.order == "index":
+    if plan.order == "random":
+        return at_random(x.shape[1], plan.seed)
+    if plan.order == "index":
         return by_index(x.shape[1])
-    found = by_variance(x)
-    if isinstance(config.order, tuple):
-        return Order(config.order, found.scores, found.meaning)
-    return found
+    ranked = by_variance(x)
+    if isinstance(plan.order, tuple):
+        return Order(plan.order, ranked.scores, ranked.meaning)
+    return ranked
 
 
-def flow(config: TrainConfig, dim: int, image: tuple[int, int] | None, kept: Order) -> Flow:
+def model(plan: Plan, encoded: Encoded, image: Image, kept: Order) -> Model:
+    """The model at its initial control, drawn at random."""
+    coordinates = encoded.coordinates
+    steps = flow(plan, coordinates.dim, image, kept)
+    readout = replace(encoded.readout, cost=cost(plan, encoded, steps.schedule))
+    dtype = np.dtype(plan.precision)
+    with precision(dtype):
+        control = steps.init(jax.random.key(plan.seed), plan.init_scale, dtype)
+    return Model(steps, control, encoded.scaling, image, coordinates, readout)
+
+
+def flow(plan: Plan, dim: int, image: Image, kept: Order) -> Flow:
     """The flow of so many dimensions, on rows that are images or not."""
-    blocks, own = _widths(config, dim, image, kept)
-    if config.time_dependent:
-        own = tuple(fields.TimeDependent(field, config.horizon or 1.0) for field in own)
-    if config.pointwise is not None:
+    blocks, own = _widths(plan, dim, image, kept)
+    if plan.time_dependent:
+        own = tuple(fields.TimeDependent(field, plan.horizon) for field in own)
+    if plan.pointwise is not None:
         blocks = [*blocks, Block(blocks[-1].active, 1)]
-        own = (*own, Pointwise(config.pointwise, config.activation))
-    schedule = WidthSchedule(dim, blocks, config.horizon or 1.0, config.memory)
+        own = (*own, Pointwise(plan.pointwise, plan.activation))
+    schedule = WidthSchedule(dim, blocks, plan.horizon, plan.memory)
     same = all(field == own[0] for field in own)
-    return Flow(schedule, own[0] if same else own, scheme(config.scheme, config.substeps))
+    return Flow(schedule, own[0] if same else own, scheme(plan.scheme, plan.substeps))
 
 
-def cost(
-    config: TrainConfig, coordinates: Coordinates, readout: Readout, schedule: WidthSchedule
-) -> Comparison:
+def cost(plan: Plan, encoded: Encoded, schedule: WidthSchedule) -> Comparison:
     """The terminal cost, on the components that it compares."""
-    components: Any = None
-    if readout.size is not None:
-        components = schedule.blocks[-1].active[: readout.size]
+    components: tuple[int, ...] | None = None
+    coordinates = encoded.coordinates
+    if encoded.readout.size is not None:
+        components = schedule.blocks[-1].active[: encoded.readout.size]
     elif coordinates.features < coordinates.dim:
-        components = range(coordinates.features)
-    options = {} if config.delta is None else {"delta": config.delta}
-    return COSTS[str(config.cost)](components=components, **options)
+        components = tuple(range(coordinates.features))
+    options = {} if plan.delta is None else {"delta": plan.delta}
+    made: Comparison = COSTS[plan.cost](components=components, **options)
+    return made
+
+
+def method(plan: Plan, rows: int) -> Method:
+    """The training method.
+
+    ``movement`` is MinimizingMovement where steps see all rows, MetricMovement on mini-batches.
+    """
+    if plan.method == "movement" and plan.sees_all(rows):
+        return MinimizingMovement(plan.tau, plan.inner)  # type: ignore[arg-type]
+    make: dict[str, Any] = {
+        "movement": MetricMovement,
+        "adam": Adam,
+        "adamw": AdamW,
+        "sgd": SGD,
+        "lbfgs": LBFGS,
+        "msa": ExtendedMSA,
+        "exact-msa": ExactMSA,
+    }
+    step = plan.tau if plan.method == "movement" else plan.learning_rate
+    made: Method = make[plan.method](*() if step is None else (step,))
+    return made
 
 
 def _widths(
-    config: TrainConfig, dim: int, image: tuple[int, int] | None, kept: Order
+    plan: Plan, dim: int, image: Image, kept: Order
 ) -> tuple[list[Block], tuple[ControlledField, ...]]:
     """The blocks of grids and widths, and a field for each."""
-    widths, steps = config.widths or (), config.steps_per_block or 1
-    if config.grids:
-        schedule, own = _grids(config, dim, image or (1, dim), kept)
-        levels = len(schedule.blocks) if config.mirror else len(config.grids) + len(widths)
+    if plan.grids is not None:
+        assert image is not None  # a convolution of what is no image was refused
+        schedule, own = _grids(plan, dim, image, kept)
+        levels = len(schedule.blocks) if plan.mirror else len(plan.grids) + len(plan.widths)
         return list(schedule.blocks[:levels]), own[:levels]
-    make = WidthSchedule.autoencoder if config.mirror else WidthSchedule.sequence
-    blocks = list(make(dim, widths, steps, 1.0, kept.components).blocks)
-    options: dict[str, Any] = {"activation": config.activation}
-    options |= {"two-layer": {"hidden": config.hidden}, "low-rank": {"rank": config.rank}}.get(
-        config.field, {}
-    )
-    field = fields.build({"name": config.field, **options})
+    make = WidthSchedule.autoencoder if plan.mirror else WidthSchedule.sequence
+    blocks = list(make(dim, plan.widths, plan.steps_per_block, 1.0, kept.components).blocks)
+    own_settings = {name: getattr(plan, name) for name in FIELDS.entries[plan.field].settings}
+    field = fields.build({"name": plan.field, "activation": plan.activation, **own_settings})
     return blocks, (field,) * len(blocks)
 
 
 def _grids(
-    config: TrainConfig, dim: int, image: tuple[int, int], kept: Order
+    plan: Plan, dim: int, image: tuple[int, int], kept: Order
 ) -> tuple[WidthSchedule, tuple[ControlledField, ...]]:
     """The mirrored schedule of grids and then widths, and its fields."""
-    grids, widths, steps = config.grids or (), config.widths or (), config.steps_per_block or 1
+    assert plan.grids is not None
+    assert plan.kernel is not None
     pixels = image[0] * image[1]
-    needed = planes(image, grids) * pixels
+    needed = planes(image, plan.grids) * pixels
     if needed > dim:
         raise InputError(
             f"grids of more than s² channels on every s-th row and column need {needed} "
@@ -98,6 +148,8 @@ def _grids(
             f"the grids lie in {needed} components, and extra ones would never be active; got "
             f"{dim}: leave extra {dim - pixels} out, or give more channels"
         )
-    schedule = WidthSchedule.grids(image, grids, steps, 1.0, widths, kept.components)
-    own = convolutions(grids, widths, config.kernel or 1, config.hidden, config.activation)
+    schedule = WidthSchedule.grids(
+        image, plan.grids, plan.steps_per_block, 1.0, plan.widths, kept.components
+    )
+    own = convolutions(plan.grids, plan.widths, plan.kernel, plan.hidden, plan.activation)
     return schedule, own

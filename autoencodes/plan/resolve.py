@@ -1,4 +1,4 @@
-"""Defaults that depend on the data; what a user gives takes precedence.
+"""The rules: what is decided where the user did not, in the light of the data.
 
 The figures were found by search on the built-in data (docs/defaults.md tells how) and
 carry over to tables of their kind.
@@ -9,6 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from autoencodes.catalogue import COSTS, FIELDS
+from autoencodes.plan.conflicts import refuse, refuse_shapes
+from autoencodes.plan.facts import Facts
+from autoencodes.plan.plan import Plan
+from autoencodes.plan.settings import Settings
 from autoencodes.training.metric import usual_tau
 
 _STEPS = 20
@@ -55,121 +60,118 @@ _BY_NAME: dict[str, dict[str, Any]] = {
 }
 
 
-def scaling_kind(value_range: tuple[float, float] | None) -> str:
-    """How data are scaled by default: those of a known range, as images have, to [0, 1]."""
-    return "standard" if value_range is None else "unit"
+def resolve(settings: Settings, facts: Facts) -> Plan:
+    """The plan of a training: what was given, and for every other entry what its rule says.
 
-
-def preset(
-    given: dict[str, Any],
-    dim: int,
-    rows: int,
-    variance: float,
-    carried: int | None = None,
-    outputs: int | None = None,
-    resolution: float = 0.0,
-    image: tuple[int, int] | None = None,
-) -> dict[str, Any]:
-    """Every entry that depends on the data, in the light of what was given.
-
-    Parameters
-    ----------
-    given : dict
-        The entries that the user decided.
-    dim, rows : int
-        Dimension and number of the training rows.
-    variance : float
-        The sum over the features of their variances, in the flow's units.
-    carried : int, optional
-        The number of components that carry nearly all of it, the most varied first. Where these
-        are kept longest, and the others would leave the state, only they are ever active.
-    outputs : int, optional
-        The number of entries of a target that is not a row; the flow then ends as narrow.
-    resolution : float
-        The median distance from a row to the nearest other one, in the flow's units: classes are
-        learned from rows blurred by noise of 1.5 times that length (docs/targets.md), since
-        nothing finer is known of them.
-    image : (int, int), optional
-        Height and width, where the components are pixels; a convolution needs them.
+    Raises
+    ------
+    InputError
+        If entries contradict each other or the data, or one that was given would do nothing.
     """
-    known = {**by_name(given["data"]), **given}
-    if "latent" in given and "widths" not in given:
+    refuse_shapes(settings, facts)
+    known = {**_BY_NAME.get(settings.data, {}), **settings.entries}
+    if settings.latent is not None and settings.widths is None:
         known.pop("widths", None)
-    if outputs is not None or given.get("extra"):  # a data set's own shape reconstructs it
-        known = {**known, "latent": given.get("latent"), "widths": given.get("widths")}
-    latent = known.get("latent") or outputs or max(1, min(dim // 2, max(2, dim // 8)))
-    mirror = known.get("mirror", outputs is None)
-    order = known.get("order", "variance" if outputs is None else "natural")
-    drops = order == "variance" and given["memory"] == "reset"
-    first = max(carried, latent) if carried and drops else dim
-    grids = known.get("grids") or (_grids(image) if given["field"] == "convolution" else ())
-    if grids:
-        first = max(latent, min(first, math.prod(grids[-1])))
-    widths = tuple(known.get("widths") or falling(first, latent))
-    levels = len(grids) + len(widths)
-    blocks = 2 * levels - 1 if mirror else levels
-    name = known.get("method", default_method())
-    batch_size = known.get("batch_size", default_batch_size(name, rows))
-    batches = max(1, rows // batch_size) if batch_size else 1
-    epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
-    general = {
-        "order": order,
-        "mirror": mirror,
-        "cost": "cross-entropy" if given["target"] == "classes" else "squared",
-        "steps_per_block": max(1, round(_STEPS / blocks)),
+    if facts.outputs is not None or settings.extra:  # a data set's own shape reconstructs it
+        known |= {"latent": settings.latent, "widths": settings.widths}
+    known = {name: value for name, value in known.items() if value is not None}
+    shape = _shape(settings, known, facts)
+    course = _course(known, facts)
+    entries = {
+        # On digits any λ from 1e-4 to 6e-4 and any scale from 0.1 to 1 does as well.
+        "cost": _cost(settings.target),
         "horizon": 10.0,
         "init_scale": 0.5,
-        "tikhonov": 0.1 * variance / rows,
-        "method": name,
-        **_step(name, None if not 0 < batch_size < rows else epochs * batches),
+        "tikhonov": 0.1 * facts.variance / facts.rows,
+        "scaling": scaling(settings, facts.value_range),
+        "precision": precision(settings),
+        **shape,
+        **course,
+        **known,
+        "widths": shape["widths"],
+        "latent": shape["latent"],
+    }
+    plan = Plan.of(Settings(**entries))
+    refuse(settings, plan, facts)
+    return plan
+
+
+def scaling(settings: Settings, value_range: tuple[float, float] | None) -> str:
+    """How rows are scaled: as given, else as the data set asks; those of a known range, as images
+    have, to [0, 1], and so all that are compared as probabilities.
+    """
+    known = settings.scaling or _BY_NAME.get(settings.data, {}).get("scaling")
+    bounded = value_range is not None or settings.cost == "binary-cross-entropy"
+    return str(known or ("unit" if bounded else "standard"))
+
+
+def precision(settings: Settings) -> str:
+    """The precision: as given, else that of the data set, by its name."""
+    named = _BY_NAME.get(settings.data, {}).get("precision", "float32")
+    return str(settings.precision or named)
+
+
+def _cost(target: str) -> str:
+    """The cost that its registration says is usual for a target."""
+    entries = COSTS.entries.items()
+    return next(name for name, entry in entries if target in entry.facts.get("default_for", ()))
+
+
+def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """The widths, and all that depends on them."""
+    dim, outputs = facts.dim, facts.outputs
+    # A target that is no row is read from as many components as it has entries.
+    usual = max(1, min(dim // 2, max(2, dim // 8))) if outputs is None else outputs
+    latent = known.get("latent", usual)
+    mirror = known.get("mirror", outputs is None)
+    order = known.get("order", "variance" if outputs is None else "natural")
+    # Where the least varied leave the state for good, those that carry nothing need no width.
+    drops = order == "variance" and settings.memory == "reset"
+    first = max(facts.carried, latent) if facts.carried and drops else dim
+    convolves = settings.field == "convolution"
+    grids = known.get("grids", _grids(facts.image) if convolves else ())
+    if grids:
+        first = max(latent, min(first, math.prod(grids[-1])))
+    widths = known["widths"] if "widths" in known else falling(first, latent)
+    levels = len(grids) + len(widths)
+    blocks = 2 * levels - 1 if mirror else levels
+    shape = {
+        "widths": widths,
+        "latent": min(widths),
+        "order": order,
+        "mirror": mirror,
+        "steps_per_block": max(1, round(_STEPS / blocks)),
+    }
+    if "rank" in FIELDS.entries[settings.field].settings:
+        shape["rank"] = max(latent, round(widths[0] / 4))
+    if grids:
+        shape |= {"grids": grids, "kernel": _KERNEL, "hidden": _HIDDEN}
+    return shape
+
+
+def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """The method, its steps and its mini-batches."""
+    rows, method = facts.rows, known.get("method", "movement")
+    batch_size = known.get("batch_size", 0 if method == "lbfgs" else min(128, rows))
+    batches = max(1, rows // batch_size) if batch_size else 1
+    epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
+    blurred = 0 < batch_size < rows
+    step = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
+    course = {
+        "method": method,
         "epochs": epochs,
         "batch_size": batch_size,
-        "noise": _BLUR * resolution / math.sqrt(dim) if 0 < batch_size < rows else 0.0,
-        "precision": default_precision(given),
+        # Classes are learned from rows blurred by noise of 1.5 times the distance to the nearest
+        # other row (docs/targets.md), since nothing finer is known of them.
+        "noise": _BLUR * facts.resolution / math.sqrt(facts.dim) if blurred else 0.0,
     }
-    if given["field"] == "low-rank":
-        general["rank"] = max(latent, round(widths[0] / 4))
-    if grids:
-        general |= {"grids": grids, "kernel": _KERNEL, "hidden": _HIDDEN}
-    return {**general, **known, "widths": widths, "latent": min(widths)}
-
-
-def default_precision(given: dict[str, Any]) -> str:
-    """The precision where none is given: that of the data set, by its name."""
-    return str(given.get("precision") or by_name(given["data"]).get("precision", "float32"))
-
-
-def _grids(image: tuple[int, int] | None) -> tuple[tuple[int, int, int], ...]:
-    """All pixels on one grid: every second one of every second row, in four channels, if it can."""
-    height, width = image or (1, 1)
-    stride = 1 if height % 2 or width % 2 else 2
-    return ((stride**2, height // stride, width // stride),)
-
-
-def default_method() -> str:
-    """The method where none is given."""
-    return "movement"
-
-
-def default_batch_size(method: str, rows: int) -> int:
-    """Rows of a mini-batch; 0, all of them, for a method that needs them all."""
-    return 0 if method == "lbfgs" else min(128, rows)
-
-
-def _step(method: str, updates: int | None) -> dict[str, float]:
-    """The size of a method's steps, by the name that the method has for it.
-
-    ``updates`` is how many are made on mini-batches; None on all rows.
-    """
-    if method == "movement":
-        return {"tau": 1e10 if updates is None else usual_tau(updates)}
-    rates = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
-    return {"learning_rate": rates[method]} if method in rates else {}
-
-
-def by_name(data: str) -> dict[str, Any]:
-    """What is decided by the name of a built-in data set alone."""
-    return dict(_BY_NAME.get(data, {}))
+    if (
+        method == "movement"
+    ):  # on all rows it finds its own step, from a first one that is not small
+        course["tau"] = usual_tau(epochs * batches) if blurred else 1e10
+    elif method in step:
+        course["learning_rate"] = step[method]
+    return course
 
 
 def falling(first: int, latent: int) -> tuple[int, ...]:
@@ -183,3 +185,10 @@ def falling(first: int, latent: int) -> tuple[int, ...]:
     high, low = first ** (2 / 3), latent ** (2 / 3)
     widths = (round((high + (low - high) * i / falls) ** 1.5) for i in range(falls + 1))
     return tuple(dict.fromkeys(widths))  # small ones may coincide
+
+
+def _grids(image: tuple[int, int] | None) -> tuple[tuple[int, int, int], ...]:
+    """All pixels on one grid: every second one of every second row, in four channels, if it can."""
+    height, width = image or (1, 1)
+    stride = 1 if height % 2 or width % 2 else 2
+    return ((stride**2, height // stride, width // stride),)

@@ -1,227 +1,383 @@
-"""The configuration of a training: frozen, typed, and complete once the data are known."""
+"""What a user may set: each entry is declared once, and all that is said of it follows from that.
+
+A declaration has the entry's type, its constant default or None where the data decide, its check,
+its help, and how its option on the command line is written and read.
+"""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
-
+from autoencodes import checks
+from autoencodes.catalogue import ACTIVATIONS, COSTS, FIELDS, SCHEMES, Catalogue
 from autoencodes.errors import InputError
-from autoencodes.plan.resolve import by_name, preset, scaling_kind
+
+Check = Callable[[Any, str], Any]
+"""A converter of ``autoencodes.checks``: a value and its name in, the value as it should be out."""
 
 
-class TrainConfig(BaseModel):
-    """What to train, on what, and how.
+@dataclass(frozen=True)
+class Declaration:
+    """What is declared of an entry beside its type and its default.
 
-    Entries that are None depend on the data; ``completed`` fills them in, from the preset
-    of the data set (``presets.py``) and its dimension. Unknown entries are refused.
+    Parameters
+    ----------
+    check : Check
+    words : str
+        Its help, but for that of its choices.
+    metavar : str, optional
+        What its option on the command line takes; by default its choices, else its type.
+    choices : iterable of str
+        The names that it may be; of a catalogue, those of its members that may be chosen.
+    read : callable, optional
+        The entry from the text of its option, where that is more than a number or a name.
+    start : str
+        What a run that a training starts from says of it: "model", it settles the entry; "rows",
+        it does where the data are the same; "usual", it gives the default; "", nothing.
+    option : bool
+        Whether the command line has an option for it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    check: Check
+    words: str
+    metavar: str | None = None
+    choices: Iterable[str] = ()
+    read: Callable[[str], Any] | None = None
+    start: Literal["", "model", "rows", "usual"] = ""
+    option: bool = True
 
-    data: str = "digits"
-    data_dir: str | None = None
-    test_fraction: float = Field(0.2, gt=0, lt=1)
-    split_seed: int = Field(0, ge=0)
-    scaling: Literal["unit", "standard", "none"] | None = None
-    order: Literal["variance", "index", "random", "natural"] | tuple[NonNegativeInt, ...] | None = (
-        None
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it may be, if it is a name."""
+        return _names(self.choices)
+
+    @property
+    def help(self) -> str:
+        """Its help on the command line, with that of every choice of a catalogue."""
+        if not isinstance(self.choices, Catalogue):
+            return self.words
+        entries = [self.choices.entries[name] for name in self.names]
+        return f"{self.words} {'; '.join(f'{e.name}: {e.help}' for e in entries)}."
+
+
+def _names(choices: Iterable[str]) -> tuple[str, ...]:
+    return choices.choices if isinstance(choices, Catalogue) else tuple(choices)
+
+
+def _entry(default: Any, check: Check, words: str, **more: Any) -> Any:
+    """An entry of ``Settings``."""
+    return dataclasses.field(
+        default=default, metadata={"declaration": Declaration(check, words, **more)}
     )
-    """Which components stay longest: by a rule, or as given."""
-    rotation: Literal["none", "pca", "random"] = "none"
-    extra: NonNegativeInt = 0
-    """Components beyond the data's, which begin at 0."""
 
-    target: Literal["rows", "classes", "numbers"] = "rows"
-    cost: Literal["squared", "huber", "binary-cross-entropy", "cross-entropy"] | None = None
-    delta: PositiveFloat | None = None
-    """Of the Huber cost, in the target's scaled units."""
 
-    start: str | None = None
-    """The run that this one goes on from: its model is where the training begins."""
-    refine: int | None = Field(None, ge=2)
-    """How much finer the grid of the control is than that of the run it starts from."""
+def _chosen(default: Any, choices: Iterable[str], words: str, **more: Any) -> Any:
+    """An entry that is one of some names."""
 
-    widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
-    latent: PositiveInt | None = None
-    mirror: bool | None = None
-    """Whether the widths are run through back again, as an autoencoder does."""
-    steps_per_block: PositiveInt | None = None
-    horizon: PositiveFloat | None = None
-    scheme: Literal["euler", "heun", "rk4"] = "euler"
-    substeps: PositiveInt = 1
-    """Steps of the scheme that share one control."""
-    memory: Literal["reset", "hold", "skip"] = "reset"
-    field: Literal["perceptron", "two-layer", "low-rank", "linear-in-control", "convolution"] = (
-        "perceptron"
+    def check(value: Any, name: str) -> str:
+        return checks.choice(value, name, _names(choices))
+
+    return _entry(default, check, words, choices=choices, **more)
+
+
+def _within(check: Callable[..., Any], *bounds: Any, **more: Any) -> Check:
+    """A check of ``autoencodes.checks`` with its bounds."""
+    return lambda value, name: check(value, name, *bounds, **more)
+
+
+def _grids(value: Any, name: str) -> tuple[tuple[int, ...], ...]:
+    """Channels, height and width of every grid."""
+    if not isinstance(value, list | tuple) or not value:
+        raise InputError(
+            f"{name} must be a list of grids (channels, height, width); got {checks.shown(value)}"
+        )
+    return tuple(checks.positive_integers(v, name, 3, "channels, height and width") for v in value)
+
+
+def _order(value: Any, name: str) -> str | tuple[int, ...]:
+    """The name of a rule, or the components in their order."""
+    if isinstance(value, list | tuple):
+        return tuple(checks.integer(v, name, at_least=0) for v in value)
+    return checks.choice(value, name, ORDERS, ", or the components themselves")
+
+
+def _path(text: str) -> str:
+    return str(Path(text))
+
+
+def _read_grids(text: str) -> list[tuple[int, ...]]:
+    return [checks.listed(grid, "--grids", "4x14x14,8x7x7", "x") for grid in text.split(",")]
+
+
+def _read_order(text: str) -> str | tuple[int, ...]:
+    """The name of a rule, or a permutation: listed, or in a file of integers."""
+    example = "3,0,2,1"
+    if text in ORDERS:
+        return text
+    if "," in text:
+        return checks.listed(text, "--order", example)
+    if Path(text).is_file():
+        words = Path(text).read_text(encoding="utf-8", errors="replace").replace(",", " ").split()
+        return checks.listed(",".join(words), "the file of --order", example)
+    return checks.listed(text, "--order", example) if text[:1].isdigit() else text
+
+
+_text = _within(checks.instance, str)
+_whole = checks.positive_integer
+_positive = checks.positive
+_not_negative = _within(checks.at_least, 0)
+ORDERS = ("variance", "index", "random", "natural")
+
+
+@dataclass(frozen=True, init=False)
+class Settings:
+    """What a user gave: what to train, on what, and how; every entry may be left out.
+
+    An entry that was left out has its constant default, or is None, and the data decide
+    (``autoencodes.plan.resolve``); None stands for an entry that was left out.
+
+    Raises
+    ------
+    InputError
+        If an entry is unknown, or not as it should be; every fault is named.
+    """
+
+    data: str = _entry(
+        "digits",
+        _text,
+        "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the "
+        "path of an .npy, .npz, .csv or IDX file.",
+        metavar="[DATA]",
+        start="usual",
     )
-    hidden: PositiveInt | None = None
-    """Neurons of a step of the two-layer field, by default as many as the block is wide; channels
-    of them of a convolution."""
-    rank: PositiveInt | None = None
-    """The most neurons of a step of the low-rank field."""
-    grids: tuple[tuple[PositiveInt, PositiveInt, PositiveInt], ...] | None = Field(
-        None, min_length=1
+    start: str | None = _entry(
+        None, _text, "Begin with the model of an earlier run.", metavar="RUN", read=_path
     )
-    """Channels, height and width of the blocks that convolve, before those of the widths."""
-    kernel: PositiveInt | None = None
-    """Rows and columns of a convolution's kernel, odd."""
-    activation: Literal["tanh", "relu", "gelu", "softplus", "identity", "sin"] = "tanh"
-    pointwise: PositiveInt | None = None
-    """Neurons of a last step that moves every component by one function of itself."""
-    time_dependent: bool = False
-    """Whether the field is given t/T as one more input."""
-    init_scale: float | None = Field(None, ge=0)
+    refine: int | None = _entry(
+        None,
+        _within(checks.integer, at_least=2),
+        "With --start: carry its control to a grid so much finer.",
+    )
+    widths: tuple[int, ...] | None = _entry(
+        None,
+        checks.positive_integers,
+        "The encoder's widths; the decoder mirrors them.",
+        metavar="64,32,8",
+        read=lambda text: checks.listed(text, "--widths", "64,32,8"),
+        start="model",
+    )
+    mirror: bool | None = _entry(
+        None,
+        checks.flag,
+        "Whether the widths run back again.  [default: where rows are the target]",
+        start="model",
+    )
+    latent: int | None = _entry(
+        None, _whole, "The bottleneck's width, where no widths are given.", start="model"
+    )
+    steps_per_block: int | None = _entry(
+        None, _whole, "Steps of the control a block.", start="model"
+    )
+    horizon: float | None = _entry(None, _positive, "The final time T.", start="model")
+    scheme: str = _chosen("euler", SCHEMES, "How a step is crossed.", start="usual")
+    substeps: int = _entry(1, _whole, "Steps of the scheme that share one control.", start="usual")
+    memory: str = _chosen(
+        "reset",
+        ("reset", "hold", "skip"),
+        "A switched-off value is dropped, kept, or seen again where it returns.",
+        start="model",
+    )
+    field: str = _chosen(
+        "perceptron",
+        FIELDS,
+        "The velocity, with s the activation:",
+        start="model",
+    )
+    hidden: int | None = _entry(
+        None,
+        _whole,
+        "Neurons of two layers, by default the width; channels of them in K*x.",
+        start="model",
+    )
+    rank: int | None = _entry(None, _whole, "The most neurons of a step.", start="model")
+    target: str = _chosen(
+        "rows",
+        ("rows", "classes", "numbers"),
+        "What is predicted: the rows themselves, or what their label column holds.",
+        start="model",
+    )
+    cost: str | None = _chosen(
+        None,
+        COSTS,
+        "The terminal cost; by default squared, for classes cross-entropy.",
+        start="model",
+    )
+    delta: float | None = _entry(
+        None,
+        _positive,
+        "Where the huber cost becomes linear, in the target's scaled units.  [default: 1]",
+        start="model",
+    )
+    activation: str = _chosen(
+        "tanh",
+        ACTIVATIONS,
+        "The activation s(a) of neurons.",
+        start="model",
+    )
+    grids: tuple[tuple[int, int, int], ...] | None = _entry(
+        None,
+        _grids,
+        "Blocks that convolve, before the widths: channels, height and width.",
+        metavar="4x14x14,8x7x7",
+        read=_read_grids,
+        start="model",
+    )
+    kernel: int | None = _entry(
+        None, _whole, "Rows and columns of a convolution's kernel, odd.", start="model"
+    )
+    pointwise: int | None = _entry(
+        None,
+        _whole,
+        "Neurons of a last step, one function of itself for every component.",
+        start="model",
+    )
+    time_dependent: bool = _entry(
+        False, checks.flag, "Give the velocity t/T as one more input.", start="model"
+    )
+    order: str | tuple[int, ...] | None = _entry(
+        None,
+        _order,
+        "Which components stay longest: by a rule, listed, or listed in a file.",
+        metavar="|".join(("variance", "index", "random", "natural", "3,0,2,1", "FILE")),
+        read=_read_order,
+        start="model",
+    )
+    rotation: str = _chosen(
+        "none", ("none", "pca", "random"), "Orthogonal coordinates to work in.", start="model"
+    )
+    extra: int = _entry(
+        0,
+        _within(checks.integer, at_least=0),
+        "Components beyond the data's, which begin at 0.",
+        start="model",
+    )
+    scaling: str | None = _chosen(
+        None,
+        ("unit", "standard", "none"),
+        "To [0,1]; to mean 0, deviation 1; not.",
+        start="model",
+    )
+    tikhonov: float | None = _entry(
+        None, _not_negative, "The weight λ of |control|².", start="usual"
+    )
+    init_scale: float | None = _entry(
+        None, _not_negative, "Size of the random initial control.", start="model"
+    )
+    method: str | None = _chosen(
+        None,
+        ("movement", "adam", "adamw", "sgd", "lbfgs", "msa", "exact-msa"),
+        "The training method.",
+    )
+    inner: str = _chosen(
+        "auto",
+        ("auto", "contraction", "anderson", "lbfgs", "newton-cg", "gauss-newton"),
+        "How a movement on all rows is solved.",
+    )
+    learning_rate: float | None = _entry(None, _positive, "The peak rate of adam, adamw and sgd.")
+    tau: float | None = _entry(None, _positive, "The largest step τ of a movement.")
+    noise: float | None = _entry(
+        None, _not_negative, "Deviation of noise on mini-batches, in trained units."
+    )
+    epochs: int | None = _entry(None, _whole, "Passes over the training rows.")
+    batch_size: int | None = _entry(
+        None,
+        _within(checks.integer, at_least=0),
+        "Rows of a mini-batch; 0: all rows in every step.",
+    )
+    tolerance: float = _entry(1e-6, _not_negative, "Stop at this PMP residual (whole batches).")
+    record: bool = _entry(
+        False, checks.flag, "Measure λ_min, residual and |control| along the way."
+    )
+    seed: int = _entry(0, checks.seed, "Of initial control and batches.")
+    precision: str | None = _chosen(
+        None, ("float32", "float64"), "Of all that is computed.", start="usual"
+    )
+    test_fraction: float = _entry(
+        0.2,
+        _within(checks.between, 0, 1, with_low=False, with_high=False),
+        "The part held out, where the data has no split.",
+        start="rows",
+    )
+    split_seed: int = _entry(
+        0,
+        _within(checks.integer, at_least=0),
+        "Of the rows that are held out.",
+        start="rows",
+        option=False,
+    )
+    data_dir: str | None = _entry(
+        None,
+        _text,
+        "Where MNIST's files lie; else $AUTOENCODES_DATA.",
+        metavar="DIR",
+        read=_path,
+        start="usual",
+    )
 
-    tikhonov: float | None = Field(None, ge=0)
-    method: Literal["movement", "adam", "adamw", "sgd", "lbfgs", "msa", "exact-msa"] | None = None
-    inner: Literal["auto", "contraction", "anderson", "lbfgs", "newton-cg", "gauss-newton"] = "auto"
-    """How a movement on the whole measure is solved."""
-    learning_rate: PositiveFloat | None = None
-    tau: PositiveFloat | None = None
-    """The largest step of a movement."""
-    epochs: PositiveInt | None = None
-    batch_size: int | None = Field(None, ge=0)
-    """Particles of a mini-batch; 0: all of them in every step."""
-    noise: float | None = Field(None, ge=0)
-    """Deviation of the noise on the particles of a mini-batch, in the flow's units."""
-    tolerance: float = Field(1e-6, ge=0)
-    record: bool = False
-    """Whether curvature and residual are measured along the training."""
-    seed: int = Field(0, ge=0, lt=2**32)
-    precision: Literal["float32", "float64"] | None = None
+    def __init__(self, **entries: Any) -> None:
+        faults = []
+        for name in entries.keys() - DECLARATIONS.keys():
+            known = ", ".join(DECLARATIONS)
+            faults.append(f"unknown configuration entry {name!r}; expected one of {known}")
+        for entry in dataclasses.fields(self):
+            value = entries.get(entry.name)
+            if value is None:
+                object.__setattr__(self, entry.name, entry.default)
+                continue
+            check = DECLARATIONS[entry.name].check
+            try:
+                object.__setattr__(self, entry.name, check(value, entry.name.replace("_", "-")))
+            except InputError as error:
+                faults.append(str(error))
+        if faults:
+            raise InputError("; ".join(faults))
+        given = tuple(name for name in DECLARATIONS if entries.get(name) is not None)
+        object.__setattr__(self, "_given", given)
 
-    def scaled(self, value_range: tuple[float, float] | None) -> str:
-        """How the data are to be scaled: as configured, else as the data set asks."""
-        named = by_name(self.data).get("scaling")
-        bounded = "unit" if self.cost == "binary-cross-entropy" else None
-        return str(self.scaling or named or bounded or scaling_kind(value_range))
+    @property
+    def given(self) -> dict[str, Any]:
+        """The entries that the user gave, by name."""
+        names: tuple[str, ...] = self.__dict__["_given"]
+        return {name: getattr(self, name) for name in names}
 
-    def completed(
-        self,
-        dim: int,
-        rows: int,
-        variance: float,
-        scaling: str,
-        carried: int | None = None,
-        outputs: int | None = None,
-        resolution: float = 0.0,
-        image: tuple[int, int] | None = None,
-    ) -> TrainConfig:
-        """The configuration with every entry decided, in the light of the training rows.
-
-        ``variance`` is the sum over the features of their variances, once scaled; ``carried``
-        the number of features that carry nearly all of it, where the rest need no width;
-        ``outputs`` the number of entries of a target that is not a row; ``resolution`` the
-        distance to the nearest row, where that is to decide the noise; ``image`` their height
-        and width, where they are pixels.
-
-        Raises
-        ------
-        InputError
-            If the widths do not fit the dimension or the latent width, or the field convolves
-            what is no image.
-        """
-        given = self.model_dump(exclude_none=True)
-        if self.widths is not None and self.latent not in (None, min(self.widths)):
-            raise InputError(
-                f"latent {self.latent} contradicts the narrowest of the widths, "
-                f"{min(self.widths)}; give one of the two"
-            )
-        if self.widths is None and (self.latent or 1) > dim:
-            raise InputError(
-                f"latent must not exceed the dimension of the flow, {dim}; got {self.latent}"
-            )
-        if self.field == "convolution" and image is None:
-            raise InputError(
-                "the convolution field is for images; rows of this data have no height and width: "
-                "take another field"
-            )
-        entries = preset(given, dim, rows, variance, carried, outputs, resolution, image)
-        _require_room(entries, dim, outputs)
-        _require_order(entries["order"], dim)
-        return make(**{**entries, "scaling": scaling, **given})
+    @property
+    def entries(self) -> dict[str, Any]:
+        """The entries that are not left to the data, by name."""
+        entries = {name: getattr(self, name) for name in DECLARATIONS}
+        return {name: value for name, value in entries.items() if value is not None}
 
 
-def _require_room(entries: dict[str, Any], dim: int, outputs: int | None) -> None:
-    """InputError where a target does not fit into the last block, or an entry does nothing."""
-    widths, memory, grids = entries["widths"], entries["memory"], entries.get("grids") or ()
-    ends = [*(math.prod(grid) for grid in grids), *widths]
-    last = ends[0] if entries["mirror"] else ends[-1]
-    shown, features = ", ".join(map(str, widths)), dim - entries.get("extra", 0)
-    if outputs is not None and dim < outputs:
-        raise InputError(
-            f"a target of {outputs} entries is read from as many components, but rows have {dim}; "
-            f"add --extra {outputs - dim}, or more"
-        )
-    if outputs is not None and last < outputs:
-        raise InputError(
-            f"a target of {outputs} entries is read from as many active components, but the last "
-            f"of the widths {shown} is {last}; end at {outputs} or more"
-        )
-    falling = not entries["mirror"] and ends == sorted(ends, reverse=True)
-    if outputs is not None and memory != "reset" and falling:
-        raise InputError(
-            f"memory {memory} is for components that return, but along the widths {shown} none "
-            "does; leave it out, or add --mirror"
-        )
-    if outputs is None and not entries["mirror"] and memory != "hold" and last < features:
-        raise InputError(
-            f"rows of {features} features are the target, but the widths {shown} end with {last} "
-            "active components, and the others are 0 there; end wider, or leave --no-mirror out"
-        )
-    ruled = entries["order"] in ("variance", "natural", "index")
-    if features < dim and ruled and not grids and max(ends) <= features:
-        raise InputError(
-            f"the {dim - features} extra components are never active with the widths {shown}; give "
-            f"one above {features}, or leave extra out"
-        )
-
-
-def _require_order(order: Any, dim: int) -> None:
-    """InputError where a given order is no permutation."""
-    if isinstance(order, tuple) and sorted(order) != list(range(dim)):
-        raise InputError(
-            f"order must have each of the components 0..{dim - 1} exactly once; got {len(order)} "
-            "entries" + (", some of them twice" if len(set(order)) < len(order) else "")
-        )
-
-
-def make(**entries: Any) -> TrainConfig:
-    """A configuration of checked entries; InputError with a line for each that is wrong."""
-    try:
-        return TrainConfig(**entries)
-    except ValidationError as error:
-        raise InputError("; ".join(_fault(fault) for fault in error.errors())) from error
-
-
-def from_toml(path: str | Path) -> TrainConfig:
-    """The configuration of a TOML file; InputError if it is not one."""
-    return make(**read_toml(path))
+DECLARATIONS: Mapping[str, Declaration] = {
+    entry.name: entry.metadata["declaration"] for entry in dataclasses.fields(Settings)
+}
+"""What is declared of every entry, by name."""
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """The entries of a TOML file, unchecked."""
+    """The entries of a TOML file, unchecked; InputError if it is not one."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: expected a configuration in TOML ({error})") from error
 
 
-def to_toml(config: TrainConfig) -> str:
-    """The configuration as TOML, one entry a line; absent ones are left out."""
-    entries = config.model_dump(exclude_none=True)
+def to_toml(entries: Mapping[str, Any]) -> str:
+    """Entries as TOML, one a line."""
     return "".join(f"{name} = {_toml(value)}\n" for name, value in entries.items())
 
 
@@ -240,12 +396,3 @@ def _escape(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
     return character if character.isprintable() else f"\\U{ord(character):08x}"
-
-
-def _fault(fault: Any) -> str:
-    name = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        known = ", ".join(TrainConfig.model_fields)
-        return f"unknown configuration entry {name!r}; expected one of {known}"
-    option = name.replace("_", "-")
-    return f"{option}: {fault['msg'][0].lower()}{fault['msg'][1:]}; got {fault['input']!r}"

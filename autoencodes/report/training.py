@@ -38,7 +38,7 @@ def contents(
 ) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
     """Its pictures, and the page that holds them once they are drawn."""
     findings = Findings.read(folder)
-    config, metrics = folder.config.model_dump(exclude_none=True), folder.metrics
+    config, metrics = folder.config.entries, folder.metrics
     name = Path(str(config["data"])).name
 
     def pictures() -> list[Picture]:

@@ -32,7 +32,7 @@ def certify(
     Raises
     ------
     InputError
-        If there is no run or no model in it yet, or its data are not to be found.
+        If there is no run or no model in it yet, or its data are absent.
     NumericalFailure
         If the model's particles leave the finite numbers.
     OSError
@@ -44,17 +44,17 @@ def certify(
             f"{path} holds no model yet; let its training end, or continue it with: "
             f"autoencodes train --out {path} --resume"
         )
-    config, model = folder.config, folder.model
+    plan, model = folder.config, folder.model
     data = datasets.load(
-        config.data,
-        data_dir=data_dir or config.data_dir,
-        seed=config.split_seed,
-        test_fraction=config.test_fraction,
+        plan.data,
+        data_dir=data_dir or plan.data_dir,
+        seed=plan.split_seed,
+        test_fraction=plan.test_fraction,
     )
     train, test = measures(model, data)
-    problem = model.problem(config.tikhonov or 0.0)
-    found = certify_control(problem, model.control, train, test, **options)
+    problem = model.problem(plan.tikhonov)
+    certificate = certify_control(problem, model.control, train, test, **options)
     written = folder.path / "certificate.json"
-    text = json.dumps(found.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(certificate.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
     atomic.write(written, text + "\n")
-    return found, written
+    return certificate, written

@@ -17,7 +17,8 @@ from autoencodes.errors import InputError
 from autoencodes.model.model import Model
 from autoencodes.model.order import Order
 from autoencodes.model.storage import load, read_tensors, save, write_tensors
-from autoencodes.plan.settings import TrainConfig, from_toml, to_toml
+from autoencodes.plan.plan import Plan
+from autoencodes.plan.settings import Settings, read_toml
 from autoencodes.training import Resumption
 
 _CHECKPOINT = "autoencodes-checkpoint-1"
@@ -45,8 +46,8 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, path: str | Path, config: TrainConfig) -> RunFolder:
-        """A new folder that holds its configuration.
+    def create(cls, path: str | Path, plan: Plan) -> RunFolder:
+        """A new folder that holds the plan of its training.
 
         Raises
         ------
@@ -65,7 +66,7 @@ class RunFolder:
                 "with --resume, or remove it"
             )
         folder.path.mkdir(parents=True, exist_ok=True)
-        atomic.write(folder._file("config.toml"), to_toml(config))
+        atomic.write(folder._file("config.toml"), plan.toml)
         return folder
 
     @classmethod
@@ -88,9 +89,14 @@ class RunFolder:
         return path
 
     @property
-    def config(self) -> TrainConfig:
-        """The configuration, with every default filled in."""
-        return from_toml(self._file("config.toml"))
+    def settings(self) -> Settings:
+        """What ``config.toml`` says, as settings."""
+        return Settings(**read_toml(self._file("config.toml")))
+
+    @property
+    def config(self) -> Plan:
+        """The plan of the training: ``config.toml``, where every default is filled in."""
+        return Plan.of(self.settings)
 
     @property
     def model(self) -> Model:

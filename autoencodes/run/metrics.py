@@ -9,6 +9,7 @@ import numpy as np
 
 from autoencodes.control import Control
 from autoencodes.errors import NumericalFailure
+from autoencodes.flow.layout import layouts
 from autoencodes.model.model import Model
 from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
@@ -32,7 +33,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "objective": _objective(job, result.control, train),
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
-        "seed": job.config.seed,
+        "seed": job.plan.seed,
         "converged": result.converged,
         "interrupted": result.interrupted,
         "failed": result.failed,
@@ -49,7 +50,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
 
 def _objective(job: Job, control: Control, train: dict[str, float]) -> float:
     """J over the training rows, from their errors."""
-    with precision(job.config.precision):
+    with precision(job.plan.precision):
         penalty = float(job.problem.penalty(control))
     return train.get("cost", train["mse"] * np.shape(job.train.y)[1]) + penalty
 
@@ -60,7 +61,7 @@ def _error_through_bottleneck(job: Job, model: Model) -> float | None:
     The values that go around it, held or stored, are put to 0, which the decoder was not trained
     for: None also where it then leaves the finite numbers.
     """
-    stored = model.flow.schedule.stored(model.flow.schedule.bottleneck)
+    stored = layouts(model.flow.schedule)[model.flow.schedule.bottleneck].stored
     if not stored or model.readout.target != "rows":
         return None
     part = job.data.test
@@ -79,7 +80,7 @@ def _share_around(job: Job, model: Model) -> float | None:
     values z explains, against that of z and of the values m that go around the bottleneck. The
     maps are fitted to training rows; no decoder is involved. None where nothing goes around.
     """
-    stored = model.flow.schedule.stored(model.flow.schedule.bottleneck)
+    stored = layouts(model.flow.schedule)[model.flow.schedule.bottleneck].stored
     if not stored or model.readout.target != "rows":
         return None
     parts = []

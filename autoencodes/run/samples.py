@@ -57,9 +57,9 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "target": model.readout.target,
         "classes": [str(name) for name in model.readout.classes],
         "label_names": names,
-        "cost": job.config.cost,
+        "cost": job.plan.cost,
         "entries": int(job.test.y.shape[1]),
-        "units": str(job.config.scaling),
+        "units": job.plan.scaling,
     }
     return Samples(arrays, facts)
 

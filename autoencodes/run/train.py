@@ -1,8 +1,9 @@
-"""The training job: a configuration in, a run folder out."""
+"""The training job: settings in, a run folder out."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,15 +14,15 @@ import numpy as np
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.model.model import push
 from autoencodes.model.pca import Pca
-from autoencodes.plan.settings import TrainConfig
+from autoencodes.plan.plan import Plan
+from autoencodes.plan.settings import Settings
 from autoencodes.precision import precision
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.metrics import metrics
 from autoencodes.run.recording import Course
 from autoencodes.run.samples import pictured, samples
-from autoencodes.training import Progress, Result, fit
-from autoencodes.training.interruption import Interruption
+from autoencodes.training import Progress, Result, Resumption, fit
 
 _CHECKPOINT_SECONDS = 30.0
 _STREAMED = 8192
@@ -33,7 +34,7 @@ class Watcher(Protocol):
     """Whoever shows how a training goes."""
 
     def begin(self, job: Job) -> None:
-        """Called once, when data and configuration are known to be good."""
+        """Called once, when data and settings are known to be good."""
 
     def advance(self, progress: Progress) -> None:
         """Called after every round; the records hold ``test_mse`` where it was measured."""
@@ -48,31 +49,38 @@ class Outcome:
 
 
 def train(
-    config: TrainConfig, out: str | Path | None = None, watcher: Watcher | None = None
+    settings: Settings | Plan,
+    out: str | Path | None = None,
+    watcher: Watcher | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Outcome:
-    """Trains as configured and writes the run folder ``out``.
+    """Trains as the settings say and writes the run folder ``out``.
 
-    By default the folder is ``runs/NAME``, numbered if that exists. Interrupted by Ctrl-C,
-    the folder holds the model as far as it came, and a checkpoint for ``resume``.
+    By default the folder is ``runs/NAME``, numbered if that exists. Interrupted, by ``stop``
+    (asked after every round) or without it by Ctrl-C, the folder holds the model as far as it
+    came, and a checkpoint for ``resume``.
 
     Raises
     ------
     InputError
-        For data, configuration or a folder that cannot be used; nothing is written then.
+        For data, settings or a folder that cannot be used; nothing is written then.
     NumericalFailure
         If the training failed and left no control that can be evaluated.
     OSError
         If the folder cannot be written.
     """
     began = time.perf_counter()
-    job = prepare(config)
+    job = prepare(settings)
     path = RunFolder.vacant(Path("runs"), _stem(job.data.name)) if out is None else Path(out)
-    folder = RunFolder.create(path, job.config)
-    return _run(job, folder, watcher, began)
+    folder = RunFolder.create(path, job.plan)
+    return _run(job, folder, watcher, stop, began)
 
 
 def resume(
-    path: str | Path, given: dict[str, Any] | None = None, watcher: Watcher | None = None
+    path: str | Path,
+    given: dict[str, Any] | None = None,
+    watcher: Watcher | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Goes on with an interrupted training, as if it had not been interrupted.
 
@@ -88,44 +96,50 @@ def resume(
     folder = RunFolder.open(path)
     if folder.finished:
         raise InputError(f"{path} holds a finished run; there is nothing to resume")
+    settings = folder.settings
     for name, value in (given or {}).items():
-        if (before := getattr(folder.config, name, None)) != value:
+        if (before := getattr(settings, name, None)) != value:
             raise InputError(
                 f"{path} was begun with {name.replace('_', '-')} {before}, not {value}; resume it "
                 "with the same settings, or start another run"
             )
     checkpoint = folder.checkpoint
-    job = prepare(folder.config)
+    job = prepare(settings)
     folder.rewind_history(0 if checkpoint is None else checkpoint.step)
     spent = 0.0 if checkpoint is None else checkpoint.seconds
-    return _run(job, folder, watcher, began - spent, checkpoint)
+    return _run(job, folder, watcher, stop, began - spent, checkpoint)
 
 
 def _run(
-    job: Job, folder: RunFolder, watcher: Watcher | None, began: float, checkpoint: Any = None
+    job: Job,
+    folder: RunFolder,
+    watcher: Watcher | None,
+    stop: Callable[[], bool] | None,
+    began: float,
+    checkpoint: Resumption | None = None,
 ) -> Outcome:
     """Trains, and writes what came of it."""
     if watcher is not None:
         watcher.begin(job)
-    with precision(job.config.precision), Interruption() as interruption:
+    plan = job.plan
+    with precision(plan.precision):
         result = fit(
             job.problem,
             job.model.control,
             job.train,
             method=job.method,
             steps=job.steps,
-            key=jax.random.fold_in(jax.random.key(job.config.seed), 1),
-            batch_size=job.config.batch_size or None,
+            key=jax.random.fold_in(jax.random.key(plan.seed), 1),
+            batch_size=None if job.whole else plan.batch_size,
             stream_size=_STREAMED,
-            noise=job.config.noise or 0.0,
-            tolerance=job.config.tolerance,
+            noise=plan.noise,
+            tolerance=plan.tolerance,
             callbacks=[_Recorder(job, folder, watcher)],
-            every=1 if job.config.record and job.whole else None,
-            stop=lambda: interruption.asked,
+            every=1 if plan.record and job.whole else None,
+            stop=stop,
             resume=checkpoint,
         )
-    with Interruption():  # Ctrl-C waits the seconds that it takes to save what there is
-        return _finish(job, folder, result, began)
+    return _finish(job, folder, result, began)
 
 
 def _finish(job: Job, folder: RunFolder, result: Result, began: float) -> Outcome:
@@ -154,8 +168,8 @@ class _Recorder:
         self._folder = folder
         self._watcher = watcher
         self._saved = time.perf_counter()
-        self._course = Course(job.problem, job.train) if job.config.record else None
-        images = job.data.image_shape is not None and job.config.target == "rows"
+        self._course = Course(job.problem, job.train) if job.plan.record else None
+        images = job.data.image_shape is not None and job.plan.target == "rows"
         self._shown = pictured(job) if images else None
         self._next = 2 * max(folder.strip, default=0) or 1
 

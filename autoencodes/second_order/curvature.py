@@ -1,28 +1,25 @@
-"""What the spectrum of the Hessian says: local convexity, and whether the shooting map contracts.
+"""The curvature of J: both ends of the spectrum of its Hessian, and local convexity.
 
-# notation: H Hessian of J in L², H_ℓ = H − 2 λ I its part from the terminal cost, λ Tikhonov
-# weight, Λ shooting map with step τ, q its contraction factor.
+# notation: H Hessian of J in L², λ_min and λ_max its smallest and largest eigenvalue.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from autoencodes.second_order.davidson import Correction, Lowest, lowest
 from autoencodes.second_order.hessian import Hessian
-from autoencodes.second_order.lanczos import CONFIDENCE, End, Spectrum, ends
+from autoencodes.second_order.lanczos import CONFIDENCE, End, Ends, ends
 
 DENSE = 500
 """Controls of up to this many entries have their whole Hessian computed, unless asked otherwise."""
 _WEIGHT = 10.0
 """The length of a vector that a random start is pushed by, over the start's own: the bound on what
 lies beyond loosens with its logarithm alone."""
-Watch = Callable[["Curvature"], bool]
-"""Asked after every product; True ends the search with what there is."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +63,7 @@ class Curvature:
         return "no" if self.smallest.upper < 0 else "undecided"
 
 
-@dataclass(frozen=True)
-class Contraction:
-    """The factor of the shooting map Λ at a control.
-
-    Λ(θ) = (θ^k − τ g(θ))/(1 + 2λτ) has the derivative −τ H_ℓ/(1 + 2λτ), symmetric in L²: near
-    the control it contracts by exactly
-      q(τ) = τ R/(1 + 2λτ),   R = max |eig(H_ℓ)|,
-    which grows with τ towards R/(2λ), the factor of pure shooting (``shooting``; infinite for
-    λ = 0 < R). q(τ) < 1 ⟺ τ (R − 2λ) < 1: for every τ if R ≤ 2λ, else below
-    ``largest_tau`` = 1/(R − 2λ). ``factor`` is q at ``tau``, where one was given.
-
-    Source: docs/theory.md, section 5.
-    """
-
-    radius: float
-    shooting: float
-    largest_tau: float
-    tau: float | None
-    factor: float | None
+Stop = Callable[[Curvature], bool]
 
 
 def curvature(
@@ -93,7 +72,7 @@ def curvature(
     method: str = "auto",
     digits: float = 3,
     seed: int = 0,
-    stop: Watch = lambda _: False,
+    stop: Stop = lambda _: False,
     correction: Callable[[float], Correction] | None = None,
 ) -> Curvature:
     """λ_min and λ_max of a Hessian, by ``method`` "dense", "lanczos", "davidson" or "auto".
@@ -101,7 +80,8 @@ def curvature(
     Lanczos ends when both estimates have the digits and the sign of λ_min is certain, or when
     it cannot become so. Davidson's iteration needs a ``correction``, a rough inverse made for a
     given λ_max: see ``_by_davidson``. "auto" is dense for few parameters, else Davidson's
-    iteration where there is a correction, else Lanczos.
+    iteration where there is a correction, else Lanczos. ``stop`` is asked after every product;
+    True ends the search with what there is.
     """
     if method == "dense" or (method == "auto" and hessian.size <= DENSE):
         return _dense(hessian)
@@ -110,28 +90,11 @@ def curvature(
     return _by_davidson(hessian, correction, digits, seed, stop)
 
 
-def contraction(curvature: Curvature, tikhonov: float, tau: float | None = None) -> Contraction:
-    """The contraction factor of Λ, from both ends of the spectrum of H."""
-    pull = 2 * tikhonov
-    radius = max(abs(curvature.smallest.value - pull), abs(curvature.largest.value - pull))
-    shooting = radius / pull if pull else (math.inf if radius else 0.0)
-    largest = math.inf if radius <= pull else 1 / (radius - pull)
-    factor = None if tau is None else _factor(radius, pull, tau)
-    return Contraction(radius, shooting, largest, tau, factor)
-
-
-def _factor(radius: float, pull: float, tau: float) -> float:
-    """q(τ) = R/(1/τ + 2λ), which no large τ overflows."""
-    if not math.isinf(tau):
-        return radius / (1 / tau + pull)
-    return radius / pull if pull else math.inf
-
-
-def _settled(found: Spectrum) -> bool:
-    """Whether more products cannot tell more of the sign of λ_min."""
-    low = found.smallest
-    positive = low.beyond - found.rounding > 0
-    hopeless = found.restarted or low.value <= found.rounding or low.residual <= found.rounding
+def _settled(now: Ends) -> bool:
+    """Whether more products cannot say more of the sign of λ_min."""
+    low = now.smallest
+    positive = low.beyond - now.rounding > 0
+    hopeless = now.restarted or low.value <= now.rounding or low.residual <= now.rounding
     return positive or hopeless
 
 
@@ -149,13 +112,14 @@ def _dense(hessian: Hessian) -> Curvature:
     return Curvature(low, high, "dense", 1.0, hessian.size, error, True)
 
 
-def _by_lanczos(hessian: Hessian, digits: float, seed: int, stop: Watch) -> Curvature:
+def _by_lanczos(hessian: Hessian, digits: float, seed: int, stop: Stop) -> Curvature:
     """Both ends from one Krylov space."""
 
-    def enough(found: Spectrum) -> bool:
-        return stop(_from_lanczos(found)) or (found.converged and _settled(found))
+    def enough(now: Ends) -> bool:
+        return stop(_from_lanczos(now)) or (now.converged and _settled(now))
 
-    return _from_lanczos(_lanczos(hessian, digits, seed, enough))
+    lanczos = ends(hessian, hessian.size, hessian.dtype, seed=seed, digits=digits, stop=enough)
+    return _from_lanczos(lanczos)
 
 
 def _by_davidson(
@@ -163,29 +127,30 @@ def _by_davidson(
     correction: Callable[[float], Correction],
     digits: float,
     seed: int,
-    stop: Watch,
+    stop: Stop,
 ) -> Curvature:
     """λ_max by Lanczos, λ_min by Davidson's iteration, and its outer bound by Lanczos again.
 
     The first Lanczos ends once it has λ_max (and all, where both ends are easy). Where it has
-    shown no bound on λ_min within |λ_min| of it, another begins beside the vector that was
-    found. Should that come upon a lower value, that is λ_min.
+    shown no bound on λ_min within |λ_min| of it, another starts beside the vector of λ_min.
+    Should that meet a lower value, that is λ_min.
     """
-    asked = False
+    stopped = False
 
-    def ended(found: Curvature) -> bool:
-        nonlocal asked
-        asked = stop(found)
-        return asked
+    def ended(now: Curvature) -> bool:
+        nonlocal stopped
+        stopped = stop(now)
+        return stopped
 
-    def begun(found: Spectrum) -> bool:
-        now = _from_lanczos(found)
-        easy = found.converged and _settled(found)
-        return ended(now) or easy or (found.largest.reached and _far(now))
+    def enough(now: Ends) -> bool:
+        known = _from_lanczos(now)
+        easy = now.converged and _settled(now)
+        return ended(known) or easy or (now.largest.reached and _far(known))
 
-    first = _lanczos(hessian, digits, seed, begun, searches=2)
+    lanczos = partial(ends, hessian, hessian.size, hessian.dtype, digits=digits, searches=2)
+    first = lanczos(seed=seed, stop=enough)
     known = _from_lanczos(first)
-    if asked or known.converged or not first.largest.reached:
+    if stopped or known.converged or not first.largest.reached:
         return known
     low = lowest(
         hessian,
@@ -196,36 +161,16 @@ def _by_davidson(
         stop=lambda low: ended(_with_lowest(known, low)),
     )
     known = _with_lowest(known, low)
-    if asked or not _far(known):
+    if stopped or not _far(known):
         return known
 
-    def bounded(found: Spectrum) -> bool:
-        now = _with_bound(known, found)
-        return ended(now) or found.restarted or not _far(now)
+    def bounded(now: Ends) -> bool:
+        better = _with_bound(known, now)
+        return ended(better) or now.restarted or not _far(better)
 
     pushed = _WEIGHT * np.sqrt(hessian.size) * low.vector.astype(float)
-    last = _lanczos(hessian, digits, seed + 1, bounded, pushed, searches=2)
+    last = lanczos(seed=seed + 1, stop=bounded, improved=pushed)
     return _with_bound(known, last)
-
-
-def _lanczos(
-    hessian: Hessian,
-    digits: float,
-    seed: int,
-    stop: Callable[[Spectrum], bool],
-    improved: np.ndarray | None = None,
-    searches: int = 1,
-) -> Spectrum:
-    return ends(
-        hessian,
-        hessian.size,
-        hessian.dtype,
-        seed=seed,
-        digits=digits,
-        improved=improved,
-        stop=stop,
-        searches=searches,
-    )
 
 
 def _with_lowest(known: Curvature, low: Lowest) -> Curvature:
@@ -243,40 +188,40 @@ def _with_lowest(known: Curvature, low: Lowest) -> Curvature:
     )
 
 
-def _with_bound(known: Curvature, found: Spectrum) -> Curvature:
+def _with_bound(known: Curvature, another: Ends) -> Curvature:
     """With the outer bound on λ_min of another Lanczos, and its value if that is lower."""
-    other, end = _from_lanczos(found).smallest, known.smallest
+    other, end = _from_lanczos(another).smallest, known.smallest
     best = other if other.value < end.value else end
     missed = end.value - other.value > end.estimate
     return replace(
         known,
         smallest=replace(best, lower=max(other.lower, end.lower)),
-        products=known.products + found.products,
-        converged=found.smallest.reached if missed else known.converged,
+        products=known.products + another.products,
+        converged=another.smallest.reached if missed else known.converged,
     )
 
 
-def _far(found: Curvature) -> bool:
+def _far(known: Curvature) -> bool:
     """Whether λ_min could, for all that is known, lie as far away as its own size."""
-    end = found.smallest
-    return end.value - end.lower > max(abs(end.value), 10 * found.rounding)
+    end = known.smallest
+    return end.value - end.lower > max(abs(end.value), 10 * known.rounding)
 
 
-def _from_lanczos(found: Spectrum) -> Curvature:
-    slack = found.rounding
+def _from_lanczos(both: Ends) -> Curvature:
+    slack = both.rounding
 
-    def known(end: End, lower: float, upper: float) -> Eigenvalue:
+    def eigenvalue(end: End, lower: float, upper: float) -> Eigenvalue:
         return Eigenvalue(
             end.value, end.residual + slack, end.estimate, lower - slack, upper + slack
         )
 
-    low, high = found.smallest, found.largest
+    low, high = both.smallest, both.largest
     return Curvature(
-        known(low, low.beyond, low.value),
-        known(high, high.value, high.beyond),
+        eigenvalue(low, low.beyond, low.value),
+        eigenvalue(high, high.value, high.beyond),
         "lanczos",
         CONFIDENCE,
-        found.products,
+        both.products,
         slack,
-        found.converged,
+        both.converged,
     )

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike, DTypeLike
 
-Vector = Float[np.ndarray, " entry"]
-Product = Callable[[Vector], Any]
-Correction = Callable[[Vector, float], Any]
+from autoencodes.second_order.lanczos import Product, Vector, combine
+
+Pairs = Float[np.ndarray, "pair entry"]
+Correction = Callable[[Vector, float], ArrayLike]
 """From a residual r and the Ritz value θ to P r."""
 _MOST_VECTORS = 36
 _MEMORY = 2 * 2**30
@@ -25,10 +26,9 @@ _WINDOW = 12
 _TO_COME = 10.0
 """How many times r·P r a Ritz value may yet fall."""
 _PAIRS = 4
-"""The lowest Ritz pairs that are watched: any may come to be the lowest."""
+"""The lowest Ritz pairs that are watched: any may become the lowest."""
 _ASIDE = 4
-"""One correction in so many is for whichever of them may come to lie deepest."""
-_STRIP = 1 << 16
+"""One correction in so many is for whichever of them may become the deepest."""
 
 
 @dataclass(frozen=True)
@@ -110,22 +110,22 @@ def lowest(
         step = np.asarray(correct(rests[aim], float(values[aim])), start.dtype)
         gain = float(np.vdot(rests[aim], step))
         rate = gain / squares[aim] if gain > 0 else 0.0
-        found = _lowest(values, squares, rate, falls, digits, rounding)
-        found = replace(found, products=basis.products, vector=vectors[0])
-        ended = found.converged or found.residual <= max(rounding, basis.rounding)
-        if stop(found) or ended or basis.products >= _MOST_PRODUCTS:
-            return found
+        low = _lowest(values, squares, rate, falls, digits, rounding)
+        low = replace(low, products=basis.products, vector=vectors[0])
+        ended = low.converged or low.residual <= max(rounding, basis.rounding)
+        if stop(low) or ended or basis.products >= _MOST_PRODUCTS:
+            return low
         if basis.full:
             basis.restart()
         # A correction that is not finite, or lies in the basis, is replaced by the residual.
         if not (basis.extend(step, product) or basis.extend(rests[aim], product)):
-            return found
+            return low
 
 
 def _depths(
     values: Float[np.ndarray, " basis"], squares: Float[np.ndarray, " pair"], rate: float
 ) -> Float[np.ndarray, " pair"]:
-    """How deep each of the lowest Ritz values may come to lie."""
+    """How deep each of the lowest Ritz values may yet fall."""
     return values[: len(squares)] - _TO_COME * rate * squares
 
 
@@ -137,10 +137,10 @@ def _lowest(
     digits: float,
     rounding: float,
 ) -> Lowest:
-    """What the Ritz values and the residuals of the lowest ones tell."""
+    """What the Ritz values and the residuals of the lowest ones say."""
     value, residual = float(values[0]), float(np.sqrt(squares[0]))
-    apart = values[values - value > residual]
-    clear = squares[0] / (apart[0] - value) if len(apart) else np.inf
+    others = values[values - value > residual]
+    clear = squares[0] / (others[0] - value) if len(others) else np.inf
     deepest = float(_depths(values, squares, rate).min())
     hoped = max(value - deepest, min(clear, _to_come(falls))) if rate > 0 else np.inf
     estimate = float(min(residual, hoped))
@@ -159,7 +159,7 @@ def _to_come(falls: list[float]) -> float:
 class _Basis:
     """An orthonormal basis, A times it, and A on it."""
 
-    def __init__(self, size: int, dtype: Any, room: int) -> None:
+    def __init__(self, size: int, dtype: DTypeLike, room: int) -> None:
         room = min(max(8, room), size)
         self._v = np.empty((room, size), dtype)
         self._w = np.empty((room, size), dtype)
@@ -199,16 +199,16 @@ class _Basis:
         self._count, self.products = k + 1, self.products + 1
         return True
 
-    def pairs(self) -> tuple[Float[np.ndarray, " basis"], Any, Any]:
+    def pairs(self) -> tuple[Float[np.ndarray, " basis"], Pairs, Pairs]:
         """All Ritz values; Ritz vectors and residuals of the lowest few."""
         k = self._count
         values, vectors = np.linalg.eigh(self._t[:k, :k])
         self._lasting, self._last = self._last, vectors[:, :1]
         few = vectors[:, :_PAIRS].T.astype(self._v.dtype)
-        found = few @ self._v[:k]
+        ritz = few @ self._v[:k]
         rests = few @ self._w[:k]
-        rests -= values[: len(few), None].astype(self._v.dtype) * found
-        return values, found, rests
+        rests -= values[: len(few), None].astype(self._v.dtype) * ritz
+        return values, ritz, rests
 
     def restart(self) -> None:
         """Keeps the lowest third of the Ritz vectors, and the lowest one of the step before."""
@@ -218,10 +218,8 @@ class _Basis:
         before[: len(self._lasting)] = self._lasting
         keep = np.linalg.qr(np.hstack([low, before]))[0]
         count = keep.shape[1]
-        for vectors in (self._v, self._w):  # in place, a strip at a time
-            for first in range(0, vectors.shape[1], _STRIP):
-                strip = vectors[:, first : first + _STRIP]
-                strip[:count] = keep.T.astype(strip.dtype) @ strip
+        combine(self._v, keep)
+        combine(self._w, keep)
         matrix = keep.T @ self._t @ keep
         self._t[:] = 0
         self._t[:count, :count] = (matrix + matrix.T) / 2

@@ -18,7 +18,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 
 
-class GaussNewton(NamedTuple):
+class GaussNewtonModel(NamedTuple):
     """The terminal cost of a control, its gradient, and the Gauss-Newton part of its Hessian."""
 
     terminal_cost: Float[Array, ""]
@@ -34,7 +34,7 @@ def gauss_newton(
     control: Control,
     measure: EmpiricalMeasure,
     batch_size: int | None = None,
-) -> GaussNewton:
+) -> GaussNewtonModel:
     """One forward sweep, and one backward sweep for each of the k components of the output.
 
     The Hessian of ∫ ℓ dμ_T in L² is the matrix plus (1/Δt) Σ_i w_i ∇ℓ_i·∂²x_L^i/∂θ², which
@@ -42,7 +42,7 @@ def gauss_newton(
     the control. A row of A_i is the gradient of one component of x_L^i: a costate that starts
     as a unit vector. Memory is N k m numbers, for ``batch_size`` particles at a time if given.
 
-    For use inside compiled code; nothing is checked. Source: docs/theory.md, section 4;
+    For use inside compiled code; nothing is checked. Source: docs/theory.md, section 6;
     Nocedal and Wright, Numerical Optimization (2006), section 10.3.
     """
     flat, unravel = ravel_pytree(control)
@@ -51,7 +51,7 @@ def gauss_newton(
     def output(entries: Float[Array, " entry"], x: Float[Array, " dim"]) -> Float[Array, " dim"]:
         return flow.push(unravel(entries), x[None])[0]
 
-    def part(measure: EmpiricalMeasure) -> GaussNewton:
+    def part(measure: EmpiricalMeasure) -> GaussNewtonModel:
         measure = measure.astype(flat.dtype)
         ends = flow.push(control, measure.x)
         jacobian = jax.vmap(jax.jacrev(output), (None, 0))(flat, measure.x)
@@ -59,7 +59,7 @@ def gauss_newton(
         weighted = measure.weights[:, None, None] * jax.vmap(jax.hessian(cost))(ends, measure.y)
         rows = jacobian.reshape(-1, flat.size)
         bent = jnp.einsum("ijk,ikm->ijm", weighted, jacobian).reshape(-1, flat.size)
-        return GaussNewton(
+        return GaussNewtonModel(
             jnp.vdot(measure.weights, losses),
             (measure.weights[:, None] * slopes).ravel() @ rows,
             rows.T @ bent,
@@ -67,4 +67,4 @@ def gauss_newton(
 
     total = measure.integrate(part, batch_size)
     step_size = flow.schedule.step_size
-    return GaussNewton(total.terminal_cost, total.g / step_size, total.matrix / step_size)
+    return GaussNewtonModel(total.terminal_cost, total.g / step_size, total.matrix / step_size)

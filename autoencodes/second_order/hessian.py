@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -20,6 +20,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
 
 Entries = Float[Array, " entry"]
+Tape = Callable[[Control], Control]
 _TAPE_BYTES = 4 * 2**30
 """What the linearised sweeps may keep in memory; the pieces beyond are swept anew each time."""
 
@@ -79,12 +80,13 @@ class Hessian:
 
 
 @eqx.filter_jit
-def _linearise(problem: ControlProblem, control: Control, part: EmpiricalMeasure) -> Any:
+def _linearise(problem: ControlProblem, control: Control, part: EmpiricalMeasure) -> Tape:
+    """The tangent of g, with what it keeps of the sweeps."""
     return jax.linearize(lambda theta: problem.sweep(theta, part)[1], control)[1]
 
 
 @eqx.filter_jit
-def _add_tangent(tape: Any, control: Control, eta: Entries, total: Entries) -> Entries:
+def _add_tangent(tape: Tape, control: Control, eta: Entries, total: Entries) -> Entries:
     return total + ravel_pytree(tape(ravel_pytree(control)[1](eta)))[0]
 
 
@@ -101,7 +103,7 @@ def _add_swept(
     return total + ravel_pytree(tangent)[0]
 
 
-def _nbytes(shape: Any) -> int:
+def _nbytes(shape: object) -> int:
     """The bytes of a tree of array shapes."""
     leaves = [a for a in jax.tree.leaves(shape) if hasattr(a, "shape")]
     return sum(int(np.prod(a.shape)) * np.dtype(a.dtype).itemsize for a in leaves)

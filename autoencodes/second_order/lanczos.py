@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike, DTypeLike
+
+from autoencodes.measure.streaming import strips
 
 Vector = Float[np.ndarray, " entry"]
-Product = Callable[[Vector], Any]
+Product = Callable[[Vector], ArrayLike]
 CONFIDENCE = 0.99
 """The probability with which ``End.beyond`` holds at both ends at once."""
 _MOST_VECTORS = 300
 _MEMORY = 2 * 2**30
+_STRIP = 1 << 16
 _MOST_PRODUCTS = 20_000
 """Where a search ends that rounding keeps from its digits."""
 
@@ -31,7 +34,7 @@ class End:
     ``value`` is a Rayleigh quotient: the eigenvalue at the end never lies on its inner side.
     An eigenvalue lies within ``residual`` = |A v − θ v| of it; ``estimate`` is the smaller of
     that and residual²/gap, the size of its error if no eigenvalue was missed. With probability
-    ``CONFIDENCE`` none lies further out than ``beyond``. All but for ``Spectrum.rounding``.
+    ``CONFIDENCE`` none lies further out than ``beyond``. All but for ``Ends.rounding``.
     ``reached``: the estimate has the digits that were asked for, and ``beyond`` is not as far
     away as the value's own size (once restarted it improves no more, and may be).
     """
@@ -44,8 +47,8 @@ class End:
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Both ends, what they cost, and how exact the arithmetic was.
+class Ends:
+    """Both ends of the spectrum, what they cost, and how exact the arithmetic was.
 
     ``rounding`` bounds, up to a modest factor, how far rounding moves an eigenvalue.
     ``vectors`` are the two Ritz vectors of length 1; ``converged`` says whether both ends are
@@ -65,15 +68,15 @@ class Spectrum:
 def ends(
     product: Product,
     size: int,
-    dtype: Any,
+    dtype: DTypeLike,
     *,
     seed: int,
     digits: float = 3,
     improved: Vector | None = None,
-    stop: Callable[[Spectrum], bool] = lambda found: found.converged,
+    stop: Callable[[Ends], bool] = lambda now: now.converged,
     most_vectors: int | None = None,
     searches: int = 1,
-) -> Spectrum:
+) -> Ends:
     """The smallest and the largest eigenvalue, by Lanczos with full reorthogonalisation.
 
       A V_k = V_k T_k + β_k v_(k+1) e_kᵀ;   |A V s − θ V s| = β_k |s_k|.
@@ -117,17 +120,26 @@ def ends(
     while True:
         if not basis.extend(product) and basis.products == 0:
             raise ArithmeticError("the first product is not finite")
-        found = basis.spectrum(digits)
-        if basis.exhausted or stop(found) or found.products >= _MOST_PRODUCTS:
-            return basis.with_vectors(found)
+        now = basis.ends(digits)
+        if basis.exhausted or stop(now) or now.products >= _MOST_PRODUCTS:
+            return basis.with_vectors(now)
         if basis.full:
             basis.restart()
+
+
+def combine(
+    vectors: Float[np.ndarray, "basis entry"], weights: Float[np.ndarray, "basis new"]
+) -> None:
+    """Puts Wᵀ V in the place of V's first rows: Ritz vectors, with no second basis in memory."""
+    for columns in strips(vectors.shape[1], _STRIP):
+        strip = vectors[:, columns]
+        strip[: weights.shape[1]] = weights.T.astype(strip.dtype) @ strip
 
 
 class _Basis:
     """An orthonormal basis that grows by one product at a time, and the operator on it."""
 
-    def __init__(self, size: int, dtype: Any, room: int, start: Vector, risk: float) -> None:
+    def __init__(self, size: int, dtype: DTypeLike, room: int, start: Vector, risk: float) -> None:
         length = float(np.linalg.norm(start))
         self._reach = np.log(length / NormalDist().inv_cdf((1 + risk) / 2))
         self._vectors = np.empty((min(room, size) + 1, size), dtype)
@@ -151,30 +163,30 @@ class _Basis:
     def extend(self, product: Product) -> bool:
         """Takes in A times the newest vector; False, and the end, where that is not finite."""
         k = self._count
-        found = np.array(product(self._vectors[k]), self._vectors.dtype)
-        if not np.isfinite(found).all():
+        image = np.array(product(self._vectors[k]), self._vectors.dtype)
+        if not np.isfinite(image).all():
             self.exhausted, self._failed = True, True
             return False
-        before = float(np.linalg.norm(found))
+        before = float(np.linalg.norm(image))
         # First what is known to be there, which a three-term recurrence (or, after a restart, the
         # vectors kept) would take out; then all that rounding has left. Without the second pass a
         # loss of orthogonality would grow from step to step.
         column = np.zeros(k + 1)
         known = 0 if k <= self._kept else k - 1
-        column[known:] = self._project(found, known, k + 1)
-        column += self._project(found, 0, k + 1)
+        column[known:] = self._project(image, known, k + 1)
+        column += self._project(image, 0, k + 1)
         # Below the subdiagonal (and the restart's coupling) only asymmetry and rounding remain.
         self._skew += float(np.sum(column[self._kept : max(self._kept, k - 1)] ** 2))
         self._matrix[: k + 1, k] = self._matrix[k, : k + 1] = column
-        self._last = float(np.linalg.norm(found))
+        self._last = float(np.linalg.norm(image))
         self._count, self.products = k + 1, self.products + 1
         scale = max(before, float(np.abs(self._matrix).max()))
         epsilon = float(np.finfo(self._vectors.dtype).eps)
-        self.exhausted = self._last <= 10 * epsilon * scale or self._count == found.size
+        self.exhausted = self._last <= 10 * epsilon * scale or self._count == image.size
         if self.exhausted:
             self._last = min(self._last, 10 * epsilon * scale)
         self._logs += float(np.log(max(self._last, np.finfo(float).tiny)))
-        self._vectors[k + 1] = found / (self._last or 1.0)
+        self._vectors[k + 1] = image / (self._last or 1.0)
         return True
 
     def _project(self, vector: Vector, first: int, end: int) -> Float[np.ndarray, " basis"]:
@@ -184,7 +196,7 @@ class _Basis:
         vector -= column @ span
         return column.astype(float)
 
-    def spectrum(self, digits: float) -> Spectrum:
+    def ends(self, digits: float) -> Ends:
         """What is known of the ends now; the vectors are left empty."""
         values, vectors = np.linalg.eigh(self._matrix[: self._count, : self._count])
         residuals = self._last * np.abs(vectors[-1])
@@ -208,7 +220,7 @@ class _Basis:
         low, high = (replace(end, reached=reached(end)) for end in (low, high))
         done = (low.reached and high.reached) or (self.exhausted and not self._failed)
         none = np.empty((2, 0))
-        return Spectrum(low, high, rounding, self.products, done, self._restarted, none)
+        return Ends(low, high, rounding, self.products, done, self._restarted, none)
 
     def _outermost(self, values: Float[np.ndarray, " basis"]) -> tuple[float, float]:
         """How far out |p_k| stays within its bound, on either side."""
@@ -240,28 +252,28 @@ class _Basis:
         low, high = max(2, k // 3), max(1, k // 8)
         kept = np.r_[0:low, k - high : k]
         newest = self._vectors[k].copy()
-        for first in range(0, newest.size, 1 << 16):  # in place, a strip at a time
-            strip = self._vectors[:k, first : first + (1 << 16)]
-            strip[: len(kept)] = vectors[:, kept].T.astype(strip.dtype) @ strip
+        combine(self._vectors[:k], vectors[:, kept])
         self._vectors[len(kept)] = newest
         self._matrix[:] = 0
         self._matrix[range(len(kept)), range(len(kept))] = values[kept]
         self._count = self._kept = len(kept)
         self._restarted = True
 
-    def with_vectors(self, found: Spectrum) -> Spectrum:
+    def with_vectors(self, both: Ends) -> Ends:
         """The same result with its two Ritz vectors."""
         _, vectors = np.linalg.eigh(self._matrix[: self._count, : self._count])
         weights = vectors[:, [0, -1]].T.astype(self._vectors.dtype)
         pair = weights @ self._vectors[: self._count]
-        return replace(found, vectors=pair)
+        return replace(both, vectors=pair)
 
 
-def _end(values: Any, residuals: Any, beyond: float) -> End:
+def _end(
+    values: Float[np.ndarray, " basis"], residuals: Float[np.ndarray, " basis"], beyond: float
+) -> End:
     """The lower end, from ascending Ritz values and their residuals."""
     residual = float(residuals[0])
     # Ritz values within their residuals of the first stand for one cluster with it.
-    apart = values - residuals - values[0]
-    clear = apart[apart > residual]
+    distances = values - residuals - values[0]
+    clear = distances[distances > residual]
     estimate = min(residual, residual**2 / float(clear[0])) if len(clear) else residual
     return End(float(values[0]), residual, estimate, min(float(beyond), float(values[0])))

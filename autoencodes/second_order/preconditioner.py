@@ -6,26 +6,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
 
 Entries = Float[Array, " entry"]
+Moved = Float[Array, "particle dim"]
+Tape = tuple[Moved, Callable[[Control], Moved]]
+Iterate = tuple[Entries, Entries, Entries, Float[Array, ""], Int[Array, ""]]
+"""Of conjugate gradients: solution, residual, direction, |residual|², step."""
 _STEPS = 24
 _SHIFT = 0.75
 _LEAST_SHIFT = 4e-4
 
 
-class GaussNewtonPart:
+class Preconditioner:
     """r -> (G + μ)⁻¹ r by a few steps of conjugate gradients, G taken over few particles.
 
       H = 2 λ I + G + S,   G = (1/Δt) Σ_i w_i A_iᵀ C_i A_i,   S = (1/Δt) Σ_i w_i ∇ℓ_i·∂²x_L^i/∂θ².
@@ -62,19 +66,9 @@ class GaussNewtonPart:
 
 
 @eqx.filter_jit
-def _linearise(problem: ControlProblem, control: Control, x: Float[Array, "particle dim"]) -> Any:
+def _linearise(problem: ControlProblem, control: Control, x: Float[Array, "particle dim"]) -> Tape:
     """x_L of the particles, and η -> A_i η."""
     return jax.linearize(lambda theta: problem.flow.push(theta, x), control)
-
-
-def _bent(
-    problem: ControlProblem,
-    x: Float[Array, " dim"],
-    y: Float[Array, " target"],
-    moved: Float[Array, " dim"],
-) -> Float[Array, " dim"]:
-    """C z = ∇²_x ℓ(x, y) z."""
-    return jax.jvp(lambda at: jax.grad(problem.cost)(at, y), (x,), (moved,))[1]
 
 
 @eqx.filter_jit
@@ -82,7 +76,7 @@ def _solve(
     problem: ControlProblem,
     control: Control,
     parts: list[EmpiricalMeasure],
-    tapes: list[Any],
+    tapes: list[Tape],
     right: Entries,
     shift: Float[Array, ""],
 ) -> Entries:
@@ -102,11 +96,11 @@ def _solve(
             total = total + ravel_pytree(back)[0] / problem.flow.schedule.step_size
         return total
 
-    def going(state: Any) -> Any:
+    def going(state: Iterate) -> Bool[Array, ""]:
         _, _, _, square, step = state
         return (step < _STEPS) & (square > 1e-8 * jnp.vdot(right, right))
 
-    def advance(state: Any) -> Any:
+    def advance(state: Iterate) -> Iterate:
         x, r, q, square, step = state
         image = curved(q)
         bend = jnp.vdot(q, image)

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.control import Control, inner
 from autoencodes.errors import InputError
+from autoencodes.flow.sweep import fields
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.schemes import Euler
 from autoencodes.training.descent import where
@@ -214,7 +215,7 @@ def _descending(problem: ControlProblem, slope: Control, point: Point) -> Bool[A
 
 def _check(problem: ControlProblem) -> None:
     """InputError unless every increment is linear in the control, and λ positive."""
-    nonlinear = [f for f in problem.flow.fields if not f.linear_in_control]
+    nonlinear = [f for f in fields(problem.flow) if not f.linear_in_control]
     if nonlinear:
         raise InputError(
             "ExactMSA needs a field that is linear in the control (linear_in_control), as "

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 from autoencodes.checks import at_least, instance, optional, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
+from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.display import ProgressDisplay
@@ -139,7 +140,7 @@ def fit(
         method = MinimizingMovement() if batch_size is None else MetricMovement()
     loop = _Loop(
         problem,
-        measure.astype(problem.flow.check_control(control)),
+        measure.astype(check_control(problem.flow, control)),
         instance(method, "method", Method),  # type: ignore[type-abstract]
         steps,
         key,

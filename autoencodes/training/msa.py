@@ -18,6 +18,8 @@ from jaxtyping import Array, Bool, Float, Int
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
+from autoencodes.flow import sweep
+from autoencodes.flow.layout import layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import where
@@ -244,16 +246,17 @@ def extremals(
 ) -> tuple[Extremal, ...]:
     """(t_l, x_l, p_(l+1), θ_l) for the steps of every block, on its active components."""
     flow = problem.flow
-    inputs = flow.inputs(control, jnp.asarray(measure.x))
+    inputs = sweep.inputs(flow, control, jnp.asarray(measure.x))
     costates = problem.costate(control, measure)
     blocks = []
     for j, (first, x) in enumerate(zip(flow.schedule.first_steps, inputs, strict=True)):
         last = first + flow.schedule.blocks[j].steps
-        p = jax.vmap(lambda rows, j=j: flow.restrict(rows, j).active)(
+        layout = layouts(flow.schedule)[j]
+        p = jax.vmap(lambda rows, at=layout: at.restrict(rows).active)(
             costates[first + 1 : last + 1]
         )
         theta: Any = control[j]
-        blocks.append(Extremal(flow.times(j, x.dtype), x, p, theta, j))
+        blocks.append(Extremal(sweep.times(flow, j, x.dtype), x, p, theta, j))
     return tuple(blocks)
 
 
@@ -269,7 +272,7 @@ def augmented_hamiltonian(
     def rates(theta: StepControl) -> tuple[Any, Any]:
         """F and (∂_xF)ᵀ p at every particle."""
         velocity, pullback = jax.vjp(
-            lambda x: problem.flow.increment(old.block, old.t, theta, x), old.x
+            lambda x: sweep.increment(problem.flow, old.block, old.t, theta, x), old.x
         )
         return velocity, pullback(old.p)[0]
 

@@ -12,7 +12,7 @@ from test_train import SMALL, Stopper, config
 
 import autoencodes as ac
 from autoencodes.errors import InputError
-from autoencodes.plan.settings import make
+from autoencodes.plan.settings import Settings
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.job import prepare
 
@@ -26,7 +26,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_training_begins_with_the_model_of_the_run_that_it_starts_from(before: Path) -> None:
-    model, job = RunFolder.open(before).model, prepare(make(start=str(before)))
+    model, job = RunFolder.open(before).model, prepare(Settings(start=str(before)))
     assert job.model.flow == model.flow
     for found, given in zip(
         jax.tree.leaves(job.model.control), jax.tree.leaves(model.control), strict=True
@@ -36,14 +36,14 @@ def test_a_training_begins_with_the_model_of_the_run_that_it_starts_from(before:
     np.testing.assert_allclose(
         job.errors(job.model.control, job.test)["mse"], metrics["test_mse"], rtol=1e-6
     )
-    taken = (job.config.tikhonov, job.config.activation, job.config.split_seed, job.config.horizon)
+    taken = (job.plan.tikhonov, job.plan.activation, job.plan.split_seed, job.plan.horizon)
     assert taken == (0.01, "sin", 2, 3.0)
 
 
 def test_a_refined_start_is_the_same_control_on_the_finer_grid(before: Path) -> None:
     model = RunFolder.open(before).model
-    job = prepare(make(start=str(before), refine=3, scheme="heun", precision="float64"))
-    assert job.config.steps_per_block == 3
+    job = prepare(Settings(start=str(before), refine=3, scheme="heun", precision="float64"))
+    assert job.plan.steps_per_block == 3
     assert job.model.flow.schedule == model.flow.schedule.refined(3)
     assert job.model.dtype == np.float64
     for found, given in zip(
@@ -54,9 +54,10 @@ def test_a_refined_start_is_the_same_control_on_the_finer_grid(before: Path) -> 
 
 
 def test_a_refined_training_resumes_bit_for_bit(before: Path, tmp_path: Path) -> None:
-    settings = make(start=str(before), refine=2, epochs=4)
+    settings = Settings(start=str(before), refine=2, epochs=4)
     straight = train(settings, tmp_path / "straight").folder.model
-    train(settings, tmp_path / "run", Stopper(11))
+    stopper = Stopper(11)
+    train(settings, tmp_path / "run", stopper, stopper.asked)
     resumed = resume(tmp_path / "run", {"start": str(before), "refine": 2}).folder.model
     for found, expected in zip(
         jax.tree.leaves(resumed.control), jax.tree.leaves(straight.control), strict=True
@@ -80,7 +81,7 @@ def test_a_refined_training_resumes_bit_for_bit(before: Path, tmp_path: Path) ->
         ({"test_fraction": 0.5}, "test-fraction 0.5 contradicts"),
         ({"data": "moons"}, "has 64 features; got data with 2"),
         ({"start": "nowhere"}, "nowhere holds no run"),
-        ({"refine": 1}, "refine: .*greater than or equal to 2"),
+        ({"refine": 1}, "refine must be an integer, at least 2; got 1"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -88,18 +89,18 @@ def test_what_contradicts_the_model_is_refused(
     before: Path, entries: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        prepare(make(**{"start": str(before), **entries}))
+        prepare(Settings(**{"start": str(before), **entries}))
 
 
 def test_refining_nothing_is_refused() -> None:
     with pytest.raises(InputError, match=r"refine carries.*--start RUN"):
-        prepare(make(**SMALL, refine=2))
+        prepare(Settings(**SMALL, refine=2))
 
 
 def test_other_data_of_the_dimension_can_be_gone_on_with(before: Path, tmp_path: Path) -> None:
     rows = ac.datasets.load("digits").x[:50]
     np.save(tmp_path / "rows.npy", rows)
-    job = prepare(make(start=str(before), data=str(tmp_path / "rows.npy"), test_fraction=0.4))
+    job = prepare(Settings(start=str(before), data=str(tmp_path / "rows.npy"), test_fraction=0.4))
     model = RunFolder.open(before).model
     np.testing.assert_array_equal(job.model.scaling.scale, model.scaling.scale)
     assert job.test.size == 20

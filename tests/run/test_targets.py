@@ -13,7 +13,8 @@ import autoencodes as ac
 from autoencodes import datasets
 from autoencodes.cli import main
 from autoencodes.errors import InputError
-from autoencodes.plan.settings import make
+from autoencodes.flow.sweep import fields
+from autoencodes.plan.settings import Settings
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.certify import certify
@@ -44,7 +45,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(path: Path | str, **entries: Any) -> Any:
-    return make(
+    return Settings(
         **{
             "data": str(path),
             "epochs": 30,
@@ -255,14 +256,14 @@ def test_numbers_are_standardised_by_the_training_rows_alone(table: Path) -> Non
 
 def test_the_natural_order_is_that_of_the_targets_where_a_law_has_its_own() -> None:
     for split in range(3):
-        job = prepare(make(data="gaussian-sign", order="natural", split_seed=split))
+        job = prepare(Settings(data="gaussian-sign", order="natural", split_seed=split))
         assert job.order.components == (0, 1)
 
 
 def test_a_last_step_moves_every_component_alike(table: Path, tmp_path: Path) -> None:
     entries = {"widths": (3, 1), "pointwise": 4, "time_dependent": True}
     model = train(config(table / "classes.csv", **entries), tmp_path / "run").folder.model
-    *others, last = model.flow.fields
+    *others, last = fields(model.flow)
     assert last == ac.fields.Pointwise(4)
     assert all(isinstance(field, ac.fields.TimeDependent) for field in others)
     assert model.flow.schedule.widths == (3, 1, 3, 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from autoencodes import datasets, fields
 from autoencodes.errors import InputError
 from autoencodes.model.pca import Pca
-from autoencodes.plan.settings import TrainConfig, make
+from autoencodes.plan.settings import Settings
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.job import prepare
@@ -24,21 +23,24 @@ SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}
 EXACT = {"method": "exact-msa", "field": "linear-in-control"}
 
 
-def config(**entries: Any) -> TrainConfig:
-    return make(**{**SMALL, **entries})
+def config(**entries: Any) -> Settings:
+    return Settings(**{**SMALL, **entries})
 
 
 class Stopper:
-    """A watcher that presses Ctrl-C once a training has come to a step."""
+    """A watcher that asks for the end once a training has come to a step."""
 
     def __init__(self, step: int) -> None:
         self.step = step
+        self.reached = False
+
+    def asked(self) -> bool:
+        return self.reached
 
     def begin(self, job: Any) -> None: ...
 
     def advance(self, progress: Any) -> None:
-        if progress.step >= self.step and progress.step < progress.steps:
-            signal.raise_signal(signal.SIGINT)
+        self.reached = self.step <= progress.step < progress.steps
 
 
 def without_clocks(folder: RunFolder) -> list[dict[str, Any]]:
@@ -148,7 +150,8 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path, entries: dict[st
     settings = config(**entries)
     whole = train(settings, tmp_path / "whole")
     assert not whole.metrics["interrupted"]
-    cut = train(settings, tmp_path / "cut", Stopper(whole.metrics["steps"] // 3))
+    stopper = Stopper(whole.metrics["steps"] // 3)
+    cut = train(settings, tmp_path / "cut", stopper, stopper.asked)
     assert cut.metrics["interrupted"]
     assert "interrupted after step" in cut.metrics["reason"]
     assert (tmp_path / "cut" / "model.safetensors").exists()
@@ -254,7 +257,7 @@ def test_an_entry_that_would_do_nothing_is_refused_before_anything_is_written(
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
     settings = config()
-    RunFolder.create(tmp_path / "run", prepare(settings).config)
+    RunFolder.create(tmp_path / "run", prepare(settings).plan)
     (tmp_path / "run" / "history.jsonl").write_text('{"step": 22, "epoch": 1}\n{"st')
     assert resume(tmp_path / "run").metrics["steps"] == prepare(settings).steps
     train(settings, tmp_path / "whole")
@@ -306,7 +309,7 @@ def test_components_that_carry_nothing_are_never_active(
     x = np.random.default_rng(0).normal(size=(60, 8))
     x[:, [1, 4, 6]] = [3.0, 0.0, 0.0]  # unless it is centred, the 3 has to be reproduced
     np.save(tmp_path / "t.npy", x)
-    job = prepare(make(data=str(tmp_path / "t.npy"), latent=2, **entries))
+    job = prepare(Settings(data=str(tmp_path / "t.npy"), latent=2, **entries))
     assert job.model.flow.schedule.widths[0] == first
     if not entries:  # what is never active has its mean, here its only value
         found = job.model.reconstruct(x)
@@ -317,7 +320,7 @@ def test_folders_are_numbered_by_default(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     np.save("my.table.npy", np.random.default_rng(0).normal(size=(50, 4)))
     for name in ("my", "my-2", "my-3"):
-        outcome = train(make(data="my.table.npy", epochs=1, steps_per_block=1))
+        outcome = train(Settings(data="my.table.npy", epochs=1, steps_per_block=1))
         assert outcome.folder.path == Path("runs") / name
 
 
@@ -336,7 +339,7 @@ def test_precision_is_the_users_choice_whatever_jax_is_set_to(tmp_path: Path) ->
 
 def test_a_failure_is_reported_and_leaves_a_finite_model(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 3)))
-    settings = make(
+    settings = Settings(
         data=str(tmp_path / "x.npy"),
         activation="identity",
         method="adam",
@@ -353,7 +356,7 @@ def test_a_failure_is_reported_and_leaves_a_finite_model(tmp_path: Path) -> None
 
 
 def test_supervised_laws_have_no_pca(tmp_path: Path) -> None:
-    outcome = train(make(data="bimodal-1d", epochs=5), tmp_path / "run")
+    outcome = train(Settings(data="bimodal-1d", epochs=5), tmp_path / "run")
     assert outcome.metrics["pca_test_mse"] is None
     assert not outcome.folder.samples.facts["reconstructs"]
 
@@ -372,7 +375,7 @@ def test_a_damaged_run_folder_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_a_converged_run_that_lost_its_metrics_can_be_finished(tmp_path: Path) -> None:
-    before = train(make(data="bimodal-1d"), tmp_path / "run")
+    before = train(Settings(data="bimodal-1d"), tmp_path / "run")
     assert before.metrics["converged"]
     (tmp_path / "run" / "metrics.json").unlink()
     after = resume(tmp_path / "run")

@@ -20,7 +20,7 @@ from autoencodes.experiments.mnist.result import MnistResult
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
 from autoencodes.model.pca import Pca
-from autoencodes.plan.settings import make
+from autoencodes.plan import settings as training
 from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.run import Model, RunFolder
 
@@ -82,7 +82,7 @@ class Digits:
 def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
     """Trains both, looks into the flow, and compares."""
     notebook.expect(3)
-    config = make(
+    config = training.Settings(
         data="mnist",
         data_dir=notebook.data_dir,
         latent=settings.latent,

@@ -19,7 +19,7 @@ from autoencodes.experiments.experiment import Experiment, Results, Settings
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import Table
 from autoencodes.experiments.unet.result import Memory, UnetResult
-from autoencodes.plan.settings import make
+from autoencodes.plan import settings as training
 from autoencodes.run import RunFolder
 
 MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
@@ -96,7 +96,7 @@ def _trained(
 ) -> tuple[dict[str, Any], Part]:
     """The metrics of one training, and what its model makes of test rows as noisy."""
     task = "clean" if noise else "reconstruct"
-    config = make(
+    config = training.Settings(
         data=settings.data,
         latent=settings.latent,
         epochs=settings.epochs,
