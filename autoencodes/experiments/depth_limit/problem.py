@@ -231,7 +231,7 @@ def _place(k: int, shape: tuple[int, ...], active: tuple[int, ...]) -> str:
     return "".join(_INDICES[active[i]] for i in np.unravel_index(k, shape))
 
 
-def _by_block(control: Control) -> tuple[Float[np.ndarray, "step entry"], ...]:
+def _by_block(control: Control) -> tuple[Float[np.ndarray, "_ _"], ...]:
     """The entries of every step, a block's in one array."""
     return tuple(
         np.concatenate([np.reshape(block[k], (len(block[k]), -1)) for k in sorted(block)], axis=1)

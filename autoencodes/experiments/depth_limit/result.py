@@ -46,7 +46,7 @@ class Trained:
     entries: tuple[tuple[str, ...], ...]
     rows: tuple[Row, ...]
     reasons: tuple[str, ...]
-    controls: dict[int, tuple[Float[np.ndarray, "step entry"], ...]]
+    controls: dict[int, tuple[Float[np.ndarray, "_ _"], ...]]
 
 
 @dataclass(frozen=True, eq=False)
