@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from typing import Any, NamedTuple, Self, TypeVar, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 import numpy as np
 
 from autoencodes.flow.schedule import Block, WidthSchedule
 
-Record = TypeVar("Record", bound=NamedTuple)
+Record = TypeVar("Record", bound=tuple)  # type: ignore[type-arg]
 
 
 class Stored(NamedTuple):
@@ -30,7 +30,7 @@ class Measured(ABC):
 
     @classmethod
     @abstractmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> Measured:
         """What ``stored`` gave, read again; KeyError for what it lacks."""
 
 
@@ -45,7 +45,7 @@ class Plain(Measured):
         return Stored(arrays, facts | written)
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> Plain:
         values: dict[str, Any] = {**stored.arrays, **stored.facts}
         for name, kind in get_type_hints(cls).items():
             if kind is WidthSchedule:
@@ -61,17 +61,19 @@ def schedule(written: dict[str, Any]) -> WidthSchedule:
     return WidthSchedule(**{**written, "blocks": blocks})
 
 
-def numbered(records: Mapping[Any, NamedTuple]) -> dict[str, np.ndarray]:
-    """NAME.KEY: the arrays of records by their keys."""
+def numbered(records: Mapping[Any, tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
+    """NAME.KEY: the arrays of records, named tuples, by their keys."""
     return {
         f"{name}.{key}": array
         for key, record in records.items()
-        for name, array in record._asdict().items()
+        for name, array in record._asdict().items()  # type: ignore[attr-defined]
     }
 
 
 def gathered(kind: type[Record], arrays: Mapping[str, np.ndarray]) -> dict[str, Record]:
     """What ``numbered`` gave, read again, by the keys as text; in the order of the arrays."""
-    first = f"{kind._fields[0]}."
+    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    make: Callable[..., Record] = kind
+    first = f"{names[0]}."
     keys = [name.removeprefix(first) for name in arrays if name.startswith(first)]
-    return {key: kind._make(arrays[f"{name}.{key}"] for name in kind._fields) for key in keys}
+    return {key: make(*(arrays[f"{name}.{key}"] for name in names)) for key in keys}

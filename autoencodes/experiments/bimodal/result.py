@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -48,7 +48,7 @@ class BimodalResult(Measured):
         return Stored(arrays, {"fields": self.fields, "steps": self.steps})
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> BimodalResult:
         arrays, facts = stored
         solutions = gathered(Solution, arrays)
         errors: list[dict[int, Values]] = [{} for _ in facts["fields"]]

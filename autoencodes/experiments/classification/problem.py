@@ -126,7 +126,9 @@ def _problem(settings: ClassificationSettings, blocks: tuple[int, int, int]) -> 
     return ControlProblem(Flow(schedule, Perceptron("tanh")), tikhonov=settings.tikhonov)
 
 
-def _measure(settings: ClassificationSettings, seed: int, fresh: bool = False) -> Any:
+def _measure(
+    settings: ClassificationSettings, seed: int, fresh: bool = False
+) -> tuple[EmpiricalMeasure, Any]:
     if fresh:
         return fresh_sample(_LAW, settings.fresh, seed)
     x, y, labels = sample(_LAW, settings.particles, seed)
@@ -163,7 +165,9 @@ def _trained(
     )
 
 
-def _accuracy(problem: ControlProblem, control: Control, measure: Any, labels: Any) -> float:
+def _accuracy(
+    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, labels: Any
+) -> float:
     """The share of particles that end on the side of their class."""
     out = np.asarray(problem.flow.push(control, measure.x))
     return float(np.mean(np.where(out[:, 0] < 0, -1, 1) == labels))

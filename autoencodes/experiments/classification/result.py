@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from autoencodes.experiments.storing import Measured, Stored, schedule
 from autoencodes.flow.schedule import WidthSchedule
@@ -35,5 +35,5 @@ class ClassificationResult(Measured):
         return Stored({}, {"schedules": [asdict(each) for each in self.schedules]})
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> ClassificationResult:
         return cls(tuple(schedule(written) for written in stored.facts["schedules"]))

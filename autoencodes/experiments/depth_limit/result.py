@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -72,7 +72,7 @@ class DepthLimitResult(Measured):
         return Stored(arrays, facts)
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> DepthLimitResult:
         problems = {}
         for name, facts in stored.facts.items():
             blocks = range(len(facts["ends"]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -69,7 +69,7 @@ class HessianTableResult(Measured):
         return Stored(numbered(dict(enumerate(self.courses))), facts)
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> HessianTableResult:
         courses = gathered(Course, stored.arrays)
         facts = dict(stored.facts)
         ends = tuple(Ending(**end) for end in facts.pop("ends"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -83,7 +83,7 @@ class LimitResult(Measured):
         return Stored(arrays | numbered(samples), {})
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> LimitResult:
         arrays = stored.arrays
         samples = {}
         for key, rows in sorted(gathered(Samples, arrays).items()):  # a file has its own order

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -78,7 +78,7 @@ def _statistics(result: MnistResult) -> list[Picture]:
     ]
 
 
-def _layer(values: Any, least: bool = False) -> int:
+def _layer(values: Float[np.ndarray, "layer class"], least: bool = False) -> int:
     """The layer of the largest, or least, of values (layer, class)."""
     place = values.argmin() if least else values.argmax()
     return int(np.unravel_index(place, values.shape)[0])
@@ -165,7 +165,7 @@ def _entropy(result: MnistResult) -> Figure:
     return figure
 
 
-def _bottleneck(axes: Any, widths: Any) -> None:
+def _bottleneck(axes: Axes, widths: Int[np.ndarray, " layer"]) -> None:
     """A pale band over the layers of the narrowest block."""
     narrow = np.flatnonzero(widths == widths.min())
     axes.axvspan(narrow[0] - 0.5, narrow[-1] + 0.5, color=style.PALE, linewidth=0, zorder=0)

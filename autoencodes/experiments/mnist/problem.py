@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Num
 
 from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
@@ -21,7 +22,7 @@ from autoencodes.experiments.table import Table
 from autoencodes.model.pca import Pca
 from autoencodes.plan import settings as training
 from autoencodes.plot.motion import Motion, switched_on
-from autoencodes.run import Model
+from autoencodes.run import Model, RunFolder
 
 _BINS = 64
 """Of the histogram whose entropy is taken."""
@@ -173,7 +174,7 @@ def _inside(settings: MnistSettings, model: Model, digits: Digits) -> Part:
     )
 
 
-def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, Any]:
+def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, np.ndarray]:
     """Over the components that are on at layer l:
 
     - per class, mean and standard deviation of the features, over rows and components;
@@ -202,13 +203,13 @@ def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[s
     return {name: np.array(values) for name, values in statistics.items()} | {"widths": widths}
 
 
-def _entropy(weights: Any) -> float:
+def _entropy(weights: Num[np.ndarray, " bin"]) -> float:
     """−Σ p log p of weights, as shares of their sum."""
     shares = weights[weights > 0] / weights.sum()
     return float(-np.sum(shares * np.log(shares)))
 
 
-def _between(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, Any]:
+def _between(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, np.ndarray]:
     """Images decoded on the straight line between the latent values of two digits."""
     rows = []
     for pair in _PAIRS:
@@ -242,7 +243,7 @@ def _motion(model: Model, digits: Digits) -> Motion:
     )
 
 
-def _strip(folder: Any) -> dict[str, np.ndarray]:
+def _strip(folder: RunFolder) -> dict[str, np.ndarray]:
     """Reconstructions over the training, by epoch."""
     strip = folder.strip
     return {

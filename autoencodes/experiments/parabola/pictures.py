@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -71,7 +71,11 @@ def _reconstructions(result: ParabolaResult) -> Figure:
     return figure
 
 
-def _errors(axes: Axes, s: Any, errors: Any) -> None:
+def _errors(
+    axes: Axes,
+    s: Float[np.ndarray, " place"],
+    errors: Float[np.ndarray, "decoder place"],
+) -> None:
     for error, (colour, dashes) in zip(errors, _LINES, strict=False):
         axes.plot(s, error, color=colour, linestyle=dashes, linewidth=1.0)
     # Where a curve crosses the data its error dips without end.

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from autoencodes.experiments import Results
 from autoencodes.experiments.tikhonov_sweep.problem import TikhonovSweepSettings
 from autoencodes.experiments.tikhonov_sweep.result import (
+    Column,
     Minimisers,
     Sweep,
     TikhonovSweepResult,
@@ -93,7 +94,9 @@ def _drawn(sweep: Sweep) -> Figure:
     return figure
 
 
-def _discs(axes: Axes, minimisers: Minimisers, sweep: Sweep, values: Any, label: str = "") -> None:
+def _discs(
+    axes: Axes, minimisers: Minimisers, sweep: Sweep, values: Column, label: str = ""
+) -> None:
     look: dict[str, Any] = {
         "facecolor": style.AUTOENCODE,
         "alpha": 0.6,

@@ -122,7 +122,9 @@ def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[Tikhonov
     )
 
 
-def problem_of(law: str, settings: TikhonovSweepSettings) -> tuple[ControlProblem, Any]:
+def problem_of(
+    law: str, settings: TikhonovSweepSettings
+) -> tuple[ControlProblem, EmpiricalMeasure]:
     """A law's problem with λ = 0, and its particles."""
     x, y, _ = sample(law, settings.particles, settings.seed)
     problem = ControlProblem(Flow(_SCHEDULES[law], Perceptron("tanh")), tikhonov=0.0)

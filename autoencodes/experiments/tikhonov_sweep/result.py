@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -97,7 +97,7 @@ class TikhonovSweepResult(Measured):
         return Stored(arrays, {"sweeps": facts})
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> TikhonovSweepResult:
         return cls(
             tuple(
                 Sweep(

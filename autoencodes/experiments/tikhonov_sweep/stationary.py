@@ -9,6 +9,7 @@ what is added here. Controls are the flat entries of ``ravel_pytree``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -18,6 +19,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 
@@ -27,12 +29,14 @@ _NEWTON = 12
 Flats = Float[Array, "start entry"]
 
 
-def unravel(problem: ControlProblem) -> Any:
+def unravel(problem: ControlProblem) -> Callable[[Float[Array, " entry"]], Control]:
     """Flat entries to a control."""
     return ravel_pytree(problem.flow.init(jax.random.key(0), scale=1.0))[1]
 
 
-def _swept(problem: ControlProblem, measure: EmpiricalMeasure, flat: Float[Array, " entry"]) -> Any:
+def _swept(
+    problem: ControlProblem, measure: EmpiricalMeasure, flat: Float[Array, " entry"]
+) -> tuple[Array, Array]:
     """(∫ ℓ dμ_T, g) at flat entries."""
     cost, g = problem.sweep(unravel(problem)(flat), measure)
     return cost, ravel_pytree(g)[0]

@@ -109,7 +109,7 @@ def _trained(
     return folder.metrics, notebook.part(f"{memory}, {task}, measured", measure)
 
 
-def _sentence(settings: UnetSettings, rows: dict[str, Any], noisy: Any) -> str:
+def _sentence(settings: UnetSettings, rows: dict[str, Any], noisy: float) -> str:
     errors = []
     for memory, row in rows.items():
         around = "" if row[5] is None else f", with {row[5]:.0%} of what is known going around"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -40,7 +40,7 @@ class UnetResult(Measured):
         return Stored(arrays, {"noisy_error": self.noisy_error, "errors": errors})
 
     @classmethod
-    def restored(cls, stored: Stored) -> Self:
+    def restored(cls, stored: Stored) -> UnetResult:
         arrays, facts = stored
         memories = {
             name: Memory(arrays[f"{name}, reconstruct"], arrays[f"{name}, clean"], *errors)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import struct
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -129,8 +130,8 @@ def _certificates(certificates: dict[str, list[str]]) -> str:
     return _section("Certificate", "\n".join(parts))
 
 
-def _lines(lines: Any) -> str:
-    items = "\n".join(f"<li>{escape(str(line))}</li>" for line in lines)
+def _lines(lines: Iterable[str]) -> str:
+    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<ul>\n{items}\n</ul>" if items else ""
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from autoencodes.plot.motion import Motion, longest
 
@@ -178,7 +178,7 @@ def _digits(values: Float[np.ndarray, " number"]) -> list[float | int]:
     return [int(value) if value == int(value) else value for value in rounded]
 
 
-def _marks(on: Any) -> list[str]:
+def _marks(on: Bool[np.ndarray, "layer dim"]) -> list[str]:
     """Rows of 0 and 1."""
     return ["".join("1" if is_on else "0" for is_on in row) for row in on.tolist()]
 
