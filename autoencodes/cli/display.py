@@ -177,10 +177,18 @@ class _Parts:
 
 
 class Certifying(_Parts):
-    """Shows a certificate as it comes; a context, so that the bar is taken down in any case."""
+    """Shows a certificate as it comes; a context, so that the bar is taken down in any case.
+
+    ``begin`` is called as soon as the run and its data are read, before the first part.
+    """
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        super().__init__()
+        self._begin = begin
 
     def advance(self, stage: Stage) -> None:
         """Shows the part that is computed; elsewhere than on a terminal, now and then."""
+        self._begin()
         self._show(stage.part, f"{stage.part}  {stage.text}".rstrip(), stage.share)
 
 
