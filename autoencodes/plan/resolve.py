@@ -1,6 +1,6 @@
 """The rules: what is decided where the user did not, in the light of the data.
 
-The figures were found by search on the built-in data (docs/defaults.md tells how) and
+The figures come from a search on the built-in data (docs/defaults.md tells how) and
 carry over to tables of their kind.
 """
 
