@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -68,16 +65,6 @@ def experiment(
     results, seconds = folder.read()
     print(f"{results.sentence}\n\n{next(iter(results.tables.values())).text}")
     _drawn(folder.path, ending, f"{seconds:.0f} s; results in {folder.path}")
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """While this lasts, SIGTERM does what Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _drawn(path: Path, animate: str | None, results: str) -> None:

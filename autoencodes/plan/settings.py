@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autoencodes import checks
-from autoencodes.catalogue import ACTIVATIONS, COSTS, FIELDS, SCHEMES, Catalogue
+from autoencodes.catalogue import ACTIVATIONS, COSTS, DATASETS, FIELDS, SCHEMES, Catalogue
 from autoencodes.errors import InputError
 
 Check = Callable[[Any, str], Any]
@@ -131,6 +131,12 @@ _text = _within(checks.instance, str)
 _whole = checks.positive_integer
 _positive = checks.positive
 _not_negative = _within(checks.at_least, 0)
+_LAWS = [name for name, entry in DATASETS.entries.items() if entry.facts.get("law")]
+DATA = (
+    f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
+    "or the path of an .npy, .npz, .csv or IDX file."
+)
+"""What data may be, in words."""
 ORDERS = ("variance", "index", "random", "natural")
 
 
@@ -150,8 +156,7 @@ class Settings:
     data: str = _entry(
         "digits",
         _text,
-        "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the "
-        "path of an .npy, .npz, .csv or IDX file.",
+        DATA,
         metavar="[DATA]",
         start="usual",
     )
