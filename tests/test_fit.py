@@ -361,8 +361,8 @@ def test_what_does_not_fit_the_problem_is_refused_before_any_step() -> None:
         ({"learning_rate": 0.0}, "learning_rate must be a positive"),
         ({"learning_rate": math.nan}, "learning_rate must be a positive"),
         ({"learning_rate": math.inf}, "learning_rate must be a positive"),
-        ({"warmup": 1.0}, r"warmup must lie in \[0, 1\); got 1"),
-        ({"warmup": -0.1}, r"warmup must lie in \[0, 1\)"),
+        ({"warmup": 1.0}, r"warmup must be a number in \[0, 1\); got 1"),
+        ({"warmup": -0.1}, r"warmup must be a number in \[0, 1\)"),
     ],
 )
 def test_an_adam_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:

@@ -192,11 +192,11 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
     [
         ({"tau": 0.0}, "tau must be a positive finite number; got 0"),
         ({"tau": math.inf}, "tau must be a positive finite number"),
-        ({"decay": 0.0}, r"decay must lie in \(0, 1\]"),
-        ({"average": 1.5}, r"average must lie in \[0, 1\]"),
-        ({"floor": 1.0}, r"floor must lie in \[0, 1\)"),
-        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\)"),
-        ({"memory": 0.0}, r"memory must lie in \(0, 1\]"),
+        ({"decay": 0.0}, r"decay must be a number in \(0, 1\]"),
+        ({"average": 1.5}, r"average must be a number in \[0, 1\]"),
+        ({"floor": 1.0}, r"floor must be a number in \[0, 1\)"),
+        ({"momentum": 1.0}, r"momentum must be a number in \[0, 1\)"),
+        ({"memory": 0.0}, r"memory must be a number in \(0, 1\]"),
     ],
 )
 def test_a_metric_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:

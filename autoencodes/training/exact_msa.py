@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -13,12 +14,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import between
 from autoencodes.control import Control, inner
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.schemes import Euler
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
+from autoencodes.training.method import (
+    Batch,
+    Info,
+    Method,
+    Point,
+    Status,
+    all_finite,
+    evaluate,
+    where,
+)
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.solver import gradient
 from autoencodes.training.standstill import Standstill, describe, judge, opening
@@ -56,6 +67,9 @@ class _Attempt(NamedTuple):
     accepted: Bool[Array, ""]
 
 
+@METHODS.register(
+    "exact-msa", "exact maximisation, for fields linear in the control", linear=True, rank=6
+)
 class ExactMSA(Method):
     """θ ← θ + α (η − θ), with η the exact maximiser of the Hamiltonian of every step.
 
@@ -100,11 +114,11 @@ class ExactMSA(Method):
     of this form.
     """
 
-    smallest_alpha: float = eqx.field(static=True, default=1e-15)
-
-    def __check_init__(self) -> None:
-        if not 0 < self.smallest_alpha <= 1:
-            raise InputError(f"smallest_alpha must lie in (0, 1]; got {self.smallest_alpha}")
+    smallest_alpha: float = eqx.field(
+        static=True,
+        default=1e-15,
+        converter=partial(between, name="smallest_alpha", low=0, high=1, with_low=False),
+    )
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,11 +16,21 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
+from autoencodes.training.method import (
+    Batch,
+    Info,
+    Method,
+    Point,
+    Status,
+    all_finite,
+    evaluate,
+    where,
+)
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.standstill import PATIENCE, Standstill, describe, watch
 
@@ -49,6 +60,7 @@ class _Search(NamedTuple):
     accepted: Bool[Array, ""]
 
 
+@METHODS.register("lbfgs", "L-BFGS on all rows", whole=True, rank=4)
 class LBFGS(Method):
     """L-BFGS with optax's zoom line search (strong Wolfe conditions), for whole measures.
 
@@ -81,14 +93,12 @@ class LBFGS(Method):
     Optimization (2006), algorithms 3.5 and 3.6; Hager and Zhang, ACM TOMS 32 (2006).
     """
 
-    memory: int = eqx.field(static=True, default=10)
-    trials: int = eqx.field(static=True, default=20)
-
-    def __check_init__(self) -> None:
-        for name in ("memory", "trials"):
-            count = getattr(self, name)
-            if int(count) != count or count < 1:
-                raise InputError(f"{name} must be an integer, at least 1; got {count}")
+    memory: int = eqx.field(
+        static=True, default=10, converter=partial(positive_integer, name="memory")
+    )
+    trials: int = eqx.field(
+        static=True, default=20, converter=partial(positive_integer, name="trials")
+    )
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int

@@ -97,6 +97,11 @@ def evaluate(problem: ControlProblem, control: Control, batch: Batch) -> Point:
     return Point(control, terminal_cost, terminal_cost + problem.penalty(control), g)
 
 
+def where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
+    """One of two trees of arrays."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
 def all_finite(*trees: Any) -> Bool[Array, ""]:
     """Whether every entry of every array is finite."""
     leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(trees)]

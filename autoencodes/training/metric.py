@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -14,12 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.checks import between, optional, positive
 from autoencodes.control import Control, norm
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.breakdown import Watch
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
+from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate, where
 
 _AVERAGED_EVERY = 8
 """Steps between two that enter the average: it would cost two passes over the control in each."""
@@ -121,26 +121,32 @@ class MetricMovement(Method):
     Source: docs/theory.md, section 5.
     """
 
-    tau: float | None = eqx.field(static=True, default=None)
-    decay: float = eqx.field(static=True, default=0.3)
-    average: float = eqx.field(static=True, default=0.1)
-    floor: float = eqx.field(static=True, default=1e-6)
-    momentum: float = eqx.field(static=True, default=0.9)
-    memory: float = eqx.field(static=True, default=0.1)
-
-    def __check_init__(self) -> None:
-        if self.tau is not None and not 0 < self.tau < float("inf"):
-            raise InputError(f"tau must be a positive finite number; got {self.tau}")
-        if not 0 < self.decay <= 1:
-            raise InputError(f"decay must lie in (0, 1]; got {self.decay}")
-        if not 0 <= self.average <= 1:
-            raise InputError(f"average must lie in [0, 1]; got {self.average}")
-        if not 0 <= self.floor < 1:
-            raise InputError(f"floor must lie in [0, 1); got {self.floor}")
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"momentum must lie in [0, 1); got {self.momentum}")
-        if not 0 < self.memory <= 1:
-            raise InputError(f"memory must lie in (0, 1]; got {self.memory}")
+    tau: float | None = eqx.field(
+        static=True, default=None, converter=partial(optional, positive, name="tau")
+    )
+    decay: float = eqx.field(
+        static=True,
+        default=0.3,
+        converter=partial(between, name="decay", low=0, high=1, with_low=False),
+    )
+    average: float = eqx.field(
+        static=True, default=0.1, converter=partial(between, name="average", low=0, high=1)
+    )
+    floor: float = eqx.field(
+        static=True,
+        default=1e-6,
+        converter=partial(between, name="floor", low=0, high=1, with_high=False),
+    )
+    momentum: float = eqx.field(
+        static=True,
+        default=0.9,
+        converter=partial(between, name="momentum", low=0, high=1, with_high=False),
+    )
+    memory: float = eqx.field(
+        static=True,
+        default=0.1,
+        converter=partial(between, name="memory", low=0, high=1, with_low=False),
+    )
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int

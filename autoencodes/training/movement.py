@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,14 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import METHODS, SOLVERS
+from autoencodes.checks import choice, positive
 from autoencodes.control import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite
+from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, where
 from autoencodes.training.rounding import ROUNDING, extent, resolution, slack
 from autoencodes.training.solvers import InnerSolver, choose
-from autoencodes.training.solvers.choice import check_name
 from autoencodes.training.solvers.solver import distance, gradient
 from autoencodes.training.standstill import PATIENCE, Standstill, describe, unseen, watch
 
@@ -77,9 +78,12 @@ class MovementState(eqx.Module):
 
 
 def _several(taus: float | Sequence[float]) -> tuple[float, ...]:
-    return tuple(float(tau) for tau in np.atleast_1d(taus))
+    """``first_tau`` as a tuple, each of its numbers positive and finite."""
+    many = not isinstance(taus, str) and np.ndim(taus) > 0
+    return tuple(positive(tau, "first_tau") for tau in (taus if many else [taus]))  # type: ignore[union-attr]
 
 
+@METHODS.register("movement", "minimizing movements", settings=("tau", "inner"), rank=0)
 class MinimizingMovement(Method):
     """θ^(k+1) ≈ argmin_θ J(θ) + ‖θ − θ^k‖² / (2τ), with τ found along the way.
 
@@ -143,27 +147,29 @@ class MinimizingMovement(Method):
     Anal. 6 (1999).
     """
 
-    tau: float = eqx.field(static=True, default=1e10)
+    tau: float = eqx.field(static=True, default=1e10, converter=partial(positive, name="tau"))
     inner: str | InnerSolver = eqx.field(static=True, default="auto")
     first_tau: float | Sequence[float] = eqx.field(
         static=True, default=(1e3, 1e-2, 1.0), converter=_several
     )
-    smallest_tau: float = eqx.field(static=True, default=1e-14)
+    smallest_tau: float = eqx.field(
+        static=True, default=1e-14, converter=partial(positive, name="smallest_tau")
+    )
 
     def __check_init__(self) -> None:
-        if not 0 < self.smallest_tau <= self.tau < float("inf"):
+        if self.smallest_tau > self.tau:
             raise InputError(
-                "tau must be finite, and smallest_tau positive and not above it; "
+                "smallest_tau must not be above tau; "
                 f"got tau={self.tau}, smallest_tau={self.smallest_tau}"
             )
         taus = _several(self.first_tau)
-        if not taus or not all(self.smallest_tau <= tau < float("inf") for tau in taus):
+        if not taus or min(taus) < self.smallest_tau:
             raise InputError(
-                "first_tau must be finite and not below smallest_tau, each where it is several; "
+                "first_tau must be a number, or several, not below smallest_tau; "
                 f"got first_tau={self.first_tau}, smallest_tau={self.smallest_tau}"
             )
         if not isinstance(self.inner, InnerSolver):
-            check_name(self.inner)
+            choice(self.inner, "inner", ("auto", *SOLVERS), ", or an InnerSolver")
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,13 +16,23 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import positive, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
+from autoencodes.training.method import (
+    Batch,
+    Info,
+    Method,
+    Point,
+    Status,
+    all_finite,
+    evaluate,
+    where,
+)
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 from autoencodes.training.solvers.solver import gradient
@@ -72,6 +83,7 @@ class _Attempt(NamedTuple):
     accepted: Bool[Array, ""]
 
 
+@METHODS.register("msa", "successive approximations, as the maximum principle has them", rank=5)
 class ExtendedMSA(Method):
     """Maximise the augmented Hamiltonian of every step, each by itself, and sweep again.
 
@@ -121,18 +133,20 @@ class ExtendedMSA(Method):
     (2018), algorithm 2 and lemma 2.
     """
 
-    rho: float = eqx.field(static=True, default=1.0)
-    iterations: int = eqx.field(static=True, default=5)
-    largest_rho: float = eqx.field(static=True, default=1e12)
+    rho: float = eqx.field(static=True, default=1.0, converter=partial(positive, name="rho"))
+    iterations: int = eqx.field(
+        static=True, default=5, converter=partial(positive_integer, name="iterations")
+    )
+    largest_rho: float = eqx.field(
+        static=True, default=1e12, converter=partial(positive, name="largest_rho")
+    )
 
     def __check_init__(self) -> None:
-        if not 0 < self.rho <= self.largest_rho < float("inf"):
+        if self.rho > self.largest_rho:
             raise InputError(
-                "rho must be positive and not above largest_rho, and that finite; "
+                "rho must not be above largest_rho; "
                 f"got rho={self.rho}, largest_rho={self.largest_rho}"
             )
-        if int(self.iterations) != self.iterations or self.iterations < 1:
-            raise InputError(f"iterations must be an integer, at least 1; got {self.iterations}")
 
     def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: int) -> MSAState:
         point, seen, begun = opening(problem, control, batch)

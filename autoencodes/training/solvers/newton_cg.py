@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -15,11 +16,13 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import SOLVERS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, evaluate
 from autoencodes.training.rounding import extent, slack
+from autoencodes.training.solvers.contraction import as_share
 from autoencodes.training.solvers.solver import (
     Inner,
     InnerSolver,
@@ -42,6 +45,7 @@ class _Iterate(NamedTuple):
     convex: Bool[Array, ""]
 
 
+@SOLVERS.register("newton-cg", "Newton's model by conjugate gradients", rank=3)
 class NewtonCG(InnerSolver):
     """(H(θ^k) + 1/τ) η = −∇J(θ^k) up to a relative residual, by Hessian-vector products.
 
@@ -67,14 +71,12 @@ class NewtonCG(InnerSolver):
 
     forgets: ClassVar[bool] = True
 
-    forcing: float = eqx.field(static=True, default=0.1)
-    products: int = eqx.field(static=True, default=50)
-
-    def __check_init__(self) -> None:
-        if not 0 < self.forcing < 1:
-            raise InputError(f"forcing must lie between 0 and 1; got {self.forcing}")
-        if self.products < 1:
-            raise InputError(f"products must be at least 1; got {self.products}")
+    forcing: float = eqx.field(
+        static=True, default=0.1, converter=partial(as_share, name="forcing")
+    )
+    products: int = eqx.field(
+        static=True, default=50, converter=partial(positive_integer, name="products")
+    )
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -15,8 +16,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from autoencodes.catalogue import SOLVERS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, evaluate
 from autoencodes.training.rounding import extent, slack
@@ -31,6 +33,7 @@ class Pairs(NamedTuple):
     seen: Int[Array, ""]
 
 
+@SOLVERS.register("lbfgs", "a quasi-Newton model", rank=2)
 class QuasiNewton(InnerSolver):
     """(B + 1/τ) η = −∇J(θ^k), B + 1/τ by L-BFGS from pairs that outlive a movement.
 
@@ -52,11 +55,9 @@ class QuasiNewton(InnerSolver):
 
     forgets: ClassVar[bool] = False
 
-    pairs: int = eqx.field(static=True, default=20)
-
-    def __check_init__(self) -> None:
-        if self.pairs < 1:
-            raise InputError(f"pairs must be at least 1; got {self.pairs}")
+    pairs: int = eqx.field(
+        static=True, default=20, converter=partial(positive_integer, name="pairs")
+    )
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch
