@@ -276,7 +276,6 @@ def test_arriving_at_rounding_is_no_failure(scale: float) -> None:
         ({"first_tau": (1.0, -1.0)}, "first_tau must be a positive finite number; got -1"),
         ({"first_tau": 1e-20}, "several, not below smallest_tau; got first_tau=.*1e-20"),
         ({"inner": "bfgs"}, "inner must be one of auto, contraction, .*; got 'bfgs'"),
-        ({"inner": 3}, "inner must be one of auto, .*, or an InnerSolver; got 3"),
     ],
 )
 def test_a_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import equinox as eqx
 import optax
 
 from autoencodes.catalogue import METHODS
+from autoencodes.checks import between, positive
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import Descent, as_rate, as_warmup, rate
+from autoencodes.training.descent import Descent, rate
+from autoencodes.training.method import setting
 
 
 @METHODS.register("adam", "Adam", settings=("learning_rate",), rank=1)
@@ -29,8 +30,8 @@ class Adam(Descent):
 
     penalised: ClassVar[bool] = True
 
-    learning_rate: float = eqx.field(static=True, default=2e-3, converter=as_rate)
-    warmup: float = eqx.field(static=True, default=0.05, converter=as_warmup)
+    learning_rate: float = setting(positive, "learning_rate", 2e-3)
+    warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
 
     def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
         return optax.adam(rate(self.learning_rate, self.warmup, steps))

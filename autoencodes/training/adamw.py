@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-import equinox as eqx
 import optax
 
 from autoencodes.catalogue import METHODS
-from autoencodes.checks import at_least, optional
+from autoencodes.checks import at_least, between, optional, positive
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import Descent, as_rate, as_warmup, rate
+from autoencodes.training.descent import Descent, rate
+from autoencodes.training.method import setting
 
 
 @METHODS.register("adamw", "Adam with decoupled decay", settings=("learning_rate",), rank=2)
@@ -39,13 +39,9 @@ class AdamW(Descent):
 
     penalised: ClassVar[bool] = False
 
-    learning_rate: float = eqx.field(static=True, default=2e-3, converter=as_rate)
-    warmup: float = eqx.field(static=True, default=0.05, converter=as_warmup)
-    weight_decay: float | None = eqx.field(
-        static=True,
-        default=None,
-        converter=partial(optional, at_least, name="weight_decay", bound=0),
-    )
+    learning_rate: float = setting(positive, "learning_rate", 2e-3)
+    warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
+    weight_decay: float | None = setting(partial(optional, at_least), "weight_decay", None, bound=0)
 
     def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
         decay = 2 * problem.tikhonov if self.weight_decay is None else self.weight_decay

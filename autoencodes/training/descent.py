@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import abc
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,13 +14,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from autoencodes.checks import between, positive
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate, where
-
-as_rate = partial(positive, name="learning_rate")
-as_warmup = partial(between, name="warmup", low=0, high=1, with_high=False)
+from autoencodes.training.method import Batch, Info, Method, all_finite, evaluate, where
+from autoencodes.training.status import Status, decided, running
 
 
 class DescentState(eqx.Module):
@@ -54,10 +50,8 @@ class Descent(Method):
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> DescentState:
         before = control if batch.whole else ()
-        # A weakly typed state would compile every round a second time.
-        running = jnp.asarray(int(Status.RUNNING), int)
         moments = self.optimiser(problem, steps).init(control)
-        return DescentState(control, before, moments, running, steps)
+        return DescentState(control, before, moments, running(), steps)
 
     def step(
         self,
@@ -82,9 +76,7 @@ class Descent(Method):
             fine &= all_finite(control, moments)
             moments = where(fine, moments, state.moments)
             control = where(fine & ~converged, control, before)
-        status = jnp.where(
-            ~fine, Status.FAILED, jnp.where(converged, Status.CONVERGED, Status.RUNNING)
-        )
+        status = decided([(~fine, Status.FAILED), (converged, Status.CONVERGED)])
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,

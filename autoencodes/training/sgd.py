@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
-import equinox as eqx
 import optax
 
 from autoencodes.catalogue import METHODS
-from autoencodes.checks import between, flag
+from autoencodes.checks import between, flag, positive
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import Descent, as_rate, as_warmup, rate
+from autoencodes.training.descent import Descent, rate
+from autoencodes.training.method import setting
 
 
 @METHODS.register("sgd", "gradient descent with momentum", settings=("learning_rate",), rank=3)
@@ -43,14 +42,10 @@ class SGD(Descent):
 
     penalised: ClassVar[bool] = True
 
-    learning_rate: float = eqx.field(static=True, default=1e-2, converter=as_rate)
-    momentum: float = eqx.field(
-        static=True,
-        default=0.9,
-        converter=partial(between, name="momentum", low=0, high=1, with_high=False),
-    )
-    warmup: float = eqx.field(static=True, default=0.05, converter=as_warmup)
-    nesterov: bool = eqx.field(static=True, default=False, converter=partial(flag, name="nesterov"))
+    learning_rate: float = setting(positive, "learning_rate", 1e-2)
+    momentum: float = setting(between, "momentum", 0.9, low=0, high=1, with_high=False)
+    warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
+    nesterov: bool = setting(flag, "nesterov", False)
 
     def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
         schedule = rate(self.learning_rate, self.warmup, steps)

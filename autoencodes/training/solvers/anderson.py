@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,9 +18,9 @@ from autoencodes.catalogue import SOLVERS
 from autoencodes.checks import positive_integer
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, resolution
-from autoencodes.training.solvers.contraction import as_sweeps, as_tolerance, shoot, steered
+from autoencodes.training.solvers.contraction import as_share, shoot, steered
 from autoencodes.training.solvers.solver import Inner, InnerSolver, distance, plain_begin
 
 _RIDGE = 1e-10
@@ -72,11 +70,9 @@ class Anderson(InnerSolver):
 
     forgets: ClassVar[bool] = True
 
-    tolerance: float = eqx.field(static=True, default=0.25, converter=as_tolerance)
-    window: int = eqx.field(
-        static=True, default=5, converter=partial(positive_integer, name="window")
-    )
-    sweeps: int = eqx.field(static=True, default=30, converter=as_sweeps)
+    tolerance: float = setting(as_share, "tolerance", 0.25)
+    window: int = setting(positive_integer, "window", 5)
+    sweeps: int = setting(positive_integer, "sweeps", 30)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -18,7 +17,7 @@ from autoencodes.catalogue import SOLVERS
 from autoencodes.checks import between, positive_integer
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, resolution
 from autoencodes.training.solvers.solver import Inner, InnerSolver, distance, plain_begin
 
@@ -31,8 +30,6 @@ _WORTH_KEEPING = 0.6
 
 
 as_share = partial(between, low=0, high=1, with_low=False, with_high=False)
-as_tolerance = partial(as_share, name="tolerance")
-as_sweeps = partial(positive_integer, name="sweeps")
 
 
 class _Loop(NamedTuple):
@@ -74,9 +71,9 @@ class Contraction(InnerSolver):
 
     forgets: ClassVar[bool] = True
 
-    tolerance: float = eqx.field(static=True, default=0.25, converter=as_tolerance)
-    factor: float = eqx.field(static=True, default=0.8, converter=partial(as_share, name="factor"))
-    sweeps: int = eqx.field(static=True, default=30, converter=as_sweeps)
+    tolerance: float = setting(as_share, "tolerance", 0.25)
+    factor: float = setting(as_share, "factor", 0.8)
+    sweeps: int = setting(positive_integer, "sweeps", 30)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch

@@ -47,11 +47,11 @@ class GaussNewton(InnerSolver):
     ) -> tuple[Point, Any, Int[Array, ""]]:
         size = max(1, _NUMBERS // (problem.flow.schedule.dim * _entries(control)))
         piece = min(size, batch.stream or batch.measure.size)
-        found = gauss_newton(problem, control, batch.measure, piece)
-        objective = found.terminal_cost + problem.penalty(control)
-        g = ravel_pytree(control)[1](found.g)
-        point = Point(control, found.terminal_cost, objective, g)
-        return point, found.matrix, jnp.asarray(problem.flow.schedule.dim)
+        model = gauss_newton(problem, control, batch.measure, piece)
+        objective = model.terminal_cost + problem.penalty(control)
+        g = ravel_pytree(control)[1](model.g)
+        point = Point(control, model.terminal_cost, objective, g)
+        return point, model.matrix, jnp.asarray(problem.flow.schedule.dim)
 
     def solve(
         self,

@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +18,7 @@ from autoencodes.catalogue import SOLVERS
 from autoencodes.checks import positive_integer
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.solver import Inner, InnerSolver, gradient, modelled
 
@@ -55,9 +53,7 @@ class QuasiNewton(InnerSolver):
 
     forgets: ClassVar[bool] = False
 
-    pairs: int = eqx.field(
-        static=True, default=20, converter=partial(positive_integer, name="pairs")
-    )
+    pairs: int = setting(positive_integer, "pairs", 20)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch
@@ -87,11 +83,11 @@ class QuasiNewton(InnerSolver):
         good = jnp.isfinite(point.objective) & jnp.isfinite(change).all() & (step @ step > 0)
         k = memory.seen % self.pairs
         added = Pairs(memory.s.at[k].set(step), memory.y.at[k].set(change), memory.seen + 1)
-        learnt = jax.tree.map(lambda new, old: jnp.where(good, new, old), added, memory)
+        following = jax.tree.map(lambda new, old: jnp.where(good, new, old), added, memory)
         contraction, growth, shrinkage = modelled(
             problem, start, point, tau, slack(start, extent(batch.measure))
         )
-        return Inner(point, learnt, good, contraction, jnp.asarray(1), growth, shrinkage)
+        return Inner(point, following, good, contraction, jnp.asarray(1), growth, shrinkage)
 
 
 def two_loops(
