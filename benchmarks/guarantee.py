@@ -22,9 +22,8 @@ import jax
 import numpy as np
 
 import autoencodes as ac
-from autoencodes.catalogue import ACTIVATIONS
+from autoencodes.catalogue import ACTIVATIONS, SOLVERS
 from autoencodes.precision import precision
-from autoencodes.training.solvers import SOLVERS
 
 REASONS = ("converged: the PMP residual", "stalled: no movement", "failed: ", "budget spent: all")
 _STARTS = 10
