@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Num, Shaped
 
+from autoencodes.checks import optional, positive_integers
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError
@@ -22,12 +23,13 @@ from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
+from autoencodes.summary import Summarised, first
 
 _ROWS = 1024
 """Rows pushed at a time: enough for the full rate of matrix products."""
 
 
-class Model(eqx.Module):
+class Model(Summarised, eqx.Module):
     """A trained flow that reads rows, and says what it makes of them, in the data's own units.
 
     It computes in the control's precision, whatever JAX is set to.
@@ -70,11 +72,29 @@ class Model(eqx.Module):
         self.coordinates = coordinates or Coordinates(dim, dim)
         features = self.coordinates.features
         self.scaling = scaling or Scaling(np.zeros(features), np.ones(features))
-        self.image_shape = image_shape
+        shape = optional(positive_integers, image_shape, "image_shape", 2, "height and width")
+        self.image_shape = None if shape is None else (shape[0], shape[1])
         self.readout = readout or Readout(SquaredError())
 
+    def _summary(self) -> dict[str, str]:
+        """Rows, flow and what is predicted, in words and numbers."""
+        schedule, field = self.flow.schedule, self.flow.field
+        fields = tuple(dict.fromkeys(field)) if isinstance(field, tuple) else (field,)
+        image = "" if self.image_shape is None else ", images {} x {}".format(*self.image_shape)
+        steps, scheme = sum(b.steps for b in schedule.blocks), type(self.flow.scheme).__name__
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.control))
+        return {
+            "rows": self.coordinates._summary()["rows"] + image,
+            "latent": f"{schedule.latent} values, memory {schedule.memory}",
+            "widths": first(schedule.widths, 16),
+            "flow": f"{steps} steps of {scheme} to T = {schedule.horizon:g}",
+            "field": ", ".join(map(str, fields)),
+            "control": f"{count:,} entries, {self.dtype}",
+            "predicts": f"{self.readout.target}, by {type(self.readout.cost).__name__}",
+        }
+
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[Any]:
         """The precision of the control, and of every result."""
         return np.dtype(jax.tree.leaves(self.control)[0].dtype)
 

@@ -13,15 +13,19 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.catalogue import COSTS
+from autoencodes.checks import choice
 from autoencodes.cost import Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
 from autoencodes.model.scaling import Scaling
+from autoencodes.summary import Summarised, first
 
 _costs = eqx.filter_jit(lambda cost, x, y: jax.vmap(cost)(x, y))
 _linked = eqx.filter_jit(lambda cost, x: jax.vmap(cost.predict)(x))
 
+TARGETS = ("rows", "classes", "numbers")
 
-class Readout(eqx.Module):
+
+class Readout(Summarised, eqx.Module):
     """The target of a model: the rows themselves, their classes, or a number each.
 
     Parameters
@@ -40,6 +44,11 @@ class Readout(eqx.Module):
     classes: tuple[Any, ...] = eqx.field(static=True, default=())
     scaling: Scaling | None = None
 
+    def _summary(self) -> dict[str, str]:
+        """What is predicted, and by which cost."""
+        summary = {"target": self.target, "cost": type(self.cost).__name__}
+        return {**summary, "classes": first(self.classes)} if self.classes else summary
+
     @classmethod
     def of(cls, target: str, labels: Any, name: str) -> Readout:
         """The readout for rows with these labels, by the squared error.
@@ -50,7 +59,7 @@ class Readout(eqx.Module):
             If classes or numbers are wanted and the labels are absent, of one kind only, or no
             numbers.
         """
-        cost = SquaredError()
+        cost, target = SquaredError(), choice(target, "target", TARGETS)
         if target == "rows":
             return cls(cost)
         if labels is None:
