@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
-from problems import BY_NAME, CASES, IDS, Case, draw, flat, unflat
+from problems import BY_NAME, CASES, IDS, Case, draw, every_case, flat, unflat
 
 import autoencodes as ac
 from autoencodes.certificate import Stage
@@ -35,7 +35,7 @@ def hessian(case: Case) -> Hessian:
     return Hessian(case.problem, case.control, case.measure.astype(float))
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@every_case
 def test_lanczos_and_the_dense_hessian_agree(case: Case) -> None:
     dense = curvature(hessian(case), method="dense")
     found = curvature(hessian(case), method="lanczos", digits=10)
@@ -73,7 +73,7 @@ def test_the_rough_inverse_inverts_gauss_newton(name: str) -> None:
     np.testing.assert_allclose(solved, flat(eta), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@every_case
 def test_davidson_and_the_dense_hessian_agree(case: Case) -> None:
     dense = curvature(hessian(case), method="dense")
     start = np.random.default_rng(0).standard_normal(hessian(case).size)

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from plain import Swing, states
 from plain import velocity as plain_velocity
-from problems import BY_NAME, CASES, IDS, Case, distance, draw, inactive
+from problems import BY_NAME, CASES, Case, distance, draw, every_case, inactive
 
 import autoencodes as ac
 from autoencodes.fields import Perceptron, TwoLayer
 from autoencodes.flow.sweep import check_control, increment
 
-every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
 AROUND = [case for case in CASES if case.schedule.memory != "reset"]
 MANY_BLOCKS = [case for case in CASES if len(case.schedule.blocks) > 1]
 
