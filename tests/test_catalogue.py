@@ -66,13 +66,14 @@ assert ac.fields.Perceptron("cube") != ac.fields.Perceptron("tanh")
 flow = ac.Flow(ac.WidthSchedule.constant(2, 1, 1.0), made)
 assert type(ac.ControlProblem(flow, "quartic").cost).__name__ == "Quartic"
 
+from autoencodes.flow import sweep
 import problems, test_cost, test_every_field, test_fields, test_schemes
 names = [case.name for case in problems.CASES]
 for added in ("field spinning", "activation cube", "scheme midpoint", "cost quartic"):
     assert added in names, names
 assert type(made) in map(type, test_fields.BUILT_IN)
 assert "quartic" in [COSTS.name_of(type(cost)) for cost in test_cost.COSTS]
-assert test_every_field.flow("spinning", "skip").fields[0] == ac.fields.build(
+assert sweep.fields(test_every_field.flow("spinning", "skip"))[0] == ac.fields.build(
     {"name": "spinning", "speed": 2.0}
 )
 """
