@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Real
 
 from autoencodes import fields
-from autoencodes.catalogue import COSTS, FIELDS
+from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.cost import Comparison
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Pointwise, convolutions
@@ -27,17 +26,7 @@ from autoencodes.plan.facts import Rows
 from autoencodes.plan.plan import Plan
 from autoencodes.precision import precision
 from autoencodes.schemes import scheme
-from autoencodes.training import (
-    LBFGS,
-    SGD,
-    Adam,
-    AdamW,
-    ExactMSA,
-    ExtendedMSA,
-    Method,
-    MetricMovement,
-    MinimizingMovement,
-)
+from autoencodes.training import Method, MetricMovement
 
 Image = tuple[int, int] | None
 
@@ -98,19 +87,11 @@ def method(plan: Plan, rows: int) -> Method:
 
     ``movement`` is MinimizingMovement where steps see all rows, MetricMovement on mini-batches.
     """
-    if plan.method == "movement" and plan.sees_all(rows):
-        return MinimizingMovement(plan.tau, plan.inner)  # type: ignore[arg-type]
-    make: dict[str, Any] = {
-        "movement": MetricMovement,
-        "adam": Adam,
-        "adamw": AdamW,
-        "sgd": SGD,
-        "lbfgs": LBFGS,
-        "msa": ExtendedMSA,
-        "exact-msa": ExactMSA,
-    }
-    step = plan.tau if plan.method == "movement" else plan.learning_rate
-    made: Method = make[plan.method](*() if step is None else (step,))
+    if plan.method == "movement" and not plan.sees_all(rows):
+        assert plan.tau is not None  # resolve decides it for movements
+        return MetricMovement(plan.tau)
+    own = {name: getattr(plan, name) for name in METHODS.entries[plan.method].settings}
+    made: Method = METHODS[plan.method](**own)
     return made
 
 

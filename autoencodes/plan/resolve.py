@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autoencodes.catalogue import COSTS, DATASETS, FIELDS
+from autoencodes.catalogue import COSTS, DATASETS, FIELDS, METHODS
 from autoencodes.plan.conflicts import refuse, refuse_shapes
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
@@ -141,11 +141,12 @@ def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str,
 def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """The method, its steps and its mini-batches."""
     rows, method = facts.rows, known.get("method", "movement")
-    batch_size = known.get("batch_size", 0 if method == "lbfgs" else min(128, rows))
+    batch_size = known.get(
+        "batch_size", 0 if METHODS.entries[method].facts.get("whole") else min(128, rows)
+    )
     batches = max(1, rows // batch_size) if batch_size else 1
     epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
     blurred = 0 < batch_size < rows
-    step = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
     course = {
         "method": method,
         "epochs": epochs,
@@ -158,8 +159,8 @@ def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
         method == "movement"
     ):  # on all rows it finds its own step, from a first one that is not small
         course["tau"] = usual_tau(epochs * batches) if blurred else 1e10
-    elif method in step:
-        course["learning_rate"] = step[method]
+    elif "learning_rate" in METHODS.entries[method].settings:
+        course["learning_rate"] = {"sgd": 1e-2}.get(method, 4e-3)
     return course
 
 
