@@ -14,7 +14,7 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
-    {"atomic", "checks", "precision"},
+    {"atomic", "checks", "precision", "summary"},
     {"catalogue"},
     {"control", "cost", "fields", "measure", "schemes"},
     {"datasets", "flow"},
