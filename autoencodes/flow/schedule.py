@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
-from autoencodes.checks import integer, positive, positive_integer, short
+from autoencodes.checks import choice, instance, integer, positive, positive_integer, short
 from autoencodes.errors import InputError
 from autoencodes.flow.grid import nested, planes
 from autoencodes.flow.nesting import permutation, prefixes
+from autoencodes.summary import Summarised, first
 
 Memory = Literal["reset", "hold", "skip"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Block:
-    """A stretch of time over which the same components are active.
+    """A time interval over which the same components are active.
 
     Parameters
     ----------
@@ -46,14 +47,17 @@ class Block:
         object.__setattr__(self, "active", components)
         object.__setattr__(self, "steps", positive_integer(steps, "the steps of a block"))
 
+    def __repr__(self) -> str:
+        return f"Block(active={short(self.active)}, steps={self.steps})"
+
     @property
     def width(self) -> int:
         """The number |A_j| of active components."""
         return len(self.active)
 
 
-@dataclass(frozen=True)
-class WidthSchedule:
+@dataclass(frozen=True, repr=False)
+class WidthSchedule(Summarised):
     """Active components over time, in an ambient space of fixed dimension.
 
     Parameters
@@ -91,7 +95,9 @@ class WidthSchedule:
         self, dim: int, blocks: Sequence[Block], horizon: float, memory: str = "reset"
     ) -> None:
         object.__setattr__(self, "dim", positive_integer(dim, "the dimension"))
-        object.__setattr__(self, "blocks", tuple(blocks))
+        object.__setattr__(
+            self, "blocks", tuple(instance(block, "a block", Block) for block in blocks)
+        )
         object.__setattr__(self, "horizon", positive(horizon, "the horizon"))
         if not self.blocks:
             raise InputError("a schedule must have at least one block; got none")
@@ -101,9 +107,16 @@ class WidthSchedule:
                     f"the active components of block {j} must lie in 0..{self.dim - 1}; "
                     f"got {max(block.active)}"
                 )
-        if memory not in get_args(Memory):
-            raise InputError(f"memory must be one of {', '.join(get_args(Memory))}; got {memory!r}")
-        object.__setattr__(self, "memory", cast(Memory, memory))
+        object.__setattr__(self, "memory", choice(memory, "memory", get_args(Memory)))
+
+    def _summary(self) -> dict[str, str]:
+        steps = first([block.steps for block in self.blocks], 12)
+        return {
+            "widths": f"{first(self.widths, 12)} of {self.dim}; {self.latent} latent",
+            "steps": f"{self.steps}: {steps}",
+            "horizon": f"{self.horizon:g}, Δt = {self.step_size:.4g}",
+            "memory": self.memory,
+        }
 
     @classmethod
     def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
