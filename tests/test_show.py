@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from test_cli import call
 
-from autoencodes.cli import interruption
 from autoencodes.cli.app import INTERRUPTED
+from autoencodes.cli.interruption import terminated_by_interrupt
 from autoencodes.experiments import EXPERIMENTS
 from autoencodes.experiments.classification import problem as classification
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_is_refused_and_nothing_left(
 
 def test_termination_is_an_interruption_while_an_experiment_runs() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), interruption.terminated_by_interrupt():
+    with pytest.raises(KeyboardInterrupt), terminated_by_interrupt():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
 

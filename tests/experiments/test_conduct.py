@@ -202,7 +202,7 @@ def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_none_is_refused_with_a_near_one() -> None:
-    with pytest.raises(InputError, match="did you mean 'classification-natural'"):
+    with pytest.raises(InputError, match="did you mean classification-natural"):
         conduct("classification-naturel")
 
 

@@ -26,7 +26,7 @@ class MnistResult(Plain):
     pca: Images
     latent: Float[np.ndarray, "row latent"]
     latent_labels: Int[np.ndarray, " row"]
-    between: Float[np.ndarray, "pair image pixel"]
+    between: Float[np.ndarray, "pair step pixel"]
     """From one digit to another, for each of ``pairs``."""
     mean: Classes
     deviation: Classes
