@@ -43,6 +43,7 @@ PROBLEMS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=8)  # benchmarks/guarantee.py draws a thousand
 @hypothesis.given(PROBLEMS)
 def test_every_accepted_movement_decreases_the_objective_by_what_it_moved(
@@ -141,6 +142,7 @@ def _valleys() -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
     return ac.ControlProblem(flow, tikhonov=1e-3), draw(flow, 0, 0.1), measure
 
 
+@pytest.mark.slow
 def test_of_several_trials_the_lowest_is_handed_out_and_the_objective_never_rises() -> None:
     problem, control, measure = _valleys()
     alone = [
@@ -198,6 +200,7 @@ def test_rises_within_the_last_digits_of_the_objective_do_not_add_up() -> None:
     assert (path <= lowest * (1 + 64 * np.finfo(float).eps)).all()
 
 
+@pytest.mark.slow
 def test_first_steps_that_the_largest_one_makes_equal_are_one_trial() -> None:
     problem, control, measure = _valleys()
     result = ac.fit(problem, control, measure, method=ac.MinimizingMovement(1e-3), steps=3)
