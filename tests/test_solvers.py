@@ -56,6 +56,7 @@ def test_a_step_beyond_the_contraction_is_solved_by_the_others(name: str) -> Non
     np.testing.assert_allclose(flat(result.control), share * flat(minimiser), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["permuted, weights, targets, hold", "translation, reset"])
 def test_the_gauss_newton_matrix_is_the_hessian_of_the_linearised_flow(name: str) -> None:
     case = BY_NAME[name]

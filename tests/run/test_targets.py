@@ -157,6 +157,7 @@ def test_numbers_are_predicted_in_their_own_units(table: Path) -> None:
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_rows_in_other_coordinates_orders_and_costs(
     table: Path, tmp_path: Path, entries: dict[str, Any]
 ) -> None:
