@@ -119,6 +119,14 @@ def optional(
         raise InputError(str(error).replace("; got ", ", or None; got ", 1)) from None
 
 
+def entries_of(values: object, name: str) -> tuple[Any, ...]:
+    """The entries of a sequence; InputError for what has none, as a number."""
+    try:
+        return tuple(values)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name} must be a sequence; got {shown(values)}") from None
+
+
 def positive_integers(
     values: object, name: str, length: int | None = None, entries: str = "", least: int = 1
 ) -> tuple[int, ...]:
@@ -126,10 +134,7 @@ def positive_integers(
 
     ``entries`` says what they are, as "height and width".
     """
-    try:
-        given: list[object] = list(values)  # type: ignore[call-overload]
-    except TypeError:
-        given = [None]
+    given = entries_of(values, name)
     numbers = tuple(number for v in given if (number := _integer(v)) is not None and number > 0)
     if len(numbers) != len(given) or len(given) < least or length not in (None, len(given)):
         count = "" if length is None else f"{length} "

@@ -13,8 +13,6 @@ ROOMS = (
     "certificate", "control", "cost", "datasets", "fields", "flow", "measure", "model",
     "pontryagin", "schemes", "training",
 )  # fmt: skip
-PENDING = {"certificate", "control", "datasets", "flow", "model", "pontryagin", "training"}
-"""Rooms that are being rebuilt; a room leaves this list when it passes."""
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +24,7 @@ def faults() -> list[tuple[str, str]]:
     return [tuple(fault) for fault in json.loads(done.stdout)]
 
 
-@pytest.mark.parametrize(
-    "room",
-    [
-        pytest.param(room, marks=[pytest.mark.xfail(strict=False)] if room in PENDING else [])
-        for room in ROOMS
-    ],
-)
+@pytest.mark.parametrize("room", ROOMS)
 def test_wrong_numbers_are_refused_by_name_and_right_ones_taken(
     room: str, faults: list[tuple[str, str]]
 ) -> None:

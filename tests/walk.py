@@ -83,12 +83,14 @@ GIVEN: dict[str, Any] = {
 
 OR = {"str", "None", "InnerSolver", "TerminalCost"}
 """What may be given in place of a name."""
-MAY_BE_INFINITE = {"MinimizingMovement.tau", "MinimizingMovement.first_tau"}
+MAY_BE_INFINITE = {
+    "MinimizingMovement.tau", "MinimizingMovement.first_tau", "certify.tau", "certify.seconds",
+}  # fmt: skip
 MAY_BE_ZERO = {
     "fit.noise", "fit.tolerance", "Flow.init.scale", "ControlProblem.tikhonov", "SGD.momentum",
     "SGD.warmup", "Adam.warmup", "AdamW.warmup", "AdamW.weight_decay", "MetricMovement.momentum",
     "MetricMovement.decay", "certify.seconds", "Anderson.tolerance", "Contraction.tolerance",
-    "ExtendedMSA.rho", "Model.problem.tikhonov", "Contraction.factor",
+    "ExtendedMSA.rho", "MetricMovement.average", "MetricMovement.floor", "Model.problem.tikhonov", "Contraction.factor",
 }  # fmt: skip
 COMPILED = {
     "EmpiricalMeasure.integrate", "EmpiricalMeasure.jittered", "ControlProblem.sweep",
@@ -219,7 +221,12 @@ def wrong(entry: Entry, parameter: inspect.Parameter, kind: str) -> Iterator[Any
         yield 1.5
         return
     values = {"int": INTEGERS, "float": NUMBERS, "str": CHOICES}[kind]
-    yield from (v for v in values if not (v == math.inf and name in MAY_BE_INFINITE))
+    several = "Sequence[float]" in str(parameter.annotation)
+    yield from (
+        v
+        for v in values
+        if not (v == math.inf and name in MAY_BE_INFINITE) and not (several and v == [2])
+    )
     if not optional:
         yield None
     if kind == "str":

@@ -76,10 +76,9 @@ def draw_probes(
     least variance of v · ∂F v.
     """
     schedule = flow.schedule
-    kind = choice(kind, "divergence", DIVERGENCES)
+    kind, probes = choice(kind, "divergence", DIVERGENCES), positive_integer(probes, "probes")
     if kind == "exact" or (kind == "auto" and max(schedule.widths) <= _LOW):
         return (None,) * len(schedule.blocks)
-    probes = positive_integer(probes, "probes")
     if key is None:
         raise InputError(
             "estimating the divergence needs a key; got no key: give key=jax.random.key(seed), "

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from autoencodes.checks import choice, instance, integer, positive, positive_integer, short
+from autoencodes.checks import (
+    choice,
+    entries_of,
+    instance,
+    integer,
+    positive,
+    positive_integer,
+    short,
+)
 from autoencodes.errors import InputError
 from autoencodes.flow.grid import nested, planes
 from autoencodes.flow.nesting import permutation, prefixes
@@ -37,7 +45,8 @@ class Block:
     steps: int
 
     def __init__(self, active: Sequence[int], steps: int) -> None:
-        components = tuple(integer(i, "an active component") for i in active)
+        given = entries_of(active, "active components")
+        components = tuple(integer(i, "an active component") for i in given)
         if not components:
             raise InputError("a block must have at least one active component; got none")
         if len(set(components)) != len(components) or min(components) < 0:
@@ -264,9 +273,10 @@ class WidthSchedule(Summarised):
         """
         active = nested(image, grids)
         dim = image[0] * image[1] * planes(image, grids)
-        if widths:
-            last = active[-1]
-            place = {i: n for n, i in enumerate(last if order is None else permutation(dim, order))}
+        last = active[-1]
+        ordered = last if order is None else permutation(dim, order)
+        if entries_of(widths, "widths"):
+            place = {i: n for n, i in enumerate(ordered)}
             kept = sorted(last, key=place.__getitem__)
             chosen = prefixes(len(last), widths, None)
             active += [tuple(kept[i] for i in block) for block in chosen]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -40,7 +41,9 @@ class Readout(Summarised, eqx.Module):
     """
 
     cost: Comparison
-    target: str = eqx.field(static=True, default="rows")
+    target: str = eqx.field(
+        static=True, default="rows", converter=partial(choice, name="target", choices=TARGETS)
+    )
     classes: tuple[Any, ...] = eqx.field(static=True, default=())
     scaling: Scaling | None = None
 

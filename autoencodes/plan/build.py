@@ -16,6 +16,7 @@ from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.cost import Comparison
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Pointwise, convolutions
+from autoencodes.fields.field import configured
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.grid import planes
 from autoencodes.flow.schedule import Block, WidthSchedule
@@ -106,8 +107,8 @@ def _widths(
         return list(schedule.blocks[:levels]), own[:levels]
     make = WidthSchedule.autoencoder if plan.mirror else WidthSchedule.sequence
     blocks = list(make(dim, plan.widths, plan.steps_per_block, 1.0, kept.components).blocks)
-    own_settings = {name: getattr(plan, name) for name in FIELDS.entries[plan.field].settings}
-    field = fields.build({"name": plan.field, "activation": plan.activation, **own_settings})
+    own = ("activation", *FIELDS.entries[plan.field].settings)
+    field = configured(plan.field, {name: getattr(plan, name) for name in own})
     return blocks, (field,) * len(blocks)
 
 
