@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.catalogue import COSTS
 from autoencodes.checks import choice
@@ -53,7 +54,7 @@ class Readout(Summarised, eqx.Module):
         return {**summary, "classes": first(self.classes)} if self.classes else summary
 
     @classmethod
-    def of(cls, target: str, labels: Any, name: str) -> Readout:
+    def of(cls, target: str, labels: ArrayLike | None, name: str) -> Readout:
         """The readout for rows with these labels, by the squared error.
 
         Raises
@@ -87,7 +88,9 @@ class Readout(Summarised, eqx.Module):
         """Whether predictions are the probabilities of classes."""
         return self.target == "classes" and isinstance(self.cost, CrossEntropy)
 
-    def targets(self, labels: Any, dtype: Any) -> Float[np.ndarray, "particle target"]:
+    def targets(
+        self, labels: ArrayLike | None, dtype: DTypeLike
+    ) -> Float[np.ndarray, "particle target"]:
         """Labels (N,) in the flow's units: 1 at a row's class and 0 elsewhere; scaled numbers."""
         if labels is None:
             raise InputError(
@@ -112,15 +115,15 @@ class Readout(Summarised, eqx.Module):
         assert self.scaling is not None
         return self.scaling.apply(_numbers(labels, "the data"), dtype)
 
-    def predict(self, x: Any) -> Float[np.ndarray, "particle target"]:
+    def predict(self, x: ArrayLike) -> Float[np.ndarray, "particle target"]:
         """Predictions in the flow's units, from final states (N, d)."""
         return np.asarray(_linked(self.cost, x))
 
-    def mean_cost(self, x: Any, y: Any) -> float:
+    def mean_cost(self, x: ArrayLike, y: ArrayLike) -> float:
         """The mean of ℓ over final states (N, d) and targets."""
         return float(np.mean(np.asarray(_costs(self.cost, x, y)), dtype=np.float64))
 
-    def named(self, predictions: Any) -> np.ndarray:
+    def named(self, predictions: ArrayLike) -> np.ndarray:
         """Predictions in the data's units: the likeliest class of a row, or its number."""
         if self.target == "classes":
             return np.array(self.classes)[np.argmax(predictions, axis=1)]
@@ -146,7 +149,7 @@ class Readout(Summarised, eqx.Module):
         return cls(cost, description["target"], tuple(description["classes"]), scaling)
 
 
-def _numbers(labels: Any, name: str) -> np.ndarray:
+def _numbers(labels: ArrayLike, name: str) -> np.ndarray:
     """Labels as numbers (N, 1)."""
     try:
         numbers = np.asarray(labels).astype(np.float64)
