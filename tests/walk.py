@@ -90,7 +90,8 @@ MAY_BE_ZERO = {
     "fit.noise", "fit.tolerance", "Flow.init.scale", "ControlProblem.tikhonov", "SGD.momentum",
     "SGD.warmup", "Adam.warmup", "AdamW.warmup", "AdamW.weight_decay", "MetricMovement.momentum",
     "MetricMovement.decay", "certify.seconds", "Anderson.tolerance", "Contraction.tolerance",
-    "ExtendedMSA.rho", "MetricMovement.average", "MetricMovement.floor", "Model.problem.tikhonov", "Contraction.factor",
+    "ExtendedMSA.rho", "MetricMovement.average", "MetricMovement.floor", "Model.problem.tikhonov",
+    "Contraction.factor",
 }  # fmt: skip
 COMPILED = {
     "EmpiricalMeasure.integrate", "EmpiricalMeasure.jittered", "ControlProblem.sweep",
