@@ -119,22 +119,27 @@ def optional(
         raise InputError(str(error).replace("; got ", ", or None; got ", 1)) from None
 
 
+def entries_of(values: object, name: str) -> tuple[Any, ...]:
+    """The entries of a sequence; InputError for what has none, as a number."""
+    try:
+        return tuple(values)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name} must be a sequence; got {shown(values)}") from None
+
+
 def positive_integers(
-    values: object, name: str, length: int | None = None, entries: str = ""
+    values: object, name: str, length: int | None = None, entries: str = "", least: int = 1
 ) -> tuple[int, ...]:
-    """Positive integers, as a tuple: ``length`` of them, where that is known.
+    """Positive integers, as a tuple: ``length`` of them, or at least ``least``.
 
     ``entries`` says what they are, as "height and width".
     """
-    count = "" if length is None else f"{length} "
-    what = f"{name} must be {count}positive integers" + (f", {entries}" if entries else "")
-    try:
-        given: tuple[object, ...] = tuple(values)  # type: ignore[arg-type]
-    except TypeError:
-        given = ()
+    given = entries_of(values, name)
     numbers = tuple(number for v in given if (number := _integer(v)) is not None and number > 0)
-    if len(numbers) != len(given) or not given or length not in (None, len(given)):
-        raise InputError(f"{what}; got {shown(values)}")
+    if len(numbers) != len(given) or len(given) < least or length not in (None, len(given)):
+        count = "" if length is None else f"{length} "
+        what = f"{count}positive integers" + (f", {entries}" if entries else "")
+        raise InputError(f"{name} must be {what}; got {shown(values)}")
     return numbers
 
 

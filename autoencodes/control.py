@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.errors import InputError
+from autoencodes.checks import positive_integer
 
 Control = tuple[Mapping[str, Float[Array, "..."] | Float[np.ndarray, "..."]], ...]
 """One dict for each block; every array has the block's steps as its first axis."""
@@ -50,10 +50,7 @@ def refine(control: Control, factor: int) -> Control:
     -----
     Source: docs/theory.md, section 1.
     """
-    if factor < 1:
-        raise InputError(
-            f"the factor of a refinement must be an integer, at least 1; got {factor!r}"
-        )
+    factor = positive_integer(factor, "the factor of a refinement")
 
     def repeated(values: Any) -> Any:  # NumPy's own stays: JAX might round it to float32
         repeat = np.repeat if isinstance(values, np.ndarray) else jnp.repeat

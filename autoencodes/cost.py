@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from autoencodes.catalogue import COSTS
-from autoencodes.checks import choice, integer, optional, positive, shown
+from autoencodes.checks import choice, entries_of, integer, optional, positive, shown
 from autoencodes.errors import InputError
 
 
@@ -36,8 +36,8 @@ class TerminalCost(eqx.Module):
 def _indices(values: object, name: str) -> tuple[int, ...]:
     """Distinct indices from 0, at least one."""
     try:
-        indices = tuple(integer(i, name, at_least=0) for i in values)  # type: ignore[attr-defined]
-    except (TypeError, InputError):
+        indices = tuple(integer(i, name, at_least=0) for i in entries_of(values, name))
+    except InputError:
         indices = ()
     if not indices or len(set(indices)) < len(indices):
         raise InputError(

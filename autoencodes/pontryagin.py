@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
+from autoencodes.checks import at_least, optional, positive_integer
 from autoencodes.control import Control, inner, norm
 from autoencodes.cost import TerminalCost, terminal_cost
 from autoencodes.errors import InputError
@@ -23,6 +23,7 @@ from autoencodes.flow import sweep
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.layout import State, beside, finite, layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.summary import Summarised
 
 
 class Sweep(NamedTuple):
@@ -36,7 +37,7 @@ class Sweep(NamedTuple):
     """w_i p_l^i, in the ambient space, at a switch before it."""
 
 
-class ControlProblem(eqx.Module):
+class ControlProblem(Summarised, eqx.Module):
     """Minimise J(θ) = ∫ ℓ dμ_T + λ ‖θ‖² over the controls of a flow.
 
     The discrete maximum principle, exact for the Euler scheme (for another, with its increment
@@ -70,11 +71,12 @@ class ControlProblem(eqx.Module):
     def __init__(
         self, flow: Flow, cost: str | TerminalCost = "squared", tikhonov: float = 1e-4
     ) -> None:
-        if not (np.isfinite(tikhonov) and tikhonov >= 0):
-            raise InputError(f"tikhonov (λ) must be a finite number, at least 0; got {tikhonov}")
         self.flow = flow
         self.cost = terminal_cost(cost)
-        self.tikhonov = float(tikhonov)
+        self.tikhonov = at_least(tikhonov, "tikhonov (λ)", 0)
+
+    def _summary(self) -> dict[str, str]:
+        return {**self.flow._summary(), "cost": f"{self.cost!r}, λ = {self.tikhonov:g}"}
 
     def objective(
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
@@ -88,7 +90,7 @@ class ControlProblem(eqx.Module):
     ) -> Float[Array, ""]:
         """∫ ℓ dμ_T = Σ_i w_i ℓ(x_L^i, y^i)."""
         self.check_measure(measure)
-        batch_size = counted("batch_size", batch_size)
+        batch_size = optional(positive_integer, batch_size, "batch_size")
         return finite(_terminal_cost(self, control, measure, batch_size), "the terminal cost")
 
     def penalty(self, control: Control) -> Float[Array, ""]:
@@ -127,7 +129,7 @@ class ControlProblem(eqx.Module):
     ) -> Control:
         """∇J(θ)_l = 2 λ θ_l + g_l(θ), the gradient in L², with the control's structure."""
         self.check_measure(measure)
-        batch_size = counted("batch_size", batch_size)
+        batch_size = optional(positive_integer, batch_size, "batch_size")
         return _all_finite(_gradient(self, control, measure, batch_size), "the gradient")
 
     def hvp(
@@ -142,7 +144,7 @@ class ControlProblem(eqx.Module):
         It is symmetric: <ζ, H η> = <H ζ, η>.
         """
         self.check_measure(measure)
-        batch_size = counted("batch_size", batch_size)
+        batch_size = optional(positive_integer, batch_size, "batch_size")
         product = _hvp(self, control, measure, direction, batch_size)
         return _all_finite(product, "the Hessian-vector product")
 
@@ -151,10 +153,10 @@ class ControlProblem(eqx.Module):
     ) -> Float[Array, ""]:
         """‖2 λ θ + g(θ)‖ / (‖2 λ θ‖ + ‖g(θ)‖), in [0, 1]; 0 at a stationary control.
 
-        With λ = 0 it tells nothing: it is 1 unless g vanishes exactly.
+        With λ = 0 it says nothing: it is 1 unless g vanishes exactly.
         """
         self.check_measure(measure)
-        batch_size = counted("batch_size", batch_size)
+        batch_size = optional(positive_integer, batch_size, "batch_size")
         residual = _pmp_residual(self, control, measure, batch_size)
         return finite(residual, "the PMP residual")
 
@@ -192,19 +194,6 @@ class ControlProblem(eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
-
-
-def counted(name: str, count: Any) -> int | None:
-    """A positive integer or None, as Python's own int; InputError for anything else."""
-    if count is None:
-        return None
-    try:
-        number = int(count)
-    except (TypeError, ValueError, OverflowError):
-        number = 0
-    if number < 1 or number != count:
-        raise InputError(f"{name} must be an integer, at least 1; got {count!r}")
-    return number
 
 
 def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Sweep:

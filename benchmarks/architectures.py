@@ -3,6 +3,7 @@
 Run:  python benchmarks/architectures.py [digits | mnist] [--data-dir DIR] [--latent K] [--epochs E]
       [--batch-size B] [--fields NAME ...] [--memories NAME ...] [--orders NAME ...]
       [--rotations NAME ...] [--init-scales SCALE ...] [--pointwise M ...] [--seeds S ...]
+      [--smoke]
 
 One training after the other in one process, each as ``autoencodes train`` does it. Printed for each
 architecture, medians over the seeds: parameters, test error per feature, the same of what comes
@@ -39,16 +40,16 @@ COLUMNS = (
 
 def row(entries: dict[str, Any], seeds: list[int]) -> str:
     """The table's line for an architecture."""
-    found = []
+    runs = []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(train(Settings(**entries, seed=seed), Path(folder) / "run").metrics)
-    cells = [f"{found[0]['parameters']:>10,}"]
+            runs.append(train(Settings(**entries, seed=seed), Path(folder) / "run").metrics)
+    cells = [f"{runs[0]['parameters']:>10,}"]
     for name in COLUMNS:
-        values = [metrics[name] for metrics in found]
+        values = [metrics[name] for metrics in runs]
         known = None not in values
         cells.append(f"{np.median(values):10.3g}" if known else f"{'':>10}")
-    cells.append(f"{np.median([metrics['seconds'] for metrics in found]):8.0f} s")
+    cells.append(f"{np.median([metrics['seconds'] for metrics in runs]):8.0f} s")
     return " ".join(cells)
 
 
@@ -65,9 +66,13 @@ def main() -> None:
     parser.add_argument("--init-scales", nargs="+", type=float, default=[None])
     parser.add_argument("--pointwise", nargs="+", type=int, default=[None])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--smoke", action="store_true", help="one tiny training: does it run?")
     options = parser.parse_args()
     given = {name: getattr(options, name) for name in ("data", "data_dir", "latent", "epochs")}
     given["batch_size"] = options.batch_size
+    if options.smoke:
+        given |= {"data": "parabola", "epochs": 1}
+        options.fields, options.memories = FIELDS[:1], MEMORIES[:1]
     given = {name: value for name, value in given.items() if value is not None}
     print(f"{options.data}, {given}, seeds {options.seeds}")
     print(

@@ -1,6 +1,6 @@
 """How a convolution is computed fastest: alone and within a compiled loop, as a training has it.
 
-Run:  python benchmarks/convolution.py
+Run:  python benchmarks/convolution.py [--smoke]
 
 For each grid and kernel, at 256 particles in float32, the time in milliseconds of a velocity and
 both its transposes (``jax.vjp`` in x and in θ), by
@@ -14,6 +14,7 @@ perceptrons at MNIST's default widths, and the machine's rate of large matrix pr
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ from gradient import in_turn
 
 from autoencodes.fields import Convolution, Perceptron
 
-PARTICLES, LOOP = 256, 4
+LOOP = 4
 GRIDS = (((1, 28, 28), 3), ((1, 28, 28), 5), ((4, 14, 14), 3), ((8, 14, 14), 3), ((16, 7, 7), 3))
 WIDTHS = (602, 419, 260, 128, 32)
 
@@ -75,36 +76,41 @@ def calls(velocity: Callable[[Any, Any], Any], theta: Any, x: Any) -> dict[str, 
     return {"alone": lambda: alone(theta), "in a loop": lambda: loop(theta)}
 
 
-def cell(velocity: Callable[[Any, Any], Any], theta: Any, x: Any) -> str:
+def cell(velocity: Callable[[Any, Any], Any], theta: Any, x: Any, seconds: float) -> str:
     """The two times of a formulation."""
-    times = in_turn(calls(velocity, theta, x), 1.0)
+    times = in_turn(calls(velocity, theta, x), seconds)
     return f"{1e3 * times['alone']:8.2f} /{1e3 * times['in a loop'] / LOOP:7.2f}"
 
 
 def main() -> None:
-    square = jnp.ones((2048, 2048))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="the smallest sizes: does it run?")
+    smoke = parser.parse_args().smoke
+    grids, widths = ([((2, 3, 3), 3)], (4,)) if smoke else (GRIDS, WIDTHS)
+    particles, side, seconds = (4, 64, 0.0) if smoke else (256, 2048, 1.0)
+    square = jnp.ones((side, side), jnp.float32)
     product = jax.jit(lambda a: a @ a)
-    seconds = in_turn({"product": lambda: product(square)}, 1.0)["product"]
-    print(f"large matrix products: {2 * 2048**3 / seconds / 1e9:.0f} GFLOP/s")
+    taken = in_turn({"product": lambda: product(square)}, seconds)["product"]
+    print(f"large matrix products: {2 * side**3 / taken / 1e9:.0f} GFLOP/s")
     formulations: tuple[Formulation, ...] = (native, columns, banded, dense)
     print(f"{'grid':14}{'kernel':8}" + "".join(f"{f.__name__:>17}" for f in formulations))
-    for grid, side in GRIDS:
+    for grid, side in grids:
         c, size = grid[0], int(np.prod(grid))
-        kernel = 0.1 * jax.random.normal(jax.random.key(0), (c, c, side, side))
-        x = jax.random.normal(jax.random.key(1), (PARTICLES, size))
+        kernel = 0.1 * jax.random.normal(jax.random.key(0), (c, c, side, side), jnp.float32)
+        x = jax.random.normal(jax.random.key(1), (particles, size), jnp.float32)
         row = f"{' x '.join(map(str, grid)):14}{side:<8}"
         for way in formulations:
 
             def velocity(kernel: Any, row: Any, way: Any = way, grid: Any = grid) -> Any:
                 return jnp.tanh(way(kernel, row, grid)).reshape(-1)
 
-            row += cell(velocity, kernel, x)
+            row += cell(velocity, kernel, x, seconds)
         print(row, flush=True)
-    for width in WIDTHS:
+    for width in widths:
         theta = Perceptron().init(jax.random.key(0), width, 0.5)
-        x = jax.random.normal(jax.random.key(1), (PARTICLES, width))
-        found = cell(lambda t, r: Perceptron().velocity(jnp.zeros(()), r, t), theta, x)
-        print(f"{'perceptron':14}{width:<8}{found}", flush=True)
+        x = jax.random.normal(jax.random.key(1), (particles, width))
+        times = cell(lambda t, r: Perceptron().velocity(jnp.zeros(()), r, t), theta, x, seconds)
+        print(f"{'perceptron':14}{width:<8}{times}", flush=True)
 
 
 if __name__ == "__main__":

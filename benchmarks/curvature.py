@@ -1,18 +1,22 @@
 """How fast the smallest eigenvalue of the Hessian is found at scale: Davidson beside Lanczos.
 
 Run:  python benchmarks/curvature.py RUN [--data-dir DIR] [--particles 10000] [--seconds 300]
+      python benchmarks/curvature.py --smoke
 
 RUN is a run folder, as of ``autoencodes train mnist --latent 30``. Both methods search on the same
 Hessian, in one process, one after the other, for the same time; compilation is not counted. Every
 value is a Rayleigh quotient: the lower one is the better. Printed: the floor of a product (12
 floating-point operations for each weight and particle, over the machine's own rate for float32
 matrix products of that size) beside what one takes, then λ_min after every tenth of the time.
+``--smoke`` trains a small run of its own and searches for two seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,6 +25,8 @@ import numpy as np
 
 from autoencodes import datasets
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.plan.settings import Settings
+from autoencodes.run import train
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import measures
 from autoencodes.second_order.curvature import Curvature, curvature
@@ -47,15 +53,15 @@ class Clock:
 
     def __init__(self, name: str, limit: float) -> None:
         self._name, self._limit, self._marks = name, limit, 0
-        self._began = time.perf_counter()
+        self._start = time.perf_counter()
 
-    def __call__(self, found: Curvature) -> bool:
-        spent = time.perf_counter() - self._began
+    def __call__(self, current: Curvature) -> bool:
+        spent = time.perf_counter() - self._start
         if spent >= (self._marks + 1) * self._limit / MARKS:
             self._marks += 1
-            low = found.smallest
+            low = current.smallest
             print(
-                f"{self._name:10}{found.products:9}{spent:9.0f}{low.value:12.6f}"
+                f"{self._name:10}{current.products:9}{spent:9.0f}{low.value:12.6f}"
                 f"{low.estimate:10.1e}{low.error:10.1e}",
                 flush=True,
             )
@@ -68,24 +74,17 @@ def rows(measure: EmpiricalMeasure, chosen: np.ndarray) -> EmpiricalMeasure:
     return part.with_weights(jnp.full(part.size, 1 / part.size, jnp.float32))
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("run")
-    parser.add_argument("--data-dir")
-    parser.add_argument("--particles", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    given = parser.parse_args()
-    folder = RunFolder.open(given.run)
+def search(folder: RunFolder, data_dir: str | None, particles: int, limit: float) -> None:
+    """Both searches on the Hessian of a run."""
     config, model = folder.config, folder.model
     data = datasets.load(
         config.data,
-        data_dir=given.data_dir or config.data_dir,
+        data_dir=data_dir or config.data_dir,
         seed=config.split_seed,
         test_fraction=config.test_fraction,
     )
     whole, problem = measures(model, data)[0], model.problem(config.tikhonov)
-    chosen = np.random.default_rng(0).permutation(whole.size)[: given.particles]
+    chosen = np.random.default_rng(0).permutation(whole.size)[:particles]
     measure = rows(whole.astype(np.float32), np.sort(chosen))
     hessian = Hessian(problem, model.control, measure)
     part = rows(measure, np.arange(0, measure.size, PART))
@@ -108,9 +107,28 @@ def main() -> None:
         curvature(
             hessian,
             method=method,
-            stop=Clock(method, given.seconds),
+            stop=Clock(method, limit),
             correction=lambda width: Preconditioner(problem, model.control, part, width),
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run", nargs="?")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--particles", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--smoke", action="store_true", help="a small run: does it run?")
+    given = parser.parse_args()
+    if given.smoke:
+        with tempfile.TemporaryDirectory() as temporary:
+            settings = Settings(data="digits", widths=(64, 8), steps_per_block=1, epochs=1)
+            train(settings, Path(temporary) / "run")
+            search(RunFolder.open(Path(temporary) / "run"), None, 60, 1.0)
+    elif given.run is None:
+        parser.error("RUN, a run folder, is missing")
+    else:
+        search(RunFolder.open(given.run), given.data_dir, given.particles, given.seconds)
 
 
 if __name__ == "__main__":

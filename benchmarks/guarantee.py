@@ -1,6 +1,6 @@
 """What movements promise, on a thousand random problems: J never increases, no NaN, a reason.
 
-Run:  python benchmarks/guarantee.py [--problems 1000] [--seed 0]
+Run:  python benchmarks/guarantee.py [--problems 1000] [--seed 0] [--smoke]
 
 Drawn at random for every ten problems, since each draw compiles anew: schedule, memory, field
 (every activation of the perceptron, and each other field), dimension, horizon in [0.1, 50], λ in
@@ -22,9 +22,8 @@ import jax
 import numpy as np
 
 import autoencodes as ac
-from autoencodes.catalogue import ACTIVATIONS
+from autoencodes.catalogue import ACTIVATIONS, SOLVERS
 from autoencodes.precision import precision
-from autoencodes.training.solvers import SOLVERS
 
 REASONS = ("converged: the PMP residual", "stalled: no movement", "failed: ", "budget spent: all")
 _STARTS = 10
@@ -122,7 +121,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The guarantee, on random problems.")
     parser.add_argument("--problems", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--smoke", action="store_true", help="three problems: does it run?")
     options = parser.parse_args()
+    if options.smoke:
+        options.problems = 3
     random = np.random.default_rng(options.seed)
     ends: collections.Counter[str] = collections.Counter()
     violations = 0

@@ -1,6 +1,6 @@
 """How many gradient evaluations a training takes on the paper's small problems, and how it ends.
 
-Run:  python benchmarks/training.py [--seeds 10] [--only parabola] [--methods NAME ...]
+Run:  python benchmarks/training.py [--seeds 10] [--only parabola] [--methods NAME ...] [--smoke]
 
 Problems: 200 particles, blocks of 7, 7 and 7 Euler steps with Δt = 1, memory reset, float64;
 W ~ N(0, 0.1²) and b = 0, a new draw for each seed.
@@ -78,36 +78,39 @@ def start(problem: ac.ControlProblem, seed: int) -> Any:
     )
 
 
-def fitted(method: ac.Method, steps: int) -> Callable[..., Path]:
+Training = Callable[[ac.ControlProblem, Any, ac.EmpiricalMeasure, int], Path]
+
+
+def fitted(method: ac.Method) -> Training:
     """A training by ``ac.fit`` as a path."""
 
-    def run(problem: ac.ControlProblem, control: Any, mu: ac.EmpiricalMeasure) -> Path:
-        spent = lambda p: bool(p.records) and p.records[-1]["gradient_evaluations"] >= BUDGET  # noqa: E731
+    def run(problem: ac.ControlProblem, control: Any, mu: ac.EmpiricalMeasure, budget: int) -> Path:
+        spent = lambda p: bool(p.records) and p.records[-1]["gradient_evaluations"] >= budget  # noqa: E731
         began = time.perf_counter()
         result = ac.fit(
             problem,
             control,
             mu,
             method=method,
-            steps=steps,
+            steps=budget,
             tolerance=5e-7,
             callbacks=[spent],
             every=32,
         )
         seconds = time.perf_counter() - began
-        lines = [r for r in result.history if r["gradient_evaluations"] <= BUDGET]
+        lines = [r for r in result.history if r["gradient_evaluations"] <= budget]
         return Path(
             np.array([r["gradient_evaluations"] for r in lines]),
             np.array([r["objective"] for r in lines]),
             float(problem.pmp_residual(result.control, mu)),
-            result.converged and result.resumption.gradient_evaluations <= BUDGET,
+            result.converged and result.resumption.gradient_evaluations <= budget,
             seconds,
         )
 
     return run
 
 
-def lbfgsb(problem: ac.ControlProblem, control: Any, mu: ac.EmpiricalMeasure) -> Path:
+def lbfgsb(problem: ac.ControlProblem, control: Any, mu: ac.EmpiricalMeasure, budget: int) -> Path:
     """scipy's L-BFGS-B on the stacked control, 20 pairs, its stopping rules switched off."""
     flat, unravel = ravel_pytree(control)
     step_size = problem.flow.schedule.step_size
@@ -127,7 +130,7 @@ def lbfgsb(problem: ac.ControlProblem, control: Any, mu: ac.EmpiricalMeasure) ->
 
     both(flat)
     began = time.perf_counter()
-    options = {"maxfun": BUDGET, "maxiter": 10**6, "ftol": 0.0, "gtol": 1e-9, "maxcor": 20}
+    options = {"maxfun": budget, "maxiter": 10**6, "ftol": 0.0, "gtol": 1e-9, "maxcor": 20}
     end = minimize(function, np.asarray(flat), jac=True, method="L-BFGS-B", options=options)
     seconds = time.perf_counter() - began
     residual = float(problem.pmp_residual(unravel(end.x), mu))
@@ -136,16 +139,16 @@ def lbfgsb(problem: ac.ControlProblem, control: Any, mu: ac.EmpiricalMeasure) ->
     return Path(np.arange(1, len(seen) + 1), least, residual, residual <= 1e-6, seconds)
 
 
-METHODS: dict[str, Callable[..., Path]] = {
-    "movement (auto)": fitted(ac.MinimizingMovement(), BUDGET),
-    "movement, lbfgs": fitted(ac.MinimizingMovement(inner="lbfgs"), BUDGET),
-    "movement, newton-cg": fitted(ac.MinimizingMovement(inner="newton-cg"), BUDGET),
-    "movement, anderson": fitted(ac.MinimizingMovement(inner="anderson"), BUDGET),
-    "movement, contraction": fitted(ac.MinimizingMovement(inner="contraction"), BUDGET),
+METHODS: dict[str, Training] = {
+    "movement (auto)": fitted(ac.MinimizingMovement()),
+    "movement, lbfgs": fitted(ac.MinimizingMovement(inner="lbfgs")),
+    "movement, newton-cg": fitted(ac.MinimizingMovement(inner="newton-cg")),
+    "movement, anderson": fitted(ac.MinimizingMovement(inner="anderson")),
+    "movement, contraction": fitted(ac.MinimizingMovement(inner="contraction")),
     "L-BFGS-B (scipy)": lbfgsb,
-    "L-BFGS": fitted(ac.LBFGS(), BUDGET),
-    "Adam 1e-2": fitted(ac.Adam(1e-2), BUDGET),
-    "extended MSA": fitted(ac.ExtendedMSA(), BUDGET),
+    "L-BFGS": fitted(ac.LBFGS()),
+    "Adam 1e-2": fitted(ac.Adam(1e-2)),
+    "extended MSA": fitted(ac.ExtendedMSA()),
 }
 
 
@@ -162,12 +165,13 @@ def median(values: list[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def report(law: str, penalty: float, seeds: int, methods: list[str]) -> None:
+def report(law: str, penalty: float, seeds: int, methods: list[str], budget: int = BUDGET) -> None:
     """Trains by every method from every seed, and prints the table."""
     task, paths = problem(law, penalty), {}
     for name in methods:
-        METHODS[name](task, start(task, 0), measure(law, 0))  # compiles
-        paths[name] = [METHODS[name](task, start(task, s), measure(law, s)) for s in range(seeds)]
+        train = METHODS[name]
+        train(task, start(task, 0), measure(law, 0), budget)  # compiles
+        paths[name] = [train(task, start(task, s), measure(law, s), budget) for s in range(seeds)]
     best = [min(p[s].objectives.min() for p in paths.values()) for s in range(seeds)]
     print(f"\n{law}, λ = {penalty:g}: best J from {min(best):.3g} to {max(best):.3g}", flush=True)
     print(
@@ -194,8 +198,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--only", choices=PENALTIES, help="one of the two laws")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--smoke", action="store_true", help="one short training: does it run?")
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
+    if options.smoke:
+        report("parabola", 1e-3, 1, ["movement (auto)", "L-BFGS-B (scipy)", "Adam 1e-2"], budget=20)
+        return
     for law, penalties in PENALTIES.items():
         for penalty in penalties:
             if options.only in (None, law):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 # Most of the tests' time is the compilation of tiny problems: leave the machine code as it comes.
 # What users run is compiled with all optimisations in .ci/run's last step.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# And compile the same program once: the workers, and the commands they start, share what the
+# first of them compiled. Only the process that made the folder removes it.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="autoencodes-tests-")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import hypothesis
 import jax
@@ -39,3 +49,24 @@ def _forget_compiled() -> Iterator[None]:
     begins without those of the ones before it."""
     yield
     jax.clear_caches()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """With --durations: the seconds of every file too, and what should be marked and is not."""
+    if terminalreporter.config.getoption("durations") is None:
+        return
+    files: Counter[str] = Counter()
+    unmarked: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                files[report.location[0]] += report.duration
+                if "slow" not in report.keywords:
+                    unmarked[report.nodeid] += report.duration
+    terminalreporter.section("seconds by file")
+    for name, seconds in files.most_common():
+        terminalreporter.write_line(f"{seconds:8.1f} {name}")
+    terminalreporter.section("not marked slow: more than 5 seconds")
+    for name, seconds in unmarked.most_common():
+        if seconds > 5:
+            terminalreporter.write_line(f"{seconds:8.1f} {name}")

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from plain import Swing
 
 import autoencodes as ac
@@ -311,4 +312,14 @@ def _cases_of_members() -> Iterator[Case]:
 
 CASES += list(_cases_of_members())
 IDS = [case.name.replace(", ", "-").replace(" ", "_") for case in CASES]
+every_case = pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=[] if k % 4 == 0 else [pytest.mark.slow])
+        for k, (case, name) in enumerate(zip(CASES, IDS, strict=True))
+    ],
+    scope="module",
+)
+"""A law on every case, those of one case after each other, so that a worker compiles what they
+share once. A quick run takes every fourth case."""
 BY_NAME = {case.name: case for case in CASES}

@@ -13,11 +13,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from problems import BY_NAME, distance, draw, flat, unflat
 from test_known_answers import known
 
 import autoencodes as ac
+from autoencodes.catalogue import METHODS as METHODS_BY_NAME
+from autoencodes.training.descent import Descent
 from autoencodes.training.msa import augmented_hamiltonian, extremals, maximise
 
 # A small parabola (s, s²), through a bottleneck of one component.
@@ -370,17 +373,18 @@ def test_the_precision_of_the_control_is_that_of_the_training(name: str) -> None
     ("method", "options", "message"),
     [
         (ac.AdamW, {"learning_rate": 0.0}, "learning_rate must be a positive"),
-        (ac.AdamW, {"warmup": 1.0}, r"warmup must lie in \[0, 1\); got 1"),
+        (ac.AdamW, {"warmup": 1.0}, r"warmup must be a number in \[0, 1\); got 1"),
         (ac.AdamW, {"weight_decay": -0.1}, "weight_decay must be a finite number, at least 0"),
         (ac.AdamW, {"weight_decay": math.nan}, "weight_decay must be a finite number"),
         (ac.SGD, {"learning_rate": math.inf}, "learning_rate must be a positive"),
-        (ac.SGD, {"warmup": -0.1}, r"warmup must lie in \[0, 1\)"),
-        (ac.SGD, {"momentum": 1.0}, r"momentum must lie in \[0, 1\); got 1"),
+        (ac.SGD, {"warmup": -0.1}, r"warmup must be a number in \[0, 1\)"),
+        (ac.SGD, {"momentum": 1.0}, r"momentum must be a number in \[0, 1\); got 1"),
         (ac.LBFGS, {"memory": 0}, "memory must be an integer, at least 1; got 0"),
         (ac.LBFGS, {"trials": -1}, "trials must be an integer, at least 1; got -1"),
-        (ac.ExtendedMSA, {"rho": 0.0}, "rho must be positive and not above largest_rho"),
-        (ac.ExtendedMSA, {"rho": math.nan}, "rho must be positive"),
-        (ac.ExtendedMSA, {"largest_rho": math.inf}, "and that finite"),
+        (ac.ExtendedMSA, {"rho": 0.0}, "rho must be a positive finite number; got 0"),
+        (ac.ExtendedMSA, {"rho": math.nan}, "rho must be a positive finite number"),
+        (ac.ExtendedMSA, {"rho": 2e12}, "rho must not be above largest_rho; got rho=2"),
+        (ac.ExtendedMSA, {"largest_rho": math.inf}, "largest_rho must be a positive finite number"),
         (ac.ExtendedMSA, {"iterations": 0}, "iterations must be an integer, at least 1; got 0"),
     ],
 )
@@ -389,3 +393,36 @@ def test_parameters_out_of_range_are_refused_by_name(
 ) -> None:
     with pytest.raises(ac.InputError, match=message):
         method(**options)
+
+
+@pytest.mark.parametrize("name", METHODS_BY_NAME)
+def test_every_registered_method_improves_a_control(name: str) -> None:
+    # λ > 0, Euler steps and a field linear in the control: what the most particular method needs.
+    flow = ac.Flow(SCHEDULE, ac.fields.LinearInControl())
+    problem = ac.ControlProblem(flow, tikhonov=0.1)
+    control = draw(flow, 0, 0.1)
+    result = ac.fit(problem, control, PARABOLA, method=METHODS_BY_NAME[name](), steps=20)
+    assert not result.failed, result.reason
+    assert problem.objective(result.control, PARABOLA) < problem.objective(control, PARABOLA)
+
+
+class Plain(Descent):
+    """Gradient descent, as a method of one's own."""
+
+    penalised: ClassVar[bool] = True
+
+    def optimiser(self, problem: ac.ControlProblem, steps: int) -> optax.GradientTransformation:
+        return optax.sgd(0.1)
+
+
+def test_a_method_that_registers_is_found_by_its_name_wherever_methods_are_listed() -> None:
+    METHODS_BY_NAME.register("plain", "a toy", settings=("learning_rate",))(Plain)
+    try:
+        assert METHODS_BY_NAME.names[-1] == "plain"
+        assert METHODS_BY_NAME.having("learning_rate") == ("adam", "adamw", "sgd", "plain")
+        test_every_registered_method_improves_a_control("plain")
+        listed = test_every_registered_method_improves_a_control.pytestmark[0].args[1]
+        assert "plain" in listed
+    finally:
+        METHODS_BY_NAME.remove("plain")
+    assert "plain" not in METHODS_BY_NAME

@@ -23,12 +23,12 @@ import jax
 from autoencodes.catalogue import ACTIVATIONS, FIELDS
 from autoencodes.fields.field import ControlledField
 
-@FIELDS.register("spinning", "(A-A')x", settings=("speed",), example={"speed": 2.0})
+@FIELDS.register("spinning", "(A-A')x", settings=("hidden",), example={"hidden": 2})
 class Spinning(ControlledField):
-    speed: float = 1.0
+    hidden: int = 1
 
     def velocity(self, t, x, theta):
-        return self.speed * (theta["A"] - theta["A"].T) @ x[: len(theta["A"])]
+        return self.hidden * (theta["A"] - theta["A"].T) @ x[: len(theta["A"])]
 
     def init(self, key, width, scale, seen=0):
         return {"A": scale * jax.random.normal(key, (width, width))}
@@ -58,13 +58,20 @@ class Quartic(Comparison):
 FOUND = """
 import autoencodes as ac
 from autoencodes.catalogue import *
-assert "spinning" in FIELDS.choices and FIELDS.having("speed") == ("spinning",)
+assert "spinning" in FIELDS.choices and "spinning" in FIELDS.having("hidden")
 assert "cube" in ACTIVATIONS and "midpoint" in SCHEMES and "quartic" in COSTS
-made = ac.fields.build({"name": "spinning", "speed": 3.0})
+made = ac.fields.build({"name": "spinning", "hidden": 3})
 assert ac.fields.build(ac.fields.describe(made)) == made
 assert ac.fields.Perceptron("cube") != ac.fields.Perceptron("tanh")
 flow = ac.Flow(ac.WidthSchedule.constant(2, 1, 1.0), made)
 assert type(ac.ControlProblem(flow, "quartic").cost).__name__ == "Quartic"
+
+from autoencodes.flow import sweep
+from autoencodes.plan.settings import Settings
+settings = Settings(
+    field="spinning", activation="cube", scheme="midpoint", cost="quartic", hidden=2
+)
+assert settings.field == "spinning"
 
 import problems, test_cost, test_every_field, test_fields, test_schemes
 names = [case.name for case in problems.CASES]
@@ -72,8 +79,8 @@ for added in ("field spinning", "activation cube", "scheme midpoint", "cost quar
     assert added in names, names
 assert type(made) in map(type, test_fields.BUILT_IN)
 assert "quartic" in [COSTS.name_of(type(cost)) for cost in test_cost.COSTS]
-assert test_every_field.flow("spinning", "skip").fields[0] == ac.fields.build(
-    {"name": "spinning", "speed": 2.0}
+assert sweep.fields(test_every_field.flow("spinning", "skip"))[0] == ac.fields.build(
+    {"name": "spinning", "hidden": 2}
 )
 """
 
@@ -140,11 +147,17 @@ def test_a_member_is_added_in_one_file_and_tested_without_being_listed(tmp_path:
     for path, text in TOYS.items():
         with (tmp_path / "autoencodes" / path).open("a", encoding="utf-8") as file:
             file.write(text)
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE}"}
+    environment = {
+        **os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE}", "COLUMNS": "200"
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", FOUND], capture_output=True, text=True, cwd=tmp_path, env=environment
     )
     assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "autoencodes", "train", "--help"]
+    helped = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    for added in ("spinning", "(A-A')x", "cube", "midpoint", "quartic"):
+        assert added in helped.stdout
 
 
 def test_two_files_that_register_one_name_are_refused(tmp_path: Path) -> None:

@@ -318,7 +318,14 @@ def test_every_setting_has_its_option_and_its_check() -> None:
     for name, declared in DECLARATIONS.items():
         option = "[DATA]" if name == "data" else f"--{name.replace('_', '-')} "
         assert (option in f"{shown} ") == declared.option, name
-    for text in ("|convolution|toy", "toy: x y z", "sin|bent", "bent: a bend", "low-rank or toy"):
+    for text in (
+        "|convolution|toy",
+        "toy: x y z",
+        "sin|bent",
+        "bent: a bend",
+        "low-rank or toy",
+        "method adam or adamw",
+    ):
         assert text in shown
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import jaxtyping
 import numpy as np
 import pytest
 
 import autoencodes as ac
+from autoencodes.model.pca import Pca
 
 ROWS = np.random.default_rng(0).normal(size=(50, 4)) @ np.diag([3.0, 1.0, 0.3, 2.0]) + 1
 
@@ -41,3 +43,25 @@ def test_what_does_not_fit_is_refused() -> None:
         ac.Coordinates(2, 2, [[1.0, 1.0], [0.0, 1.0]])
     with pytest.raises(ac.InputError, match="rotation must be one of none, pca, random; got 'ica'"):
         ac.Coordinates.of("ica", ROWS, 4)
+
+
+@pytest.mark.parametrize("number", [2.5, True, "4", None, 0])
+def test_what_is_no_dimension_is_refused(number: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as a user calls
+    for make in (
+        lambda: ac.Coordinates(number, 1),  # type: ignore[arg-type]
+        lambda: ac.Coordinates(4, number),  # type: ignore[arg-type]
+        lambda: ac.order.by_index(number),  # type: ignore[arg-type]
+        lambda: ac.order.at_random(number, 0),  # type: ignore[arg-type]
+        lambda: Pca.fit(ROWS, number),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ac.InputError, match="must be an integer, at least 1; got"):
+            make()
+    assert ac.Coordinates(np.int64(4), np.int64(4)).plain  # type: ignore[arg-type]
+    if number != 0:
+        for draw in (
+            lambda: ac.Coordinates.of("random", ROWS, 4, number),  # type: ignore[arg-type]
+            lambda: ac.order.at_random(4, number),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(ac.InputError, match="seed must be an integer, at least 0; got"):
+                draw()

@@ -25,7 +25,7 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
         exec(compile(block, str(page), "exec"), scope)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
 def test_links_and_pictures_are_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not target.startswith("http"):
@@ -48,3 +48,17 @@ def test_constraints_pin_every_direct_dependency_and_name_no_host() -> None:
     wanted = list(chain(project["dependencies"], *project["optional-dependencies"].values()))
     names = {re.split(r"[\[><=~!; ]", w)[0].lower() for w in wanted} - {"autoencodes"}
     assert names <= pinned, names - pinned
+
+
+def test_hooks_come_from_the_environment_and_templates_are_there() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert re.findall(r"repo: *(\S+)", hooks) == ["local"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    tools = {re.split(r"[\[><=~!; ]", line)[0] for line in extras["dev"]}
+    entries = re.findall(r"entry: python -m (\w+)", hooks)
+    assert entries
+    assert set(entries) <= tools
+    assert (ROOT / ".github" / "pull_request_template.md").is_file()
+    assert list((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.md"))

@@ -193,5 +193,5 @@ def test_what_has_no_exact_maximiser_is_refused(flow: Any, tikhonov: float, mess
 
 @pytest.mark.parametrize("smallest", [0.0, 1.5, math.nan])
 def test_a_relaxation_out_of_range_is_refused(smallest: float) -> None:
-    with pytest.raises(ac.InputError, match=r"smallest_alpha must lie in \(0, 1\]; got"):
+    with pytest.raises(ac.InputError, match=r"smallest_alpha must be a number in \(0, 1\]; got"):
         ac.ExactMSA(smallest)

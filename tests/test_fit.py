@@ -335,8 +335,11 @@ def test_adam_does_not_freeze_in_silence_where_its_moments_overflow() -> None:
     [
         ({"steps": 0}, "steps must be an integer, at least 1; got 0"),
         ({"steps": -1}, "steps must be an integer, at least 1"),
-        ({"batch_size": 0, "key": KEY}, "batch_size must be an integer, at least 1; got 0"),
-        ({"stream_size": 0}, "stream_size must be an integer, at least 1; got 0"),
+        (
+            {"batch_size": 0, "key": KEY},
+            "batch_size must be an integer, at least 1, or None",
+        ),
+        ({"stream_size": 0}, "stream_size must be an integer, at least 1, or None; got 0"),
         ({"tolerance": -1e-3}, "tolerance must be a finite number, at least 0"),
         ({"tolerance": math.nan}, "tolerance must be a finite number, at least 0; got nan"),
         ({"batch_size": 2, "key": None}, r"pass key=jax.random.key\(seed\)"),
@@ -361,10 +364,37 @@ def test_what_does_not_fit_the_problem_is_refused_before_any_step() -> None:
         ({"learning_rate": 0.0}, "learning_rate must be a positive"),
         ({"learning_rate": math.nan}, "learning_rate must be a positive"),
         ({"learning_rate": math.inf}, "learning_rate must be a positive"),
-        ({"warmup": 1.0}, r"warmup must lie in \[0, 1\); got 1"),
-        ({"warmup": -0.1}, r"warmup must lie in \[0, 1\)"),
+        ({"warmup": 1.0}, r"warmup must be a number in \[0, 1\); got 1"),
+        ({"warmup": -0.1}, r"warmup must be a number in \[0, 1\)"),
     ],
 )
 def test_an_adam_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         ac.Adam(**options)
+
+
+def test_what_is_shown_of_a_large_training_is_short_and_says_how_it_ended() -> None:
+    flow = ac.Flow(ac.WidthSchedule.autoencoder(784, [784, 30], 1, 1.0))
+    x = np.random.default_rng(0).uniform(size=(3, 784))
+    shown: list[str] = []
+    control = flow.init(KEY)
+    method = ac.Adam()
+    result = ac.fit(
+        ac.ControlProblem(flow),
+        control,
+        ac.EmpiricalMeasure(x),
+        method=method,
+        steps=2,
+        callback=lambda progress: shown.extend([repr(progress), repr(progress.resumption)]),
+    )
+    entries = f"{sum(a.size for a in jax.tree.leaves(control)):,} entries"
+    for text in [repr(result), *shown]:
+        assert len(text.splitlines()) <= 10
+        assert max(map(len, text.splitlines())) <= 100
+    for text in (repr(result), result._repr_html_()):
+        assert "budget spent: all 2 steps were made" in text
+        assert entries in text
+        assert f"{result.history[-1]['objective']:.6g}" in text
+    assert shown[0].startswith("Progress(step 1 of 2, ")
+    assert entries in shown[0]
+    assert len(result._repr_html_()) < 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -10,13 +11,12 @@ import numpy as np
 import pytest
 from plain import Swing, states
 from plain import velocity as plain_velocity
-from problems import BY_NAME, CASES, IDS, Case, distance, draw, inactive
+from problems import BY_NAME, CASES, Case, distance, draw, every_case, inactive
 
 import autoencodes as ac
 from autoencodes.fields import Perceptron, TwoLayer
 from autoencodes.flow.sweep import check_control, increment
 
-every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
 AROUND = [case for case in CASES if case.schedule.memory != "reset"]
 MANY_BLOCKS = [case for case in CASES if len(case.schedule.blocks) > 1]
 
@@ -294,6 +294,7 @@ def _shape_errors() -> list[tuple[str, Any, str]]:
         ("held", lambda: flow.decode(control, z, z[:, :1]), r"held.*\(N, 2\).*shape \(3, 1\)"),
         ("rows", lambda: flow.decode(control, z, z[:2]), "one row for each.*expected 3, got 2"),
         ("scale", lambda: flow.init(jax.random.key(0), -1.0), "scale.*at least 0; got -1"),
+        ("truth", lambda: flow.init(jax.random.key(0), True), "scale must be a finite.*got True"),
         ("nan", lambda: flow.init(jax.random.key(0), np.nan), "scale.*finite.*got nan"),
     ]
 
@@ -334,3 +335,73 @@ def test_what_follows_from_an_exploding_flow_fails_too(call: str) -> None:
     flow, control, x = _explosion("hold")
     with pytest.raises(ac.NumericalFailure, match="left the finite numbers"):
         getattr(ac.ControlProblem(flow), call)(control, ac.EmpiricalMeasure(x))
+
+
+def face(kind: type) -> set[str]:
+    """The public names of a class: its data, its properties and its methods."""
+    data = {f.name for f in dataclasses.fields(kind)}
+    return data | {name for name in dir(kind) if not name.startswith("_")}
+
+
+def test_a_flow_and_a_schedule_show_what_users_call() -> None:
+    assert face(ac.Flow) == {
+        *("schedule", "field", "scheme"),
+        *("init", "push", "trajectory", "encode", "decode", "inverse", "refined"),
+    }
+    assert face(ac.WidthSchedule) == {
+        *("dim", "blocks", "horizon", "memory"),
+        *("steps", "step_size", "widths", "bottleneck", "latent", "first_steps", "invertible"),
+        *("constant", "encoder", "decoder", "autoencoder", "sequence", "unet", "grids", "refined"),
+    }
+    assert face(ac.Block) == {"active", "steps", "width"}
+
+
+def _large() -> list[Any]:
+    order = np.random.default_rng(0).permutation(784).tolist()
+    schedule = ac.WidthSchedule.autoencoder(784, [784, 130, 30], 40, 6.0, order, "hold")
+    flow = ac.Flow(schedule, (*[Perceptron()] * 4, TwoLayer(50)))
+    return [schedule, schedule.blocks[0], flow, ac.ControlProblem(flow)]
+
+
+@pytest.mark.parametrize("large", _large(), ids=lambda value: type(value).__name__)
+def test_a_representation_fits_on_ten_lines(large: Any) -> None:
+    lines = repr(large).splitlines()
+    assert len(lines) <= 10
+    assert max(map(len, lines)) <= 100
+    assert type(large).__name__ in lines[0]
+
+
+def test_the_representation_of_a_flow_says_what_it_is() -> None:
+    schedule, _, flow, _ = _large()
+    size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(flow.init, jax.random.key(0))))
+    for text in ("784, 130, 30, 130, 784", "200", "6", "hold"):
+        assert text in repr(schedule)
+        assert text in repr(flow)
+        assert text in flow._repr_html_()
+    for text in ("4 x Perceptron", "1 x TwoLayer", "Euler", f"{size:,}"):
+        assert text in repr(flow)
+        assert text in flow._repr_html_()
+    assert repr(ac.Block([3, 1], 2)) == "Block(active=(3, 1), steps=2)"
+
+
+def test_representations_escape_text_and_come_within_compiled_code_and_for_unfit_fields() -> None:
+    class Marked(Swing):
+        rate: Any
+
+        def __repr__(self) -> str:
+            return f"<b>Marked</b>({self.rate})"
+
+    schedule = ac.WidthSchedule.unet(2, [2, 1], 1, 1.0)
+    flow = ac.Flow(schedule, Marked(1.0))
+    assert "<b>" not in flow._repr_html_()
+    assert "not known" in repr(flow)  # Swing does not take stored values
+    constant = ac.WidthSchedule.constant(2, 1, 1.0)
+    shown = []
+
+    @jax.jit
+    def compiled(rate: Any) -> Any:
+        shown.append(repr(ac.Flow(constant, Marked(rate))))
+        return rate
+
+    compiled(jnp.asarray(2.0))
+    assert "6" in shown[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
-    {"atomic", "checks", "precision"},
+    {"atomic", "checks", "precision", "summary"},
     {"catalogue"},
     {"control", "cost", "fields", "measure", "schemes"},
     {"datasets", "flow"},
@@ -33,6 +34,10 @@ FLOORS = (
 )
 """The rooms, from the ground up; those of one floor do not know each other."""
 
+THERE = {path.stem for path in PACKAGE.iterdir() if path.suffix in ("", ".py")} - {
+    "__init__",
+    "__pycache__",
+}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__")
 
 
@@ -47,7 +52,7 @@ def floor(name: str) -> int:
 
 def imported(path: Path) -> set[str]:
     """The rooms that a file imports, wherever in the file it does."""
-    found = set()
+    rooms: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -57,8 +62,8 @@ def imported(path: Path) -> set[str]:
             names = [f"autoencodes.{a.name}" if whole else str(node.module) for a in node.names]
         else:
             continue
-        found |= {room(name) for name in names if name.startswith("autoencodes.")}
-    return found - {"__version__"}
+        rooms |= {room(name) for name in names if name.startswith("autoencodes.")}
+    return rooms - {"__version__"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -66,6 +71,16 @@ def test_imports_go_down(path: Path) -> None:
     here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     for other in imported(path) - {here}:
         assert floor(other) < floor(here), f"{here} must not import {other}"
+
+
+def test_the_map_in_contributing_is_the_floors() -> None:
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|", page, re.MULTILINE)
+    drawn = [set(re.findall("`(.+?)`", rooms)) for _, rooms in rows]
+    expected = [rooms & THERE for rooms in FLOORS if rooms & THERE]
+    assert drawn == expected, "draw the floors of FLOORS in CONTRIBUTING.md's map, from the ground"
+    assert [int(number) for number, _ in rows] == list(range(len(expected)))
+    assert set().union(*FLOORS) >= THERE, "give every room a floor in FLOORS"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -103,8 +118,8 @@ def test_import_is_light_and_changes_nothing_global() -> None:
         "heavy = {'typer', 'rich', 'pydantic', 'sklearn', 'matplotlib', 'safetensors'}; "
         "ac.fit, ac.ControlProblem, ac.datasets; assert not heavy & set(sys.modules), heavy"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -116,6 +131,6 @@ def test_help_imports_nothing_heavy() -> None:
         "heavy = {'jax', 'numpy', 'pydantic', 'scipy', 'sklearn', 'matplotlib', 'optax'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "train" in done.stdout
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert "train" in process.stdout

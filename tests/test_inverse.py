@@ -60,7 +60,7 @@ def test_refining_keeps_numpys_precision_and_refuses_other_factors() -> None:
     (fine,) = ac.refine(control, 2)
     assert isinstance(fine["theta"], np.ndarray)
     np.testing.assert_array_equal(fine["theta"], np.ones((4, 3)))
-    for factor in (0, -1):
+    for factor in (0, -1, 1.5, True, "2"):
         with pytest.raises(ac.InputError, match=r"factor.*integer, at least 1"):
             ac.refine(control, factor)
     with pytest.raises(ac.InputError, match=r"factor of a refinement.*integer, at least 1"):

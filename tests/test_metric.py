@@ -17,7 +17,7 @@ from test_known_answers import known
 
 import autoencodes as ac
 from autoencodes.fields import Perceptron
-from autoencodes.training.breakdown import Watch
+from autoencodes.training.breakdown import BatchObjectives
 
 CASE = BY_NAME["permuted, weights, targets, reset"]
 KEY = jax.random.key(0)
@@ -144,9 +144,9 @@ def test_a_training_that_breaks_down_retreats_to_its_average() -> None:
     assert problem.objective(result.control, measure) < 0.2 * problem.objective(control, measure)
 
 
-def watched(values: np.ndarray) -> tuple[Watch, int]:
+def watched(values: np.ndarray) -> tuple[BatchObjectives, int]:
     """The watch that has seen ``values``, and how many of them it would have called broken."""
-    watch, count = Watch.start(np.dtype(float)), 0
+    watch, count = BatchObjectives.start(np.dtype(float)), 0
     for k, value in enumerate(values):
         count += bool(watch.broken(jnp.asarray(value), jnp.asarray(k)))
         watch = watch.seen(jnp.asarray(value), jnp.asarray(k))
@@ -179,7 +179,7 @@ def test_twice_the_mean_of_batches_that_agree_is_a_breakdown(last: float) -> Non
         ({"noise": -1.0, "batch_size": 3, "key": KEY}, "noise must be a finite number"),
         ({"noise": math.nan, "batch_size": 3, "key": KEY}, "noise must be a finite number"),
         ({"noise": 0.1}, "noise is drawn anew for every mini-batch: give a batch_size below"),
-        ({"every": 0}, "every must be an integer, at least 1; got 0"),
+        ({"every": 0}, "every must be an integer, at least 1, or None; got 0"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
@@ -190,13 +190,13 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tau": 0.0}, "tau must be a positive finite number; got 0"),
+        ({"tau": 0.0}, "tau must be a positive finite number, or None; got 0"),
         ({"tau": math.inf}, "tau must be a positive finite number"),
-        ({"decay": 0.0}, r"decay must lie in \(0, 1\]"),
-        ({"average": 1.5}, r"average must lie in \[0, 1\]"),
-        ({"floor": 1.0}, r"floor must lie in \[0, 1\)"),
-        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\)"),
-        ({"memory": 0.0}, r"memory must lie in \(0, 1\]"),
+        ({"decay": 0.0}, r"decay must be a number in \(0, 1\]"),
+        ({"average": 1.5}, r"average must be a number in \[0, 1\]"),
+        ({"floor": 1.0}, r"floor must be a number in \[0, 1\)"),
+        ({"momentum": 1.0}, r"momentum must be a number in \[0, 1\)"),
+        ({"memory": 0.0}, r"memory must be a number in \(0, 1\]"),
     ],
 )
 def test_a_metric_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:

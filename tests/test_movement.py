@@ -18,8 +18,8 @@ from plain import ACTIVATIONS
 from problems import BY_NAME, draw, flat
 
 import autoencodes as ac
+from autoencodes.catalogue import SOLVERS
 from autoencodes.fields import Perceptron
-from autoencodes.training.solvers import SOLVERS
 
 SHAPES = ((2, [2, 1]), (2, [1]), (3, [2, 1]))
 
@@ -43,6 +43,7 @@ PROBLEMS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=8)  # benchmarks/guarantee.py draws a thousand
 @hypothesis.given(PROBLEMS)
 def test_every_accepted_movement_decreases_the_objective_by_what_it_moved(
@@ -141,6 +142,7 @@ def _valleys() -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
     return ac.ControlProblem(flow, tikhonov=1e-3), draw(flow, 0, 0.1), measure
 
 
+@pytest.mark.slow
 def test_of_several_trials_the_lowest_is_handed_out_and_the_objective_never_rises() -> None:
     problem, control, measure = _valleys()
     alone = [
@@ -198,6 +200,7 @@ def test_rises_within_the_last_digits_of_the_objective_do_not_add_up() -> None:
     assert (path <= lowest * (1 + 64 * np.finfo(float).eps)).all()
 
 
+@pytest.mark.slow
 def test_first_steps_that_the_largest_one_makes_equal_are_one_trial() -> None:
     problem, control, measure = _valleys()
     result = ac.fit(problem, control, measure, method=ac.MinimizingMovement(1e-3), steps=3)
@@ -264,17 +267,18 @@ def test_arriving_at_rounding_is_no_failure(scale: float) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tau": 0.0}, "tau must be finite"),
-        ({"tau": -1.0}, "tau must be finite"),
-        ({"tau": math.inf}, "tau must be finite.*got tau=inf"),
-        ({"tau": math.nan}, "tau must be finite.*got tau=nan"),
-        ({"tau": 1.0, "smallest_tau": 2.0}, "not above it"),
-        ({"smallest_tau": 0.0}, "smallest_tau positive"),
-        ({"first_tau": 0.0}, "first_tau must be finite and not below smallest_tau"),
-        ({"first_tau": math.nan}, "first_tau must be finite"),
-        ({"first_tau": ()}, "first_tau must be finite"),
-        ({"first_tau": (1.0, -1.0)}, "first_tau must be finite and not below smallest_tau"),
-        ({"inner": "bfgs"}, "inner must be auto, contraction, .*; got 'bfgs'"),
+        ({"tau": 0.0}, "tau must be a positive finite number; got 0"),
+        ({"tau": -1.0}, "tau must be a positive finite number"),
+        ({"tau": math.inf}, "tau must be a positive finite number; got inf"),
+        ({"tau": math.nan}, "tau must be a positive finite number; got nan"),
+        ({"tau": 1.0, "smallest_tau": 2.0}, "smallest_tau must not be above tau; got tau=1.0"),
+        ({"smallest_tau": 0.0}, "smallest_tau must be a positive finite number"),
+        ({"first_tau": 0.0}, "first_tau must be a positive finite number; got 0"),
+        ({"first_tau": math.nan}, "first_tau must be a positive finite number"),
+        ({"first_tau": ()}, "first_tau must be a number, or several"),
+        ({"first_tau": (1.0, -1.0)}, "first_tau must be a positive finite number; got -1"),
+        ({"first_tau": 1e-20}, "several, not below smallest_tau; got first_tau=.*1e-20"),
+        ({"inner": "bfgs"}, "inner must be one of auto, contraction, .*; got 'bfgs'"),
     ],
 )
 def test_a_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:

@@ -89,6 +89,7 @@ def test_termination_is_an_interruption_while_an_experiment_runs() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_parts_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "autoencodes", "experiment", "classification-natural"]

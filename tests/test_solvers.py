@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -16,8 +17,10 @@ from problems import BY_NAME, draw, flat
 from test_known_answers import known
 
 import autoencodes as ac
+from autoencodes.catalogue import SOLVERS
 from autoencodes.second_order.gauss_newton import gauss_newton
 from autoencodes.training.method import Batch
+from autoencodes.training.solvers import choose
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 
 EXACT = {
@@ -53,6 +56,7 @@ def test_a_step_beyond_the_contraction_is_solved_by_the_others(name: str) -> Non
     np.testing.assert_allclose(flat(result.control), share * flat(minimiser), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["permuted, weights, targets, hold", "translation, reset"])
 def test_the_gauss_newton_matrix_is_the_hessian_of_the_linearised_flow(name: str) -> None:
     case = BY_NAME[name]
@@ -127,8 +131,6 @@ def test_movements_converge_by_every_solver(inner: str, name: str) -> None:
 
 
 def test_the_automatic_choice_goes_by_size() -> None:
-    from autoencodes.training.solvers import choose
-
     small = BY_NAME["constant"]
     assert isinstance(choose("auto", small.problem, small.control), ac.GaussNewton)
     wide = ac.Flow(ac.WidthSchedule.constant(20, 2, 1.0))
@@ -139,16 +141,66 @@ def test_the_automatic_choice_goes_by_size() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ac.Contraction(tolerance=0.0), "tolerance must lie between 0 and 1; got 0"),
-        (lambda: ac.Contraction(factor=1.0), "factor must lie between 0 and 1; got 1"),
-        (lambda: ac.Contraction(sweeps=0), "sweeps must be at least 1; got 0"),
-        (lambda: ac.Anderson(window=0), "window must be at least 1; got 0"),
-        (lambda: ac.Anderson(tolerance=1.0), "tolerance must lie between 0 and 1"),
-        (lambda: ac.QuasiNewton(pairs=0), "pairs must be at least 1; got 0"),
-        (lambda: ac.NewtonCG(forcing=1.0), "forcing must lie between 0 and 1; got 1"),
-        (lambda: ac.NewtonCG(products=0), "products must be at least 1; got 0"),
+        (lambda: ac.Contraction(tolerance=0.0), r"tolerance must be a number in \(0, 1\); got 0"),
+        (lambda: ac.Contraction(factor=1.0), r"factor must be a number in \(0, 1\); got 1"),
+        (lambda: ac.Contraction(sweeps=0), "sweeps must be an integer, at least 1; got 0"),
+        (lambda: ac.Anderson(window=0), "window must be an integer, at least 1; got 0"),
+        (lambda: ac.Anderson(tolerance=1.0), r"tolerance must be a number in \(0, 1\)"),
+        (lambda: ac.QuasiNewton(pairs=0), "pairs must be an integer, at least 1; got 0"),
+        (lambda: ac.NewtonCG(forcing=1.0), r"forcing must be a number in \(0, 1\); got 1"),
+        (lambda: ac.NewtonCG(products=0), "products must be an integer, at least 1; got 0"),
     ],
 )
 def test_a_solver_that_cannot_be_says_why(make: Any, message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (ac.Contraction, "sweeps"),
+        (ac.Anderson, "window"),
+        (ac.Anderson, "sweeps"),
+        (ac.QuasiNewton, "pairs"),
+        (ac.NewtonCG, "products"),
+        (ac.LBFGS, "memory"),
+        (ac.LBFGS, "trials"),
+        (ac.ExtendedMSA, "iterations"),
+    ],
+)
+def test_integers_are_taken_from_numpy_and_nothing_else_is_one(kind: Any, name: str) -> None:
+    made = getattr(kind(**{name: np.int64(7)}), name)
+    assert (made, type(made)) == (7, int)
+    for wrong in (2.5, True, "2", None, math.nan, -1, [2]):
+        with pytest.raises(ac.InputError, match=f"{name} must be an integer, at least 1; got"):
+            kind(**{name: wrong})
+
+
+@pytest.mark.parametrize("inner", SOLVERS)
+def test_every_registered_solver_makes_movements_that_descend(inner: str) -> None:
+    case = BY_NAME["constant"]
+    method = ac.MinimizingMovement(1.0, inner)
+    result = ac.fit(case.problem, case.control, case.measure, method=method, steps=3)
+    objectives = [record["objective"] for record in result.history]
+    assert objectives[-1] < case.problem.objective(case.control, case.measure)
+    assert (np.diff(objectives) < 0).all()
+
+
+class Shrinking(ac.Contraction):
+    """A solver of one's own, which is the contraction with another name."""
+
+
+def test_a_solver_that_registers_is_found_by_its_name_wherever_solvers_are_listed() -> None:
+    SOLVERS.register("shrinking", "a toy")(Shrinking)
+    try:
+        assert SOLVERS.names[-1] == "shrinking"
+        assert choose("shrinking", BY_NAME["constant"].problem, ()) == Shrinking()
+        test_every_registered_solver_makes_movements_that_descend("shrinking")
+        listed = test_every_registered_solver_makes_movements_that_descend.pytestmark[0].args[1]
+        assert "shrinking" in listed
+        with pytest.raises(ac.InputError, match="gauss-newton, shrinking, or an InnerSolver"):
+            ac.MinimizingMovement(inner="nothing")
+    finally:
+        SOLVERS.remove("shrinking")
+    assert "shrinking" not in SOLVERS

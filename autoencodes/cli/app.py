@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from autoencodes.catalogue import DATASETS
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
+from autoencodes.plan.settings import DATA
 
 app = typer.Typer(
     name="autoencodes",
@@ -22,12 +22,7 @@ app = typer.Typer(
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
-_LAWS = [entry.name for entry in DATASETS.entries.values() if entry.facts.get("law")]
-DATA_HELP = (
-    f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
-    "or the path of an .npy, .npz, .csv or IDX file."
-)
-Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
+Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as train writes it.")]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .npy, .npz or .csv.")

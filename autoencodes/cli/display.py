@@ -34,7 +34,7 @@ class Display:
         self._console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
         self._job: Job | None = None
-        self._began = (0, 0.0)
+        self._started = (0, 0.0)
         self._last = ""
         self._test = ""
         self._printed = 0
@@ -72,7 +72,7 @@ class Display:
     def advance(self, progress: Round) -> None:
         """Shows where the training stands."""
         if not self._last:  # until the first epoch has ended, time went into compilation
-            self._began = (progress.step, time.perf_counter())
+            self._started = (progress.step, time.perf_counter())
         for record in progress.records:
             if (test := record.get("test_mse")) is not None:
                 self._test = f"  test error {test:.4g} (epoch {record['epoch']})"
@@ -90,10 +90,10 @@ class Display:
         """Says how the training ended, and where its results are."""
         assert self._job is not None
         metrics, path = outcome.metrics, outcome.folder.path
-        found = verdict(self._job.data.name, self._job.plan.target, metrics)
+        sentence = verdict(self._job.data.name, self._job.plan.target, metrics)
         self._say(
             f"{metrics['reason']}\n"
-            f"{found}\n"
+            f"{sentence}\n"
             f"{metrics['seconds']:.0f} s; results in {path}: model.safetensors, metrics.json, "
             f"history.jsonl, "
             f"{'report.html with ' if pictures else ''}{pictures} pictures in figures"
@@ -105,10 +105,10 @@ class Display:
             )
 
     def _left(self, progress: Round) -> str:
-        step, began = self._began
+        step, time_then = self._started
         if progress.step <= step:
             return ""
-        rate = (time.perf_counter() - began) / (progress.step - step)
+        rate = (time.perf_counter() - time_then) / (progress.step - step)
         seconds = round(rate * (progress.steps - progress.step))
         return f"{seconds // 60}:{seconds % 60:02d} left"
 
@@ -177,10 +177,18 @@ class _Parts:
 
 
 class Certifying(_Parts):
-    """Shows a certificate as it comes; a context, so that the bar is taken down in any case."""
+    """Shows a certificate as it comes; a context, so that the bar is taken down in any case.
+
+    ``begin`` is called as soon as the run and its data are read, before the first part.
+    """
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        super().__init__()
+        self._begin = begin
 
     def advance(self, stage: Stage) -> None:
         """Shows the part that is computed; elsewhere than on a terminal, now and then."""
+        self._begin()
         self._show(stage.part, f"{stage.part}  {stage.text}".rstrip(), stage.share)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from autoencodes.catalogue import FIELDS
+from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.cli.app import FAILURE, INTERRUPTED, app
 from autoencodes.cli.interruption import Interruption
 from autoencodes.errors import InputError, MissingExtra
@@ -26,8 +26,10 @@ def _derived(function: Callable[..., None]) -> Callable[..., None]:
         declared = DECLARATIONS[entry.name]
         if not declared.option:
             continue
-        owners = FIELDS.having(entry.name)
-        text = declared.help + (f" Of the field {' or '.join(owners)}." if owners else "")
+        text = declared.help
+        for catalogue in (FIELDS, COSTS, METHODS):
+            if owners := catalogue.having(entry.name):
+                text += f" With the {catalogue.noun} {' or '.join(owners)}."
         metavar = declared.metavar or "|".join(declared.names) or None
         if entry.default not in (None, False):
             text = f"{text}  [default: {entry.default}]"

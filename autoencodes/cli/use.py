@@ -39,8 +39,8 @@ def decode(
 
     export.require_writable(output)
     model = RunFolder.open(run).model
-    found = export.read_latent(file)
-    rows = model.decode(*found) if isinstance(found, Latent) else model.decode(found)
+    codes = export.read_latent(file)
+    rows = model.decode(*codes) if isinstance(codes, Latent) else model.decode(codes)
     export.write_rows(output, rows, "x")
     _wrote(output, rows)
 
@@ -70,7 +70,7 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
 
     export.require_writable(output)
     model, rows = _opened(run, data, data_dir)
-    found = model.predict(rows.x)
+    predicted = model.predict(rows.x)
     column = {"rows": "x", "classes": "class", "numbers": "number"}[model.readout.target]
     more = {}
     if model.readout.gives_probabilities:
@@ -78,8 +78,8 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
             "probabilities": model.probabilities(rows.x),
             "classes": np.array(model.readout.classes),
         }
-    export.write_rows(output, found, column, **more)
-    _wrote(output, found)
+    export.write_rows(output, predicted, column, **more)
+    _wrote(output, predicted)
 
 
 @app.command()
@@ -111,8 +111,8 @@ def score(
     if data == RunFolder.open(run).config.data:
         parts |= {"train": ~rows.is_test, "test": rows.is_test}
         for part in ("train", "test"):
-            found = errors[parts[part]]
-            print(f"{part} rows {found.size}: {found.mean():.6g}")
+            own = errors[parts[part]]
+            print(f"{part} rows {own.size}: {own.mean():.6g}")
     if model.readout.target == "classes":
         right = model.predict(rows.x).astype(str) == targets.astype(str)
         print(", ".join(f"{name} rows: {right[at].mean():.4f} right" for name, at in parts.items()))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
+from autoencodes.cli.interruption import Interruption
 
 
 @app.command()
@@ -34,10 +35,9 @@ def certify(
     """
     from autoencodes.cli.display import Certifying
     from autoencodes.run.certify import certify as certify_run
-    from autoencodes.training.interruption import Interruption
 
-    with Certifying() as display, Interruption() as interruption:
-        found, path = certify_run(
+    with Interruption() as interruption, Certifying(interruption.take) as display:
+        certificate, path = certify_run(
             run,
             data_dir,
             particles=particles,
@@ -46,11 +46,11 @@ def certify(
             tau=tau,
             seed=seed,
             progress=display.advance,
-            stop=lambda: interruption.asked,
+            stop=interruption.asked,
         )
-    print("\n".join(f"- {line}" for line in found.lines()))
+    print("\n".join(f"- {line}" for line in certificate.lines()))
     print(f"wrote {path}", file=sys.stderr)
-    if found.interrupted:
+    if certificate.interrupted:
         raise typer.Exit(INTERRUPTED)
 
 

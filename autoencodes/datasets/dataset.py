@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Real, Shaped
 
-from autoencodes.errors import InputError
+from autoencodes.checks import choice
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.summary import Summarised
 
 Rows = Real[np.ndarray, "particle dim"]
 Targets = Real[np.ndarray, "particle target"]
@@ -18,8 +19,8 @@ Mask = Bool[np.ndarray, " particle"]
 PARTS = ("train", "test", "all")
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Summarised):
     """Rows with a fixed split, each part of which is an empirical measure.
 
     Parameters
@@ -50,6 +51,23 @@ class Dataset:
     image_shape: tuple[int, int] | None = None
     value_range: tuple[float, float] | None = None
     law: bool = False
+
+    def _summary(self) -> dict[str, str]:
+        """The rows and their parts, in words and numbers."""
+        held_out = int(self.is_test.sum())
+        image = "" if self.image_shape is None else " (images {} x {})".format(*self.image_shape)
+        summary = {
+            "name": self.name,
+            "rows": f"{self.size:,} of {self.dim:,} features{image}, {self.x.dtype}",
+            "split": f"{self.size - held_out:,} to train on, {held_out:,} to test on",
+        }
+        if self.value_range is not None:
+            summary["values"] = "from {:g} to {:g}".format(*self.value_range)
+        if self.y is not None:
+            summary["targets"] = f"{self.y.shape[1]} entries each"
+        if self.labels is not None:
+            summary["labels"] = f"{len(np.unique(self.labels)):,} different"
+        return summary
 
     @property
     def size(self) -> int:
@@ -88,9 +106,7 @@ class Dataset:
         return None if self.labels is None else self.labels[rows]
 
     def _rows(self, name: str) -> slice | np.ndarray:
-        if name not in PARTS:
-            raise InputError(f"expected a part among {', '.join(PARTS)}; got {name!r}")
-        if name == "all":
+        if choice(name, "part", PARTS) == "all":
             return slice(None)
         rows = np.flatnonzero(self.is_test if name == "test" else ~self.is_test)
         # A contiguous part is a view: MNIST is not copied to be split.

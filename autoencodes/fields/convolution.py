@@ -150,7 +150,7 @@ def convolutions(
     encoder: list[ControlledField] = [
         Convolution(tuple(grid), kernel, hidden, activation) for grid in grids
     ]
-    encoder += [Perceptron(activation) for _ in widths]
+    encoder += [Perceptron(activation) for _ in positive_integers(widths, "widths", least=0)]
     return (*encoder, *reversed(encoder[:-1]))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.interpolate import BSpline, make_interp_spline
 
+from autoencodes.checks import integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow import sweep
@@ -75,6 +76,7 @@ def value_function(
         raise InputError(
             f"the grid is one of the line: expected a flow of dimension 1, got {flow.schedule.dim}"
         )
+    degree = integer(degree, "degree")
     if degree % 2 == 0 or not 0 < degree < len(grid):
         raise InputError(
             f"degree must be odd, positive and below the number of nodes; got {degree} with "

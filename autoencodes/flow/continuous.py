@@ -24,9 +24,10 @@ from autoencodes.flow.flow import Flow
 from autoencodes.flow.inverse import check_invertible
 from autoencodes.flow.layout import Latent, finite, rows
 from autoencodes.schemes.adaptive import Adaptive
+from autoencodes.summary import Summarised
 
 
-class ContinuousFlow(eqx.Module):
+class ContinuousFlow(Summarised, eqx.Module):
     """The flow Φ^θ of x' = F(t, x, θ(t)) itself, with θ(t) = θ_l on [t_l, t_(l+1)).
 
     Every step of the control is solved by itself and particle by particle, with as many steps of
@@ -76,6 +77,9 @@ class ContinuousFlow(eqx.Module):
         share = 1 / flow.schedule.steps
         scheme = Adaptive(1, solver, rtol, atol, share, max_steps)
         self.flow = Flow(flow.schedule, flow.field, scheme)
+
+    def _summary(self) -> dict[str, str]:
+        return self.flow._summary()
 
     def push(self, control: Control, x: Any) -> Float[Array, "particle dim"]:
         """Φ^θ_(0,T)(x): the particles (N, d) at the final time; see ``Flow.push``."""

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
+from autoencodes.checks import choice, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow
@@ -75,15 +76,13 @@ def draw_probes(
     least variance of v · ∂F v.
     """
     schedule = flow.schedule
-    if kind not in DIVERGENCES:
-        raise InputError(f"divergence must be one of {', '.join(DIVERGENCES)}; got {kind!r}")
+    kind, probes = choice(kind, "divergence", DIVERGENCES), positive_integer(probes, "probes")
     if kind == "exact" or (kind == "auto" and max(schedule.widths) <= _LOW):
         return (None,) * len(schedule.blocks)
-    if key is None or probes < 1:
-        came = "no key" if key is None else f"probes={probes}"
+    if key is None:
         raise InputError(
-            f"estimating the divergence needs a key and at least one probe; got {came}: give "
-            "key=jax.random.key(seed), or divergence='exact'"
+            "estimating the divergence needs a key; got no key: give key=jax.random.key(seed), "
+            "or divergence='exact'"
         )
     dtype = check_control(flow, control)
     return tuple(

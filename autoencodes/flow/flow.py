@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Literal, overload
 
 import equinox as eqx
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from autoencodes.checks import at_least
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Perceptron, Placed
@@ -24,9 +26,10 @@ from autoencodes.flow.layout import State, layouts, rows
 from autoencodes.flow.layout import finite as finite
 from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.schemes import Euler, Scheme
+from autoencodes.summary import Summarised
 
 
-class Flow(eqx.Module):
+class Flow(Summarised, eqx.Module):
     """The flow Φ^θ of a controlled field along a width schedule, step by step.
 
     On block j, with G the field and θ_l the control of step l,
@@ -66,15 +69,22 @@ class Flow(eqx.Module):
             if isinstance(field, Placed):
                 field.check_block(layout.active, layout.seen)
 
+    def _summary(self) -> dict[str, str]:
+        runs = [(repr(field), len([*same])) for field, same in groupby(sweep.fields(self))]
+        return {
+            **self.schedule._summary(),
+            "field": ", ".join(f"{count} x {text}" if runs[1:] else text for text, count in runs),
+            "scheme": repr(self.scheme),
+            "parameters": sweep.parameters(self),
+        }
+
     def init(self, key: Key[Array, ""], scale: float = 0.5, dtype: Any = None) -> Control:
         """A random control, drawn step by step by ``field.init``.
 
         ``scale`` ≥ 0 is the size of its entries (Perceptron: W_ij ~ N(0, scale²/width));
         ``dtype`` the precision, by default JAX's.
         """
-        if not (np.isfinite(scale) and scale >= 0):
-            raise InputError(f"scale must be a finite number, at least 0; got {scale}")
-        control = sweep.drawn(self, key, scale)
+        control = sweep.drawn(self, key, at_least(scale, "scale", 0))
         return control if dtype is None else jax.tree.map(lambda a: a.astype(dtype), control)
 
     def push(self, control: Control, x: Any) -> Float[Array, "particle dim"]:

@@ -47,12 +47,12 @@ def sites(image: Sequence[int], grid: Sequence[int]) -> tuple[int, ...]:
             f"number; got {rows} x {columns}"
         )
     places = offsets(stride)
-    found = []
+    result = []
     for k in range(channels):
         plane, (a, b) = k // stride**2, places[k % stride**2]
         first = (plane * height + a) * width + b
-        found += [first + stride * (i * width + j) for i in range(rows) for j in range(columns)]
-    return tuple(found)
+        result += [first + stride * (i * width + j) for i in range(rows) for j in range(columns)]
+    return tuple(result)
 
 
 def offsets(stride: int) -> tuple[tuple[int, int], ...]:
@@ -63,29 +63,29 @@ def offsets(stride: int) -> tuple[tuple[int, int], ...]:
     into the p² that lie at r times an offset of stride p from it. Where the coarser of two strides
     is p times the finer one, the first p² channels of the one are so the first of the other.
     """
-    found = [(0, 0)]
+    places = [(0, 0)]
     for prime, reach in _factors(stride):
         squares = range(prime)
         split = sorted(
             ((a, b) for a in squares for b in squares), key=lambda e: ((e[0] - e[1]) % prime, e[0])
         )
-        found = [(a + reach * da, b + reach * db) for a, b in found for da, db in split]
-    return tuple(found)
+        places = [(a + reach * da, b + reach * db) for a, b in places for da, db in split]
+    return tuple(places)
 
 
 def nested(image: Sequence[int], grids: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """The sites of grids of which each is a part of the one before; InputError if one is not."""
     if not grids:
         raise InputError("grids must list at least one (channels, height, width); got none")
-    found = [sites(image, grid) for grid in grids]
-    for k, (fine, coarse) in enumerate(pairwise(found)):
+    every = [sites(image, grid) for grid in grids]
+    for k, (fine, coarse) in enumerate(pairwise(every)):
         if not set(coarse) <= set(fine):
             raise InputError(
                 f"every grid must be a part of the one before it; got {tuple(grids[k + 1])} after "
                 f"{tuple(grids[k])}: take fewer channels, no more than four times as many at half "
                 "the height and width"
             )
-    return found
+    return every
 
 
 def planes(image: Sequence[int], grids: Sequence[Sequence[int]]) -> int:
@@ -96,11 +96,11 @@ def planes(image: Sequence[int], grids: Sequence[Sequence[int]]) -> int:
 
 def _factors(stride: int) -> list[tuple[int, int]]:
     """The prime factors of a stride in rising order, each with the product of those before it."""
-    found, reach, prime = [], 1, 2
+    factors, reach, prime = [], 1, 2
     while reach < stride:
         if stride // reach % prime:
             prime += 1
         else:
-            found.append((prime, reach))
+            factors.append((prime, reach))
             reach *= prime
-    return found
+    return factors

@@ -67,8 +67,8 @@ def preimages(
 
 def succeeded(sizes: Any) -> Bool[np.ndarray, ...]:
     """Whether what was left of an equation is no more than rounding; a NaN is not."""
-    found = np.asarray(sizes)
-    return np.asarray(found <= _ROUNDED * np.finfo(found.dtype).eps)
+    sizes = np.asarray(sizes)
+    return np.asarray(sizes <= _ROUNDED * np.finfo(sizes.dtype).eps)
 
 
 def check_preimages(sizes: Float[Array, "step particle"], step: float) -> None:
@@ -103,23 +103,23 @@ def _preimage(
         inexact = guess.size > _EXACT * float(np.finfo(y.dtype).eps)
         return inexact & (guess.pace >= _SHORTEST) & (guess.rounds < _ROUNDS)
 
-    def better(guess: _Guess, found: _Guess, pace: Float[Array, ""]) -> _Guess:
-        closer = found.size < guess.size
-        kept = jax.tree.map(lambda a, b: jnp.where(closer, a, b), found, guess)
+    def better(guess: _Guess, trial: _Guess, pace: Float[Array, ""]) -> _Guess:
+        closer = trial.size < guess.size
+        kept = jax.tree.map(lambda a, b: jnp.where(closer, a, b), trial, guess)
         return kept._replace(pace=pace, rounds=guess.rounds + 1)
 
     def contract(guess: _Guess) -> _Guess:
-        found = at(guess.x - guess.residual, guess.pace, guess.rounds)
-        return better(guess, found, jnp.where(found.size < guess.size / 2, guess.pace, 0))
+        trial = at(guess.x - guess.residual, guess.pace, guess.rounds)
+        return better(guess, trial, jnp.where(trial.size < guess.size / 2, guess.pace, 0))
 
     def correct(guess: _Guess) -> _Guess:
         width = guess.x.shape[0]
         slopes = jnp.eye(width, dtype=y.dtype) + step * jax.jacfwd(increment)(guess.x)
         correction = jnp.linalg.solve(slopes, guess.residual)
-        found = at(guess.x - guess.pace * correction, guess.pace, guess.rounds)
-        closer = found.size < guess.size
+        trial = at(guess.x - guess.pace * correction, guess.pace, guess.rounds)
+        closer = trial.size < guess.size
         return better(
-            guess, found, jnp.where(closer, jnp.minimum(1, 2 * guess.pace), guess.pace / 2)
+            guess, trial, jnp.where(closer, jnp.minimum(1, 2 * guess.pace), guess.pace / 2)
         )
 
     one, none = jnp.ones((), y.dtype), jnp.zeros((), int)

@@ -18,9 +18,10 @@ from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.flow.schedule import WidthSchedule
 
 Coordinate = tuple[int, int]
-"""A component, and how often it has begun anew: under ``skip`` it does where it returns, and what
-it left with remains, in the field's sight, as a coordinate of its own. Under ``reset`` and ``hold``
-a component is the same coordinate throughout."""
+"""A component, and how often it has entered again.
+
+Under ``skip`` it does where it returns, and what it left with remains, in the field's sight, as a
+coordinate of its own. Under ``reset`` and ``hold`` it is the same coordinate throughout."""
 
 
 class Latent(NamedTuple):
@@ -113,7 +114,7 @@ def layouts(schedule: WidthSchedule) -> tuple[Layout, ...]:
     dim, blocks, memory = schedule.dim, schedule.blocks, schedule.memory
     first = blocks[0].active
     ordered = (*first, *sorted(set(range(dim)) - set(first)))
-    begun, result = [0] * dim, []
+    entered, result = [0] * dim, []
     for j, block in enumerate(blocks):
         active = set(block.active)
         seen: tuple[int, ...] = ()
@@ -127,11 +128,11 @@ def layouts(schedule: WidthSchedule) -> tuple[Layout, ...]:
             later = {i for b in blocks[j + 1 :] for i in b.active}
             stored = tuple(i for i in off if i in later)
         for i in seen:
-            begun[i] += 1
+            entered[i] += 1
         coordinates = (
-            *((i, begun[i]) for i in block.active),
-            *((i, begun[i] - 1) for i in seen),
-            *((i, begun[i]) for i in stored),
+            *((i, entered[i]) for i in block.active),
+            *((i, entered[i] - 1) for i in seen),
+            *((i, entered[i]) for i in stored),
         )
         shown = block.active + (stored if memory == "hold" else ())
         result.append(Layout(dim, block.active, seen, stored, shown, coordinates))

@@ -9,19 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
-from autoencodes.checks import integer, positive, positive_integer, short
+from autoencodes.checks import (
+    choice,
+    entries_of,
+    instance,
+    integer,
+    positive,
+    positive_integer,
+    short,
+)
 from autoencodes.errors import InputError
 from autoencodes.flow.grid import nested, planes
 from autoencodes.flow.nesting import permutation, prefixes
+from autoencodes.summary import Summarised, first
 
 Memory = Literal["reset", "hold", "skip"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Block:
-    """A stretch of time over which the same components are active.
+    """A time interval over which the same components are active.
 
     Parameters
     ----------
@@ -36,7 +45,8 @@ class Block:
     steps: int
 
     def __init__(self, active: Sequence[int], steps: int) -> None:
-        components = tuple(integer(i, "an active component") for i in active)
+        given = entries_of(active, "active components")
+        components = tuple(integer(i, "an active component") for i in given)
         if not components:
             raise InputError("a block must have at least one active component; got none")
         if len(set(components)) != len(components) or min(components) < 0:
@@ -46,14 +56,17 @@ class Block:
         object.__setattr__(self, "active", components)
         object.__setattr__(self, "steps", positive_integer(steps, "the steps of a block"))
 
+    def __repr__(self) -> str:
+        return f"Block(active={short(self.active)}, steps={self.steps})"
+
     @property
     def width(self) -> int:
         """The number |A_j| of active components."""
         return len(self.active)
 
 
-@dataclass(frozen=True)
-class WidthSchedule:
+@dataclass(frozen=True, repr=False)
+class WidthSchedule(Summarised):
     """Active components over time, in an ambient space of fixed dimension.
 
     Parameters
@@ -91,7 +104,9 @@ class WidthSchedule:
         self, dim: int, blocks: Sequence[Block], horizon: float, memory: str = "reset"
     ) -> None:
         object.__setattr__(self, "dim", positive_integer(dim, "the dimension"))
-        object.__setattr__(self, "blocks", tuple(blocks))
+        object.__setattr__(
+            self, "blocks", tuple(instance(block, "a block", Block) for block in blocks)
+        )
         object.__setattr__(self, "horizon", positive(horizon, "the horizon"))
         if not self.blocks:
             raise InputError("a schedule must have at least one block; got none")
@@ -101,9 +116,16 @@ class WidthSchedule:
                     f"the active components of block {j} must lie in 0..{self.dim - 1}; "
                     f"got {max(block.active)}"
                 )
-        if memory not in get_args(Memory):
-            raise InputError(f"memory must be one of {', '.join(get_args(Memory))}; got {memory!r}")
-        object.__setattr__(self, "memory", cast(Memory, memory))
+        object.__setattr__(self, "memory", choice(memory, "memory", get_args(Memory)))
+
+    def _summary(self) -> dict[str, str]:
+        steps = first([block.steps for block in self.blocks], 12)
+        return {
+            "widths": f"{first(self.widths, 12)} of {self.dim}; {self.latent} latent",
+            "steps": f"{self.steps}: {steps}",
+            "horizon": f"{self.horizon:g}, Δt = {self.step_size:.4g}",
+            "memory": self.memory,
+        }
 
     @classmethod
     def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
@@ -251,9 +273,10 @@ class WidthSchedule:
         """
         active = nested(image, grids)
         dim = image[0] * image[1] * planes(image, grids)
-        if widths:
-            last = active[-1]
-            place = {i: n for n, i in enumerate(last if order is None else permutation(dim, order))}
+        last = active[-1]
+        ordered = last if order is None else permutation(dim, order)
+        if entries_of(widths, "widths"):
+            place = {i: n for n, i in enumerate(ordered)}
             kept = sorted(last, key=place.__getitem__)
             chosen = prefixes(len(last), widths, None)
             active += [tuple(kept[i] for i in block) for block in chosen]

@@ -167,6 +167,15 @@ def check_control(flow: Dynamics, control: Control) -> Any:
     return dtype
 
 
+def parameters(flow: Dynamics) -> str:
+    """The number of a control's entries, in words; a field that cannot be drawn has none known."""
+    try:
+        control = jax.eval_shape(lambda: drawn(flow, jax.random.key(0), 1.0))
+    except Exception:  # a representation must come, whatever a user's field does
+        return "not known: the field's init fails"
+    return f"{sum(a.size for a in jax.tree.leaves(control)):,}"
+
+
 @eqx.filter_jit
 def drawn(flow: Dynamics, key: Key[Array, ""], scale: float) -> Control:
     """A random control, block by block."""

@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Real
+from numpy.typing import ArrayLike, DTypeLike
 
+from autoencodes.checks import choice, integer, positive_integer
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import map_rows, strips
-from autoencodes.model.moments import mean, principal_axes
+from autoencodes.model.pca import mean, principal_axes
+from autoencodes.summary import Summarised, first
 
 KINDS = ("none", "pca", "random")
 
 
-class Coordinates(eqx.Module):
+class Coordinates(Summarised, eqx.Module):
     """x = ((z − c) Q, 0): rows of k features as particles in R^d, d ≥ k.
 
     Components beyond the data's begin at 0 (an augmented neural ODE: blocks may be wider than the
@@ -51,13 +52,20 @@ class Coordinates(eqx.Module):
     rotation: Float[np.ndarray, "feature feature"] | None
     centre: Float[np.ndarray, " feature"] | None
 
-    def __init__(self, dim: int, features: int, rotation: Any = None, centre: Any = None) -> None:
-        if not 1 <= features <= dim:
+    def __init__(
+        self,
+        dim: int,
+        features: int,
+        rotation: ArrayLike | None = None,
+        centre: ArrayLike | None = None,
+    ) -> None:
+        self.dim = positive_integer(dim, "dim")
+        self.features = positive_integer(features, "features")
+        if self.features > self.dim:
             raise InputError(
                 f"rows of {features} features do not fit into {dim} dimensions; give the flow at "
                 "least as many"
             )
-        self.dim, self.features = int(dim), int(features)
         self.rotation = None if rotation is None else np.asarray(rotation, np.float64)
         self.centre = None if centre is None else np.asarray(centre, np.float64)
         if self.rotation is not None:
@@ -70,15 +78,16 @@ class Coordinates(eqx.Module):
                 )
 
     @classmethod
-    def of(cls, kind: str, z: Any, dim: int, seed: int = 0) -> Coordinates:
+    def of(
+        cls, kind: str, z: Real[Array | np.ndarray, "particle feature"], dim: int, seed: int = 0
+    ) -> Coordinates:
         """The coordinates of a kind, fitted to rows (N, k) in the flow's units.
 
         ``none``: the features themselves. ``pca``: c the mean and Q the principal axes, the most
         varied first. ``random``: c the mean and Q drawn uniformly (Haar).
         """
         features = z.shape[1]
-        if kind not in KINDS:
-            raise InputError(f"rotation must be one of {', '.join(KINDS)}; got {kind!r}")
+        kind, seed = choice(kind, "rotation", KINDS), integer(seed, "seed", at_least=0)
         if kind == "none":
             return cls(dim, features)
         if kind == "pca":
@@ -86,12 +95,18 @@ class Coordinates(eqx.Module):
         Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
         return cls(dim, features, Q * np.sign(np.diag(R)), mean(z))
 
+    def _summary(self) -> dict[str, str]:
+        """How rows lie in the flow's space."""
+        rotated = "not rotated" if self.rotation is None else "rotated"
+        summary = {"rows": f"{self.features} features in {self.dim} dimensions, {rotated}"}
+        return summary if self.centre is None else {**summary, "centre": first(self.centre)}
+
     @property
     def plain(self) -> bool:
         """Whether the particles are the rows as they are."""
         return self.rotation is None and self.dim == self.features
 
-    def enter(self, z: Any, dtype: Any) -> Float[np.ndarray, "particle dim"]:
+    def enter(self, z: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle dim"]:
         """Rows (N, k) as particles (N, d)."""
         z = np.asarray(z)
         if self.plain:
@@ -101,7 +116,7 @@ class Coordinates(eqx.Module):
             x[rows, : self.features] = self._turned(z[rows])
         return x
 
-    def leave(self, x: Any, dtype: Any) -> Float[np.ndarray, "particle feature"]:
+    def leave(self, x: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle feature"]:
         """The rows (N, k) that particles (N, d), or their first k components, stand for."""
         x = np.asarray(x)[:, : self.features]
         if self.rotation is None:

@@ -9,7 +9,9 @@ import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Num, Shaped
+from numpy.typing import ArrayLike
 
+from autoencodes.checks import optional, positive_integers
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError
@@ -22,12 +24,13 @@ from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
+from autoencodes.summary import Summarised, first
 
 _ROWS = 1024
 """Rows pushed at a time: enough for the full rate of matrix products."""
 
 
-class Model(eqx.Module):
+class Model(Summarised, eqx.Module):
     """A trained flow that reads rows, and says what it makes of them, in the data's own units.
 
     It computes in the control's precision, whatever JAX is set to.
@@ -70,11 +73,29 @@ class Model(eqx.Module):
         self.coordinates = coordinates or Coordinates(dim, dim)
         features = self.coordinates.features
         self.scaling = scaling or Scaling(np.zeros(features), np.ones(features))
-        self.image_shape = image_shape
+        shape = optional(positive_integers, image_shape, "image_shape", 2, "height and width")
+        self.image_shape = None if shape is None else (shape[0], shape[1])
         self.readout = readout or Readout(SquaredError())
 
+    def _summary(self) -> dict[str, str]:
+        """Rows, flow and what is predicted, in words and numbers."""
+        schedule, field = self.flow.schedule, self.flow.field
+        fields = tuple(dict.fromkeys(field)) if isinstance(field, tuple) else (field,)
+        image = "" if self.image_shape is None else ", images {} x {}".format(*self.image_shape)
+        steps, scheme = sum(b.steps for b in schedule.blocks), type(self.flow.scheme).__name__
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.control))
+        return {
+            "rows": self.coordinates._summary()["rows"] + image,
+            "latent": f"{schedule.latent} values, memory {schedule.memory}",
+            "widths": first(schedule.widths, 16),
+            "flow": f"{steps} steps of {scheme} to T = {schedule.horizon:g}",
+            "field": ", ".join(map(str, fields)),
+            "control": f"{count:,} entries, {self.dtype}",
+            "predicts": f"{self.readout.target}, by {type(self.readout.cost).__name__}",
+        }
+
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[Any]:
         """The precision of the control, and of every result."""
         return np.dtype(jax.tree.leaves(self.control)[0].dtype)
 
@@ -88,7 +109,7 @@ class Model(eqx.Module):
         """The control problem that the model's control is to solve."""
         return ControlProblem(self.flow, self.readout.cost, tikhonov)
 
-    def measure(self, x: Any, y: Any = None) -> EmpiricalMeasure:
+    def measure(self, x: ArrayLike, y: ArrayLike | None = None) -> EmpiricalMeasure:
         """Rows (N, k) and their targets as particles, in the flow's units.
 
         ``y`` are labels (N,) where classes or numbers are predicted; else target rows (N, k), by
@@ -96,7 +117,7 @@ class Model(eqx.Module):
         """
         return self.paired(self.particles(x), y)
 
-    def paired(self, particles: Any, y: Any = None) -> EmpiricalMeasure:
+    def paired(self, particles: ArrayLike, y: ArrayLike | None = None) -> EmpiricalMeasure:
         """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
@@ -105,11 +126,11 @@ class Model(eqx.Module):
         targets = particles if y is None else self.particles(y)
         return EmpiricalMeasure(particles, targets[:, : self.coordinates.features])
 
-    def particles(self, x: Any) -> Num[np.ndarray, "particle dim"]:
+    def particles(self, x: ArrayLike) -> Num[np.ndarray, "particle dim"]:
         """Rows (N, k) of the data as particles of the flow."""
         return self.coordinates.enter(self._scaled(x), self.dtype)
 
-    def encode(self, x: Any) -> Latent:
+    def encode(self, x: ArrayLike) -> Latent:
         """Latent values (N, latent) of rows (N, k), and the held ones under memory ``hold``."""
 
         def encode(rows: Any) -> Latent:
@@ -117,7 +138,9 @@ class Model(eqx.Module):
 
         return Latent(*_in_pieces(encode, self.control, self.particles(x)))
 
-    def decode(self, latent: Any, held: Any = None) -> Num[np.ndarray, "particle feature"]:
+    def decode(
+        self, latent: ArrayLike, held: ArrayLike | None = None
+    ) -> Num[np.ndarray, "particle feature"]:
         """Rows (N, k) that the decoder makes of latent values; without held ones, from 0."""
 
         def decode(*parts: Any) -> Any:
@@ -139,18 +162,18 @@ class Model(eqx.Module):
         pushed = _in_pieces(decode, self.control, *given)
         return self.scaling.undo(self.read(pushed), self.dtype)
 
-    def reconstruct(self, x: Any) -> Num[np.ndarray, "particle feature"]:
+    def reconstruct(self, x: ArrayLike) -> Num[np.ndarray, "particle feature"]:
         """What the flow makes of rows (N, k), in the data's units."""
         self._require_rows("reconstruct")
         return self.scaling.undo(self._predicted(x), self.dtype)
 
-    def predict(self, x: Any) -> Shaped[np.ndarray, "particle ..."]:
+    def predict(self, x: ArrayLike) -> Shaped[np.ndarray, "particle ..."]:
         """The class of every row (N,), or its number (N,); where rows are the target, rows."""
         if self.readout.target == "rows":
             return self.reconstruct(x)
         return self.readout.named(self._predicted(x))
 
-    def probabilities(self, x: Any) -> Num[np.ndarray, "particle class"]:
+    def probabilities(self, x: ArrayLike) -> Num[np.ndarray, "particle class"]:
         """The probabilities (N, K) of the K classes ``readout.classes``.
 
         Raises
@@ -165,7 +188,7 @@ class Model(eqx.Module):
             )
         return self._predicted(x)
 
-    def errors(self, x: Any, y: Any = None) -> Num[np.ndarray, " particle"]:
+    def errors(self, x: ArrayLike, y: ArrayLike | None = None) -> Num[np.ndarray, " particle"]:
         """The mean squared error of every row over its target's entries, in the flow's units.
 
         ``y`` are the targets in the data's units, as for ``measure``. Of classes the error is that
@@ -178,7 +201,7 @@ class Model(eqx.Module):
         difference = self._predicted(x) - wanted
         return np.asarray(np.mean(difference**2, axis=1, dtype=np.float64))
 
-    def read(self, pushed: Any) -> Num[np.ndarray, "particle target"]:
+    def read(self, pushed: ArrayLike) -> Num[np.ndarray, "particle target"]:
         """Predictions in the scaled units of the targets, from final states (N, d)."""
         with precision(self.dtype):
             predicted = self.readout.predict(pushed)
@@ -186,10 +209,10 @@ class Model(eqx.Module):
             return predicted
         return self.coordinates.leave(predicted, self.dtype)
 
-    def _predicted(self, x: Any) -> Num[np.ndarray, "particle target"]:
+    def _predicted(self, x: ArrayLike) -> Num[np.ndarray, "particle target"]:
         return self.read(push(self.flow, self.control, self.particles(x)))
 
-    def _scaled(self, x: Any) -> Num[np.ndarray, "particle feature"]:
+    def _scaled(self, x: ArrayLike) -> Num[np.ndarray, "particle feature"]:
         """The rows in the flow's units, once they are known to be rows of the data's size."""
         features = self.coordinates.features
         if np.ndim(x) != 2 or np.shape(x)[1] != features:
@@ -206,7 +229,7 @@ class Model(eqx.Module):
             )
 
 
-def push(flow: Flow, control: Control, x: Any) -> Num[np.ndarray, "particle dim"]:
+def push(flow: Flow, control: Control, x: ArrayLike) -> Num[np.ndarray, "particle dim"]:
     """``flow.push`` of any number of rows, compiled once and in bounded memory."""
     return _in_pieces(lambda rows: flow.push(control, rows), control, np.asarray(x))
 

@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Real
 
+from autoencodes.checks import integer, positive_integer, short
 from autoencodes.errors import InputError
-from autoencodes.model.moments import covariance
+from autoencodes.model.pca import covariance
+from autoencodes.summary import Summarised, first
 
 _NOTHING = 1e-12
 """The share of its own variance below which a component counts as a combination of others."""
 
 
-@dataclass(frozen=True, eq=False)
-class Order:
+@dataclass(frozen=True, eq=False, repr=False)
+class Order(Summarised):
     """A permutation of the components, the one to keep longest first, with a score for each.
 
     Parameters
@@ -27,7 +28,7 @@ class Order:
     components : tuple of int
         The permutation, as ``WidthSchedule``'s ``order``.
     scores : array (d,)
-        For component i its worth, by which the order was found.
+        For component i its worth, by which they are ordered.
     meaning : str
         What the scores are, in words.
     """
@@ -36,13 +37,19 @@ class Order:
     scores: Float[np.ndarray, " dim"]
     meaning: str
 
+    def _summary(self) -> dict[str, str]:
+        """The components that stay longest, and their scores."""
+        scores = first(self.scores[list(self.components[:6])].tolist())
+        return {"components": short(self.components), self.meaning: scores}
+
 
 def by_index(dim: int) -> Order:
     """The components as they come."""
+    dim = positive_integer(dim, "dim")
     return Order(tuple(range(dim)), -np.arange(dim, dtype=float), "place, counted down")
 
 
-def by_variance(x: Any) -> Order:
+def by_variance(x: Real[Array | np.ndarray, "particle dim"]) -> Order:
     """The most varied first; scores are variances."""
     variance = np.var(x, axis=0, dtype=np.float64)
     ranked = np.argsort(-variance, kind="stable")
@@ -51,14 +58,18 @@ def by_variance(x: Any) -> Order:
 
 def at_random(dim: int, seed: int) -> Order:
     """A random permutation."""
+    dim, seed = positive_integer(dim, "dim"), integer(seed, "seed", at_least=0)
     drawn = np.random.default_rng(seed).permutation(dim)
     scores = np.empty(dim)
     scores[drawn] = -np.arange(dim)
     return Order(tuple(int(i) for i in drawn), scores, "place drawn, counted down")
 
 
-def natural(x: Any, y: Any = None) -> Order:
-    """The order in which components tell most about the targets, found greedily.
+def natural(
+    x: Real[Array | np.ndarray, "particle dim"],
+    y: Real[Array | np.ndarray, "particle target"] | None = None,
+) -> Order:
+    """The order in which components say most about the targets, one after the other.
 
     "Natural" are inactive components that carry no information that the target needs (theory,
     section 2). As far as affine maps can tell, component i added to the kept ones K explains of the
@@ -95,11 +106,11 @@ def natural(x: Any, y: Any = None) -> Order:
     kept: list[int] = []
     scores, free = np.zeros(dim), np.ones(dim, bool)
     for _ in range(dim):
-        left = np.diag(G)
-        usable = free & (left > _NOTHING * np.maximum(variance, 1e-300))
+        remaining = np.diag(G)
+        usable = free & (remaining > _NOTHING * np.maximum(variance, 1e-300))
         if not usable.any():
             break
-        gains = np.where(usable, np.sum(C**2, axis=1) / np.where(usable, left, 1.0), -1.0)
+        gains = np.where(usable, np.sum(C**2, axis=1) / np.where(usable, remaining, 1.0), -1.0)
         i = int(np.argmax(gains))
         scores[i] = gains[i] / total
         kept.append(i)

@@ -5,23 +5,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.catalogue import COSTS
+from autoencodes.checks import choice
 from autoencodes.cost import Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
 from autoencodes.model.scaling import Scaling
+from autoencodes.summary import Summarised, first
 
 _costs = eqx.filter_jit(lambda cost, x, y: jax.vmap(cost)(x, y))
 _linked = eqx.filter_jit(lambda cost, x: jax.vmap(cost.predict)(x))
 
+TARGETS = ("rows", "classes", "numbers")
 
-class Readout(eqx.Module):
+
+class Readout(Summarised, eqx.Module):
     """The target of a model: the rows themselves, their classes, or a number each.
 
     Parameters
@@ -36,12 +42,19 @@ class Readout(eqx.Module):
     """
 
     cost: Comparison
-    target: str = eqx.field(static=True, default="rows")
+    target: str = eqx.field(
+        static=True, default="rows", converter=partial(choice, name="target", choices=TARGETS)
+    )
     classes: tuple[Any, ...] = eqx.field(static=True, default=())
     scaling: Scaling | None = None
 
+    def _summary(self) -> dict[str, str]:
+        """What is predicted, and by which cost."""
+        summary = {"target": self.target, "cost": type(self.cost).__name__}
+        return {**summary, "classes": first(self.classes)} if self.classes else summary
+
     @classmethod
-    def of(cls, target: str, labels: Any, name: str) -> Readout:
+    def of(cls, target: str, labels: ArrayLike | None, name: str) -> Readout:
         """The readout for rows with these labels, by the squared error.
 
         Raises
@@ -50,7 +63,7 @@ class Readout(eqx.Module):
             If classes or numbers are wanted and the labels are absent, of one kind only, or no
             numbers.
         """
-        cost = SquaredError()
+        cost, target = SquaredError(), choice(target, "target", TARGETS)
         if target == "rows":
             return cls(cost)
         if labels is None:
@@ -75,7 +88,9 @@ class Readout(eqx.Module):
         """Whether predictions are the probabilities of classes."""
         return self.target == "classes" and isinstance(self.cost, CrossEntropy)
 
-    def targets(self, labels: Any, dtype: Any) -> Float[np.ndarray, "particle target"]:
+    def targets(
+        self, labels: ArrayLike | None, dtype: DTypeLike
+    ) -> Float[np.ndarray, "particle target"]:
         """Labels (N,) in the flow's units: 1 at a row's class and 0 elsewhere; scaled numbers."""
         if labels is None:
             raise InputError(
@@ -100,15 +115,15 @@ class Readout(eqx.Module):
         assert self.scaling is not None
         return self.scaling.apply(_numbers(labels, "the data"), dtype)
 
-    def predict(self, x: Any) -> Float[np.ndarray, "particle target"]:
+    def predict(self, x: ArrayLike) -> Float[np.ndarray, "particle target"]:
         """Predictions in the flow's units, from final states (N, d)."""
         return np.asarray(_linked(self.cost, x))
 
-    def mean_cost(self, x: Any, y: Any) -> float:
+    def mean_cost(self, x: ArrayLike, y: ArrayLike) -> float:
         """The mean of ℓ over final states (N, d) and targets."""
         return float(np.mean(np.asarray(_costs(self.cost, x, y)), dtype=np.float64))
 
-    def named(self, predictions: Any) -> np.ndarray:
+    def named(self, predictions: ArrayLike) -> np.ndarray:
         """Predictions in the data's units: the likeliest class of a row, or its number."""
         if self.target == "classes":
             return np.array(self.classes)[np.argmax(predictions, axis=1)]
@@ -134,7 +149,7 @@ class Readout(eqx.Module):
         return cls(cost, description["target"], tuple(description["classes"]), scaling)
 
 
-def _numbers(labels: Any, name: str) -> np.ndarray:
+def _numbers(labels: ArrayLike, name: str) -> np.ndarray:
     """Labels as numbers (N, 1)."""
     try:
         numbers = np.asarray(labels).astype(np.float64)

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Real
 
 from autoencodes import fields
-from autoencodes.catalogue import COSTS, FIELDS
+from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.cost import Comparison
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Pointwise, convolutions
+from autoencodes.fields.field import configured
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.grid import planes
 from autoencodes.flow.schedule import Block, WidthSchedule
@@ -27,17 +27,7 @@ from autoencodes.plan.facts import Rows
 from autoencodes.plan.plan import Plan
 from autoencodes.precision import precision
 from autoencodes.schemes import scheme
-from autoencodes.training import (
-    LBFGS,
-    SGD,
-    Adam,
-    AdamW,
-    ExactMSA,
-    ExtendedMSA,
-    Method,
-    MetricMovement,
-    MinimizingMovement,
-)
+from autoencodes.training import Method, MetricMovement
 
 Image = tuple[int, int] | None
 
@@ -98,19 +88,11 @@ def method(plan: Plan, rows: int) -> Method:
 
     ``movement`` is MinimizingMovement where steps see all rows, MetricMovement on mini-batches.
     """
-    if plan.method == "movement" and plan.sees_all(rows):
-        return MinimizingMovement(plan.tau, plan.inner)  # type: ignore[arg-type]
-    make: dict[str, Any] = {
-        "movement": MetricMovement,
-        "adam": Adam,
-        "adamw": AdamW,
-        "sgd": SGD,
-        "lbfgs": LBFGS,
-        "msa": ExtendedMSA,
-        "exact-msa": ExactMSA,
-    }
-    step = plan.tau if plan.method == "movement" else plan.learning_rate
-    made: Method = make[plan.method](*() if step is None else (step,))
+    if plan.method == "movement" and not plan.sees_all(rows):
+        assert plan.tau is not None  # resolve decides it for movements
+        return MetricMovement(plan.tau)
+    own = {name: getattr(plan, name) for name in METHODS.entries[plan.method].settings}
+    made: Method = METHODS[plan.method](**own)
     return made
 
 
@@ -125,8 +107,8 @@ def _widths(
         return list(schedule.blocks[:levels]), own[:levels]
     make = WidthSchedule.autoencoder if plan.mirror else WidthSchedule.sequence
     blocks = list(make(dim, plan.widths, plan.steps_per_block, 1.0, kept.components).blocks)
-    own_settings = {name: getattr(plan, name) for name in FIELDS.entries[plan.field].settings}
-    field = fields.build({"name": plan.field, "activation": plan.activation, **own_settings})
+    own = ("activation", *FIELDS.entries[plan.field].settings)
+    field = configured(plan.field, {name: getattr(plan, name) for name in own})
     return blocks, (field,) * len(blocks)
 
 

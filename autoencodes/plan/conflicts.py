@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 
-from autoencodes.catalogue import COSTS, FIELDS
+from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.errors import InputError
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
-
-_RATED = ("adam", "adamw", "sgd")
-"""The methods that have a learning rate."""
 
 
 def refuse_shapes(settings: Settings, facts: Facts) -> None:
@@ -43,7 +40,7 @@ def refuse(settings: Settings, plan: Plan, facts: Facts) -> None:
     _refuse_course(settings, plan, facts.rows)
     _refuse_target(plan)
     _refuse_field(settings, plan)
-    if plan.method == "exact-msa":
+    if METHODS.entries[plan.method].facts.get("linear"):
         _refuse_exact(plan)
     _refuse_room(plan, facts)
     if isinstance(plan.order, tuple) and sorted(plan.order) != list(range(facts.dim)):
@@ -57,9 +54,9 @@ def refuse(settings: Settings, plan: Plan, facts: Facts) -> None:
 def _refuse_course(settings: Settings, plan: Plan, rows: int) -> None:
     """InputError if the steps that were given are none of the method's."""
     method, whole = plan.method, plan.sees_all(rows)
-    if method == "lbfgs" and not whole:
+    if METHODS.entries[method].facts.get("whole") and not whole:
         raise InputError(
-            f"method lbfgs works on all rows in every step; got batch-size {plan.batch_size}: "
+            f"method {method} works on all rows in every step; got batch-size {plan.batch_size}: "
             "leave it out, or take movement or adam"
         )
     if settings.noise and whole:
@@ -73,9 +70,10 @@ def _refuse_course(settings: Settings, plan: Plan, rows: int) -> None:
             f"inner {plan.inner} is how movements on all rows are solved; got method {method} with "
             f"batches of {size} of {rows} rows: add --method movement --batch-size 0"
         )
-    if settings.learning_rate is not None and method not in _RATED:
+    rated = METHODS.having("learning_rate")
+    if settings.learning_rate is not None and method not in rated:
         raise InputError(
-            f"learning-rate belongs to {', '.join(_RATED)}; got method {method}: leave it out"
+            f"learning-rate belongs to {', '.join(rated)}; got method {method}: leave it out"
             + (", or set tau" if method == "movement" else "")
         )
     if settings.tau is not None and method != "movement":

@@ -1,6 +1,6 @@
 """The rules: what is decided where the user did not, in the light of the data.
 
-The figures were found by search on the built-in data (docs/defaults.md tells how) and
+The figures come from a search on the built-in data (docs/defaults.md tells how) and
 carry over to tables of their kind.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autoencodes.catalogue import COSTS, FIELDS
+from autoencodes.catalogue import COSTS, DATASETS, FIELDS, METHODS
 from autoencodes.plan.conflicts import refuse, refuse_shapes
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
@@ -42,23 +42,6 @@ _PLANE = {
     "precision": "float64",
 }
 
-_BY_NAME: dict[str, dict[str, Any]] = {
-    "digits": {"latent": 8},
-    "mnist": {"latent": 32},
-    "gaussian-sign": _PLANE,
-    "parabola": _PLANE,
-    "moons": _PLANE,
-    "circles": _PLANE,
-    "bimodal-1d": {
-        **_PLANE,
-        "widths": (1,),
-        "steps_per_block": 10,
-        "horizon": 1.0,
-        "tikhonov": 0.1,
-        "epochs": 200,
-    },
-}
-
 
 def resolve(settings: Settings, facts: Facts) -> Plan:
     """The plan of a training: what was given, and for every other entry what its rule says.
@@ -69,7 +52,7 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
         If entries contradict each other or the data, or one that was given would do nothing.
     """
     refuse_shapes(settings, facts)
-    known = {**_BY_NAME.get(settings.data, {}), **settings.entries}
+    known = {**_named(settings.data), **settings.entries}
     if settings.latent is not None and settings.widths is None:
         known.pop("widths", None)
     if facts.outputs is not None or settings.extra:  # a data set's own shape reconstructs it
@@ -96,18 +79,24 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
     return plan
 
 
+def _named(data: str) -> dict[str, Any]:
+    """What the name of a built-in data set decides."""
+    facts = DATASETS.entries[data].facts if data in DATASETS else {}
+    return {**(_PLANE if facts.get("law") else {}), **facts.get("defaults", {})}
+
+
 def scaling(settings: Settings, value_range: tuple[float, float] | None) -> str:
     """How rows are scaled: as given, else as the data set asks; those of a known range, as images
     have, to [0, 1], and so all that are compared as probabilities.
     """
-    known = settings.scaling or _BY_NAME.get(settings.data, {}).get("scaling")
+    known = settings.scaling or _named(settings.data).get("scaling")
     bounded = value_range is not None or settings.cost == "binary-cross-entropy"
     return str(known or ("unit" if bounded else "standard"))
 
 
 def precision(settings: Settings) -> str:
     """The precision: as given, else that of the data set, by its name."""
-    named = _BY_NAME.get(settings.data, {}).get("precision", "float32")
+    named = _named(settings.data).get("precision", "float32")
     return str(settings.precision or named)
 
 
@@ -152,11 +141,12 @@ def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str,
 def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """The method, its steps and its mini-batches."""
     rows, method = facts.rows, known.get("method", "movement")
-    batch_size = known.get("batch_size", 0 if method == "lbfgs" else min(128, rows))
+    batch_size = known.get(
+        "batch_size", 0 if METHODS.entries[method].facts.get("whole") else min(128, rows)
+    )
     batches = max(1, rows // batch_size) if batch_size else 1
     epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
     blurred = 0 < batch_size < rows
-    step = {"adam": 4e-3, "adamw": 4e-3, "sgd": 1e-2}
     course = {
         "method": method,
         "epochs": epochs,
@@ -169,8 +159,8 @@ def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
         method == "movement"
     ):  # on all rows it finds its own step, from a first one that is not small
         course["tau"] = usual_tau(epochs * batches) if blurred else 1e10
-    elif method in step:
-        course["learning_rate"] = step[method]
+    elif "learning_rate" in METHODS.entries[method].settings:
+        course["learning_rate"] = {"sgd": 1e-2}.get(method, 4e-3)
     return course
 
 

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autoencodes import checks
-from autoencodes.catalogue import ACTIVATIONS, COSTS, FIELDS, SCHEMES, Catalogue
+from autoencodes.catalogue import (
+    ACTIVATIONS,
+    COSTS,
+    DATASETS,
+    FIELDS,
+    METHODS,
+    SCHEMES,
+    SOLVERS,
+    Catalogue,
+)
 from autoencodes.errors import InputError
 
 Check = Callable[[Any, str], Any]
@@ -34,6 +43,8 @@ class Declaration:
         What its option on the command line takes; by default its choices, else its type.
     choices : iterable of str
         The names that it may be; of a catalogue, those of its members that may be chosen.
+    first : tuple of str
+        Names before those.
     read : callable, optional
         The entry from the text of its option, where that is more than a number or a name.
     start : str
@@ -47,6 +58,7 @@ class Declaration:
     words: str
     metavar: str | None = None
     choices: Iterable[str] = ()
+    first: tuple[str, ...] = ()
     read: Callable[[str], Any] | None = None
     start: Literal["", "model", "rows", "usual"] = ""
     option: bool = True
@@ -54,14 +66,14 @@ class Declaration:
     @property
     def names(self) -> tuple[str, ...]:
         """The names that it may be, if it is a name."""
-        return _names(self.choices)
+        return (*self.first, *_names(self.choices))
 
     @property
     def help(self) -> str:
         """Its help on the command line, with that of every choice of a catalogue."""
         if not isinstance(self.choices, Catalogue):
             return self.words
-        entries = [self.choices.entries[name] for name in self.names]
+        entries = [self.choices.entries[name] for name in self.choices.choices]
         return f"{self.words} {'; '.join(f'{e.name}: {e.help}' for e in entries)}."
 
 
@@ -76,13 +88,15 @@ def _entry(default: Any, check: Check, words: str, **more: Any) -> Any:
     )
 
 
-def _chosen(default: Any, choices: Iterable[str], words: str, **more: Any) -> Any:
+def _chosen(
+    default: Any, choices: Iterable[str], words: str, first: tuple[str, ...] = (), **more: Any
+) -> Any:
     """An entry that is one of some names."""
 
     def check(value: Any, name: str) -> str:
-        return checks.choice(value, name, _names(choices))
+        return checks.choice(value, name, (*first, *_names(choices)))
 
-    return _entry(default, check, words, choices=choices, **more)
+    return _entry(default, check, words, choices=choices, first=first, **more)
 
 
 def _within(check: Callable[..., Any], *bounds: Any, **more: Any) -> Check:
@@ -131,6 +145,12 @@ _text = _within(checks.instance, str)
 _whole = checks.positive_integer
 _positive = checks.positive
 _not_negative = _within(checks.at_least, 0)
+_LAWS = [name for name, entry in DATASETS.entries.items() if entry.facts.get("law")]
+DATA = (
+    f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
+    "or the path of an .npy, .npz, .csv or IDX file."
+)
+"""What data may be, in words."""
 ORDERS = ("variance", "index", "random", "natural")
 
 
@@ -150,8 +170,7 @@ class Settings:
     data: str = _entry(
         "digits",
         _text,
-        "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the "
-        "path of an .npy, .npz, .csv or IDX file.",
+        DATA,
         metavar="[DATA]",
         start="usual",
     )
@@ -220,7 +239,7 @@ class Settings:
     delta: float | None = _entry(
         None,
         _positive,
-        "Where the huber cost becomes linear, in the target's scaled units.  [default: 1]",
+        "Where the cost becomes linear, in the target's scaled units; by default 1.",
         start="model",
     )
     activation: str = _chosen(
@@ -280,16 +299,17 @@ class Settings:
     )
     method: str | None = _chosen(
         None,
-        ("movement", "adam", "adamw", "sgd", "lbfgs", "msa", "exact-msa"),
+        METHODS,
         "The training method.",
     )
     inner: str = _chosen(
         "auto",
-        ("auto", "contraction", "anderson", "lbfgs", "newton-cg", "gauss-newton"),
-        "How a movement on all rows is solved.",
+        SOLVERS,
+        "How a movement on all rows is solved; auto: by the problem's size;",
+        first=("auto",),
     )
-    learning_rate: float | None = _entry(None, _positive, "The peak rate of adam, adamw and sgd.")
-    tau: float | None = _entry(None, _positive, "The largest step τ of a movement.")
+    learning_rate: float | None = _entry(None, _positive, "The peak rate of the steps.")
+    tau: float | None = _entry(None, _positive, "The largest step τ.")
     noise: float | None = _entry(
         None, _not_negative, "Deviation of noise on mini-batches, in trained units."
     )

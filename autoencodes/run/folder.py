@@ -105,7 +105,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the training came to its end."""
+        """Whether the training has ended."""
         return self._file("metrics.json").exists() and not self.metrics.get("interrupted")
 
     @property
@@ -113,12 +113,12 @@ class RunFolder:
         """What was measured at the end."""
         path = self._file("metrics.json")
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            metrics = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: there are no metrics to read ({error})") from error
-        if not isinstance(found, dict):
+        if not isinstance(metrics, dict):
             raise InputError(f"{path}: expected a JSON object of metrics; the file is damaged")
-        return found
+        return metrics
 
     @property
     def history(self) -> list[dict[str, Any]]:

@@ -57,16 +57,16 @@ class Course:
     def _measured(self, control: Control) -> dict[str, Any]:
         dtype = jnp.result_type(*[leaf for block in control for leaf in block.values()])
         part = self._measure.astype(dtype)
-        found = curvature(
+        spectrum = curvature(
             Hessian(self._problem, control, part),
             digits=_DIGITS,
-            stop=lambda spectrum: spectrum.products >= _PRODUCTS,
+            stop=lambda search: search.products >= _PRODUCTS,
         )
         return {
-            "lambda_min": found.smallest.value,
-            "lambda_min_error": found.smallest.error,
-            "lambda_max": found.largest.value,
-            "lambda_max_error": found.largest.error,
+            "lambda_min": spectrum.smallest.value,
+            "lambda_min_error": spectrum.smallest.error,
+            "lambda_max": spectrum.largest.value,
+            "lambda_max_error": spectrum.largest.error,
             "residual": float(self._problem.pmp_residual(control, part)),
             "control_norm": float(norm(control, self._problem.flow.schedule.step_size)),
         }

@@ -69,11 +69,11 @@ def train(
     OSError
         If the folder cannot be written.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     job = prepare(settings)
     path = RunFolder.vacant(Path("runs"), _stem(job.data.name)) if out is None else Path(out)
     folder = RunFolder.create(path, job.plan)
-    return _run(job, folder, watcher, stop, began)
+    return _run(job, folder, watcher, stop, started)
 
 
 def resume(
@@ -92,7 +92,7 @@ def resume(
         If the folder holds no run or a finished one, or an entry of ``given`` differs from
         the run's configuration.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     folder = RunFolder.open(path)
     if folder.finished:
         raise InputError(f"{path} holds a finished run; there is nothing to resume")
@@ -100,14 +100,14 @@ def resume(
     for name, value in (given or {}).items():
         if (before := getattr(settings, name, None)) != value:
             raise InputError(
-                f"{path} was begun with {name.replace('_', '-')} {before}, not {value}; resume it "
-                "with the same settings, or start another run"
+                f"{path} was started with {name.replace('_', '-')} {before}, not {value}; "
+                "resume it with the same settings, or start another run"
             )
     checkpoint = folder.checkpoint
     job = prepare(settings)
     folder.rewind_history(0 if checkpoint is None else checkpoint.step)
     spent = 0.0 if checkpoint is None else checkpoint.seconds
-    return _run(job, folder, watcher, stop, began - spent, checkpoint)
+    return _run(job, folder, watcher, stop, started - spent, checkpoint)
 
 
 def _run(
@@ -115,7 +115,7 @@ def _run(
     folder: RunFolder,
     watcher: Watcher | None,
     stop: Callable[[], bool] | None,
-    began: float,
+    started: float,
     checkpoint: Resumption | None = None,
 ) -> Outcome:
     """Trains, and writes what came of it."""
@@ -139,11 +139,11 @@ def _run(
             stop=stop,
             resume=checkpoint,
         )
-    return _finish(job, folder, result, began)
+    return _finish(job, folder, result, started)
 
 
-def _finish(job: Job, folder: RunFolder, result: Result, began: float) -> Outcome:
-    """Measures and writes what a training came to."""
+def _finish(job: Job, folder: RunFolder, result: Result, started: float) -> Outcome:
+    """Measures and writes the result of a training."""
     folder.rewind_history(result.resumption.step)  # a failed training may have stepped back
     folder.write_checkpoint(result.resumption)
     model = job.model.with_control(result.control)
@@ -154,10 +154,10 @@ def _finish(job: Job, folder: RunFolder, result: Result, began: float) -> Outcom
     folder.write_samples(samples(job, model, pca))
     if job.order is not None:
         folder.write_order(job.order)
-    found = metrics(job, model, pca, result)
-    found["seconds"] = time.perf_counter() - began
-    folder.write_metrics(found)
-    return Outcome(folder, found)
+    measured = metrics(job, model, pca, result)
+    measured["seconds"] = time.perf_counter() - started
+    folder.write_metrics(measured)
+    return Outcome(folder, measured)
 
 
 class _Recorder:
@@ -181,8 +181,8 @@ class _Recorder:
                 last.update(self._test_errors(progress))
                 self._picture(last["epoch"], progress.control, ended)
             if self._course is not None and last["step"] == progress.step:
-                found = self._course.measured(progress.step, progress.control)
-                last.update({name: value for name, value in found.items() if name not in last})
+                entries = self._course.measured(progress.step, progress.control)
+                last.update({name: value for name, value in entries.items() if name not in last})
             self._folder.append_history(progress.records)
         now = time.perf_counter()
         if now - self._saved > _CHECKPOINT_SECONDS:
@@ -205,10 +205,10 @@ class _Recorder:
 
     def _test_errors(self, progress: Progress) -> dict[str, float | None]:
         try:
-            found = self._job.errors(progress.control, self._job.test)
+            errors = self._job.errors(progress.control, self._job.test)
         except NumericalFailure:
             return {"test_mse": None}
-        return {f"test_{name}": value for name, value in found.items()}
+        return {f"test_{name}": value for name, value in errors.items()}
 
 
 def _stem(name: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import equinox as eqx
+from typing import ClassVar
+
 import optax
-from jaxtyping import Array, Float
 
-from autoencodes.control import Control
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import between, positive
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import FAILURE, DescentState, begin, check_rate, descend, rate
-from autoencodes.training.method import Batch, Info, Method, Status
+from autoencodes.training.descent import Descent, rate
+from autoencodes.training.method import setting
 
 
-class Adam(Method):
+@METHODS.register("adam", "Adam", settings=("learning_rate",), rank=1)
+class Adam(Descent):
     """Adam (Kingma and Ba, 2015) with linear warm-up and cosine decay to 0, through optax.
 
     Its step is invariant to the scale of the gradient, so that the L² gradient and the
@@ -26,28 +28,10 @@ class Adam(Method):
         The share of all steps over which the rate rises to its peak, in [0, 1).
     """
 
-    learning_rate: float = eqx.field(static=True, default=2e-3)
-    warmup: float = eqx.field(static=True, default=0.05)
+    penalised: ClassVar[bool] = True
 
-    def __check_init__(self) -> None:
-        check_rate(self.learning_rate, self.warmup)
+    learning_rate: float = setting(positive, "learning_rate", 2e-3)
+    warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
 
-    def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
-    ) -> DescentState:
-        return begin(self._optimiser(steps), control, batch, steps)
-
-    def step(
-        self,
-        problem: ControlProblem,
-        state: DescentState,
-        batch: Batch,
-        tolerance: Float[Array, ""],
-    ) -> tuple[DescentState, Info]:
-        return descend(problem, self._optimiser(state.steps), state, batch, tolerance)
-
-    def explain(self, status: Status, info: dict[str, float]) -> str:
-        return FAILURE
-
-    def _optimiser(self, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
         return optax.adam(rate(self.learning_rate, self.warmup, steps))

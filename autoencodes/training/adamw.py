@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import equinox as eqx
+from functools import partial
+from typing import ClassVar
+
 import optax
-from jaxtyping import Array, Float
 
-from autoencodes.control import Control
-from autoencodes.errors import InputError
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import at_least, between, optional, positive
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import FAILURE, DescentState, begin, check_rate, descend, rate
-from autoencodes.training.method import Batch, Info, Method, Status
+from autoencodes.training.descent import Descent, rate
+from autoencodes.training.method import setting
 
 
-class AdamW(Method):
+@METHODS.register("adamw", "Adam with decoupled decay", settings=("learning_rate",), rank=2)
+class AdamW(Descent):
     """AdamW (Loshchilov and Hutter, 2019), warm-up and cosine decay as Adam, through optax.
 
     With m̂, v̂ Adam's corrected moments of g, the gradient of the TERMINAL COST alone,
@@ -35,36 +37,12 @@ class AdamW(Method):
         w ≥ 0; None is 2λ, with λ the problem's ``tikhonov``.
     """
 
-    learning_rate: float = eqx.field(static=True, default=2e-3)
-    warmup: float = eqx.field(static=True, default=0.05)
-    weight_decay: float | None = eqx.field(static=True, default=None)
+    penalised: ClassVar[bool] = False
 
-    def __check_init__(self) -> None:
-        check_rate(self.learning_rate, self.warmup)
-        if self.weight_decay is not None and not 0 <= self.weight_decay < float("inf"):
-            raise InputError(
-                "weight_decay must be a finite number, at least 0, or None for the problem's 2λ; "
-                f"got {self.weight_decay}"
-            )
+    learning_rate: float = setting(positive, "learning_rate", 2e-3)
+    warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
+    weight_decay: float | None = setting(partial(optional, at_least), "weight_decay", None, bound=0)
 
-    def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
-    ) -> DescentState:
-        return begin(self._optimiser(problem, steps), control, batch, steps)
-
-    def step(
-        self,
-        problem: ControlProblem,
-        state: DescentState,
-        batch: Batch,
-        tolerance: Float[Array, ""],
-    ) -> tuple[DescentState, Info]:
-        optimiser = self._optimiser(problem, state.steps)
-        return descend(problem, optimiser, state, batch, tolerance, penalised=False)
-
-    def explain(self, status: Status, info: dict[str, float]) -> str:
-        return FAILURE
-
-    def _optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
         decay = 2 * problem.tikhonov if self.weight_decay is None else self.weight_decay
         return optax.adamw(rate(self.learning_rate, self.warmup, steps), weight_decay=decay)

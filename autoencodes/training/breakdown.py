@@ -21,13 +21,13 @@ _SETTLED, _LAG = 200, 50
 back; plain means at first."""
 
 
-class Watch(eqx.Module):
+class BatchObjectives(eqx.Module):
     """What the objectives of the batches so far say about the next one.
 
     Training has broken down where J_B is not finite, or
       log J_B > ū + max(log 2, 4 s).
     Logarithms, since few rows may make up all of a cost, as a cross-entropy's that is nearly
-    learned: such batches differ by factors, and one that is ten times the mean tells nothing. Where
+    learned: such batches differ by factors, and one that is ten times the mean means nothing. Where
     they agree, as those of a squared cost do, twice the mean is a break-down.
     """
 
@@ -37,20 +37,20 @@ class Watch(eqx.Module):
     """s²."""
 
     @staticmethod
-    def start(dtype: np.dtype) -> Watch:
-        return Watch(jnp.zeros((), dtype), jnp.zeros((), dtype))
+    def start(dtype: np.dtype) -> BatchObjectives:
+        return BatchObjectives(jnp.zeros((), dtype), jnp.zeros((), dtype))
 
     def broken(self, objective: Float[Array, ""], count: Int[Array, ""]) -> Bool[Array, ""]:
         """Whether ``objective``, that of the step number ``count``, is one of a break-down."""
         rise = jnp.maximum(_BROKEN, _UNLIKELY * jnp.sqrt(self.variance))
         return ~(_log(objective) <= self.level + rise) & (count >= _SETTLED)
 
-    def seen(self, objective: Float[Array, ""], count: Int[Array, ""]) -> Watch:
+    def seen(self, objective: Float[Array, ""], count: Int[Array, ""]) -> BatchObjectives:
         """The running means with one objective more; unchanged by one that is not finite."""
         share = 1 / jnp.minimum(count + 1, _LAG)
         off = jnp.where(jnp.isfinite(objective), _log(objective) - self.level, 0)
         variance = (1 - share) * (self.variance + share * off**2)
-        return Watch(
+        return BatchObjectives(
             (self.level + share * off).astype(self.level.dtype),
             variance.astype(self.variance.dtype),
         )

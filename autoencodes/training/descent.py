@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Status, all_finite, evaluate
-
-FAILURE = (
-    "the objective or its gradient is not finite: take a smaller learning rate or initial "
-    "scale, a shorter horizon or a bounded activation; the last good control is kept"
-)
-"""Why a descent fails: it has no other way to."""
+from autoencodes.training.method import Batch, Info, Method, all_finite, evaluate, where
+from autoencodes.training.status import Status, decided, running
 
 
 class DescentState(eqx.Module):
@@ -38,12 +33,65 @@ class DescentState(eqx.Module):
     steps: int = eqx.field(static=True)
 
 
-def check_rate(learning_rate: float, warmup: float) -> None:
-    """InputError unless the peak rate is positive and finite, and the warm-up a share of 1."""
-    if not 0 < learning_rate < float("inf"):
-        raise InputError(f"learning_rate must be a positive finite number; got {learning_rate}")
-    if not 0 <= warmup < 1:
-        raise InputError(f"warmup must lie in [0, 1); got {warmup}")
+class Descent(Method):
+    """One update θ + optimiser(∇J) a step, at one gradient evaluation.
+
+    What is reported, and judged, is the control before the update, since the sweep was made there.
+    """
+
+    penalised: eqx.AbstractClassVar[bool]
+    """Whether the optimiser is given ∇J, or g alone, the gradient of the terminal cost."""
+
+    @abc.abstractmethod
+    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
+        """The optax update of a training of so many steps."""
+
+    def init(
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+    ) -> DescentState:
+        before = control if batch.whole else ()
+        moments = self.optimiser(problem, steps).init(control)
+        return DescentState(control, before, moments, running(), steps)
+
+    def step(
+        self,
+        problem: ControlProblem,
+        state: DescentState,
+        batch: Batch,
+        tolerance: Float[Array, ""],
+    ) -> tuple[DescentState, Info]:
+        point = evaluate(problem, state.control, batch)
+        pull = 2 * problem.tikhonov if self.penalised else 0.0
+        gradient = jax.tree.map(lambda theta, g: pull * theta + g, state.control, point.g)
+        updates, moments = self.optimiser(problem, state.steps).update(
+            gradient, state.moments, state.control
+        )
+        control: Any = optax.apply_updates(state.control, updates)
+        fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
+        before = state.before
+        if batch.whole:
+            residual = problem.residual(state.control, point.g)
+            converged = fine & (residual <= tolerance)
+            before = where(fine, state.control, state.before)
+            fine &= all_finite(control, moments)
+            moments = where(fine, moments, state.moments)
+            control = where(fine & ~converged, control, before)
+        status = decided([(~fine, Status.FAILED), (converged, Status.CONVERGED)])
+        info = {
+            "objective": point.objective,
+            "terminal_cost": point.terminal_cost,
+            "gradient_evaluations": jnp.asarray(1),
+        }
+        if batch.whole:
+            info["residual"] = residual
+        status = status.astype(state.status.dtype)
+        return DescentState(control, before, moments, status, state.steps), info
+
+    def explain(self, status: Status, info: dict[str, float]) -> str:
+        return (
+            "the objective or its gradient is not finite: take a smaller learning rate or initial "
+            "scale, a shorter horizon or a bounded activation; the last good control is kept"
+        )
 
 
 def rate(learning_rate: float, warmup: float, steps: int) -> optax.Schedule:
@@ -51,57 +99,3 @@ def rate(learning_rate: float, warmup: float, steps: int) -> optax.Schedule:
     return optax.warmup_cosine_decay_schedule(
         0.0, learning_rate, int(warmup * steps), max(steps, 1)
     )
-
-
-def begin(
-    optimiser: optax.GradientTransformation, control: Control, batch: Batch, steps: int
-) -> DescentState:
-    """The state before the first of ``steps`` steps."""
-    before = control if batch.whole else ()
-    # A weakly typed state would compile every round a second time.
-    running = jnp.asarray(int(Status.RUNNING), int)
-    return DescentState(control, before, optimiser.init(control), running, steps)
-
-
-def descend(
-    problem: ControlProblem,
-    optimiser: optax.GradientTransformation,
-    state: DescentState,
-    batch: Batch,
-    tolerance: Float[Array, ""],
-    penalised: bool = True,
-) -> tuple[DescentState, Info]:
-    """One update θ + optimiser(∇J), at one gradient evaluation; see ``Method.step``.
-
-    ``penalised=False`` hands the optimiser g alone, the gradient of the terminal cost. What is
-    reported, and judged, is the control before the update, since the sweep was made there.
-    """
-    point = evaluate(problem, state.control, batch)
-    pull = 2 * problem.tikhonov if penalised else 0.0
-    gradient = jax.tree.map(lambda theta, g: pull * theta + g, state.control, point.g)
-    updates, moments = optimiser.update(gradient, state.moments, state.control)
-    control: Any = optax.apply_updates(state.control, updates)
-    fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-    before = state.before
-    if batch.whole:
-        residual = problem.residual(state.control, point.g)
-        converged = fine & (residual <= tolerance)
-        before = where(fine, state.control, state.before)
-        fine &= all_finite(control, moments)
-        moments = where(fine, moments, state.moments)
-        control = where(fine & ~converged, control, before)
-    status = jnp.where(~fine, Status.FAILED, jnp.where(converged, Status.CONVERGED, Status.RUNNING))
-    info = {
-        "objective": point.objective,
-        "terminal_cost": point.terminal_cost,
-        "gradient_evaluations": jnp.asarray(1),
-    }
-    if batch.whole:
-        info["residual"] = residual
-    status = status.astype(state.status.dtype)
-    return DescentState(control, before, moments, status, state.steps), info
-
-
-def where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
-    """One of two trees of arrays."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -6,57 +6,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+from jaxtyping import Array, Float
 
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import between
 from autoencodes.control import Control, inner
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import fields
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.schemes import Euler
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
-from autoencodes.training.rounding import extent, slack
+from autoencodes.training.method import Batch, Info, Method, Point, setting
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.standstill import Standstill, describe, judge, opening
-
-_ARMIJO = 1e-4
-"""The share of the decrease that the slope promises which is asked of a step."""
+from autoencodes.training.status import NOT_FINITE, Status, stalled
+from autoencodes.training.successive import Attempt, SuccessiveState, advance, armijo, begin
 
 
-class ExactMSAState(eqx.Module):
-    """The last accepted point, the relaxation to try next, and what has been achieved.
-
-    On mini-batches only the point's control matters: the next step's particles are others.
-    """
-
-    point: Point
-    alpha: Float[Array, ""]
-    seen: Standstill
-    begun: Int[Array, ""]
-    """Gradient evaluations that the point took and no step has counted yet."""
-    status: Int[Array, ""]
-
-    @property
-    def control(self) -> Control:
-        """The control of the point."""
-        return self.point.control
-
-
-class _Attempt(NamedTuple):
-    """Steps towards the same maximiser with ever smaller α."""
-
-    point: Point
-    alpha: Float[Array, ""]
-    next_alpha: Float[Array, ""]
-    trials: Int[Array, ""]
-    accepted: Bool[Array, ""]
-
-
+@METHODS.register(
+    "exact-msa", "exact maximisation, for fields linear in the control", linear=True, rank=6
+)
 class ExactMSA(Method):
     """θ ← θ + α (η − θ), with η the exact maximiser of the Hamiltonian of every step.
 
@@ -101,102 +73,71 @@ class ExactMSA(Method):
     of this form.
     """
 
-    smallest_alpha: float = eqx.field(static=True, default=1e-15)
-
-    def __check_init__(self) -> None:
-        if not 0 < self.smallest_alpha <= 1:
-            raise InputError(f"smallest_alpha must lie in (0, 1]; got {self.smallest_alpha}")
+    smallest_alpha: float = setting(between, "smallest_alpha", 1e-15, low=0, high=1, with_low=False)
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
-    ) -> ExactMSAState:
+    ) -> SuccessiveState:
         _check(problem)
-        point, seen, begun = opening(problem, control, batch)
-        alpha = jnp.ones_like(point.objective)
-        return ExactMSAState(point, alpha, seen, begun, jnp.asarray(int(Status.RUNNING), int))
+        return begin(problem, control, batch, 1.0)
 
     def step(
         self,
         problem: ControlProblem,
-        state: ExactMSAState,
+        state: SuccessiveState,
         batch: Batch,
         tolerance: Float[Array, ""],
-    ) -> tuple[ExactMSAState, Info]:
-        start, begun, least = state.point, state.begun, state.seen.objective
-        if not batch.whole:
-            start, begun = evaluate(problem, state.control, batch), jnp.asarray(1, int)
-            least = start.objective
-        there = batch.whole & (problem.residual(start.control, start.g) <= tolerance)
-        last = self._move(problem, start, least, state.alpha, batch, there)
-        point = where(last.accepted, last.point, start)
-        residual = problem.residual(point.control, point.g)
-        seen, status = judge(state.seen, start, point, last.accepted, residual, batch, tolerance)
-        # Where nothing went, on these particles, the next ones begin anew.
-        alpha = jnp.where(last.accepted, last.next_alpha, 1).astype(state.alpha.dtype)
-        info = {
-            "objective": point.objective,
-            "terminal_cost": point.terminal_cost,
-            **({"residual": residual} if batch.whole else {}),
-            "gradient_evaluations": begun + last.trials,
-            "alpha": last.alpha,
-            "retries": jnp.maximum(last.trials - 1, 0),
-        }
-        status = status.astype(state.status.dtype)
-        return ExactMSAState(point, alpha, seen, jnp.zeros_like(state.begun), status), info
+    ) -> tuple[SuccessiveState, Info]:
+        after, last, info = advance(
+            problem,
+            state,
+            batch,
+            tolerance,
+            lambda start, least: self._attempts(problem, start, least, batch),
+            lambda alpha: alpha >= self.smallest_alpha,
+            1,
+        )
+        info["gradient_evaluations"] += last.trials
+        return after, info | {"alpha": last.size}
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
-        least = f"no relaxation with α ≥ {self.smallest_alpha:.0e} decreases the objective"
+        what = f"no relaxation with α ≥ {self.smallest_alpha:.0e} decreases the objective"
         if status is Status.STALLED:
-            return f"{least} any more beyond rounding, {describe(info['residual'])}"
-        if not jnp.isfinite(info["objective"]):
-            return (
-                "the objective is not finite at the control to start from: take a smaller "
-                "initial scale, a shorter horizon or a bounded activation"
-            )
+            return stalled(what, info["residual"])
+        if not np.isfinite(info["objective"]):
+            return NOT_FINITE
         return (
-            f"{least}, or the numbers overflow: take a shorter horizon, a smaller initial scale or "
+            f"{what}, or the numbers overflow: take a shorter horizon, a smaller initial scale or "
             "float64"
         )
 
-    def _move(
-        self,
-        problem: ControlProblem,
-        start: Point,
-        least: Float[Array, ""],
-        alpha: Float[Array, ""],
-        batch: Batch,
-        there: Bool[Array, ""],
-    ) -> _Attempt:
-        """Steps from ``start`` with shrinking α until J decreases; none if it is there."""
-        allowed = slack(start, extent(batch.measure))
-        residual = problem.residual(start.control, start.g)
+    def _attempts(
+        self, problem: ControlProblem, start: Point, least: Float[Array, ""], batch: Batch
+    ) -> Callable[[Attempt], Attempt]:
+        """Steps from ``start``, with an α that shrinks until J decreases."""
         slope = gradient(problem, start)
-        steepness = inner(slope, slope, problem.flow.schedule.step_size) / (2 * problem.tikhonov)
+        step_size = problem.flow.schedule.step_size
+        steepness = inner(slope, slope, step_size) / (2 * problem.tikhonov)
+        judged = armijo(
+            problem, start, batch, lambda point, allowed: point.objective <= least + allowed
+        )
 
-        def undecided(last: _Attempt) -> Bool[Array, ""]:
-            possible = (last.next_alpha >= self.smallest_alpha) & jnp.isfinite(start.objective)
-            return ~last.accepted & possible & ~there
-
-        def attempt_next(last: _Attempt) -> _Attempt:
-            alpha = last.next_alpha
-            point = evaluate(problem, _relaxed(problem, start, alpha), batch)
-            decrease, promise = start.objective - point.objective, alpha * steepness
-            # Of a promise below what rounding shows the gradient tells more than J does.
-            hidden = promise <= allowed
-            calmer = problem.residual(point.control, point.g) < residual
-            quiet = (point.objective <= least + allowed) & calmer
-            descends = where(hidden, quiet, decrease >= _ARMIJO * promise)
-            accepted = all_finite(point, promise) & (promise > 0) & descends
-            grows = (last.trials == 0) & _descending(problem, slope, point)
+        def attempt(last: Attempt) -> Attempt:
+            alpha = last.next_size
+            promise = alpha * steepness
+            trial = judged(_relaxed(problem, start, alpha), promise)
+            # α doubles where J still falls at the end of the step along −∇J.
+            falls = inner(slope, gradient(problem, trial.point), step_size) > 0
+            grows = (last.trials == 0) & falls
             # The parabola through J, its slope and the new J has its minimum at this share of α.
-            share = 0.5 / jnp.where(hidden, 1, 1 - decrease / jnp.where(hidden, 1, promise))
+            excess = 1 - trial.decrease / jnp.where(trial.hidden, 1, promise)
+            share = 0.5 / jnp.where(trial.hidden, 1, excess)
             shrunk = jnp.where(jnp.isfinite(share), jnp.clip(share, 0.1, 0.5), 0.1)
-            change = jnp.where(accepted, jnp.where(grows, 2, 1), shrunk)
+            change = jnp.where(trial.accepted, jnp.where(grows, 2, 1), shrunk)
             next_alpha = jnp.minimum(alpha * change, 1).astype(alpha.dtype)
-            return _Attempt(point, alpha, next_alpha, last.trials + 1, accepted)
+            return Attempt(trial.point, alpha, next_alpha, last.trials + 1, trial.accepted)
 
-        first = _Attempt(start, alpha, alpha, jnp.asarray(0, int), jnp.asarray(False))
-        return jax.lax.while_loop(undecided, attempt_next, first)
+        return attempt
 
 
 def _relaxed(problem: ControlProblem, start: Point, alpha: Float[Array, ""]) -> Control:
@@ -206,11 +147,6 @@ def _relaxed(problem: ControlProblem, start: Point, alpha: Float[Array, ""]) -> 
         start.control,
         start.g,
     )
-
-
-def _descending(problem: ControlProblem, slope: Control, point: Point) -> Bool[Array, ""]:
-    """Whether J still falls at the end of a step along −``slope``."""
-    return inner(slope, gradient(problem, point), problem.flow.schedule.step_size) > 0
 
 
 def _check(problem: ControlProblem) -> None:

@@ -21,16 +21,17 @@ from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.display import ProgressDisplay
-from autoencodes.training.method import Batch, Info, Method, Status, all_finite
+from autoencodes.training.method import Batch, Info, Method, all_finite
 from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
 from autoencodes.training.result import Callback, Progress, Record, Result, Resumption
+from autoencodes.training.status import Status
 
 _LONGEST_ROUND = 256
 """The most steps that one compiled round makes."""
 
 _NOISE = 2**32 - 1
-"""Sets the keys of noise apart from those of the epochs' orders."""
+"""Makes the keys of noise others than those of the epochs' orders."""
 
 _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds callbacks are called, and may stop the training."""
@@ -218,12 +219,12 @@ class _Loop:
         try:
             while not reason:
                 began, before = time.perf_counter(), here
-                there, records, ending, last = self._advance(here, length, began)
-                if ending is Status.FAILED and not self._usable(there, last):
-                    there, records = good, ()
+                following, records, ending, last = self._advance(here, length, began)
+                if ending is Status.FAILED and not self._usable(following, last):
+                    following, records = good, ()
                 history.extend(records)
                 # At once, or a KeyboardInterrupt between them would leave half a round.
-                here, status = there, ending
+                here, status = following, ending
                 if before.step % self.batches == 0 and here.step > before.step:
                     good = before  # a step made has seen a finite objective there
                 length = min(_paced(length, time.perf_counter() - began), self.every)
@@ -298,8 +299,8 @@ class _Loop:
                 records.append(_record(pending, step, self.batches, evaluations, seconds))
                 pending = []
         evaluations += sum(round(row["gradient_evaluations"]) for row in rows[len(steps) :])
-        there = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
-        return there, tuple(records), status, rows[-1]
+        following = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
+        return following, tuple(records), status, rows[-1]
 
     def _usable(self, here: Resumption, last: Record) -> bool:
         """Whether a method that failed has left a control whose objective is finite."""
@@ -313,11 +314,11 @@ class _Loop:
         assert self.key is not None
         return jax.random.permutation(jax.random.fold_in(self.key, epoch), self.measure.size)
 
-    def _noise(self, begun: int) -> tuple[Key[Array, ""], float] | None:
-        """The key of an epoch's noise, a function of the key and the step alone, and its size."""
+    def _noise(self, first: int) -> tuple[Key[Array, ""], float] | None:
+        """The key of an epoch's noise, a function of the key and its first step, and its size."""
         if not self.noise or self.key is None:
             return None
-        return jax.random.fold_in(jax.random.fold_in(self.key, _NOISE), begun), self.noise
+        return jax.random.fold_in(jax.random.fold_in(self.key, _NOISE), first), self.noise
 
     def _reason(
         self, here: Resumption, status: Status, last: Record, asked: bool, stopped: bool

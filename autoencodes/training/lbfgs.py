@@ -15,22 +15,33 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
+from autoencodes.training.method import (
+    Batch,
+    Info,
+    Method,
+    Point,
+    all_finite,
+    evaluate,
+    setting,
+    where,
+)
 from autoencodes.training.rounding import extent, slack
-from autoencodes.training.standstill import PATIENCE, Standstill, describe, watch
+from autoencodes.training.standstill import PATIENCE, Standstill, updated
+from autoencodes.training.status import Cases, Status, decided, running, stalled
 
 
 class LBFGSState(eqx.Module):
-    """The last accepted point, the differences known there, and what has been achieved so far."""
+    """The last accepted point, the differences known at it, and what has been achieved so far."""
 
     point: Point
     memory: optax.ScaleByLBFGSState
     seen: Standstill
-    begun: Int[Array, ""]
+    uncounted: Int[Array, ""]
     """Gradient evaluations that the point took and no step has counted yet."""
     status: Int[Array, ""]
 
@@ -41,7 +52,7 @@ class LBFGSState(eqx.Module):
 
 
 class _Search(NamedTuple):
-    """What one line search came to."""
+    """The result of one line search."""
 
     point: Point
     memory: optax.ScaleByLBFGSState
@@ -49,6 +60,7 @@ class _Search(NamedTuple):
     accepted: Bool[Array, ""]
 
 
+@METHODS.register("lbfgs", "L-BFGS on all rows", whole=True, rank=4)
 class LBFGS(Method):
     """L-BFGS with optax's zoom line search (strong Wolfe conditions), for whole measures.
 
@@ -81,14 +93,8 @@ class LBFGS(Method):
     Optimization (2006), algorithms 3.5 and 3.6; Hager and Zhang, ACM TOMS 32 (2006).
     """
 
-    memory: int = eqx.field(static=True, default=10)
-    trials: int = eqx.field(static=True, default=20)
-
-    def __check_init__(self) -> None:
-        for name in ("memory", "trials"):
-            count = getattr(self, name)
-            if int(count) != count or count < 1:
-                raise InputError(f"{name} must be an integer, at least 1; got {count}")
+    memory: int = setting(positive_integer, "memory", 10)
+    trials: int = setting(positive_integer, "trials", 20)
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
@@ -100,44 +106,39 @@ class LBFGS(Method):
             )
         point = evaluate(problem, control, batch)
         seen = Standstill(point.objective, problem.residual(control, point.g), jnp.asarray(0, int))
-        running = jnp.asarray(int(Status.RUNNING), int)
-        return LBFGSState(point, self._empty(control), seen, jnp.asarray(1, int), running)
+        return LBFGSState(point, self._empty(control), seen, jnp.asarray(1, int), running())
 
     def step(
         self, problem: ControlProblem, state: LBFGSState, batch: Batch, tolerance: Float[Array, ""]
     ) -> tuple[LBFGSState, Info]:
         start = state.point
-        there = problem.residual(start.control, start.g) <= tolerance
+        converged = problem.residual(start.control, start.g) <= tolerance
         stayed = _Search(start, state.memory, jnp.asarray(0, int), jnp.asarray(False))
-        found = jax.lax.cond(
-            there, lambda: stayed, lambda: self._search(problem, state, batch, stayed)
+        search = jax.lax.cond(
+            converged, lambda: stayed, lambda: self._search(problem, state, batch, stayed)
         )
-        residual = problem.residual(found.point.control, found.point.g)
-        seen = watch(state.seen, found.point, residual, slack(start, extent(batch.measure)))
+        residual = problem.residual(search.point.control, search.point.g)
+        seen = updated(state.seen, search.point, residual, slack(start, extent(batch.measure)))
         # Without a memory the direction was −∇J: there is no other to try.
-        stuck = ~found.accepted & (state.memory.count == 0)
-        cases = [
+        stuck = ~search.accepted & (state.memory.count == 0)
+        cases: Cases = [
             (~jnp.isfinite(start.objective + residual), Status.FAILED),
             (residual <= tolerance, Status.CONVERGED),
             (stuck | (seen.idle >= PATIENCE), Status.STALLED),
         ]
-        status = jnp.select([case for case, _ in cases], [int(name) for _, name in cases], 0)
         info = {
-            "objective": found.point.objective,
-            "terminal_cost": found.point.terminal_cost,
+            "objective": search.point.objective,
+            "terminal_cost": search.point.terminal_cost,
             "residual": residual,
-            "gradient_evaluations": found.evaluations + state.begun,
+            "gradient_evaluations": search.evaluations + state.uncounted,
         }
-        status = status.astype(state.status.dtype)
-        begun = jnp.zeros_like(state.begun)
-        return LBFGSState(found.point, found.memory, seen, begun, status), info
+        status = decided(cases).astype(state.status.dtype)
+        uncounted = jnp.zeros_like(state.uncounted)
+        return LBFGSState(search.point, search.memory, seen, uncounted, status), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
-            return (
-                "no step along the gradient decreases the objective any more beyond rounding, "
-                + describe(info["residual"])
-            )
+            return stalled("no step along the gradient decreases the objective", info["residual"])
         return (
             "the objective or the size of its gradient is not finite at the control to start "
             "from: take a smaller initial scale, a shorter horizon or a bounded activation, or "
@@ -177,10 +178,10 @@ class LBFGS(Method):
         point = Point(control, cost, search.value, g)
         accepted = all_finite(point) & (search.learning_rate > 0)
         accepted &= search.value <= state.seen.objective + allowed
-        found = _Search(point, memory, jnp.asarray(0, int), accepted)
+        reached = _Search(point, memory, jnp.asarray(0, int), accepted)
         # A model that leads nowhere is forgotten.
         kept = stayed._replace(memory=self._empty(start.control))
-        chosen = where(accepted, found, kept)
+        chosen = where(accepted, reached, kept)
         return chosen._replace(evaluations=search.info.num_linesearch_steps)
 
     def _empty(self, control: Control) -> optax.ScaleByLBFGSState:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
-import enum
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,21 +15,18 @@ from jaxtyping import Array, Bool, Float, Int
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.training.status import Status
 
 
-class Status(enum.IntEnum):
-    """Whether a method can go on, and if not, why."""
-
-    RUNNING = 0
-    CONVERGED = 1
-    STALLED = 2
-    FAILED = 3
+def setting(check: Callable[..., Any], name: str, default: Any, **bounds: Any) -> Any:
+    """A field that is a setting of a method: fixed while it is compiled, and checked by name."""
+    return eqx.field(static=True, default=default, converter=partial(check, name=name, **bounds))
 
 
 class Batch(eqx.Module):
     """The particles that one step of a method sees.
 
-    ``whole`` tells that they are the full measure, so that objectives compare from one
+    ``whole`` says that they are the full measure, so that objectives compare from one
     step to the next; ``stream`` how many pass at a time (None: all at once).
     """
 
@@ -38,22 +36,12 @@ class Batch(eqx.Module):
 
 
 class Point(NamedTuple):
-    """A control, and what one forward and backward sweep tells of it."""
+    """A control, and what one forward and backward sweep computes of it."""
 
     control: Control
     terminal_cost: Float[Array, ""]
     objective: Float[Array, ""]
     g: Control
-
-
-class State(Protocol):
-    """What a method carries from step to step: a tree of arrays with at least these."""
-
-    @property
-    def control(self) -> Control: ...
-
-    @property
-    def status(self) -> Int[Array, ""]: ...
 
 
 Info = dict[str, Array]
@@ -63,11 +51,14 @@ the PMP residual."""
 
 
 class Method(eqx.Module):
-    """A training method: a pure step from state to state, compiled by ``fit``."""
+    """A training method: a pure step from state to state, compiled by ``fit``.
+
+    A state is a tree of arrays of the method's own, with a ``control`` and a ``status`` at least.
+    """
 
     @abc.abstractmethod
     def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: int) -> Any:
-        """The state to begin with, for a training of at most ``steps`` steps."""
+        """The initial state of a training of at most ``steps`` steps."""
 
     @abc.abstractmethod
     def step(
@@ -95,6 +86,11 @@ def evaluate(problem: ControlProblem, control: Control, batch: Batch) -> Point:
     """One forward and one backward sweep at a control."""
     terminal_cost, g = problem.sweep(control, batch.measure, batch.stream)
     return Point(control, terminal_cost, terminal_cost + problem.penalty(control), g)
+
+
+def where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
+    """One of two trees of arrays."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
 def all_finite(*trees: Any) -> Bool[Array, ""]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -14,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.checks import between, optional, positive
 from autoencodes.control import Control, norm
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.breakdown import Watch
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Status, all_finite, evaluate
+from autoencodes.training.breakdown import BatchObjectives
+from autoencodes.training.method import Batch, Info, Method, all_finite, evaluate, setting, where
+from autoencodes.training.status import Status, decided, running
 
 _AVERAGED_EVERY = 8
 """Steps between two that enter the average: it would cost two passes over the control in each."""
@@ -37,7 +38,7 @@ _SHORT = 1000
 
 
 class MetricState(eqx.Module):
-    """The control that moves, the metric's running means, and what is handed out.
+    """The control that moves, the metric's running means, and what is returned.
 
     ``average`` is empty on the whole measure, ``before`` on mini-batches: each would only cost
     memory there.
@@ -48,7 +49,7 @@ class MetricState(eqx.Module):
     square: Control
     average: Control
     before: Control
-    watch: Watch
+    objectives: BatchObjectives
     scale: Float[Array, ""]
     """By how much retreats have made τ smaller."""
     count: Int[Array, ""]
@@ -86,18 +87,18 @@ class MetricMovement(Method):
     rounding moves nothing, and the Tikhonov term brings the entry to 0.
 
     τ_k rises linearly over the first 2 % of the steps, stays at ``tau``, and falls to 0 as a
-    half cosine over the last ``decay`` of them. What is handed out is the average
+    half cosine over the last ``decay`` of them. What is returned is the average
       θ̄ ← θ̄ + (θ − θ̄) / (1 + ``average`` k τ_k / (8 τ))   in every eighth step, τ the largest,
     over about the last tenth of the steps made (Polyak and Juditsky, 1992): it takes the noise
     of mini-batches out long before τ falls, and where τ falls, and the noise with it, the average
     follows θ the more closely. The history's objective is that of θ on the batches.
 
     Training at a large τ can break down from one step to the next, when gradients outgrow what P
-    has seen. Where a batch's objective is far above those before it (``Watch`` says how far), or
-    not finite, the method retreats: θ goes back to θ̄, m to 0, and τ is halved for good. The
-    history's ``retreats`` is the share of such steps.
+    has seen. Where a batch's objective is far above those before it (``BatchObjectives`` says how
+    far), or not finite, the method retreats: θ goes back to θ̄, m to 0, and τ is halved for good.
+    The history's ``retreats`` is the share of such steps.
 
-    On the whole measure there is no noise to average: θ itself is handed out, and the training
+    On the whole measure there is no noise to average: θ itself is returned, and the training
     ends when its PMP residual is at most the tolerance. No decrease is promised: there
     ``MinimizingMovement`` is the method.
 
@@ -121,26 +122,12 @@ class MetricMovement(Method):
     Source: docs/theory.md, section 5.
     """
 
-    tau: float | None = eqx.field(static=True, default=None)
-    decay: float = eqx.field(static=True, default=0.3)
-    average: float = eqx.field(static=True, default=0.1)
-    floor: float = eqx.field(static=True, default=1e-6)
-    momentum: float = eqx.field(static=True, default=0.9)
-    memory: float = eqx.field(static=True, default=0.1)
-
-    def __check_init__(self) -> None:
-        if self.tau is not None and not 0 < self.tau < float("inf"):
-            raise InputError(f"tau must be a positive finite number; got {self.tau}")
-        if not 0 < self.decay <= 1:
-            raise InputError(f"decay must lie in (0, 1]; got {self.decay}")
-        if not 0 <= self.average <= 1:
-            raise InputError(f"average must lie in [0, 1]; got {self.average}")
-        if not 0 <= self.floor < 1:
-            raise InputError(f"floor must lie in [0, 1); got {self.floor}")
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"momentum must lie in [0, 1); got {self.momentum}")
-        if not 0 < self.memory <= 1:
-            raise InputError(f"memory must lie in (0, 1]; got {self.memory}")
+    tau: float | None = setting(partial(optional, positive), "tau", None)
+    decay: float = setting(between, "decay", 0.3, low=0, high=1, with_low=False)
+    average: float = setting(between, "average", 0.1, low=0, high=1)
+    floor: float = setting(between, "floor", 1e-6, low=0, high=1, with_high=False)
+    momentum: float = setting(between, "momentum", 0.9, low=0, high=1, with_high=False)
+    memory: float = setting(between, "memory", 0.1, low=0, high=1, with_low=False)
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
@@ -154,10 +141,10 @@ class MetricMovement(Method):
             zero,
             jax.tree.map(jnp.copy, control) if averaged else (),
             control if batch.whole else (),
-            Watch.start(dtype),
+            BatchObjectives.start(dtype),
             jnp.ones((), dtype),
             jnp.asarray(0, int),  # weakly typed, it would compile the first round twice
-            jnp.asarray(int(Status.RUNNING), int),
+            running(),
             steps,
         )
 
@@ -168,10 +155,10 @@ class MetricMovement(Method):
         count = state.count + 1
         tau = (state.scale * self.step_at(state.count, state.steps)).astype(state.scale.dtype)
         fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-        watch, scale, before = state.watch, state.scale, state.before
+        objectives, scale, before = state.objectives, state.scale, state.before
         bad = jnp.asarray(False)
         if state.average:
-            bad = watch.broken(point.objective, state.count)
+            bad = objectives.broken(point.objective, state.count)
         mean, square = self._means(state, point.g, bad)
         moving = self._moved(problem, state, mean, square, count, tau, bad)
         average = self._averaged(state, moving, count, tau, bad)
@@ -192,18 +179,17 @@ class MetricMovement(Method):
             mean, square = where(fine, (mean, square), (state.mean, state.square))
             moving = where(fine & ~converged, moving, before)
         elif state.average:
-            watch = where(bad, watch, watch.seen(point.objective, state.count))
+            objectives = where(bad, objectives, objectives.seen(point.objective, state.count))
             scale = jnp.where(bad, scale / 2, scale)
             fine |= bad & (scale > _HOPELESS)
             info["retreats"] = bad.astype(point.objective.dtype)
             # What is reported stays finite: a step that was taken back counts at the mean.
-            usual = jnp.exp(watch.level)
+            usual = jnp.exp(objectives.level)
             info |= {name: jnp.where(bad & fine, usual, info[name]) for name in _COSTS}
-        status = jnp.select(
-            [~fine, converged], [int(Status.FAILED), int(Status.CONVERGED)], int(Status.RUNNING)
-        ).astype(state.status.dtype)
-        after = (moving, mean, square, average, before, watch, scale, count, status, state.steps)
-        return MetricState(*after), info
+        status = decided([(~fine, Status.FAILED), (converged, Status.CONVERGED)])
+        status = status.astype(state.status.dtype)
+        after = (moving, mean, square, average, before, objectives, scale, count, status)
+        return MetricState(*after, state.steps), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (

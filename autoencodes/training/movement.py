@@ -16,16 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import METHODS, SOLVERS
+from autoencodes.checks import choice, positive
 from autoencodes.control import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite
+from autoencodes.training.method import Batch, Info, Method, Point, all_finite, setting, where
 from autoencodes.training.rounding import ROUNDING, extent, resolution, slack
 from autoencodes.training.solvers import InnerSolver, choose
-from autoencodes.training.solvers.choice import check_name
 from autoencodes.training.solvers.solver import distance, gradient
-from autoencodes.training.standstill import PATIENCE, Standstill, describe, unseen, watch
+from autoencodes.training.standstill import PATIENCE, Standstill, unseen, updated
+from autoencodes.training.status import NOT_FINITE, Cases, Status, decided, running, stalled
+from autoencodes.training.successive import retry
 
 
 class _Attempt(NamedTuple):
@@ -42,7 +44,7 @@ class _Attempt(NamedTuple):
     accepted: Bool[Array, ""]
 
 
-class _Search(NamedTuple):
+class _Trials(NamedTuple):
     """Where every trial begins, the lowest point of all trials so far, and which trial it is."""
 
     start: Control
@@ -55,31 +57,34 @@ class _Search(NamedTuple):
 
 
 class MovementState(eqx.Module):
-    """The last accepted point, what the solver knows there, the τ with which to try next, and
-    how long nothing has improved. ``search`` is empty where there is one trial only.
+    """The last accepted point, what the solver knows at it, the τ with which to try next, and
+    how long nothing has improved. ``trials`` is empty where there is one trial only.
     """
 
     point: Point
     memory: Any
     tau: Float[Array, ""]
     seen: Standstill
-    begun: Int[Array, ""]
+    uncounted: Int[Array, ""]
     """Gradient evaluations that the point took and no step has counted yet."""
     least: Float[Array, ""]
     """The lowest objective of the trial."""
-    search: Any
+    trials: Any
     status: Int[Array, ""]
 
     @property
     def control(self) -> Control:
         """The control of the lowest point."""
-        return self.search.lowest.control if self.search else self.point.control
+        return self.trials.lowest.control if self.trials else self.point.control
 
 
 def _several(taus: float | Sequence[float]) -> tuple[float, ...]:
-    return tuple(float(tau) for tau in np.atleast_1d(taus))
+    """``first_tau`` as a tuple, each of its numbers positive and finite."""
+    many = not isinstance(taus, str) and np.ndim(taus) > 0
+    return tuple(positive(tau, "first_tau") for tau in (taus if many else [taus]))  # type: ignore[union-attr]
 
 
+@METHODS.register("movement", "minimizing movements", settings=("tau", "inner"), rank=0)
 class MinimizingMovement(Method):
     """θ^(k+1) ≈ argmin_θ J(θ) + ‖θ − θ^k‖² / (2τ), with τ found along the way.
 
@@ -116,8 +121,8 @@ class MinimizingMovement(Method):
     follow the gradient flow from θ^0 into the nearest valley (De Giorgi's minimizing movements)
     before τ grows. Neither is lower in general. So on the whole measure, once a trial has
     converged or stalled, the next begins again at θ^0 with the next of ``first_tau``. What is
-    handed out and reported is the lowest point of all trials, so that J never increases; the
-    history's ``trial`` tells which one is at work, and ``tau``, ``contraction``, ``retries`` and
+    returned and reported is the lowest point of all trials, so that J never increases; the
+    history's ``trial`` says which one is at work, and ``tau``, ``contraction``, ``retries`` and
     ``sweeps`` are its own. The training ends with the last trial, for the reason for which the
     lowest one ended.
 
@@ -143,27 +148,27 @@ class MinimizingMovement(Method):
     Anal. 6 (1999).
     """
 
-    tau: float = eqx.field(static=True, default=1e10)
+    tau: float = setting(positive, "tau", 1e10)
     inner: str | InnerSolver = eqx.field(static=True, default="auto")
     first_tau: float | Sequence[float] = eqx.field(
         static=True, default=(1e3, 1e-2, 1.0), converter=_several
     )
-    smallest_tau: float = eqx.field(static=True, default=1e-14)
+    smallest_tau: float = setting(positive, "smallest_tau", 1e-14)
 
     def __check_init__(self) -> None:
-        if not 0 < self.smallest_tau <= self.tau < float("inf"):
+        if self.smallest_tau > self.tau:
             raise InputError(
-                "tau must be finite, and smallest_tau positive and not above it; "
+                "smallest_tau must not be above tau; "
                 f"got tau={self.tau}, smallest_tau={self.smallest_tau}"
             )
         taus = _several(self.first_tau)
-        if not taus or not all(self.smallest_tau <= tau < float("inf") for tau in taus):
+        if not taus or min(taus) < self.smallest_tau:
             raise InputError(
-                "first_tau must be finite and not below smallest_tau, each where it is several; "
+                "first_tau must be a number, or several, not below smallest_tau; "
                 f"got first_tau={self.first_tau}, smallest_tau={self.smallest_tau}"
             )
         if not isinstance(self.inner, InnerSolver):
-            check_name(self.inner)
+            choice(self.inner, "inner", ("auto", *SOLVERS), ", or an InnerSolver")
 
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
@@ -171,15 +176,14 @@ class MinimizingMovement(Method):
         point, memory, evaluations = choose(self.inner, problem, control).begin(
             problem, control, batch
         )
-        tau = jnp.asarray(self._trials[0], point.objective.dtype)
-        # Weakly typed numbers here would compile the first round of a training twice.
-        running = jnp.asarray(int(Status.RUNNING), int)
-        none = jnp.asarray(0, int)
-        begun = jnp.asarray(evaluations, int) if batch.whole else none
-        several = batch.whole and len(self._trials) > 1
-        search = _Search(control, point, running, jnp.asarray(True), none) if several else ()
-        seen = unseen(point)
-        return MovementState(point, memory, tau, seen, begun, point.objective, search, running)
+        tau = jnp.asarray(self._first_taus[0], point.objective.dtype)
+        none = jnp.asarray(0, int)  # weakly typed, it would compile the first round twice
+        uncounted = jnp.asarray(evaluations, int) if batch.whole else none
+        several = batch.whole and len(self._first_taus) > 1
+        trials = _Trials(control, point, running(), jnp.asarray(True), none) if several else ()
+        return MovementState(
+            point, memory, tau, unseen(point), uncounted, point.objective, trials, running()
+        )
 
     def step(
         self,
@@ -189,9 +193,9 @@ class MinimizingMovement(Method):
         tolerance: Float[Array, ""],
     ) -> tuple[MovementState, Info]:
         solver = choose(self.inner, problem, state.control)
-        start, memory, begun = state.point, state.memory, state.begun
+        start, memory, uncounted = state.point, state.memory, state.uncounted
         if not batch.whole:
-            start, fresh, begun = solver.begin(problem, state.control, batch)
+            start, fresh, uncounted = solver.begin(problem, state.control, batch)
             # What a solver knows of J in general stays; what it knows of these particles is new.
             memory = fresh if solver.forgets else memory
         # Objectives on other particles do not compare.
@@ -200,43 +204,38 @@ class MinimizingMovement(Method):
         point = where(attempt.accepted, attempt.point, start)
         memory = where(attempt.accepted, attempt.memory, memory)
         residual = problem.residual(point.control, point.g)
-        seen = watch(state.seen, point, residual, slack(start, extent(batch.measure)))
+        seen = updated(state.seen, point, residual, slack(start, extent(batch.measure)))
         if not batch.whole:
             seen = seen._replace(idle=jnp.where(attempt.accepted, 0, state.seen.idle + 1))
         status = self._judge(
             problem, state, start, point, residual, attempt, batch, tolerance, seen
         )
         # Where nothing went, on these particles, the next ones begin anew.
-        next_tau = jnp.where(attempt.accepted, attempt.next_tau, self._trials[0])
+        next_tau = jnp.where(attempt.accepted, attempt.next_tau, self._first_taus[0])
         after = MovementState(
             point,
             memory,
             next_tau.astype(state.tau.dtype),
             seen,
-            jnp.zeros_like(state.begun),
+            jnp.zeros_like(state.uncounted),
             jnp.minimum(least, point.objective),
-            state.search,
+            state.trials,
             status.astype(state.status.dtype),
         )
-        if state.search:
-            after = self._searched(problem, solver, after, batch)
-        return after, _report(problem, state, after, attempt, begun, batch)
+        if state.trials:
+            after = self._advanced(problem, solver, after, batch)
+        return after, _report(problem, state, after, attempt, uncounted, batch)
 
     def ending(self, state: MovementState) -> Int[Array, ""]:
         """Where a later trial has led to nothing lower, the status of the one that did."""
-        return state.search.ended if state.search else state.status
+        return state.trials.ended if state.trials else state.status
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         if status is Status.STALLED:
-            return (
-                "no movement improves the objective or the PMP residual any more beyond rounding, "
-                + describe(info["residual"])
-            )
-        if not jnp.isfinite(info["objective"]):
-            return (
-                "the objective is not finite at the control to start from: take a smaller "
-                "initial scale, a shorter horizon or a bounded activation"
-            )
+            what = "no movement improves the objective or the PMP residual"
+            return stalled(what, info["residual"])
+        if not np.isfinite(info["objective"]):
+            return NOT_FINITE
         q = info["contraction"]
         seen = f"last contraction factor {q:.2g}" if np.isfinite(q) else "the last one overflowed"
         return (
@@ -246,38 +245,38 @@ class MinimizingMovement(Method):
         )
 
     @property
-    def _trials(self) -> tuple[float, ...]:
+    def _first_taus(self) -> tuple[float, ...]:
         """The τ that trials begin with, each once; one where ``tau`` binds from the beginning."""
         taus = _several(self.first_tau)
         if self.tau <= taus[0]:
             return (self.tau,)
         return tuple(dict.fromkeys(min(tau, self.tau) for tau in taus))
 
-    def _searched(
+    def _advanced(
         self, problem: ControlProblem, solver: InnerSolver, state: MovementState, batch: Batch
     ) -> MovementState:
-        """The lowest point brought up to date; and if its trial is over, the next one begun."""
-        point, search = state.point, state.search
-        lower = point.objective < search.lowest.objective - slack(point, extent(batch.measure))
-        leading = search.leading | lower
-        lowest = where(leading, point, search.lowest)
-        ended = jnp.where(leading, state.status, search.ended).astype(state.status.dtype)
+        """The lowest point brought up to date; and if its trial is over, the next one started."""
+        point, trials = state.point, state.trials
+        lower = point.objective < trials.lowest.objective - slack(point, extent(batch.measure))
+        leading = trials.leading | lower
+        lowest = where(leading, point, trials.lowest)
+        ended = jnp.where(leading, state.status, trials.ended).astype(state.status.dtype)
         over = state.status != Status.RUNNING
         # A trial that failed has shrunk τ through all that another could begin with.
-        again = over & (state.status != Status.FAILED) & (search.trial + 1 < len(self._trials))
-        trial = jnp.where(again, search.trial + 1, search.trial).astype(search.trial.dtype)
-        search = _Search(search.start, lowest, ended, leading & ~again, trial)
+        again = over & (state.status != Status.FAILED) & (trials.trial + 1 < len(self._first_taus))
+        trial = jnp.where(again, trials.trial + 1, trials.trial).astype(trials.trial.dtype)
+        trials = _Trials(trials.start, lowest, ended, leading & ~again, trial)
 
         def begin() -> MovementState:
-            there, memory, evaluations = solver.begin(problem, search.start, batch)
-            tau = jnp.asarray(self._trials, state.tau.dtype)[trial]
-            begun = jnp.asarray(evaluations, state.begun.dtype)
-            new = {"point": there, "memory": memory, "tau": tau, "seen": unseen(there)}
-            return replace(state, **new, begun=begun, least=there.objective)
+            first, memory, evaluations = solver.begin(problem, trials.start, batch)
+            tau = jnp.asarray(self._first_taus, state.tau.dtype)[trial]
+            uncounted = jnp.asarray(evaluations, state.uncounted.dtype)
+            new = {"point": first, "memory": memory, "tau": tau, "seen": unseen(first)}
+            return replace(state, **new, uncounted=uncounted, least=first.objective)
 
         here = jax.lax.cond(again, begin, lambda: state)
         status = jnp.where(over & ~again, ended, int(Status.RUNNING))
-        return replace(here, search=search, status=status.astype(state.status.dtype))
+        return replace(here, trials=trials, status=status.astype(state.status.dtype))
 
     def _judge(
         self,
@@ -296,7 +295,7 @@ class MinimizingMovement(Method):
         stationary = self._reach(problem, point) <= ROUNDING * hidden
         rests = ~attempt.accepted | (attempt.moved <= hidden)
         finite = jnp.isfinite(start.objective)
-        cases = [(~finite, Status.FAILED)]
+        cases: Cases = [(~finite, Status.FAILED)]
         if batch.whole:
             # The very first movement, at a control that is not stationary, must succeed.
             lost = rests & ~stationary & (state.seen.objective == unseen(point).objective)
@@ -304,9 +303,7 @@ class MinimizingMovement(Method):
             cases += [(rests | (seen.idle >= PATIENCE), Status.STALLED)]
         else:
             cases += [(seen.idle >= PATIENCE, Status.FAILED)]
-        return jnp.select(
-            [case for case, _ in cases], [int(name) for _, name in cases], int(Status.RUNNING)
-        )
+        return decided(cases)
 
     def _move(
         self,
@@ -321,9 +318,8 @@ class MinimizingMovement(Method):
         """Movements from ``start`` with shrinking τ until one is accepted."""
         allowed = slack(start, extent(batch.measure))
 
-        def undecided(attempt: _Attempt) -> Bool[Array, ""]:
-            possible = attempt.next_tau >= self.smallest_tau
-            return ~attempt.accepted & possible & jnp.isfinite(start.objective)
+        def possible(attempt: _Attempt) -> Bool[Array, ""]:
+            return (attempt.next_tau >= self.smallest_tau) & jnp.isfinite(start.objective)
 
         def attempt_next(last: _Attempt) -> _Attempt:
             tau = last.next_tau
@@ -349,7 +345,7 @@ class MinimizingMovement(Method):
         zero, none = jnp.zeros_like(tau), jnp.asarray(0)
         no = jnp.asarray(False)
         first = _Attempt(start, memory, tau, tau, zero, zero, none, none - 1, no)
-        return jax.lax.while_loop(undecided, attempt_next, first)
+        return retry(attempt_next, first, possible)
 
     def _reach(self, problem: ControlProblem, point: Point) -> Float[Array, ""]:
         """How far Λ with τ = 1, or ``tau``, would carry the control: τ ‖∇J‖ / (1 + 2 λ τ)."""
@@ -377,15 +373,15 @@ def _report(
     before: MovementState,
     after: MovementState,
     attempt: _Attempt,
-    begun: Int[Array, ""],
+    uncounted: Int[Array, ""],
     batch: Batch,
 ) -> Info:
     """What a step says of the lowest point, and of the movement that was made."""
-    point = after.search.lowest if after.search else after.point
+    point = after.trials.lowest if after.trials else after.point
     info = {
         "objective": point.objective,
         "terminal_cost": point.terminal_cost,
-        "gradient_evaluations": attempt.evaluations + begun,
+        "gradient_evaluations": attempt.evaluations + uncounted,
         "tau": attempt.tau,
         "contraction": attempt.contraction,
         "retries": attempt.retries,
@@ -394,6 +390,6 @@ def _report(
     }
     if batch.whole:
         info["residual"] = problem.residual(point.control, point.g)
-    if before.search:
-        info["trial"] = before.search.trial + 1
+    if before.trials:
+        info["trial"] = before.trials.trial + 1
     return info

@@ -7,14 +7,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import positive, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
@@ -22,12 +26,11 @@ from autoencodes.flow import sweep
 from autoencodes.flow.layout import layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import where
-from autoencodes.training.method import Batch, Info, Method, Point, Status, all_finite, evaluate
-from autoencodes.training.rounding import extent, slack
+from autoencodes.training.method import Batch, Info, Method, Point, setting, where
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.standstill import Standstill, describe, judge, opening
+from autoencodes.training.status import NOT_FINITE, Status, stalled
+from autoencodes.training.successive import Attempt, SuccessiveState, advance, armijo, begin
 
 _SWEEP = 3
 """Matrix products (width × width, on all particles) of a sweep of a perceptron: one forward,
@@ -45,35 +48,7 @@ class Extremal(eqx.Module):
     block: int = eqx.field(static=True)
 
 
-class MSAState(eqx.Module):
-    """The last accepted point, the penalty's weight to try next, and what has been achieved.
-
-    On mini-batches only the point's control matters: the next step's particles are others.
-    """
-
-    point: Point
-    rho: Float[Array, ""]
-    seen: Standstill
-    begun: Int[Array, ""]
-    """Gradient evaluations that the point took and no step has counted yet."""
-    status: Int[Array, ""]
-
-    @property
-    def control(self) -> Control:
-        """The control of the point."""
-        return self.point.control
-
-
-class _Attempt(NamedTuple):
-    """Maximisations from the same extremals with ever larger ρ."""
-
-    point: Point
-    rho: Float[Array, ""]
-    next_rho: Float[Array, ""]
-    retries: Int[Array, ""]
-    accepted: Bool[Array, ""]
-
-
+@METHODS.register("msa", "successive approximations, as the maximum principle has them", rank=5)
 class ExtendedMSA(Method):
     """Maximise the augmented Hamiltonian of every step, each by itself, and sweep again.
 
@@ -123,101 +98,80 @@ class ExtendedMSA(Method):
     (2018), algorithm 2 and lemma 2.
     """
 
-    rho: float = eqx.field(static=True, default=1.0)
-    iterations: int = eqx.field(static=True, default=5)
-    largest_rho: float = eqx.field(static=True, default=1e12)
+    rho: float = setting(positive, "rho", 1.0)
+    iterations: int = setting(positive_integer, "iterations", 5)
+    largest_rho: float = setting(positive, "largest_rho", 1e12)
 
     def __check_init__(self) -> None:
-        if not 0 < self.rho <= self.largest_rho < float("inf"):
+        if self.rho > self.largest_rho:
             raise InputError(
-                "rho must be positive and not above largest_rho, and that finite; "
+                "rho must not be above largest_rho; "
                 f"got rho={self.rho}, largest_rho={self.largest_rho}"
             )
-        if int(self.iterations) != self.iterations or self.iterations < 1:
-            raise InputError(f"iterations must be an integer, at least 1; got {self.iterations}")
 
-    def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: int) -> MSAState:
-        point, seen, begun = opening(problem, control, batch)
-        rho = jnp.asarray(self.rho, point.objective.dtype)
-        return MSAState(point, rho, seen, begun, jnp.asarray(int(Status.RUNNING), int))
+    def init(
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+    ) -> SuccessiveState:
+        return begin(problem, control, batch, self.rho)
 
     def step(
-        self, problem: ControlProblem, state: MSAState, batch: Batch, tolerance: Float[Array, ""]
-    ) -> tuple[MSAState, Info]:
-        start, begun = state.point, state.begun
-        if not batch.whole:
-            start, begun = evaluate(problem, state.control, batch), jnp.asarray(1, int)
-        there = batch.whole & (problem.residual(start.control, start.g) <= tolerance)
-        last = self._move(problem, start, state.rho, batch, there)
-        point = where(last.accepted, last.point, start)
-        residual = problem.residual(point.control, point.g)
-        seen, status = judge(state.seen, start, point, last.accepted, residual, batch, tolerance)
-        # Where nothing went, on these particles, the next ones begin anew.
-        rho = jnp.where(last.accepted, last.next_rho, self.rho).astype(state.rho.dtype)
-        passes = jnp.where(last.retries > 0, 1 + _SWEEP, 0)
-        trial = 2 + 10 + 5 * self.iterations + _SWEEP
-        work = passes + last.retries * trial
-        info = {
-            "objective": point.objective,
-            "terminal_cost": point.terminal_cost,
-            **({"residual": residual} if batch.whole else {}),
-            "gradient_evaluations": begun + (work + _SWEEP - 1) // _SWEEP,
-            "rho": last.rho,
-            "retries": jnp.maximum(last.retries - 1, 0),
-        }
-        status = status.astype(state.status.dtype)
-        return MSAState(point, rho, seen, jnp.zeros_like(state.begun), status), info
-
-    def explain(self, status: Status, info: dict[str, float]) -> str:
-        if status is Status.STALLED:
-            return (
-                f"no maximisation with ρ ≤ {self.largest_rho:.0e} decreases the objective any more "
-                "beyond rounding, " + describe(info["residual"])
-            )
-        if not jnp.isfinite(info["objective"]):
-            return (
-                "the objective is not finite at the control to start from: take a smaller "
-                "initial scale, a shorter horizon or a bounded activation"
-            )
-        return (
-            f"no maximisation with ρ ≤ {self.largest_rho:.0e} decreases the objective, or the "
-            "numbers overflow: take a shorter horizon, a smaller initial scale or float64"
-        )
-
-    def _move(
         self,
         problem: ControlProblem,
-        start: Point,
-        rho: Float[Array, ""],
+        state: SuccessiveState,
         batch: Batch,
-        there: Bool[Array, ""],
-    ) -> _Attempt:
-        """Maximisations from ``start`` with growing ρ until J decreases; none if it is there."""
-        allowed = slack(start, extent(batch.measure))
+        tolerance: Float[Array, ""],
+    ) -> tuple[SuccessiveState, Info]:
+        after, last, info = advance(
+            problem,
+            state,
+            batch,
+            tolerance,
+            lambda start, least: self._attempts(problem, start, batch),
+            lambda rho: rho <= self.largest_rho,
+            self.rho,
+        )
+        passes = jnp.where(last.trials > 0, 1 + _SWEEP, 0)
+        trial = 2 + 10 + 5 * self.iterations + _SWEEP
+        work = passes + last.trials * trial
+        info["gradient_evaluations"] += (work + _SWEEP - 1) // _SWEEP
+        return after, info | {"rho": last.size}
+
+    def explain(self, status: Status, info: dict[str, float]) -> str:
+        what = f"no maximisation with ρ ≤ {self.largest_rho:.0e} decreases the objective"
+        if status is Status.STALLED:
+            return stalled(what, info["residual"])
+        if not np.isfinite(info["objective"]):
+            return NOT_FINITE
+        return (
+            f"{what}, or the numbers overflow: take a shorter horizon, a smaller initial scale or "
+            "float64"
+        )
+
+    def _attempts(
+        self, problem: ControlProblem, start: Point, batch: Batch
+    ) -> Callable[[Attempt], Attempt]:
+        """Maximisations from ``start``, with a ρ that grows until J decreases."""
         old = extremals(problem, start.control, batch.measure)
-        residual = problem.residual(start.control, start.g)
 
-        def undecided(last: _Attempt) -> Bool[Array, ""]:
-            possible = (last.next_rho <= self.largest_rho) & jnp.isfinite(start.objective)
-            return ~last.accepted & possible & ~there
+        judged = armijo(
+            problem,
+            start,
+            batch,
+            lambda point, allowed: start.objective - point.objective >= -allowed,
+        )
 
-        def attempt_next(last: _Attempt) -> _Attempt:
-            rho = last.next_rho
+        def attempt(last: Attempt) -> Attempt:
+            rho = last.next_size
             control, promise = self._maximise(problem, start, old, rho, batch.measure)
-            point = evaluate(problem, control, batch)
-            decrease = start.objective - point.objective
-            # Of a promise below what rounding shows the gradient tells more than J does.
-            hidden = promise <= allowed
-            calmer = problem.residual(control, point.g) < residual
-            descends = where(hidden, (decrease >= -allowed) & calmer, decrease >= 1e-4 * promise)
-            accepted = all_finite(point, promise) & (promise > 0) & descends
-            kept = jnp.where(hidden, 1.0, decrease / jnp.where(hidden, 1.0, promise))
-            change = jnp.select([~accepted, kept > 0.75, kept > 0.25], [4.0, 0.25, 0.5], 1.0)
+            trial = judged(control, promise)
+            kept = trial.decrease / jnp.where(trial.hidden, 1.0, promise)
+            kept = jnp.where(trial.hidden, 1.0, kept)
+            cases = [~trial.accepted, kept > 0.75, kept > 0.25]
+            change = jnp.select(cases, [4.0, 0.25, 0.5], 1.0)
             next_rho = jnp.maximum(rho * change, 1e-12).astype(rho.dtype)
-            return _Attempt(point, rho, next_rho, last.retries + 1, accepted)
+            return Attempt(trial.point, rho, next_rho, last.trials + 1, trial.accepted)
 
-        first = _Attempt(start, rho, rho, jnp.asarray(0, int), jnp.asarray(False))
-        return jax.lax.while_loop(undecided, attempt_next, first)
+        return attempt
 
     def _maximise(
         self,
@@ -236,9 +190,9 @@ class ExtendedMSA(Method):
             return maximise(problem, weights, extremal, slope, rho, self.iterations)
 
         blocks = zip(old, gradient(problem, start), strict=True)
-        found = [jax.lax.map(one, block) for block in blocks]
-        gains = jnp.stack([jnp.sum(gain) for _, gain in found])
-        return tuple(eta for eta, _ in found), problem.flow.schedule.step_size * jnp.sum(gains)
+        maximised = [jax.lax.map(one, block) for block in blocks]
+        gains = jnp.stack([jnp.sum(gain) for _, gain in maximised])
+        return tuple(eta for eta, _ in maximised), problem.flow.schedule.step_size * jnp.sum(gains)
 
 
 def extremals(

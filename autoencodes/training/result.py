@@ -1,10 +1,15 @@
-"""What a training tells while it runs, and what it comes to."""
+"""What a training reports while it runs, and its result."""
 
 from __future__ import annotations
 
+import html
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import jax
+import numpy as np
 
 from autoencodes.control import Control
 
@@ -12,7 +17,7 @@ Record = dict[str, Any]
 """A line of the history: numbers by name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Resumption:
     """Where a training stands: what ``fit(..., resume=...)`` goes on from, bit for bit.
 
@@ -25,10 +30,14 @@ class Resumption:
     gradient_evaluations: int = 0
     seconds: float = 0.0
     pending: tuple[Record, ...] = ()
-    """The steps of an epoch that has begun, until it ends and becomes a record."""
+    """The steps of an epoch that is not complete; at its end they become a record."""
+
+    def __repr__(self) -> str:
+        arrays = len(jax.tree.leaves(self.state))
+        return f"Resumption(step {self.step}, {self.seconds:.1f} s, a state of {arrays} arrays)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Progress:
     """What a callback sees after every round of steps."""
 
@@ -43,12 +52,19 @@ class Progress:
     ``control`` (Adam's own numbers were taken before its last update)."""
     resumption: Resumption
 
+    def __repr__(self) -> str:
+        objective = f"J {self.records[-1]['objective']:.6g}, " if self.records else ""
+        return (
+            f"Progress(step {self.step} of {self.steps}, {self.seconds:.1f} s, {objective}"
+            f"control of {_size(self.control)})"
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
-    """What a training came to.
+    """The result of a training.
 
-    ``converged`` tells whether the PMP residual fell to the tolerance, ``reason`` why the
+    ``converged`` says whether the PMP residual fell to the tolerance, ``reason`` why the
     training ended, in words. ``control`` is finite in any case; where a method failed on
     mini-batches and lost its own, it is that of the last epoch's beginning whose objective was
     seen to be finite. ``resumption`` lets a later
@@ -62,6 +78,34 @@ class Result:
     failed: bool
     reason: str
     resumption: Resumption
+
+    def __repr__(self) -> str:
+        lines = [f"  {name:<10} {value}" for name, value in self._rows()]
+        return "\n".join([*textwrap.wrap(f"Result: {self.reason}", 98), *lines])
+
+    def _repr_html_(self) -> str:
+        cells = [
+            f"<tr><th>{name}</th><td>{html.escape(value)}</td></tr>"
+            for name, value in (("reason", self.reason), *self._rows())
+        ]
+        return f"<table>{''.join(cells)}</table>"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """What a reader of the result wants to know, line by line."""
+        at = self.resumption
+        work = f"{at.gradient_evaluations} gradient evaluations, {at.seconds:.1f} s"
+        rows = [("steps", f"{at.step}, {work}"), ("control", _size(self.control))]
+        for name in ("residual", "terminal_cost", "objective"):
+            if self.history and name in self.history[-1]:
+                rows.insert(1, (name.split("_")[-1], f"{self.history[-1][name]:.6g}"))
+        return rows
+
+
+def _size(control: Control) -> str:
+    """How large a control is, in words."""
+    leaves = jax.tree.leaves(control)
+    kind = np.dtype(leaves[0].dtype).name
+    return f"{sum(np.size(a) for a in leaves):,} entries in {len(control)} blocks, {kind}"
 
 
 Callback = Callable[[Progress], bool | None]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import equinox as eqx
+from typing import ClassVar
+
 import optax
-from jaxtyping import Array, Float
 
-from autoencodes.control import Control
-from autoencodes.errors import InputError
+from autoencodes.catalogue import METHODS
+from autoencodes.checks import between, flag, positive
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.descent import FAILURE, DescentState, begin, check_rate, descend, rate
-from autoencodes.training.method import Batch, Info, Method, Status
+from autoencodes.training.descent import Descent, rate
+from autoencodes.training.method import setting
 
 
-class SGD(Method):
+@METHODS.register("sgd", "gradient descent with momentum", settings=("learning_rate",), rank=3)
+class SGD(Descent):
     """Gradient descent with momentum, warm-up and cosine decay as Adam, through optax.
 
       v^(k+1) = μ v^k + ∇J(θ^k),   θ^(k+1) = θ^k − η_k v^(k+1),   with Nesterov's look-ahead
@@ -39,33 +40,13 @@ class SGD(Method):
     Source: Sutskever, Martens, Dahl and Hinton, ICML 2013.
     """
 
-    learning_rate: float = eqx.field(static=True, default=1e-2)
-    momentum: float = eqx.field(static=True, default=0.9)
-    warmup: float = eqx.field(static=True, default=0.05)
-    nesterov: bool = eqx.field(static=True, default=False)
+    penalised: ClassVar[bool] = True
 
-    def __check_init__(self) -> None:
-        check_rate(self.learning_rate, self.warmup)
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"momentum must lie in [0, 1); got {self.momentum}")
+    learning_rate: float = setting(positive, "learning_rate", 1e-2)
+    momentum: float = setting(between, "momentum", 0.9, low=0, high=1, with_high=False)
+    warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
+    nesterov: bool = setting(flag, "nesterov", False)
 
-    def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
-    ) -> DescentState:
-        return begin(self._optimiser(steps), control, batch, steps)
-
-    def step(
-        self,
-        problem: ControlProblem,
-        state: DescentState,
-        batch: Batch,
-        tolerance: Float[Array, ""],
-    ) -> tuple[DescentState, Info]:
-        return descend(problem, self._optimiser(state.steps), state, batch, tolerance)
-
-    def explain(self, status: Status, info: dict[str, float]) -> str:
-        return FAILURE
-
-    def _optimiser(self, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
         schedule = rate(self.learning_rate, self.warmup, steps)
         return optax.sgd(schedule, momentum=self.momentum, nesterov=self.nesterov)

@@ -11,14 +11,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, Status, evaluate
+from autoencodes.training.method import Batch, Point, evaluate
 from autoencodes.training.rounding import extent, slack
+from autoencodes.training.status import Status, decided
 
 PATIENCE = 100
 """After how many steps in a row without any improvement a method has stalled."""
-
-_STATIONARY = 1e-4
-"""The PMP residual below which a control that cannot be improved is called stationary."""
 
 
 class Standstill(NamedTuple):
@@ -50,7 +48,7 @@ def opening(
     return point, seen, jnp.asarray(int(batch.whole), int)
 
 
-def watch(
+def updated(
     seen: Standstill, point: Point, residual: Float[Array, ""], hidden: Float[Array, ""]
 ) -> Standstill:
     """What is known after a step: it improves if J falls by more than ``hidden``, which is what
@@ -82,22 +80,10 @@ def judge(
     """
     lost = ~jnp.isfinite(start.objective + residual)
     if batch.whole:
-        seen = watch(seen, point, residual, slack(start, extent(batch.measure)))
+        seen = updated(seen, point, residual, slack(start, extent(batch.measure)))
         ends = [(residual <= tolerance, Status.CONVERGED)]
         ends += [(~accepted | (seen.idle >= PATIENCE), Status.STALLED)]
     else:
         seen = seen._replace(idle=jnp.where(accepted, 0, seen.idle + 1))
         ends = [(seen.idle >= PATIENCE, Status.FAILED)]
-    cases = [(lost, Status.FAILED), *ends]
-    return seen, jnp.select([case for case, _ in cases], [int(name) for _, name in cases], 0)
-
-
-def describe(residual: float) -> str:
-    """What a standstill at this PMP residual means."""
-    meaning = (
-        "the control is stationary to working precision"
-        if residual < _STATIONARY
-        else "rounding hides what is left (try float64), or the control sits at a kink of the "
-        "field (relu: try tanh)"
-    )
-    return f"at a PMP residual of {residual:.1e}: {meaning}"
+    return seen, decided([(lost, Status.FAILED), *ends])

@@ -95,6 +95,7 @@ def test_the_density_keeps_its_mass_and_agrees_with_the_particles() -> None:
     assert np.mean(ends**2) == pytest.approx(second, rel=0.01)
 
 
+@pytest.mark.slow
 def test_an_even_sample_needs_no_bias() -> None:
     """To the particles −x with the targets −y belongs the control (w, −b): b = 0, w the same."""
     x = np.array([[0.8], [1.1], [1.3]])

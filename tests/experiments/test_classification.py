@@ -22,6 +22,7 @@ def test_the_component_is_off_in_the_middle(off: int) -> None:
     assert [block.active for block in schedule.blocks] == [(0, 1), (1 - off,), (0, 1)]
 
 
+@pytest.mark.slow
 def test_a_training_is_told_as_it_was(tmp_path: Path) -> None:
     settings = ClassificationSettings(blocks=((3, 2, 3),), **TINY)
     results = classification.run(settings, Notebook(tmp_path))
@@ -35,6 +36,7 @@ def test_a_training_is_told_as_it_was(tmp_path: Path) -> None:
     assert len(results.certificates) == 1
 
 
+@pytest.mark.slow
 def test_starts_that_do_not_arrive_are_begun_again_and_told(tmp_path: Path) -> None:
     # From θ = 0, a saddle where x₁ is off, gradients vanish: no start can leave it.
     settings = ClassificationSettings(

@@ -68,6 +68,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results[DepthLimitResul
         return depth_limit.run(TINY, notebook)
 
 
+@pytest.mark.slow
 def test_controls_converge_with_order_one(results: Results[DepthLimitResult]) -> None:
     rows = results.tables["convergence"].rows
     assert [row[1] for row in rows] == [5, 10, 20, 3, 6]
@@ -78,6 +79,7 @@ def test_controls_converge_with_order_one(results: Results[DepthLimitResult]) ->
     assert f"order {rows[1][7]:.2f}" in results.sentence
 
 
+@pytest.mark.slow
 def test_entries_are_named_by_the_components_that_they_belong_to(
     results: Results[DepthLimitResult],
 ) -> None:
@@ -90,6 +92,7 @@ def test_entries_are_named_by_the_components_that_they_belong_to(
         assert problems["line"].rows[0].steps == 5
 
 
+@pytest.mark.slow
 def test_the_pictures_are_drawn(results: Results[DepthLimitResult]) -> None:
     pytest.importorskip("matplotlib")
     with style.context():

@@ -62,6 +62,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results[ParabolaResult]
         return parabola.run(TINY, notebook)
 
 
+@pytest.mark.slow
 def test_what_is_told_is_what_was_measured(results: Results[ParabolaResult]) -> None:
     rows = results.tables["errors"].rows
     error, per_component = rows[0][1:3]
@@ -78,6 +79,7 @@ def test_what_is_told_is_what_was_measured(results: Results[ParabolaResult]) -> 
     assert f"{error:.1e}" in results.sentence
 
 
+@pytest.mark.slow
 def test_the_pictures_are_drawn(results: Results[ParabolaResult]) -> None:
     pytest.importorskip("matplotlib")
     with style.context():

@@ -12,6 +12,7 @@ from autoencodes.experiments.unet import problem as unet
 from autoencodes.run import RunFolder
 
 
+@pytest.mark.slow
 def test_a_training_of_one_memory_is_measured_as_it_is(tmp_path: Path) -> None:
     settings = unet.UnetSettings(latent=48, epochs=1, memories=("skip",))
     results = unet.run(settings, Notebook(tmp_path))

@@ -72,7 +72,9 @@ def require_pictures(files: dict[str, bytes]) -> None:
             assert b"nan" not in content
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.slow] * (k % 3 > 0)) for k, c in enumerate(CASES)]
+)
 def test_every_kind_of_run_is_drawn_whole(case: str) -> None:
     files = drawn(case)
     assert list(files) == [f"{name}.{kind}" for name in NAMES for kind in ("png", "pdf")]
@@ -101,6 +103,7 @@ def test_draw_writes_what_it_returns(tmp_path: Path) -> None:
     require_pictures({path.name: path.read_bytes() for path in folder.figures.iterdir()})
 
 
+@pytest.mark.slow
 def test_equal_runs_give_equal_bytes_in_another_process(tmp_path: Path) -> None:
     """Whatever the date, the hash seed, the user's settings and the backend."""
     script = (

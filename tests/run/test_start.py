@@ -64,7 +64,7 @@ def test_a_refined_training_resumes_bit_for_bit(before: Path, tmp_path: Path) ->
     ):
         np.testing.assert_array_equal(found, expected)
     assert resumed.flow == straight.flow
-    with pytest.raises(InputError, match=r"begun with refine 2, not 3|finished run"):
+    with pytest.raises(InputError, match=r"started with refine 2, not 3|finished run"):
         resume(tmp_path / "run", {"refine": 3})
 
 

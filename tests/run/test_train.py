@@ -273,7 +273,7 @@ def test_what_cannot_be_resumed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no run"):
         resume(tmp_path / "nowhere")
     (tmp_path / "run" / "metrics.json").unlink()
-    with pytest.raises(InputError, match="begun with seed 0, not 1"):
+    with pytest.raises(InputError, match="started with seed 0, not 1"):
         resume(tmp_path / "run", {"seed": 1})
 
 

@@ -29,7 +29,7 @@ from autoencodes.fields import ControlledField, Perceptron, TwoLayer
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.measure.empirical import EmpiricalMeasure
-from autoencodes.model.moments import covariance
+from autoencodes.model.pca import covariance
 from autoencodes.plot.motion import Motion
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.second_order.curvature import curvature

@@ -1,7 +1,6 @@
 """Inner solvers: how the strongly convex problem of one movement is solved."""
 
 from autoencodes.training.solvers.anderson import Anderson as Anderson
-from autoencodes.training.solvers.choice import SOLVERS as SOLVERS
 from autoencodes.training.solvers.choice import choose as choose
 from autoencodes.training.solvers.contraction import Contraction as Contraction
 from autoencodes.training.solvers.gauss_newton import GaussNewton as GaussNewton
@@ -11,7 +10,6 @@ from autoencodes.training.solvers.solver import Inner as Inner
 from autoencodes.training.solvers.solver import InnerSolver as InnerSolver
 
 __all__ = [
-    "SOLVERS",
     "Anderson",
     "Contraction",
     "GaussNewton",

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import SOLVERS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, resolution
-from autoencodes.training.solvers.contraction import check_loop, shoot, steered
+from autoencodes.training.solvers.contraction import as_share, shoot, steered
 from autoencodes.training.solvers.solver import Inner, InnerSolver, distance, plain_begin
 
 _RIDGE = 1e-10
@@ -44,6 +44,7 @@ class _Loop(NamedTuple):
     broken: Bool[Array, ""]
 
 
+@SOLVERS.register("anderson", "the same, accelerated", rank=1)
 class Anderson(InnerSolver):
     """θ_(s+1) = Λ(θ_s) − Σ_j γ_j (Λ(θ_(j+1)) − Λ(θ_j)), γ = argmin ‖f_s − Σ_j γ_j (f_(j+1) − f_j)‖.
 
@@ -69,14 +70,9 @@ class Anderson(InnerSolver):
 
     forgets: ClassVar[bool] = True
 
-    tolerance: float = eqx.field(static=True, default=0.25)
-    window: int = eqx.field(static=True, default=5)
-    sweeps: int = eqx.field(static=True, default=30)
-
-    def __check_init__(self) -> None:
-        check_loop(self.tolerance, self.sweeps)
-        if self.window < 1:
-            raise InputError(f"window must be at least 1; got {self.window}")
+    tolerance: float = setting(as_share, "tolerance", 0.25)
+    window: int = setting(positive_integer, "window", 5)
+    sweeps: int = setting(positive_integer, "sweeps", 30)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
 
 import jax
 
+from autoencodes.catalogue import SOLVERS
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.solvers.anderson import Anderson
-from autoencodes.training.solvers.contraction import Contraction
 from autoencodes.training.solvers.gauss_newton import GaussNewton
-from autoencodes.training.solvers.newton_cg import NewtonCG
 from autoencodes.training.solvers.quasi_newton import QuasiNewton
 from autoencodes.training.solvers.solver import InnerSolver
-
-SOLVERS: MappingProxyType[str, type[InnerSolver]] = MappingProxyType(
-    {
-        "contraction": Contraction,
-        "anderson": Anderson,
-        "lbfgs": QuasiNewton,
-        "newton-cg": NewtonCG,
-        "gauss-newton": GaussNewton,
-    }
-)
 
 _FEW_CONTROLS = 600
 _FEW_OUTPUTS = 8
@@ -41,16 +27,8 @@ def choose(inner: str | InnerSolver, problem: ControlProblem, control: Control) 
     if isinstance(inner, InnerSolver):
         return inner
     if inner != "auto":
-        return SOLVERS[check_name(inner)]()
+        solver: InnerSolver = SOLVERS[inner]()
+        return solver
     entries = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(control))
     few = entries <= _FEW_CONTROLS and problem.flow.schedule.dim <= _FEW_OUTPUTS
     return GaussNewton() if few else QuasiNewton()
-
-
-def check_name(inner: str) -> str:
-    """The name, if it is one; else an InputError that lists them."""
-    if inner != "auto" and inner not in SOLVERS:
-        raise InputError(
-            f"inner must be auto, {', '.join(SOLVERS)}, or an InnerSolver; got {inner!r}"
-        )
-    return inner

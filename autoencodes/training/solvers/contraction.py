@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import SOLVERS
+from autoencodes.checks import between, positive_integer
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, resolution
 from autoencodes.training.solvers.solver import Inner, InnerSolver, distance, plain_begin
 
@@ -26,6 +27,9 @@ the gain of a sweep, q log(1/q), is greatest there."""
 
 _WORTH_KEEPING = 0.6
 """The contraction factor up to which a τ that worked is not made smaller."""
+
+
+as_share = partial(between, low=0, high=1, with_low=False, with_high=False)
 
 
 class _Loop(NamedTuple):
@@ -38,6 +42,7 @@ class _Loop(NamedTuple):
     broken: Bool[Array, ""]
 
 
+@SOLVERS.register("contraction", "the paper's shooting", rank=0)
 class Contraction(InnerSolver):
     """θ ← Λ(θ) = (θ^k − τ g(θ)) / (1 + 2 λ τ), one sweep each.
 
@@ -66,14 +71,9 @@ class Contraction(InnerSolver):
 
     forgets: ClassVar[bool] = True
 
-    tolerance: float = eqx.field(static=True, default=0.25)
-    factor: float = eqx.field(static=True, default=0.8)
-    sweeps: int = eqx.field(static=True, default=30)
-
-    def __check_init__(self) -> None:
-        check_loop(self.tolerance, self.sweeps)
-        if not 0 < self.factor < 1:
-            raise InputError(f"factor must lie between 0 and 1; got {self.factor}")
+    tolerance: float = setting(as_share, "tolerance", 0.25)
+    factor: float = setting(as_share, "factor", 0.8)
+    sweeps: int = setting(positive_integer, "sweeps", 30)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch
@@ -132,11 +132,3 @@ def steered(factor: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""
     kept = (aim < 1) & (factor <= _WORTH_KEEPING)
     growth = jnp.where(kept, 1, jnp.clip(aim, 0.5, 4.0)).astype(factor.dtype)
     return growth, jnp.where(known, jnp.clip(aim, 0.01, 0.5), 0.01).astype(factor.dtype)
-
-
-def check_loop(tolerance: float, sweeps: int) -> None:
-    """InputError unless the parameters of an inner loop are in range."""
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance must lie between 0 and 1; got {tolerance}")
-    if sweeps < 1:
-        raise InputError(f"sweeps must be at least 1; got {sweeps}")

@@ -15,6 +15,7 @@ import jax.scipy.linalg as linalg
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from autoencodes.catalogue import SOLVERS
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.second_order.gauss_newton import gauss_newton
@@ -26,6 +27,7 @@ _NUMBERS = 2**24
 """Entries of the Jacobian of the particles that are held at a time."""
 
 
+@SOLVERS.register("gauss-newton", "the linearised flow's movement", rank=4)
 class GaussNewton(InnerSolver):
     """(G(θ^k) + 2 λ + 1/τ) η = −∇J(θ^k): the movement, its terminal cost linearised inside.
 
@@ -45,11 +47,11 @@ class GaussNewton(InnerSolver):
     ) -> tuple[Point, Any, Int[Array, ""]]:
         size = max(1, _NUMBERS // (problem.flow.schedule.dim * _entries(control)))
         piece = min(size, batch.stream or batch.measure.size)
-        found = gauss_newton(problem, control, batch.measure, piece)
-        objective = found.terminal_cost + problem.penalty(control)
-        g = ravel_pytree(control)[1](found.g)
-        point = Point(control, found.terminal_cost, objective, g)
-        return point, found.matrix, jnp.asarray(problem.flow.schedule.dim)
+        model = gauss_newton(problem, control, batch.measure, piece)
+        objective = model.terminal_cost + problem.penalty(control)
+        g = ravel_pytree(control)[1](model.g)
+        point = Point(control, model.terminal_cost, objective, g)
+        return point, model.matrix, jnp.asarray(problem.flow.schedule.dim)
 
     def solve(
         self,

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.catalogue import SOLVERS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, slack
+from autoencodes.training.solvers.contraction import as_share
 from autoencodes.training.solvers.solver import (
     Inner,
     InnerSolver,
@@ -42,11 +43,12 @@ class _Iterate(NamedTuple):
     convex: Bool[Array, ""]
 
 
+@SOLVERS.register("newton-cg", "Newton's model by conjugate gradients", rank=3)
 class NewtonCG(InnerSolver):
     """(H(θ^k) + 1/τ) η = −∇J(θ^k) up to a relative residual, by Hessian-vector products.
 
     A direction p with <p, H p>/<p, p> ≤ −1/τ proves that the movement is not strongly convex
-    at this τ: it is given up, and τ falls below the reciprocal of what was found. So τ knows of
+    at this τ: it is given up, and τ falls below the reciprocal of that curvature. So τ knows of
     λ_min(H). The system is solved to min(``forcing``, |∇J|^(1/2)) of its right-hand side, |·|
     over the entries (Eisenstat and Walker, 1996), or as far as ``products`` go. H is linearised
     once a movement, which holds the states and costates of all particles. One product counts as
@@ -67,14 +69,8 @@ class NewtonCG(InnerSolver):
 
     forgets: ClassVar[bool] = True
 
-    forcing: float = eqx.field(static=True, default=0.1)
-    products: int = eqx.field(static=True, default=50)
-
-    def __check_init__(self) -> None:
-        if not 0 < self.forcing < 1:
-            raise InputError(f"forcing must lie between 0 and 1; got {self.forcing}")
-        if self.products < 1:
-            raise InputError(f"products must be at least 1; got {self.products}")
+    forcing: float = setting(as_share, "forcing", 0.1)
+    products: int = setting(positive_integer, "products", 50)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from autoencodes.catalogue import SOLVERS
+from autoencodes.checks import positive_integer
 from autoencodes.control import Control
-from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Point, evaluate
+from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.solver import Inner, InnerSolver, gradient, modelled
 
@@ -31,6 +31,7 @@ class Pairs(NamedTuple):
     seen: Int[Array, ""]
 
 
+@SOLVERS.register("lbfgs", "a quasi-Newton model", rank=2)
 class QuasiNewton(InnerSolver):
     """(B + 1/τ) η = −∇J(θ^k), B + 1/τ by L-BFGS from pairs that outlive a movement.
 
@@ -52,11 +53,7 @@ class QuasiNewton(InnerSolver):
 
     forgets: ClassVar[bool] = False
 
-    pairs: int = eqx.field(static=True, default=20)
-
-    def __check_init__(self) -> None:
-        if self.pairs < 1:
-            raise InputError(f"pairs must be at least 1; got {self.pairs}")
+    pairs: int = setting(positive_integer, "pairs", 20)
 
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch
@@ -86,11 +83,11 @@ class QuasiNewton(InnerSolver):
         good = jnp.isfinite(point.objective) & jnp.isfinite(change).all() & (step @ step > 0)
         k = memory.seen % self.pairs
         added = Pairs(memory.s.at[k].set(step), memory.y.at[k].set(change), memory.seen + 1)
-        learnt = jax.tree.map(lambda new, old: jnp.where(good, new, old), added, memory)
+        following = jax.tree.map(lambda new, old: jnp.where(good, new, old), added, memory)
         contraction, growth, shrinkage = modelled(
             problem, start, point, tau, slack(start, extent(batch.measure))
         )
-        return Inner(point, learnt, good, contraction, jnp.asarray(1), growth, shrinkage)
+        return Inner(point, following, good, contraction, jnp.asarray(1), growth, shrinkage)
 
 
 def two_loops(

@@ -25,7 +25,7 @@ class Inner(NamedTuple):
     point: Point
     """The last control that a sweep evaluated."""
     memory: Any
-    """What the solver knows there, for the next movement."""
+    """What the solver knows at the point, for the next movement."""
     solved: Bool[Array, ""]
     """Whether the solver's own rule accepts the point."""
     contraction: Float[Array, ""]
@@ -49,7 +49,7 @@ class InnerSolver(eqx.Module):
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch
     ) -> tuple[Point, Any, Int[Array, ""]]:
-        """A point, what the solver must know there, and the gradient evaluations that took."""
+        """A point, what the solver must know there, and how many gradient evaluations that took."""
 
     @abc.abstractmethod
     def solve(
