@@ -20,11 +20,12 @@ from autoencodes.errors import InputError, MissingExtra
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.model.model import Model
-from autoencodes.plan.settings import TrainConfig
+from autoencodes.plan.settings import Settings
 from autoencodes.plot.words import number, plain
 from autoencodes.report import report
 from autoencodes.report.findings import Findings
 from autoencodes.run.folder import RunFolder
+from autoencodes.run.job import prepare
 
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
@@ -36,8 +37,8 @@ def written(path: Path, findings: Findings) -> RunFolder:
     """A real run folder that holds the findings."""
     import jax
 
-    config = TrainConfig(method="movement", tikhonov=1e-4, precision="float32")
-    folder = RunFolder.create(path, config)
+    entries = {"method": "movement", "tikhonov": 1e-4, "precision": "float32"}
+    folder = RunFolder.create(path, prepare(Settings(data="parabola", **entries)).plan)
     flow = Flow(findings.schedule)
     folder.write_model(Model(flow, flow.init(jax.random.key(0))))
     folder.append_history(findings.history)

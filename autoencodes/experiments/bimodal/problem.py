@@ -19,13 +19,12 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.certificate import certify
 from autoencodes.control import Control
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.bimodal.result import BimodalResult, Solution
 from autoencodes.experiments.convergence import orders, spoken
 from autoencodes.experiments.experiment import Experiment, Results, Settings
-from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.starts import fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import ControlledField, Perceptron
@@ -163,7 +162,7 @@ def _trained(settings: BimodalSettings, problem: ControlProblem, notebook: Noteb
 
 def _certified(settings: BimodalSettings, problem: ControlProblem, control: Control) -> Part:
     fresh = _measure(settings, fresh=True)
-    return Part(facts={"lines": certify(problem, control, _measure(settings), fresh).lines()})
+    return certified(problem, control, _measure(settings), fresh)
 
 
 # The density of μ_t.

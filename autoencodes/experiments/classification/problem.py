@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.certificate import certify
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.classification.result import COLUMNS, ClassificationResult, Training
 from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
-from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
 from autoencodes.fields import Perceptron
@@ -177,7 +176,7 @@ def _certified(settings: ClassificationSettings, problem: ControlProblem, contro
     """What can be said of the control of the first seed."""
     measure, _ = _measure(settings, settings.seeds[0])
     fresh, _ = _measure(settings, settings.seeds[0], fresh=True)
-    return Part(facts={"lines": certify(problem, control, measure, fresh).lines()})
+    return certified(problem, control, measure, fresh)
 
 
 EXPERIMENTS.register(

@@ -17,11 +17,10 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.certificate import certify
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
 from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
-from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.parabola.result import ParabolaResult
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import Table
@@ -163,7 +162,7 @@ def _pca(measure: EmpiricalMeasure, fresh: EmpiricalMeasure) -> float:
 def _certified(settings: ParabolaSettings, control: Control) -> Part:
     """What can be said of the control of the first seed."""
     measures = _measures(settings, settings.seeds[0])
-    return Part(facts={"lines": certify(_problem(settings), control, *measures).lines()})
+    return certified(_problem(settings), control, *measures)
 
 
 # Other decoders for the same encoder.
