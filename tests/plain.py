@@ -93,7 +93,10 @@ def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.
         return np.cos(t) * (x @ theta["A"].T) + theta["c"]
     if isinstance(field, Translation):
         return np.tile(theta["theta"], (len(x), 1))
-    return np.asarray(jax.vmap(lambda row: field.velocity(jnp.asarray(t), row, theta))(x))
+    own = {name: jnp.asarray(values) for name, values in theta.items()}
+    return np.asarray(
+        jax.vmap(lambda row: field.velocity(jnp.asarray(t), row, own))(jnp.asarray(x))
+    )
 
 
 def convolved(field: Convolution, x: np.ndarray, theta: Any) -> np.ndarray:

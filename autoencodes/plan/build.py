@@ -107,8 +107,8 @@ def _widths(
         return list(schedule.blocks[:levels]), own[:levels]
     make = WidthSchedule.autoencoder if plan.mirror else WidthSchedule.sequence
     blocks = list(make(dim, plan.widths, plan.steps_per_block, 1.0, kept.components).blocks)
-    own = ("activation", *FIELDS.entries[plan.field].settings)
-    field = configured(plan.field, {name: getattr(plan, name) for name in own})
+    entries = ("activation", *FIELDS.entries[plan.field].settings)
+    field = configured(plan.field, {name: getattr(plan, name) for name in entries})
     return blocks, (field,) * len(blocks)
 
 
