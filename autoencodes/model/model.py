@@ -117,7 +117,9 @@ class Model(Summarised, eqx.Module):
         """
         return self.paired(self.particles(x), y)
 
-    def paired(self, particles: ArrayLike, y: ArrayLike | None = None) -> EmpiricalMeasure:
+    def paired(
+        self, particles: Num[np.ndarray, "particle dim"], y: ArrayLike | None = None
+    ) -> EmpiricalMeasure:
         """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
