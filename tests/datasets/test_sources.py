@@ -11,11 +11,11 @@ import pytest
 
 from autoencodes import datasets
 from autoencodes.catalogue import DATASETS
-from autoencodes.cli.app import DATA_HELP
 from autoencodes.datasets.dataset import split
 from autoencodes.datasets.laws import Sample
 from autoencodes.datasets.tables import Table
 from autoencodes.errors import InputError, MissingExtra
+from autoencodes.plan.settings import DATA
 
 
 def test_digits() -> None:
@@ -186,7 +186,7 @@ def test_a_data_set_and_a_law_are_added_by_registering_them() -> None:
 
 
 def test_the_command_lists_every_data_set() -> None:
-    assert DATA_HELP == (
+    assert DATA == (
         "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the "
         "path of an .npy, .npz, .csv or IDX file."
     )
