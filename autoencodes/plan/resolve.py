@@ -155,9 +155,7 @@ def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
         # other row (docs/targets.md), since nothing finer is known of them.
         "noise": _BLUR * facts.resolution / math.sqrt(facts.dim) if blurred else 0.0,
     }
-    if (
-        method == "movement"
-    ):  # on all rows it finds its own step, from a first one that is not small
+    if method == "movement":  # on all rows it finds its own step, below a bound that never binds
         course["tau"] = usual_tau(epochs * batches) if blurred else 1e10
     elif "learning_rate" in METHODS.entries[method].settings:
         course["learning_rate"] = {"sgd": 1e-2}.get(method, 4e-3)
