@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -14,14 +15,52 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.checks import positive_integer
+from autoencodes.summary import Summarised
 
 Control = tuple[Mapping[str, Float[Array, "..."] | Float[np.ndarray, "..."]], ...]
 """One dict for each block; every array has the block's steps as its first axis."""
 
+_SHOWN = 6
+"""Blocks whose arrays a representation lists."""
+
+
+class ControlTuple(Summarised, tuple[Any, ...]):
+    """A control as flows make it: a tuple like any other, whose representation is a summary.
+
+    Whoever computes with a control returns one of the same type (``like``), so that plain tuples of
+    dicts do as well. To JAX it is a sequence: its arrays have the paths of a tuple's.
+    """
+
+    def _summary(self) -> dict[str, str]:
+        arrays = [leaf for leaf in jax.tree.leaves(tuple(self)) if hasattr(leaf, "shape")]
+        precision = ", ".join(sorted({str(a.dtype) for a in arrays}))
+        entries = sum(math.prod(a.shape) for a in arrays)
+        lines = {"entries": f"{entries:,} in {len(self)} blocks, {precision}"}
+        for j, block in enumerate(self[:_SHOWN]):
+            shapes = {n: getattr(a, "shape", a) for n, a in block.items()} if block else {}
+            lines[f"block {j}"] = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        if len(self) > _SHOWN:
+            lines["..."] = f"and {len(self) - _SHOWN} blocks more"
+        return lines
+
+
+jax.tree_util.register_pytree_with_keys(
+    ControlTuple,
+    lambda control: ([(jax.tree_util.SequenceKey(j), b) for j, b in enumerate(control)], None),
+    lambda _, blocks: ControlTuple(blocks),
+    lambda control: (tuple(control), None),
+)
+
+
+def like(control: Control, blocks: Iterable[Any]) -> Control:
+    """The blocks as a control of the same type as another."""
+    made: Control = (ControlTuple if isinstance(control, ControlTuple) else tuple)(blocks)
+    return made
+
 
 def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""]:
     """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (theory, section 1)."""
-    products = jax.tree.map(lambda a, b: jnp.vdot(a, b), control, other)
+    products = jax.tree.map(jnp.vdot, tuple(control), tuple(other))
     return jnp.asarray(step_size * sum(jax.tree.leaves(products)))
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from autoencodes.checks import at_least, optional, positive_integer
-from autoencodes.control import Control, inner, norm
+from autoencodes.control import Control, inner, like, norm
 from autoencodes.cost import TerminalCost, terminal_cost
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
@@ -226,7 +226,7 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     path.append(layout[0].leave(costate)[None])
     return Sweep(
         jnp.vdot(measure.weights, losses),
-        tuple(reversed(gradient)),
+        like(control, reversed(gradient)),
         jnp.concatenate(path[::-1]),
     )
 
@@ -309,6 +309,7 @@ def _hvp(
 ) -> Control:
     sweep.check_control(problem.flow, direction)
     dtype = sweep.check_control(problem.flow, control)
+    direction = like(control, direction)
 
     def piece(part: EmpiricalMeasure) -> Control:
         part = part.astype(dtype)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, Num
 
-from autoencodes.control import Control
+from autoencodes.control import Control, ControlTuple
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField
 from autoencodes.fields.drawing import draw
@@ -147,7 +147,8 @@ def check_control(flow: Dynamics, control: Control) -> Any:
     afterwards. Raises InputError that names the first array that differs.
     """
     expected = jax.eval_shape(lambda: drawn(flow, jax.random.key(0), 1.0))
-    if jax.tree.structure(control) != jax.tree.structure(expected):  # type: ignore[operator]
+    tupled = isinstance(control, tuple) and tuple(control)
+    if jax.tree.structure(tupled) != jax.tree.structure(tuple(expected)):  # type: ignore[operator]
         names = ", ".join(dict.fromkeys(name for block in expected for name in block))
         raise InputError(
             f"the control must be a tuple of {len(expected)} dicts, one for each block, "
@@ -180,7 +181,7 @@ def parameters(flow: Dynamics) -> str:
 def drawn(flow: Dynamics, key: Key[Array, ""], scale: float) -> Control:
     """A random control, block by block."""
     layout, keys = layouts(flow.schedule), jax.random.split(key, len(flow.schedule.blocks))
-    return tuple(
+    return ControlTuple(
         draw(field, key, block.steps, block.width, scale, len(layout[j].seen))
         for j, (field, key, block) in enumerate(
             zip(fields(flow), keys, flow.schedule.blocks, strict=True)

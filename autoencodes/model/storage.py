@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes import atomic, fields
-from autoencodes.control import Control
+from autoencodes.control import Control, ControlTuple
 from autoencodes.cost import SquaredError
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField
@@ -100,7 +100,7 @@ def load(
         blocks = [Block(**block) for block in written["blocks"]]
         schedule = WidthSchedule(**{**written, "blocks": blocks})
         shape = header["image_shape"]
-        control: Control = tuple(
+        control: Control = ControlTuple(
             {
                 name.split(".", 2)[2]: array
                 for name, array in sorted(tensors.items())

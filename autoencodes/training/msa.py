@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from autoencodes.catalogue import METHODS
 from autoencodes.checks import positive, positive_integer
-from autoencodes.control import Control
+from autoencodes.control import Control, like
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
 from autoencodes.flow import sweep
@@ -58,7 +58,8 @@ class ExtendedMSA(Method):
                                         + |(∂_xF(t_l, x_l^i, η))ᵀ p_(l+1)^i − r_l^i|²),
       H_l(η) = −Σ_i w_i p_(l+1)^i · F(t_l, x_l^i, η) − λ|η|²,
       v_l = F(t_l, x_l, θ_l),   r_l = (∂_xF(t_l, x_l, θ_l))ᵀ p_(l+1) = (p_l − p_(l+1)) / Δt,
-    all of it on the active components. ``iterations`` of L-BFGS are made towards it.
+    all of it on the active components; under ``skip`` x is also what the
+    field sees of the others. ``iterations`` of L-BFGS are made towards it.
 
     Why the penalty. By summation by parts, with δ the change from θ to η,
       J(η) − J(θ) ≤ −Δt Σ_l (H_l(η_l) − H_l(θ_l)) + C Δt Σ_l Σ_i w_i (|δF|² + |(δ∂_xF)ᵀ p|²),
@@ -192,7 +193,8 @@ class ExtendedMSA(Method):
         blocks = zip(old, gradient(problem, start), strict=True)
         maximised = [jax.lax.map(one, block) for block in blocks]
         gains = jnp.stack([jnp.sum(gain) for _, gain in maximised])
-        return tuple(eta for eta, _ in maximised), problem.flow.schedule.step_size * jnp.sum(gains)
+        eta = like(start.control, (eta for eta, _ in maximised))
+        return eta, problem.flow.schedule.step_size * jnp.sum(gains)
 
 
 def extremals(
@@ -232,7 +234,9 @@ def augmented_hamiltonian(
 
     velocity, rate = rates(eta)
     old_velocity, old_rate = rates(old.theta)
-    strayed = jnp.sum((velocity - old_velocity) ** 2 + (rate - old_rate) ** 2, axis=1)
+    # Under ``skip`` the field also sees stored values, and their costates change too.
+    moved, seen = jnp.split(rate - old_rate, [velocity.shape[1]], axis=1)
+    strayed = jnp.sum((velocity - old_velocity) ** 2 + moved**2, axis=1) + jnp.sum(seen**2, axis=1)
     gain = -jnp.sum(old.p * velocity, axis=1) - rho / 2 * strayed
     squares = jnp.stack([jnp.sum(leaf**2) for leaf in jax.tree.leaves(eta)])
     return jnp.vdot(weights, gain) - problem.tikhonov * jnp.sum(squares)
