@@ -75,6 +75,7 @@ def test_the_latent_values_are_the_active_state_at_the_end_of_the_bottleneck(cas
 
 
 @pytest.mark.parametrize("case", AROUND, ids=lambda case: case.name)
+@pytest.mark.slow
 def test_without_held_values_the_decoder_resumes_from_zero(case: Case) -> None:
     latent, held = case.flow.encode(case.control, case.measure.x, held=True)
     found = case.flow.decode(case.control, latent)

@@ -71,6 +71,7 @@ def test_refining_keeps_numpys_precision_and_refuses_other_factors() -> None:
 @pytest.mark.parametrize(
     ("case", "kind"), [*((c, Euler) for c in FULL[::2]), (FULL[1], RungeKutta4)], ids=named
 )
+@pytest.mark.slow
 def test_the_inverse_undoes_the_push_and_the_push_the_inverse(case: Case, kind: Any) -> None:
     # A control so small that Δt Lip(F) < 1 in every step: the flow is injective.
     flow = ac.Flow(case.schedule, case.field, kind())

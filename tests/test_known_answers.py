@@ -114,6 +114,7 @@ def test_a_movement_is_the_known_implicit_step(horizon: float, tikhonov: float, 
 
 @pytest.mark.parametrize("tikhonov", [0.05, 0.5])
 @pytest.mark.parametrize("excess", [1.0, 1.001, 3.0, 1e6])
+@pytest.mark.slow
 def test_where_the_contraction_fails_the_guard_still_reaches_the_minimiser(
     tikhonov: float, excess: float
 ) -> None:

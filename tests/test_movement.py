@@ -169,6 +169,7 @@ def test_of_several_trials_the_lowest_is_handed_out_and_the_objective_never_rise
     assert both.history[-1]["gradient_evaluations"] == sum(spent)
 
 
+@pytest.mark.slow
 def test_where_steps_end_in_a_later_trial_the_lowest_is_still_known_to_have_converged() -> None:
     problem, control, measure = _valleys()
     method = ac.MinimizingMovement(first_tau=(1e3, 1e-2))

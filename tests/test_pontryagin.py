@@ -94,6 +94,7 @@ def test_the_hessian_is_the_finite_difference_of_the_gradient(case: Case) -> Non
 
 
 @pytest.mark.parametrize("case", CASES[::5], ids=lambda case: case.name)
+@pytest.mark.slow
 def test_the_hessian_is_the_derivative_of_the_derivative(case: Case) -> None:
     slope = jax.grad(lambda control: plain_objective(case, control))
     product = jax.jit(lambda eta: jax.jvp(slope, (case.control,), (eta,))[1])

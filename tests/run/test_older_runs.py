@@ -75,6 +75,7 @@ def test_an_older_model_is_written_as_it_was(older: Path) -> None:
         assert (older / "again.safetensors").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_older_run_goes_on_to_the_end_of_an_uninterrupted_one(older: Path) -> None:
     config = RunFolder.open("run").config
     bounds = ROUNDING[str(config.precision)]
@@ -91,6 +92,7 @@ def test_an_older_run_goes_on_to_the_end_of_an_uninterrupted_one(older: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_an_older_run_certifies_as_before(older: Path) -> None:
     before = json.loads((older / "run" / "certificate.json").read_text())
     certificate, path = certify("run", seconds=100_000)

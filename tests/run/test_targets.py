@@ -124,6 +124,7 @@ def test_the_command_line_predicts_and_scores(
     assert "right" in said
 
 
+@pytest.mark.slow
 def test_numbers_are_predicted_in_their_own_units(table: Path) -> None:
     settings = config(
         table / "numbers.csv",
@@ -261,6 +262,7 @@ def test_the_natural_order_is_that_of_the_targets_where_a_law_has_its_own() -> N
         assert job.order.components == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_last_step_moves_every_component_alike(table: Path, tmp_path: Path) -> None:
     entries = {"widths": (3, 1), "pointwise": 4, "time_dependent": True}
     model = train(config(table / "classes.csv", **entries), tmp_path / "run").folder.model

@@ -123,6 +123,7 @@ def test_pca_of_every_direction_is_exact() -> None:
     ],
     ids=["digits with mini-batches", "moons by movements"],
 )
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_bitwise(
     tmp_path: Path, entries: dict[str, Any]
 ) -> None:
@@ -162,6 +163,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path, entries: dict[st
     assert without_clocks(again.folder) == without_clocks(whole.folder)
 
 
+@pytest.mark.slow
 def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -> None:
     entries = {"data": "parabola", "epochs": 12, "steps_per_block": 2, "tikhonov": 0.1}
     entries["widths"] = (2, 1)
