@@ -57,7 +57,7 @@ def test_the_minimiser_is_stationary_and_its_objective_is_the_minimum(answer: Kn
     assert problem.objective(minimiser, measure) == pytest.approx(minimum, rel=1e-9)
     assert problem.pmp_residual(minimiser, measure) < 1e-9
     for seed in range(5):
-        other = jax.tree.map(jnp.add, minimiser, draw(problem.flow, seed, 0.1))
+        other = jax.tree.map(jnp.add, minimiser, tuple(draw(problem.flow, seed, 0.1)))
         assert problem.objective(other, measure) > minimum
 
 
@@ -77,7 +77,7 @@ def test_the_hamiltonian_is_maximal_at_the_minimiser_at_every_time(answer: Known
     best = problem.hamiltonian(minimiser, measure)
     np.testing.assert_allclose(best, best[0], rtol=1e-9)
     for seed in range(5):
-        other = jax.tree.map(jnp.add, minimiser, draw(problem.flow, seed, 0.1))
+        other = jax.tree.map(jnp.add, minimiser, tuple(draw(problem.flow, seed, 0.1)))
         assert (problem.hamiltonian(minimiser, measure, other) < best).all()
 
 

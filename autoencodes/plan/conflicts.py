@@ -64,7 +64,7 @@ def _refuse_course(settings: Settings, plan: Plan, rows: int) -> None:
             f"noise is for mini-batches; here every step sees all {rows} rows: give a smaller "
             "batch-size, or leave noise out"
         )
-    if plan.inner != "auto" and (method != "movement" or not whole):
+    if plan.inner != "auto" and (method not in METHODS.having("inner") or not whole):
         size = rows if plan.batch_size == 0 else plan.batch_size
         raise InputError(
             f"inner {plan.inner} is how movements on all rows are solved; got method {method} with "
@@ -74,9 +74,9 @@ def _refuse_course(settings: Settings, plan: Plan, rows: int) -> None:
     if settings.learning_rate is not None and method not in rated:
         raise InputError(
             f"learning-rate belongs to {', '.join(rated)}; got method {method}: leave it out"
-            + (", or set tau" if method == "movement" else "")
+            + (", or set tau" if method in METHODS.having("tau") else "")
         )
-    if settings.tau is not None and method != "movement":
+    if settings.tau is not None and method not in METHODS.having("tau"):
         raise InputError(f"tau is the step of movements; got method {method}: leave it out")
 
 
@@ -93,16 +93,16 @@ def _refuse_target(plan: Plan) -> None:
             f"delta belongs to the {' and the '.join(costs)} cost; leave it out, or add --cost "
             f"{costs[0]}"
         )
-    if plan.cost == "binary-cross-entropy":
+    if COSTS.entries[plan.cost].facts.get("probabilities"):
         if plan.rotation != "none":
             raise InputError(
-                "binary-cross-entropy compares values in [0, 1], which a rotation does not keep; "
+                f"{plan.cost} compares values in [0, 1], which a rotation does not keep; "
                 "take rotation none or cost squared"
             )
         if plan.scaling != "unit":
             raise InputError(
-                "binary-cross-entropy compares values in [0, 1]; got scaling "
-                f"{plan.scaling}: take scaling unit or cost squared"
+                f"{plan.cost} compares values in [0, 1]; got scaling {plan.scaling}: take scaling "
+                "unit or cost squared"
             )
 
 

@@ -90,7 +90,8 @@ def scaling(settings: Settings, value_range: tuple[float, float] | None) -> str:
     have, to [0, 1], and so all that are compared as probabilities.
     """
     known = settings.scaling or _named(settings.data).get("scaling")
-    bounded = value_range is not None or settings.cost == "binary-cross-entropy"
+    facts = {} if settings.cost is None else COSTS.entries[settings.cost].facts
+    bounded = value_range is not None or facts.get("probabilities")
     return str(known or ("unit" if bounded else "standard"))
 
 
@@ -155,10 +156,11 @@ def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
         # other row (docs/targets.md), since nothing finer is known of them.
         "noise": _BLUR * facts.resolution / math.sqrt(facts.dim) if blurred else 0.0,
     }
-    if method == "movement":  # on all rows it finds its own step, below a bound that never binds
+    entry = METHODS.entries[method]
+    if "tau" in entry.settings:  # on all rows it finds its own step, below a bound that never binds
         course["tau"] = usual_tau(epochs * batches) if blurred else 1e10
-    elif "learning_rate" in METHODS.entries[method].settings:
-        course["learning_rate"] = {"sgd": 1e-2}.get(method, 4e-3)
+    if "learning_rate" in entry.settings:
+        course["learning_rate"] = entry.facts.get("rate", 4e-3)
     return course
 
 

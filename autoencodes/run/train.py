@@ -145,6 +145,9 @@ def _run(
 def _finish(job: Job, folder: RunFolder, result: Result, started: float) -> Outcome:
     """Measures and writes the result of a training."""
     folder.rewind_history(result.resumption.step)  # a failed training may have stepped back
+    written = max((record["step"] for record in folder.history), default=0)
+    # A KeyboardInterrupt may have come before the recorder had written the last round.
+    folder.append_history(record for record in result.history if record["step"] > written)
     folder.write_checkpoint(result.resumption)
     model = job.model.with_control(result.control)
     folder.write_model(model)

@@ -116,8 +116,9 @@ def fit(
     Notes
     -----
     Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
-    Ctrl-C) that comes while the method makes its steps ends the training, as ``interrupted``, with
-    the last complete round's control.
+    Ctrl-C) that comes while steps are made, or in a callback, ends the training, as
+    ``interrupted``, with the last complete round's control; of that round, later callbacks may
+    not have been called.
     """
     steps = positive_integer(steps, "steps")
     batch_size = optional(positive_integer, batch_size, "batch_size")

@@ -13,7 +13,9 @@ from autoencodes.training.descent import Descent, rate
 from autoencodes.training.method import setting
 
 
-@METHODS.register("sgd", "gradient descent with momentum", settings=("learning_rate",), rank=3)
+@METHODS.register(
+    "sgd", "gradient descent with momentum", settings=("learning_rate",), rate=1e-2, rank=3
+)
 class SGD(Descent):
     """Gradient descent with momentum, warm-up and cosine decay as Adam, through optax.
 

@@ -16,7 +16,7 @@ from autoencodes.model.pca import Pca
 from autoencodes.plan.settings import Settings
 from autoencodes.report import report
 from autoencodes.run import RunFolder, resume, train
-from autoencodes.run.job import prepare
+from autoencodes.run.job import Job, prepare
 
 SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}
 
@@ -383,3 +383,25 @@ def test_a_converged_run_that_lost_its_metrics_can_be_finished(tmp_path: Path) -
     after = resume(tmp_path / "run")
     assert after.metrics["converged"]
     assert after.metrics["test_mse"] == pytest.approx(before.metrics["test_mse"], rel=1e-4)
+
+
+def test_an_interrupt_in_the_recorder_loses_no_line_of_the_history(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    settings = Settings(data="parabola", method="adam", epochs=4, batch_size=0, record=True)
+    whole = train(settings, tmp_path / "whole")
+    measured, calls = Job.errors, []
+
+    def interrupted(self: Job, control: Any, measure: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return measured(self, control, measure)
+
+    monkeypatch.setattr(Job, "errors", interrupted)
+    stopped = train(settings, tmp_path / "run")
+    assert stopped.metrics["interrupted"]
+    monkeypatch.undo()
+    resumed = resume(tmp_path / "run")
+    steps = [record["step"] for record in resumed.folder.history]
+    assert steps == [record["step"] for record in whole.folder.history] == [1, 2, 3, 4]
