@@ -165,8 +165,14 @@ def _registrations(file: tuple[str, Path], symbol: str) -> Iterator[Entry]:
             continue
         owner = node.func.value
         if node.func.attr == "register" and isinstance(owner, ast.Name) and owner.id == symbol:
-            given = [ast.literal_eval(a) for a in node.args]
-            facts = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+            try:
+                given = [ast.literal_eval(a) for a in node.args]
+                facts = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+            except ValueError as error:
+                raise InputError(
+                    f"{module.replace('.', '/')}.py, line {node.lineno}: name, help and facts of a "
+                    "registration must be literals"
+                ) from error
             yield Entry(given[0], given[1] if len(given) > 1 else "", facts, module)
 
 

@@ -61,7 +61,7 @@ def activated(name: str, a: np.ndarray) -> np.ndarray:
 
 
 def velocity(field: ControlledField, t: float, x: np.ndarray, theta: Any) -> np.ndarray:
-    """The velocity of the particles (N, width), written a second time, in NumPy.
+    """The velocity (N, width) of the particles x (N, width + seen), a second time, in NumPy.
 
     A field that is not written here is taken as it is: what uses it is still compared.
     """

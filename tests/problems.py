@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import jax
@@ -32,10 +33,20 @@ from autoencodes.fields import (
 )
 from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
 
-FAMILY: dict[str, ControlledField] = {
-    name: fields.build({"name": name, **entry.facts.get("example", {})})
-    for name, entry in FIELDS.entries.items()
-}
+
+def small(name: str) -> ControlledField:
+    """The field that its registration gives as the example."""
+    example = FIELDS.entries[name].facts.get("example", {})
+    own = signature(FIELDS[name]).parameters.values()
+    absent = [p.name for p in own if p.default is p.empty and p.name not in example]
+    assert not absent, (
+        f"the field {name} needs arguments ({', '.join(absent)}): "
+        "give example={...} where it is registered"
+    )
+    return fields.build({"name": name, **example})
+
+
+FAMILY: dict[str, ControlledField] = {name: small(name) for name in FIELDS}
 """A small one of every registered field."""
 
 

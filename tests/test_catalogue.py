@@ -10,10 +10,24 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import pytest
+from problems import small
 
 import autoencodes as ac
-from autoencodes.catalogue import ACTIVATIONS, COSTS, FIELDS, SCHEMES, Catalogue
+from autoencodes.catalogue import (
+    ACTIVATIONS,
+    COSTS,
+    FIELDS,
+    METHODS,
+    SCHEMES,
+    SOLVERS,
+    Catalogue,
+    _registrations,
+)
 from autoencodes.cost import terminal_cost
+from autoencodes.fields.field import configured
+from autoencodes.plan.facts import Facts
+from autoencodes.plan.resolve import resolve
+from autoencodes.plan.settings import DECLARATIONS, Settings
 from autoencodes.schemes import scheme
 
 HERE = Path(__file__).parent
@@ -140,6 +154,40 @@ def test_what_is_registered_while_the_program_runs_is_there_at_once() -> None:
             catalogue.remove("resting")
     with pytest.raises(ac.InputError, match="activation must be one of tanh"):
         ac.fields.Perceptron("resting")
+
+
+def test_what_a_registered_field_lacks_is_said() -> None:
+    class Logistic(ac.fields.Translation):
+        rank: int
+
+    facts = Facts(64, 1438, 4.7, (0.0, 16.0))
+    try:
+        FIELDS.register("logistic")(Logistic)
+        with pytest.raises(ac.InputError, match=r'needs rank: .* settings=\("rank",\), or'):
+            configured("logistic", {"activation": "tanh"})
+        with pytest.raises(ac.InputError, match="field logistic has no activation; got relu"):
+            resolve(Settings(field="logistic", activation="relu"), facts)
+        resolve(Settings(**resolve(Settings(field="logistic"), facts).entries), facts)
+        with pytest.raises(AssertionError, match=r"logistic needs arguments \(rank\): give"):
+            small("logistic")
+        FIELDS.register("logistic", settings=("gain",))(Logistic)
+        with pytest.raises(ac.InputError, match=r"the field logistic .*'gain'.* no entry"):
+            resolve(Settings(), facts)
+    finally:
+        FIELDS.remove("logistic")
+
+
+def test_settings_of_members_are_entries_of_a_configuration() -> None:
+    for catalogue in (FIELDS, METHODS, COSTS, SCHEMES, SOLVERS):
+        for entry in catalogue.entries.values():
+            assert set(entry.settings) <= DECLARATIONS.keys(), entry
+
+
+def test_what_is_no_literal_in_a_registration_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "logistic.py"
+    path.write_text('A = "a"\n\n@FIELDS.register("logistic", A)\ndef f(): ...\n')
+    with pytest.raises(ac.InputError, match=r"^autoencodes/fields/logistic.py, line 3: name, help"):
+        list(_registrations(("autoencodes.fields.logistic", path), "FIELDS"))
 
 
 def test_a_member_is_added_in_one_file_and_tested_without_being_listed(tmp_path: Path) -> None:

@@ -37,6 +37,12 @@ def test_experiments_are_listed_with_what_they_take(capfd: pytest.CaptureFixture
         assert name in said
         assert entry.help in said
         assert f"{entry.facts['full']}; --quick: {entry.facts['quick']}" in said
+    EXPERIMENTS.register("walk", "it has no times")(object())
+    try:
+        assert call("experiments") == 2
+    finally:
+        EXPERIMENTS.remove("walk")
+    assert "experiment walk: register it with full= and quick=" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("tiny")

@@ -129,7 +129,7 @@ def _shaped(job: Job) -> str:
 def _stepped(job: Job) -> str:
     """How many steps the flow makes, and how each is crossed."""
     plan, steps = job.plan, job.model.flow.schedule.steps
-    name = {"euler": "Euler", "heun": "Heun", "rk4": "Runge-Kutta"}[plan.scheme]
+    name = {"rk4": "Runge-Kutta"}.get(plan.scheme, type(job.model.flow.scheme).__name__)
     shared = f", {plan.substeps} for each control" if plan.substeps > 1 else ""
     return f"{steps * plan.substeps} {name} steps{shared}"
 

@@ -12,7 +12,7 @@ import typer
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
 from autoencodes.cli.interruption import terminated_by_interrupt
-from autoencodes.errors import MissingExtra
+from autoencodes.errors import InputError, MissingExtra
 
 Animate = Annotated[bool, typer.Option("--animate", help="Draw the flow as an animation, a GIF.")]
 Mp4 = Annotated[bool, typer.Option("--mp4", help="The animation as an MP4, by ffmpeg.")]
@@ -23,6 +23,8 @@ def experiments() -> None:
     """List the experiments, and how long each takes on two cores."""
     wide = max(len(name) for name in EXPERIMENTS)
     for name, entry in EXPERIMENTS.entries.items():
+        if not entry.facts.keys() >= {"full", "quick"}:
+            raise InputError(f"experiment {name}: register it with full= and quick=")
         full, quick = entry.facts["full"], entry.facts["quick"]
         print(f"{name:{wide}}  {entry.help}\n{'':{wide}}  {full}; --quick: {quick}")
 

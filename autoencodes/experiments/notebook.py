@@ -155,12 +155,12 @@ class Notebook:
         return result
 
     def advance(self, text: str, share: float | None = None) -> None:
-        """Tells the reader how far the part is."""
+        """Reports to the reader how far the part is."""
         if self._reader is not None:
             self._reader.advance(text, share)
 
     def watch(self, progress: Progress) -> None:
-        """Tells how far a training is."""
+        """Reports how far a training is."""
         if progress.records:
             loss = f"step {progress.step}  J {progress.records[-1]['objective']:.4g}"
             self.advance(loss, progress.step / max(progress.steps, 1))

@@ -116,6 +116,18 @@ def build(description: Mapping[str, Any]) -> ControlledField:
 
 
 def configured(name: str, entries: Mapping[str, Any]) -> ControlledField:
-    """The field of a name, with those of a configuration's entries that it has; None is absent."""
+    """The field of a name, with those of a configuration's entries that it has; None is absent.
+
+    InputError if a parameter without a default has no value.
+    """
     own = inspect.signature(FIELDS[name]).parameters
-    return FIELDS[name](**{k: v for k, v in entries.items() if k in own and v is not None})
+    given = {k: v for k, v in entries.items() if k in own and v is not None}
+    for parameter in own.values():
+        if parameter.default is parameter.empty and parameter.name not in given:
+            known = parameter.name in entries
+            remedy = "set it" if known else f'register it with settings=("{parameter.name}",)'
+            raise InputError(
+                f"the field {name} needs {parameter.name}: {remedy}, or give the parameter a "
+                "default"
+            )
+    return FIELDS[name](**given)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 
 from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.errors import InputError
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
-from autoencodes.plan.settings import Settings
+from autoencodes.plan.settings import DECLARATIONS, Settings
 
 
 def refuse_shapes(settings: Settings, facts: Facts) -> None:
@@ -111,11 +112,23 @@ def _refuse_field(settings: Settings, plan: Plan) -> None:
     own = dict.fromkeys(entry for field in FIELDS.entries.values() for entry in field.settings)
     for entry in own:
         fields = FIELDS.having(entry)
+        if entry not in DECLARATIONS:
+            raise InputError(
+                f"the field {fields[0]} is registered with settings=({entry!r},), which is no "
+                "entry of a configuration: name one that autoencodes/plan/settings.py declares"
+            )
         if getattr(settings, entry) is not None and plan.field not in fields:
             raise InputError(
                 f"{entry} belongs to the {' and the '.join(fields)} field; got field "
                 f"{plan.field}: leave it out, or add --field {fields[0]}"
             )
+    # A run's plan, read again, gives every entry, also the default.
+    unused = plan.pointwise is None and settings.activation != Settings.activation
+    if unused and "activation" not in signature(FIELDS[plan.field]).parameters:
+        raise InputError(
+            f"the field {plan.field} has no activation; got {plan.activation}: leave it out, or "
+            "take another field"
+        )
     if plan.field != "convolution":
         return
     if plan.rotation != "none":

@@ -272,7 +272,7 @@ class Settings:
         None,
         _order,
         "Which components stay longest: by a rule, listed, or listed in a file.",
-        metavar="|".join(("variance", "index", "random", "natural", "3,0,2,1", "FILE")),
+        metavar="|".join((*ORDERS, "3,0,2,1", "FILE")),
         read=_read_order,
         start="model",
     )
@@ -351,7 +351,7 @@ class Settings:
 
     def __init__(self, **entries: Any) -> None:
         faults = []
-        for name in entries.keys() - DECLARATIONS.keys():
+        for name in [n for n in entries if n not in DECLARATIONS]:
             known = ", ".join(DECLARATIONS)
             faults.append(f"unknown configuration entry {name!r}; expected one of {known}")
         for entry in dataclasses.fields(self):

@@ -15,7 +15,9 @@ import autoencodes as ac
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
+import runpy
 import sys
+from pathlib import Path
 from autoencodes.cli import main
 from experiments import test_conduct
 
@@ -34,6 +36,8 @@ call("experiment", "coin", "--quick", "--out", "run")
 (over,) = test_conduct.test_every_experiment_is_registered_whole.pytestmark
 assert "coin" in over.args[1]
 test_conduct.test_every_experiment_is_registered_whole("coin")
+tests = runpy.run_path("tests/experiments/test_coin.py")
+tests["test_the_mean_settles"](Path("kept"))
 """
 
 
@@ -42,11 +46,11 @@ def test_the_page_adds_an_experiment(tmp_path: Path) -> None:
     package = tmp_path / "autoencodes"
     shutil.copytree(Path(ac.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     section = (ROOT / "CONTRIBUTING.md").read_text().split("## Add an experiment")[1]
-    files = re.findall(r"^`(autoencodes/\S+\.py)`\n\n```python\n(.*?)```", section, re.S | re.M)
-    assert len(files) == 4
+    files = re.findall(r"^`(\S+\.py)`\n\n```python\n(.*?)```", section, re.S | re.M)
+    assert len(files) == 5
     for name, text in files:
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     paths = os.pathsep.join([str(tmp_path), str(ROOT / "tests")])
     here = {**os.environ, "PYTHONPATH": paths, "COLUMNS": "400"}

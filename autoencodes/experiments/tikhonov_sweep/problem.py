@@ -65,7 +65,7 @@ _ROUNDED = 1e-11
 
 
 class TikhonovSweepSettings(Settings):
-    """The problems, the grid, and how minimisers are looked for and told apart."""
+    """The problems, the grid, and how minimisers are looked for and distinguished."""
 
     seed: int = 0
     laws: tuple[str, ...] = ("bimodal-1d", "parabola")

@@ -196,7 +196,7 @@ def sentence(sweep: Sweep) -> str:
 
 
 def notes(sweeps: Sequence[Sweep], apart: float, tolerance: float, steps: int) -> tuple[str, ...]:
-    """What a reader has to know of how minimisers were found and told apart."""
+    """What a reader has to know of how minimisers were found and distinguished."""
     lines = [
         f"Minimisers are distinct if their L² distance exceeds {apart:g}; their number is "
         "that of those found, hence a lower bound. Each is a training's end made exact by Newton's "
