@@ -96,7 +96,7 @@ class Comparison(TerminalCost):
 
     @abc.abstractmethod
     def link(self, z: Float[Array, " target"]) -> Float[Array, " target"]:
-        """The target at which c(z, ·) is least: the prediction that z stands for."""
+        """The target for which z is optimal, ∇_z c(z, y) = 0: the prediction that z stands for."""
 
 
 @COSTS.register(

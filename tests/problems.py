@@ -333,4 +333,6 @@ every_case = pytest.mark.parametrize(
 )
 """A law on every case, those of one case after each other, so that a worker compiles what they
 share once. A quick run takes every fourth case."""
+some_cases = pytest.mark.parametrize("case", CASES[::4], ids=IDS[::4], scope="module")
+"""A law that follows from others, which hold on every case: on every fourth one."""
 BY_NAME = {case.name: case for case in CASES}

@@ -105,6 +105,7 @@ def test_adamw_reaches_the_known_minimiser_of_the_terminal_cost() -> None:
     assert problem.objective(result.control, measure) == pytest.approx(minimum, rel=1e-6)
 
 
+@pytest.mark.slow
 @every_method
 def test_every_history_has_the_same_numbers(name: str) -> None:
     fields = {"step", "epoch", "objective", "terminal_cost", "gradient_evaluations", "seconds"}
@@ -395,6 +396,7 @@ def test_parameters_out_of_range_are_refused_by_name(
         method(**options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS_BY_NAME)
 def test_every_registered_method_improves_a_control(name: str) -> None:
     # λ > 0, Euler steps and a field linear in the control: what the most particular method needs.

@@ -73,7 +73,7 @@ def test_the_rough_inverse_inverts_gauss_newton(name: str) -> None:
     np.testing.assert_allclose(solved, flat(eta), rtol=1e-3, atol=1e-3)
 
 
-@every_case
+@pytest.mark.parametrize("case", CASES[::3], ids=IDS[::3], scope="module")
 def test_davidson_and_the_dense_hessian_agree(case: Case) -> None:
     dense = curvature(hessian(case), method="dense")
     start = np.random.default_rng(0).standard_normal(hessian(case).size)
@@ -102,6 +102,7 @@ def test_davidson_goes_from_one_end_to_the_other_and_back_to_the_bound() -> None
     assert lower == sorted(lower)
 
 
+@pytest.mark.slow
 def test_many_particles_are_certified_by_davidson() -> None:
     """From 2,000 particles on, "auto" takes a part of them for the rough inverse."""
     flow = ac.Flow(ac.WidthSchedule.constant(12, 4, 4.0))
@@ -256,6 +257,7 @@ def test_lipschitz_estimates_are_the_jacobians_singular_values(name: str) -> Non
         assert estimate.particles == 7
 
 
+@pytest.mark.slow
 def test_costs_and_gap_have_standard_errors() -> None:
     case = BY_NAME["permuted, weights, targets, reset"]
     test = ac.EmpiricalMeasure(case.measure.x[:5] + 0.1, case.measure.y[:5])
@@ -359,6 +361,7 @@ def test_an_interruption_passes_where_nothing_is_known_or_the_caller_stops_it(
         ac.certify(case.problem, case.control, case.measure, progress=interrupt, stop=stop)
 
 
+@pytest.mark.slow
 def test_single_precision_needs_no_global_setting() -> None:
     case = BY_NAME["one-component bottleneck, reset"]
     single = jax.tree.map(lambda a: np.asarray(a, np.float32), case.control)

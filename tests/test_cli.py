@@ -67,6 +67,7 @@ def test_train_writes_a_run_and_says_where(
     assert {"loss.png", "reconstructions.png", "width.png", "latent.png"} <= pictures
 
 
+@pytest.mark.slow
 def test_options_come_before_the_file_and_the_file_before_the_preset(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(
         "latent = 6\nepochs = 2\nsteps_per_block = 1\ntikhonov = 0.01\n"
@@ -329,6 +330,7 @@ def test_every_setting_has_its_option_and_its_check() -> None:
         assert text in shown
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_what_there_is_and_resume_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "autoencodes", "train", "digits", "--out", str(out)]

@@ -46,6 +46,7 @@ def problem(request: pytest.FixtureRequest) -> tuple[ac.Flow, Any, np.ndarray, n
     return flow, control, x, np.asarray(exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "order", "factors"),
     [(Euler, 1, (64, 128, 256)), (Heun, 2, (16, 32, 64)), (RungeKutta4, 4, (8, 16, 32))],
@@ -65,12 +66,14 @@ def test_schemes_converge_with_their_order(
     assert abs(slope - order) < 0.15, (slope, errors)
 
 
+@pytest.mark.slow
 def test_the_error_is_below_the_tolerance(problem: Any) -> None:
     flow, control, x, exact = problem
     pushed = np.asarray(ac.ContinuousFlow(flow, "tsit5", rtol=1e-7, atol=1e-7).push(control, x))
     assert np.abs((pushed - exact) / (1 + np.abs(exact))).max() < 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("solver", "tolerance"),
     [("dopri8", 1e-4), ("dopri8", 1e-11), *((solver, 1e-6) for solver in [*DIFFRAX][1:])],
@@ -83,6 +86,7 @@ def test_the_error_of_every_solver_is_below_the_tolerance(solver: str, tolerance
     np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_trajectory_encoder_and_decoder_fit_together() -> None:
     case = BY_NAME["overlapping blocks, skip"]
     flow = ac.ContinuousFlow(case.flow, "tsit5")
@@ -99,6 +103,7 @@ def test_trajectory_encoder_and_decoder_fit_together() -> None:
     np.testing.assert_allclose(path[end][:, list(case.schedule.blocks[j].active)], latent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["constant, scanned, own field", "overlapping blocks, hold"])
 def test_the_inverse_comes_back(name: str) -> None:
     case = BY_NAME[name]
@@ -126,6 +131,7 @@ def test_a_gaussian_under_a_linear_field_is_the_gaussian_of_the_closed_form() ->
     np.testing.assert_allclose(found, pushed.logpdf(y), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_density_integrates_to_one() -> None:
     blocks = [ac.Block([0, 1], 3), ac.Block([1], 2), ac.Block([1, 0], 3)]
     flow = ac.Flow(ac.WidthSchedule(2, blocks, 2.0, "hold"))
@@ -138,6 +144,7 @@ def test_the_density_integrates_to_one() -> None:
     assert abs(density.sum() * (side[1] - side[0]) ** 2 - 1) < 1e-3
 
 
+@pytest.mark.slow
 def test_the_log_volume_is_that_of_the_jacobian_and_of_the_density() -> None:
     blocks = [ac.Block([1, 0], 2), ac.Block([2, 1], 1)]
     flow, x = ac.Flow(ac.WidthSchedule(3, blocks, 1.0, "hold")), jnp.asarray(particles(5, 3))
@@ -158,6 +165,7 @@ def test_the_log_volume_is_that_of_the_jacobian_and_of_the_density() -> None:
     np.testing.assert_allclose(there, start(x) - volumes[-1], rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_hutchinsons_estimate_has_no_bias() -> None:
     case, copies = BY_NAME["constant"], 1000
     x = np.asarray(case.measure.x)
@@ -183,6 +191,7 @@ def test_hutchinsons_estimate_has_no_bias() -> None:
     compare(solved.log_density(case.control, y, start, **given), start(x) - exact[-1])
 
 
+@pytest.mark.slow
 def test_wide_states_ask_for_a_key_and_narrow_ones_are_exact() -> None:
     flow = ac.ContinuousFlow(ac.Flow(ac.WidthSchedule.constant(17, 1, 0.1)))
     control, x = draw(flow.flow, 0), particles(2, 17)
@@ -195,6 +204,7 @@ def test_wide_states_ask_for_a_key_and_narrow_ones_are_exact() -> None:
     assert 0 < np.abs(near - exact).max() < 0.05
 
 
+@pytest.mark.slow
 def test_a_continuous_flow_is_a_flow_to_a_control_problem() -> None:
     case = BY_NAME["constant"]
     problem = ac.ControlProblem(ac.ContinuousFlow(case.flow, "tsit5").flow)
@@ -232,6 +242,7 @@ class Square(ac.fields.ControlledField):
         return {"c": jnp.zeros(width)}
 
 
+@pytest.mark.slow
 def test_where_the_solver_fails_the_step_and_the_reason_are_named() -> None:
     flow = ac.Flow(ac.WidthSchedule.constant(1, 3, 3.0), Square())
     control, x = ({"c": np.zeros((3, 1))},), np.array([[0.1], [0.6]])
@@ -253,6 +264,7 @@ def test_where_the_solver_fails_the_step_and_the_reason_are_named() -> None:
         ac.ContinuousFlow(ends, "tsit5").decode(split, np.array([[2.0]]))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = flow_of("hold", Perceptron())
     for options, message in (

@@ -45,11 +45,11 @@ def test_it_can_be_shown_inside_compiled_code_and_is_a_tuple_of_the_same_paths()
     assert repr(again) == repr(control)
 
 
-@pytest.mark.parametrize("method", [ac.Adam(), ac.MinimizingMovement(), ac.ExtendedMSA()])
+@pytest.mark.parametrize("method", [ac.Adam(), ac.ExtendedMSA(iterations=1)])
 def test_plain_tuples_train_to_the_same_numbers_and_come_back_plain(method: ac.Method) -> None:
     problem, measure = CASE.problem, CASE.measure
-    ours = ac.fit(problem, CASE.control, measure, method=method, steps=3)
-    theirs = ac.fit(problem, plain(CASE.control), measure, method=method, steps=3)
+    ours = ac.fit(problem, CASE.control, measure, method=method, steps=1)
+    theirs = ac.fit(problem, plain(CASE.control), measure, method=method, steps=1)
     assert type(theirs.control) is tuple
     assert type(ours.control) is type(CASE.flow.init(jax.random.key(0)))
     for a, b in zip(jax.tree.leaves(ours.control), jax.tree.leaves(theirs.control), strict=True):

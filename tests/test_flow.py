@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from plain import Swing, states
 from plain import velocity as plain_velocity
-from problems import BY_NAME, CASES, Case, distance, draw, every_case, inactive
+from problems import BY_NAME, CASES, Case, distance, draw, every_case, inactive, some_cases
 
 import autoencodes as ac
 from autoencodes.fields import Perceptron, TwoLayer
@@ -63,7 +63,7 @@ def test_decoding_what_was_encoded_is_the_push(case: Case) -> None:
         close(flow.decode(control, latent), flow.push(control, x))
 
 
-@every_case
+@some_cases
 def test_the_latent_values_are_the_active_state_at_the_end_of_the_bottleneck(case: Case) -> None:
     schedule, j = case.schedule, case.schedule.bottleneck
     block = schedule.blocks[j]
@@ -96,7 +96,7 @@ def test_data_that_agree_behind_the_bottleneck_are_decoded_alike_under_reset(mem
     assert np.array_equal(*outputs) == (memory == "reset")
 
 
-@every_case
+@some_cases
 def test_permuted_particles_are_permuted_in_the_output(case: Case) -> None:
     x, order = np.asarray(case.measure.x), np.random.default_rng(0).permutation(7)
     close(case.flow.push(case.control, x[order]), case.flow.push(case.control, x)[order])
@@ -208,6 +208,7 @@ def test_a_drawn_control_has_the_fields_shapes_and_differs_from_step_to_step() -
     assert case.flow.init(jax.random.key(1))[0]["W"][0, 0, 0] != control[0]["W"][0, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_flow_can_be_compiled_mapped_and_differentiated_from_outside() -> None:
     case = BY_NAME["overlapping blocks, hold"]
     flow, problem, control, measure = case.flow, case.problem, case.control, case.measure

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from plain import losses, states
-from problems import BY_NAME, CASES, Case, distance, draw, every_case, flat, unflat
+from problems import BY_NAME, CASES, Case, distance, draw, every_case, flat, some_cases, unflat
 
 import autoencodes as ac
 
@@ -75,7 +75,7 @@ def test_the_costate_gradient_is_the_finite_difference_of_the_objective(case: Ca
     assert distance(gradient(case), usual / case.schedule.step_size) < 1e-6
 
 
-@every_case
+@some_cases
 def test_the_hessian_is_symmetric(case: Case) -> None:
     step_size = case.schedule.step_size
     one = ac.inner(case.direction(1), hvp(case, 0), step_size)
@@ -127,6 +127,7 @@ def test_streamed_products_and_residuals_are_the_unstreamed_ones() -> None:
     assert streamed == pytest.approx(float(whole), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_streamed_sweep_does_not_grow_with_the_particles() -> None:
     case = BY_NAME["permuted, weights, targets, reset"]
 
@@ -152,7 +153,7 @@ def test_the_first_costate_is_the_gradient_in_the_particles(case: Case) -> None:
     assert distance(found[0], jax.jit(jax.grad(cost))(case.measure.x)) < 1e-12
 
 
-@every_case
+@some_cases
 def test_every_costate_is_the_finite_difference_of_the_cost_to_come(case: Case) -> None:
     path = states(case.flow, case.control, case.measure.x)
     found = np.asarray(case.problem.costate(case.control, case.measure))
@@ -208,6 +209,7 @@ def _power(case: Case) -> Any:
     return total / case.schedule.step_size
 
 
+@pytest.mark.slow
 def test_the_residual_is_the_gradient_relative_to_its_two_parts() -> None:
     for case in CASES[::9]:
         pull = 2 * case.tikhonov * flat(case.control)
@@ -313,6 +315,7 @@ def test_a_batch_has_at_least_one_particle(batch_size: int) -> None:
             method(case.control, case.measure, batch_size)
 
 
+@pytest.mark.slow
 def test_a_direction_has_the_controls_shapes() -> None:
     case = BY_NAME["constant"]
     with pytest.raises(ac.InputError, match="tuple of 1 dicts"):

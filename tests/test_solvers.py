@@ -98,6 +98,7 @@ def test_two_loops_invert_the_model_that_the_pairs_make() -> None:
     np.testing.assert_allclose(model @ np.asarray(found), slope, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_newton_finds_out_where_a_movement_is_not_convex() -> None:
     case = BY_NAME["one-component bottleneck, reset"]
     problem = ac.ControlProblem(case.flow, tikhonov=1e-6)
@@ -119,6 +120,7 @@ def test_newton_finds_out_where_a_movement_is_not_convex() -> None:
     assert 20 / -lowest * beyond.shrinkage >= 0.5 / -lowest * (1 - 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner", ["auto", "anderson", "lbfgs", "newton-cg"])
 @pytest.mark.parametrize("name", ["permuted, weights, targets, reset", "scanned blocks, hold"])
 def test_movements_converge_by_every_solver(inner: str, name: str) -> None:

@@ -69,6 +69,7 @@ def test_as_many_products_as_distinct_eigenvalues_suffice() -> None:
     assert solve(matrix(SPECTRA["zero"])).products == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("products", [3, 10])
 @pytest.mark.parametrize("pushed", [False, True])
 def test_what_lies_beyond_is_rarely_missed(products: int, pushed: bool) -> None:

@@ -48,6 +48,7 @@ def shown() -> dict[str, object]:
 NAMES = ("model", "scaling", "coordinates", "readout", "order", "dataset", "digits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_representation_is_at_most_ten_lines_of_a_hundred_columns(
     name: str, shown: dict[str, object]

@@ -120,6 +120,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results[BimodalResult]:
         return bimodal.run(TINY, notebook)
 
 
+@pytest.mark.slow
 def test_what_is_told_is_what_was_measured(results: Results[BimodalResult]) -> None:
     rows = results.tables["agreement"].rows
     assert len(rows) == 2 * 2 * 3

@@ -206,6 +206,7 @@ def test_a_name_that_is_none_is_refused_with_a_near_one() -> None:
         conduct("classification-naturel")
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_a_training_and_ends_with_it(tmp_path: Path) -> None:
     from problems import BY_NAME
 

@@ -64,6 +64,7 @@ def test_convexity_counts_once_it_stays() -> None:
     assert convex_from(epochs, np.ones(4)) == 0
 
 
+@pytest.mark.slow
 def test_the_trend_is_a_power_of_the_weight() -> None:
     some = tiny()[0].measured.ends[0]
     ends = [replace(some, tikhonov=w, convex_from=round(10 / w)) for w in (0.1, 0.01, 0.001)]

@@ -126,6 +126,7 @@ def test_rates_have_the_theorys_slopes() -> None:
     assert -0.5 < Power.fitted(counts, rate(2, counts)).slope < -0.4
 
 
+@pytest.mark.slow
 def test_the_experiment_shows_the_rates_and_the_saddle() -> None:
     """Tiny: λ_min > 0 at one λ and the controls approach; λ_min < 0 at the other, they do not."""
     found = results()

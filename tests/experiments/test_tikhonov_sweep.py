@@ -138,6 +138,7 @@ def test_thresholds_are_read_off_the_grid() -> None:
     assert set(thresholds([row(1.0, 0, None, 0)]).values()) == {None}
 
 
+@pytest.mark.slow
 def test_the_sweep_tells_what_it_measured() -> None:
     results = tiny()
     (sweep,) = results.measured.sweeps

@@ -264,6 +264,7 @@ def test_any_schedule_is_drawn(schedule: WidthSchedule) -> None:
         require_pictures({"width.png": style.png(figure), "width.pdf": style.pdf(figure)})
 
 
+@pytest.mark.slow
 def test_degenerate_samples_are_drawn() -> None:
     """One row; rows that are all the same; one image; no spread in the codes."""
     schedule = WidthSchedule.autoencoder(2, (2, 2), 1, 1.0)

@@ -25,6 +25,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_training_begins_with_the_model_of_the_run_that_it_starts_from(before: Path) -> None:
     model, job = RunFolder.open(before).model, prepare(Settings(start=str(before)))
     assert job.model.flow == model.flow

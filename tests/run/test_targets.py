@@ -63,6 +63,7 @@ def classifier(table: Path) -> RunFolder:
     return train(settings, table / "classifier").folder
 
 
+@pytest.mark.slow
 def test_a_classifier_tells_classes_apart(classifier: RunFolder) -> None:
     metrics, model = classifier.metrics, classifier.model
     assert metrics["test_accuracy"] >= 0.95
@@ -80,6 +81,7 @@ def test_a_classifier_tells_classes_apart(classifier: RunFolder) -> None:
         model.measure(data.x[:1], np.array(["zz"]))
 
 
+@pytest.mark.slow
 def test_its_objective_certificate_and_pictures_are_those_of_its_cost(
     classifier: RunFolder,
 ) -> None:

@@ -138,6 +138,7 @@ def test_the_same_seed_gives_the_same_model_bitwise(
     assert other.metrics["pca_test_mse"] == one.metrics["pca_test_mse"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entries",
     [
@@ -177,6 +178,7 @@ def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -
     assert any(path.name == "course.png" for path in report(outcome.folder.path).figures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [*({"method": name} for name in ("adamw", "sgd", "lbfgs", "msa")), EXACT],
@@ -189,6 +191,7 @@ def test_every_method_trains_by_its_name(tmp_path: Path, method: dict[str, Any])
     assert not metrics["failed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entries", "field"),
     [
@@ -210,6 +213,7 @@ def test_every_field_trains_by_its_name_and_is_read_again(
     assert outcome.folder.model.flow.field == field
 
 
+@pytest.mark.slow
 def test_a_convolution_trains_on_grids_and_is_read_again(tmp_path: Path) -> None:
     entries = {"grids": ((4, 4, 4), (2, 4, 4)), "widths": (16, 4), "hidden": 3, "kernel": 3}
     outcome = train(config(field="convolution", **entries), tmp_path / "run")
@@ -318,6 +322,7 @@ def test_components_that_carry_nothing_are_never_active(
         np.testing.assert_allclose(found[:, [1, 4, 6]], x[:, [1, 4, 6]], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_folders_are_numbered_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("my.table.npy", np.random.default_rng(0).normal(size=(50, 4)))
@@ -339,6 +344,7 @@ def test_precision_is_the_users_choice_whatever_jax_is_set_to(tmp_path: Path) ->
     assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "1" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_failure_is_reported_and_leaves_a_finite_model(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 3)))
     settings = Settings(
@@ -385,6 +391,7 @@ def test_a_converged_run_that_lost_its_metrics_can_be_finished(tmp_path: Path) -
     assert after.metrics["test_mse"] == pytest.approx(before.metrics["test_mse"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_an_interrupt_in_the_recorder_loses_no_line_of_the_history(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
