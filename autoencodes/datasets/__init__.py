@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from autoencodes.catalogue import DATASETS
-from autoencodes.checks import between, flag, integer
+from autoencodes.checks import between, flag, integer, optional
 from autoencodes.datasets import delimited, idx, laws, npy
-from autoencodes.datasets.dataset import Dataset, split
+from autoencodes.datasets.dataset import Dataset
 from autoencodes.datasets.laws import sample
-from autoencodes.datasets.tables import Table, require_usable
+from autoencodes.datasets.parts import TEST, VALIDATION, parts
+from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.record import Record
+from autoencodes.datasets.table import Column, Table, require_usable
 from autoencodes.errors import InputError
 
-__all__ = ["LAWS", "Dataset", "load", "names", "sample"]
+__all__ = ["LAWS", "Column", "Dataset", "Reading", "Record", "Table", "load", "names", "sample"]
 
 FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 
@@ -41,8 +44,10 @@ def load(
     seed: int = 0,
     test_fraction: float = 0.2,
     to_split: bool = True,
+    validation_fraction: float | None = 0.0,
+    reading: Reading | None = None,
 ) -> Dataset:
-    """Loads a data set with its split into rows to train on and rows to test on.
+    """Loads a data set with its split into rows to train on, to validate on and to test on.
 
     Parameters
     ----------
@@ -58,6 +63,11 @@ def load(
     to_split : bool
         Whether to draw a split where the data has none. Without one, a file may hold a
         single row, and no row is held out.
+    validation_fraction : float, optional
+        The part that validates, in [0, 1); None: a tenth where the split is drawn, and nothing
+        where the data have their own.
+    reading : Reading, optional
+        What is known of the data's columns, and how missing values are taken.
 
     Raises
     ------
@@ -69,30 +79,42 @@ def load(
     """
     seed = integer(seed, "seed", at_least=0)
     test_fraction = between(test_fraction, "test_fraction", 0, 1, with_low=False, with_high=False)
-    to_split = flag(to_split, "to_split")
+    validation_fraction = optional(
+        between, validation_fraction, "validation_fraction", 0, 1, with_high=False
+    )
+    to_split, reading = flag(to_split, "to_split"), reading or Reading()
     source = os.fspath(source)
     if source in laws.laws():
         return laws.dataset(source, seed)
-    name = source if source in DATASETS else _existing(source).name
-    table = DATASETS[source](data_dir) if source in DATASETS else _read(_existing(source))
-    require_usable(table, source, to_split=to_split)
-    count = table.x.shape[0]
-    is_test = table.is_test
-    if is_test is None and to_split:
-        is_test = split(count, seed=seed, test_fraction=test_fraction)
-    if is_test is None:
-        is_test = np.zeros(count, dtype=bool)
-    return Dataset(name, table.x, None, table.labels, is_test, table.image_shape, table.value_range)
+    path = None if source in DATASETS else _existing(source)
+    table = DATASETS[source](data_dir) if path is None else _read(path, reading)
+    require_usable(table, source, to_split=to_split, missing=reading.missing)
+    part = np.zeros(len(table.x), np.int64)
+    if to_split or table.is_test is not None:
+        part = parts(table, source, seed=seed, test=test_fraction, validation=validation_fraction)
+    chosen = part == VALIDATION
+    return Dataset(
+        source if path is None else path.name,
+        table.x,
+        None,
+        table.labels,
+        part == TEST,
+        table.image_shape,
+        table.value_range,
+        is_validation=chosen if chosen.any() else None,
+        table=table,
+        path=None if path is None else os.path.abspath(path),
+    )
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path, reading: Reading) -> Table:
     lower = path.name.lower()
     if lower.endswith(".npy"):
         return npy.read_npy(path)
     if lower.endswith(".npz"):
         return npy.read_npz(path)
     if lower.endswith((".csv", ".csv.gz")):
-        return delimited.read_csv(path)
+        return delimited.read_csv(path, reading)
     if idx.recognises(path):
         return idx.read_table(path)
     raise InputError(

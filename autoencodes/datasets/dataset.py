@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Real, Shaped
+from jaxtyping import Real
 
 from autoencodes.checks import choice
+from autoencodes.datasets.record import Record
+from autoencodes.datasets.table import Classes, Mask, Observed, Rows, Table
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.summary import Summarised
 
-Rows = Real[np.ndarray, "particle dim"]
 Targets = Real[np.ndarray, "particle target"]
-Classes = Shaped[np.ndarray, " particle"]
-Mask = Bool[np.ndarray, " particle"]
 
-PARTS = ("train", "test", "all")
+PARTS = ("train", "validation", "test", "all")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,19 +28,28 @@ class Dataset(Summarised):
     name : str
         The built-in name, or the file's name.
     x : array (N, d)
-        All rows in their original order, in the data's own units and dtype.
+        All rows in their original order, in the data's own units and dtype. Of a table that has
+        other than numbers they are those of ``Table.x``: places among levels, seconds, NaN.
     y : array (N, k), optional
         Targets. Absent: the rows themselves (reconstruction).
     labels : array (N,), optional
         Integer or string class of each row; for colouring, never for training.
     is_test : array of bool (N,)
         Which rows are held out.
-    image_shape : (int, int), optional
-        Height and width, where a row is an image.
+    image_shape : tuple, optional
+        Height and width, of colour images also 3, where a row is an image.
     value_range : (float, float), optional
         The fixed range of the values, where one is known: (0, 255) for bytes.
     law : bool
         Whether the rows were drawn from a toy law.
+    is_validation : array of bool (N,), optional
+        Which rows choose: when to stop, which control, λ. Absent: none.
+    table : Table, optional
+        The columns, where they have names, and the identifiers of the rows.
+    path : str, optional
+        The file that they came from.
+    observed : array of bool (N, d), optional
+        Which values there are; absent where all are.
     """
 
     name: str
@@ -48,18 +57,26 @@ class Dataset(Summarised):
     y: Targets | None
     labels: Classes | None
     is_test: Mask
-    image_shape: tuple[int, int] | None = None
+    image_shape: tuple[int, ...] | None = None
     value_range: tuple[float, float] | None = None
     law: bool = False
+    is_validation: Mask | None = None
+    table: Table | None = None
+    path: str | None = None
+    observed: Observed | None = None
 
     def _summary(self) -> dict[str, str]:
         """The rows and their parts, in words and numbers."""
         held_out = int(self.is_test.sum())
-        image = "" if self.image_shape is None else " (images {} x {})".format(*self.image_shape)
+        shape = self.image_shape
+        image = "" if shape is None else f" (images {' x '.join(map(str, shape))})"
+        choosing = 0 if self.is_validation is None else int(self.is_validation.sum())
+        chosen = f", {choosing:,} to validate" if choosing else ""
         summary = {
             "name": self.name,
             "rows": f"{self.size:,} of {self.dim:,} features{image}, {self.x.dtype}",
-            "split": f"{self.size - held_out:,} to train on, {held_out:,} to test on",
+            "split": f"{self.size - held_out - choosing:,} to train on{chosen}, "
+            f"{held_out:,} to test on",
         }
         if self.value_range is not None:
             summary["values"] = "from {:g} to {:g}".format(*self.value_range)
@@ -68,6 +85,14 @@ class Dataset(Summarised):
         if self.labels is not None:
             summary["labels"] = f"{len(np.unique(self.labels)):,} different"
         return summary
+
+    @cached_property
+    def record(self) -> Record:
+        """What is kept of the data, to know them again: computed from their content when asked."""
+        table = self.table or Table(self.x, self.labels)
+        part = np.zeros(self.size, np.int64)
+        part[self.rows("validation")], part[self.rows("test")] = 1, 2
+        return Record.of(table, self.path or self.name, self.path, part)
 
     @property
     def size(self) -> int:
@@ -85,43 +110,48 @@ class Dataset(Summarised):
         return self.part("train")
 
     @property
+    def validation(self) -> EmpiricalMeasure:
+        """The rows that choose, in their original order; there must be some."""
+        return self.part("validation")
+
+    @property
     def test(self) -> EmpiricalMeasure:
         """The rows held out, in their original order."""
         return self.part("test")
 
     def part(self, name: str) -> EmpiricalMeasure:
-        """The measure μ^N of "train", "test" or "all" rows.
+        """The measure μ^N of "train", "validation", "test" or "all" rows.
 
         Raises
         ------
         InputError
-            If the name is none of the three.
+            If the name is none of the four, or there are no such rows.
         """
-        rows = self._rows(name)
+        rows = self.rows(name)
         return EmpiricalMeasure(self.x[rows], None if self.y is None else self.y[rows])
 
     def part_labels(self, name: str) -> Classes | None:
         """The classes of the rows of `part(name)`, in the same order; None where unknown."""
-        rows = self._rows(name)
+        rows = self.rows(name)
         return None if self.labels is None else self.labels[rows]
 
-    def _rows(self, name: str) -> slice | np.ndarray:
+    def rows(self, name: str) -> slice | np.ndarray:
+        """The places of the rows of `part(name)`."""
         if choice(name, "part", PARTS) == "all":
             return slice(None)
-        rows = np.flatnonzero(self.is_test if name == "test" else ~self.is_test)
+        validates = np.zeros(self.size, bool) if self.is_validation is None else self.is_validation
+        among = {
+            "train": ~(self.is_test | validates),
+            "validation": validates & ~self.is_test,
+            "test": self.is_test,
+        }
+        rows = np.flatnonzero(among[name])
         # A contiguous part is a view: MNIST is not copied to be split.
         if rows.size and rows[-1] - rows[0] + 1 == rows.size:
             return slice(int(rows[0]), int(rows[-1]) + 1)
         return rows
 
-
-def split(count: int, *, seed: int, test_fraction: float) -> Mask:
-    """Draws which of `count` rows are held out: round(fraction · count), at least 1 on each side.
-
-    It depends on nothing but its arguments, so that every command that names the
-    same data and seed sees the same test rows.
-    """
-    held_out = min(max(round(test_fraction * count), 1), count - 1)
-    is_test = np.zeros(count, dtype=bool)
-    is_test[np.random.default_rng(seed).permutation(count)[:held_out]] = True
-    return is_test
+    def has(self, name: str) -> bool:
+        """Whether there are rows of `part(name)`."""
+        rows = self.rows(name)
+        return isinstance(rows, slice) or bool(rows.size)

@@ -14,9 +14,8 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-from autoencodes.datasets.dataset import Classes
 from autoencodes.datasets.streams import opened, reading
-from autoencodes.datasets.tables import Table, classes
+from autoencodes.datasets.table import Classes, Table, classes
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import first_non_finite
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from autoencodes.catalogue import DATASETS
-from autoencodes.datasets.tables import Table
+from autoencodes.datasets.table import Table
 from autoencodes.errors import MissingExtra
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.streams import most_bytes, opened, promised_bytes, read_array, reading
-from autoencodes.datasets.tables import Table, table
+from autoencodes.datasets.table import Table, table
 from autoencodes.errors import InputError
 
 # Third byte of the magic number; the first two are zero, the fourth is the rank.

@@ -12,7 +12,8 @@ import numpy as np
 
 from autoencodes.catalogue import DATASETS
 from autoencodes.checks import choice, integer, positive_integer
-from autoencodes.datasets.dataset import Classes, Dataset, Rows, Targets
+from autoencodes.datasets.dataset import Dataset, Targets
+from autoencodes.datasets.table import Classes, Rows
 
 Sample = tuple[Rows, Targets | None, Classes | None]
 

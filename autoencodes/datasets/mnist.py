@@ -11,7 +11,7 @@ from pathlib import Path
 from autoencodes import atomic
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import idx
-from autoencodes.datasets.tables import Table, classes, joined
+from autoencodes.datasets.table import Table, classes, joined
 from autoencodes.errors import InputError
 
 MIRRORS = (

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from autoencodes.datasets.dataset import Classes
 from autoencodes.datasets.streams import DEFLATE_RATIO, promised_bytes, read_array, reading
-from autoencodes.datasets.tables import (
+from autoencodes.datasets.table import (
+    Classes,
     Table,
     classes,
     image_shape,

@@ -59,12 +59,12 @@ def map_rows(
     return tuple(whole) if isinstance(results, tuple) else whole[0]
 
 
-def first_non_finite(x: Rows) -> tuple[int, int] | None:
-    """Row and column of the first NaN or infinity of a matrix (N, d)."""
+def first_non_finite(x: Rows, *, nan: bool = False) -> tuple[int, int] | None:
+    """Row and column of the first NaN or infinity of a matrix (N, d); ``nan``: NaN may be."""
     if x.dtype.kind in "biuUSO":
         return None
     for rows in strips(len(x)):
-        wrong = ~np.isfinite(x[rows])
+        wrong = np.isinf(x[rows]) if nan else ~np.isfinite(x[rows])
         if wrong.any():
             row, column = (int(k) for k in np.argwhere(wrong)[0])
             return rows.start + row, column

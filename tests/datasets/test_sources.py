@@ -13,7 +13,7 @@ from autoencodes import datasets
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets.dataset import split
 from autoencodes.datasets.laws import Sample
-from autoencodes.datasets.tables import Table
+from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.plan.settings import DATA
 

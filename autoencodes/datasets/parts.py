@@ -1,0 +1,148 @@
+"""Which rows train, which choose, and which are held out to the end.
+
+Rows to validate on are those that choose: when to stop, which of several controls, λ. Rows to test
+on are looked at once, at the end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from autoencodes.datasets import texts
+from autoencodes.datasets.table import Table
+from autoencodes.errors import InputError
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+PARTS = ("train", "validation", "test")
+SHARE = 0.1
+"""The part of all rows that validates where nothing else is said and the split is drawn."""
+_SPELLED = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "validation": VALIDATION,
+    "valid": VALIDATION,
+    "val": VALIDATION,
+    "dev": VALIDATION,
+    "test": TEST,
+    "testing": TEST,
+}
+
+Parts = Int[np.ndarray, " particle"]
+"""0, 1 or 2 for every row: its place in ``PARTS``."""
+
+
+def parts(table: Table, where: str, *, seed: int, test: float, validation: float | None) -> Parts:
+    """The part of every row.
+
+    By the column that says so, by groups, by time, as the data came, or else at random:
+    round(fraction · N) rows for testing and for validation, at least one for testing and one for
+    training. It depends on nothing but its arguments, so that every command that names the same
+    data and seed has the same rows.
+
+    Raises
+    ------
+    InputError
+        If a part of the rows that is needed would be empty.
+    """
+    count = len(table.x)
+    if "split" in table.roles:
+        return _spelled(table.roles["split"], where)
+    share = SHARE if validation is None else validation
+    if "time" in table.roles:
+        return _by_time(table.roles["time"], where, test, share)
+    if "group" in table.roles:
+        return _by_group(table.roles["group"], where, seed, test, share)
+    part = np.zeros(count, np.int64)
+    if table.is_test is None:
+        order = np.random.default_rng(seed).permutation(count)
+        held_out = min(max(round(test * count), 1), count - 1)
+        part[order[:held_out]] = TEST
+        part[order[held_out : held_out + min(round(share * count), count - held_out - 1)]] = 1
+        return part
+    part[table.is_test] = TEST
+    if validation:  # a data set that came with its split keeps its training rows unless told
+        train = np.flatnonzero(~table.is_test)
+        chosen = np.random.default_rng(seed).permutation(train)
+        part[chosen[: min(round(validation * len(train)), len(train) - 1)]] = VALIDATION
+    return part
+
+
+def _spelled(values: Shaped[np.ndarray, " particle"], where: str) -> Parts:
+    """Parts that a column names."""
+    names = [str(v).strip().lower() for v in values.tolist()]
+    strange = next((k for k, name in enumerate(names) if name not in _SPELLED), None)
+    if strange is not None:
+        raise InputError(
+            f"{where}: the column of the split must say train, validation or test of every row; "
+            f"got {values[strange]!r} in row {strange + 1}"
+        )
+    part = np.array([_SPELLED[name] for name in names])
+    for number in (TRAIN, TEST):
+        if not (part == number).any():
+            raise InputError(f"{where}: the column of the split names no row for {PARTS[number]}")
+    return part
+
+
+def _by_group(
+    values: Shaped[np.ndarray, " particle"], where: str, seed: int, test: float, validation: float
+) -> Parts:
+    """Whole groups, drawn until each part has its share of the rows."""
+    names, number = np.unique(values.astype(str), return_inverse=True)
+    if len(names) < 2:
+        raise InputError(
+            f"{where}: the column of groups has one group, {names[0]!r}, which cannot be parted; "
+            "name another column"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    sizes = np.bincount(number)[order]
+    before = np.cumsum(sizes) - sizes / 2  # a group goes where the most of it belongs
+    part_of = np.where(before < test * len(values), TEST, TRAIN)
+    part_of[(before >= test * len(values)) & (before < (test + validation) * len(values))] = 1
+    part_of[0], part_of[-1] = TEST, TRAIN
+    by_name = np.empty(len(names), np.int64)
+    by_name[order] = part_of
+    return by_name[number]
+
+
+def _by_time(
+    values: Shaped[np.ndarray, " particle"], where: str, test: float, validation: float
+) -> Parts:
+    """The last rows test, those before them validate; rows of one moment stay together."""
+    moments = _moments(values, where)
+    ordered = np.sort(moments)
+    count = len(ordered)
+    first_test = ordered[count - max(1, round(test * count))]
+    if first_test == ordered[0]:
+        raise InputError(
+            f"{where}: the column of times does not part the rows: {first_test} is the first and "
+            "among the last; name another column or give a smaller test-fraction"
+        )
+    part = np.where(moments >= first_test, TEST, TRAIN)
+    rest = ordered[ordered < first_test]
+    wanted = min(round(validation * count), len(rest) - 1)
+    if wanted > 0 and rest[len(rest) - wanted] > rest[0]:
+        part[(moments >= rest[len(rest) - wanted]) & (part == TRAIN)] = VALIDATION
+    return part
+
+
+def _moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
+    """Times as numbers that can be compared."""
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[us]").astype(np.int64).astype(np.float64)
+    elif values.dtype.kind == "O":
+        fields = np.array([str(v).strip() for v in values.tolist()], object)
+        present = np.ones(len(fields), bool)
+        form = texts.date_format(fields.tolist())
+        if all(map(texts.is_number, fields.tolist())):
+            values = texts.numbers(fields, present)[0]
+        elif isinstance(form, str):
+            values = texts.seconds(fields, present, form)
+        else:
+            raise InputError(
+                f"{where}: the column of times must hold numbers or dates of one form; got "
+                f"{fields[0]!r}, ..."
+            )
+    if not np.isfinite(values.astype(np.float64)).all():
+        raise InputError(f"{where}: the column of times has empty fields; fill them in")
+    return np.asarray(values, np.float64)

@@ -1,0 +1,107 @@
+"""What stands in a text field: a number, a moment, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from autoencodes.datasets.table import Mask
+
+Texts = Shaped[np.ndarray, " particle"]
+"""Objects of type str, stripped."""
+
+MISSING = frozenset(("", "na", "n/a", "nan", "null", "?", "#n/a", "<na>", "nat", "-", "--", "."))
+"""What stands for a value that is not there, in small letters; and None, as Python writes it."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
+_CODE = re.compile(r"[+-]?0\d+", re.ASCII)
+_NEARLY = re.compile(r"[+-]?[$€£¥]?\s?\d{1,3}([ .,'\u00a0\u202f_]?\d{3})*([.,]\d+)?\s?[%$€£¥]?")
+_SECOND = ("", ":%S", ":%S.%f")
+_FORMATS = (
+    *(f"{day}{mark}%H:%M{s}{zone}"
+      for day in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
+      for mark in (" ", "T")
+      for s in _SECOND
+      for zone in ("", "Z")),
+    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%B %d, %Y",
+    "%b %d, %Y", "%b %d %Y", "%Y-%m",
+)  # fmt: skip
+_EITHER = (("%d/%m/%Y", "%m/%d/%Y"), ("%d-%m-%Y", "%m-%d-%Y"))
+_LOOKED_AT = 200
+
+
+def absent(text: str) -> bool:
+    """Whether a field says that there is no value."""
+    return text.lower() in MISSING or text == "None"
+
+
+def is_number(text: str) -> bool:
+    """Whether a field is a number as programs write it, infinity included; 1_000 is none."""
+    return bool(_NUMBER.fullmatch(text) or _INFINITE.fullmatch(text))
+
+
+def nearly_number(text: str) -> bool:
+    """Whether a field is a number with a mark for thousands, a currency or a per cent sign."""
+    return bool(_NEARLY.fullmatch(text))
+
+
+def is_code(text: str) -> bool:
+    """Whether a field has digits whose leading zeros matter, as 007."""
+    return bool(_CODE.fullmatch(text))
+
+
+def numbers(texts: Texts, present: Mask) -> tuple[Float[np.ndarray, " particle"], bool]:
+    """The numbers that fields are, NaN where none is present, and whether all are integers."""
+    values = np.full(len(texts), np.nan)
+    there = texts[present]
+    values[present] = np.array([float(text) for text in there], np.float64)
+    return values, all(text.lstrip("+-").isdigit() for text in there)
+
+
+def date_format(texts: Iterable[str]) -> str | tuple[str, str] | None:
+    """The format that all fields are dates in; two if they do not tell day from month."""
+    fields = list(texts)
+    if not fields or not any(c.isdigit() for c in fields[0]):
+        return None
+    for name in _FORMATS:
+        if _all(fields, name):
+            return name
+    for pair in _EITHER:
+        fitting = [name for name in pair if _all(fields, name)]
+        if len(fitting) == 2:
+            return pair
+        if fitting:
+            return fitting[0]
+    return None
+
+
+def seconds(texts: Texts, present: Mask, form: str) -> Float[np.ndarray, " particle"]:
+    """Seconds since 1970 of dates in a format; NaN where none is present.
+
+    Raises
+    ------
+    ValueError
+        If a field is no date of the format.
+    """
+    values = np.full(len(texts), np.nan)
+    moments = [np.datetime64(datetime.strptime(text, form), "us") for text in texts[present]]
+    values[present] = np.array(moments, "datetime64[us]").astype(np.int64) / 1e6
+    return values
+
+
+def _all(fields: list[str], form: str) -> bool:
+    """Whether all fields are dates of the format, and are written as it writes them."""
+    for part in (fields[:_LOOKED_AT], fields[_LOOKED_AT:]):
+        try:
+            for text in part:
+                moment = datetime.strptime(text, form)
+                if form == "%Y%m%d" and not (len(text) == 8 and 1900 <= moment.year < 2100):
+                    return False
+        except ValueError:
+            return False
+    return True
