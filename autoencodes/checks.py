@@ -13,6 +13,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from autoencodes.errors import InputError
 
 Checked = TypeVar("Checked")
@@ -149,6 +151,34 @@ def instance(value: object, name: str, kind: type[Checked], advice: str = "") ->
         return value
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     raise InputError(f"{name} must be {article} {kind.__name__}{advice}; got {shown(value)}")
+
+
+def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
+    """A matrix (N, width) of finite real numbers, one row each, in this machine's byte order.
+
+    Arrays of another byte order are brought into it, and objects that are all numbers are numbers;
+    complex numbers, text, dates and masked entries are refused, and what is not finite by its row.
+    """
+    array = np.asarray(value)
+    if np.ma.is_masked(value):
+        raise InputError(f"{name} has masked entries; fill them, or train with missing='mask'")
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name} must be real numbers; got objects ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must be real numbers; got an array of dtype {array.dtype}")
+    if array.ndim != 2 or width not in (None, array.shape[1]):
+        shape = f"(N, {'k' if width is None else width})"
+        raise InputError(f"{name} must be an array {shape}, one row each; got shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row, column = (int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(
+            f"{name} must be finite; got {array[row, column]} in row {row}, column {column} "
+            "(counted from 0)"
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def listed(text: str, name: str, example: str, mark: str = ",") -> tuple[int, ...]:

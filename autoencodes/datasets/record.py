@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.parts import PARTS, Parts
-from autoencodes.datasets.table import KINDS, Column, Table
+from autoencodes.datasets.table import Column, Table
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import strips
 
@@ -132,7 +132,7 @@ class Record:
             entries = {f.name: described.get(f.name) for f in fields(cls)}
             columns = entries["columns"]
             if columns is not None:
-                entries["columns"] = tuple(_column(column) for column in columns)
+                entries["columns"] = tuple(Column.read(column) for column in columns)
             for name in ("fingerprints", "identifiers"):
                 entries[name] = tuple(str(v) for v in entries[name] or ())
             for name in ("rows", "width"):
@@ -145,16 +145,6 @@ class Record:
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{where}: the record of the data is damaged ({error})") from error
         return record
-
-
-def _column(described: Mapping[str, Any]) -> Column:
-    """A column from its JSON values."""
-    kind, dtype, levels = described["kind"], described["dtype"], tuple(described["levels"])
-    if kind not in KINDS or not isinstance(described["name"], str) or not isinstance(dtype, str):
-        raise ValueError(f"a column of kind {kind!r}")
-    if kind in ("number", "log") and np.dtype(dtype).kind not in "biuf":
-        raise ValueError(f"a number of dtype {dtype!r}")
-    return Column(described["name"], kind, dtype, levels)
 
 
 def _sha256(table: Table) -> str:

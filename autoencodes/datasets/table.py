@@ -57,6 +57,25 @@ class Column:
     dtype: str = "float64"
     levels: tuple[Any, ...] = ()
 
+    @classmethod
+    def read(cls, described: Mapping[str, Any]) -> Column:
+        """A column from the JSON values that ``asdict`` makes of one.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If they are not those of a column.
+        """
+        name, kind, dtype = (described[key] for key in ("name", "kind", "dtype"))
+        levels = tuple(described["levels"])
+        if not (isinstance(name, str) and isinstance(dtype, str) and kind in KINDS):
+            raise ValueError(f"a column of kind {kind!r}")
+        if not all(isinstance(v, str | bool | int | float) for v in levels):
+            raise ValueError(f"levels {levels!r}")
+        if kind in ("number", "log") and np.dtype(dtype).kind not in "biuf":
+            raise ValueError(f"numbers of dtype {dtype!r}")
+        return cls(name, kind, dtype, levels)
+
     @property
     def levelled(self) -> bool:
         """Whether the table holds places among levels."""
