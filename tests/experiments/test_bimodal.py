@@ -137,7 +137,7 @@ def test_what_is_stored_reads_back(results: Results[BimodalResult]) -> None:
     result = results.measured
     again = BimodalResult.restored(result.stored())
     assert again.fields == result.fields == tuple(bimodal.FIELDS)
-    np.testing.assert_array_equal(again.errors[1][3], result.errors[1][3])
+    np.testing.assert_array_equal(again.errors[3, 1], result.errors[3, 1])
     np.testing.assert_array_equal(again.solutions[1].density, result.solutions[1].density)
 
 
