@@ -275,7 +275,7 @@ def test_costs_and_gap_have_standard_errors() -> None:
     )
 
 
-def test_the_yardstick_tells_rows_from_elsewhere() -> None:
+def test_the_yardstick_detects_rows_of_another_law() -> None:
     flow = ac.Flow(ac.WidthSchedule.constant(2, 1, 1.0), ac.fields.Translation())
     problem, control = ac.ControlProblem(flow), flow.init(jax.random.key(0), 0.0, np.float64)
     random = np.random.default_rng(0)

@@ -100,7 +100,7 @@ def test_weightless_particles_change_no_integral() -> None:
         assert integral[0] == pytest.approx(integral[1], abs=1e-16)
 
 
-def test_a_power_is_found_again() -> None:
+def test_a_power_law_has_its_fitted_exponent() -> None:
     counts = 2 ** np.arange(5, 12)
     power = Power.fitted(counts, 3 * counts**-0.37)
     assert power.slope == pytest.approx(-0.37, rel=1e-10)

@@ -94,7 +94,7 @@ def test_the_error_of_the_zero_control_counts_what_the_switch_drops() -> None:
     assert ShootingBound(free, measure).at_zero == pytest.approx(dropped)
 
 
-def test_newton_finds_the_known_minimiser_and_spectrum() -> None:
+def test_newton_reaches_the_known_minimiser_and_spectrum() -> None:
     free, measure, theta = translation(0.3)
     starts = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4)))
     found = newton(free, measure, jnp.asarray(0.3), starts)
@@ -139,7 +139,7 @@ def test_thresholds_are_read_off_the_grid() -> None:
 
 
 @pytest.mark.slow
-def test_the_sweep_tells_what_it_measured() -> None:
+def test_the_sweep_states_what_it_measured() -> None:
     results = tiny()
     (sweep,) = results.measured.sweeps
     rows = sweep.rows
@@ -173,7 +173,7 @@ def test_the_minimisers_are_minimisers() -> None:
     assert ravel_pytree(control)[0].size == 20
 
 
-def test_starts_that_lead_nowhere_are_told_and_not_counted() -> None:
+def test_starts_that_do_not_converge_are_reported_and_not_counted() -> None:
     settings = TINY.model_copy(update={"tikhonov": (1e-4,), "steps": 1, "scales": (4.0,)})
     with TemporaryDirectory() as folder:
         results = tikhonov_sweep.run(settings, Notebook(Path(folder)))
