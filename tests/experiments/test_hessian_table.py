@@ -1,4 +1,4 @@
-"""The table of λ_min: which epochs, known spectra, what is told of a training, its picture."""
+"""The table of λ_min: which epochs, known spectra, what is reported of a training, its picture."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_error_is_reached_at_the_first_epoch_that_has_it() -> None:
     assert reconstructs_from(course, 0.01) is None
 
 
-def test_what_is_told_of_an_end_is_so() -> None:
+def test_reported_ends_are_those_of_the_controls() -> None:
     results, controls = tiny()
     measure, fresh = hessian_table._measures(TINY)
     assert measure.size == 200

@@ -65,7 +65,7 @@ def pictures(results: Results[BimodalResult], settings: BimodalSettings) -> list
 def _of_field(result: BimodalResult, k: int, name: str, settings: BimodalSettings) -> list[Picture]:
     """The value function and the density of one field."""
     solution = result.solutions[k]
-    best = min(float(errors.min()) for errors in result.errors[k].values())
+    best = min(float(result.errors[degree, k].min()) for degree in settings.degrees)
     return [
         Picture(
             f"value-{k + 1}",
@@ -225,7 +225,7 @@ def _order(result: BimodalResult, settings: BimodalSettings) -> Figure:
     everything = []
     for degree, colour in zip(settings.degrees, _DEGREES, strict=False):
         for k, (marker, size) in enumerate(zip("os", (5.5, 2.8), strict=True)):
-            errors = result.errors[k][degree]
+            errors = result.errors[degree, k]
             everything.append(errors)
             look: dict[str, Any] = {"markerfacecolor": "white"} if k == 0 else {}
             axes.plot(h, errors, marker, color=colour, markersize=size, zorder=3, **look)

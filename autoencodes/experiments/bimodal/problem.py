@@ -308,7 +308,7 @@ def _measured(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> 
     steps = [0, settings.layers // 2, settings.layers]
     x, density = nodes()
     fresh = _measure(settings, fresh=True)
-    solutions, errors = [], []
+    solutions = []
     for name, parts in fields.items():
         control, flow = parts["trained"].control, _problem(settings, name).flow
         places, moved = moved_density(flow, control, x, density.sum(axis=0))
@@ -321,10 +321,12 @@ def _measured(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> 
                 states=np.asarray(flow.trajectory(control, fresh.x))[steps, :, 0],
             )
         )
-        errors.append(
-            {d: np.array([row[1] for row in _of_degree(parts, d)]) for d in settings.degrees}
-        )
-    return BimodalResult(tuple(fields), tuple(solutions), tuple(errors), tuple(steps))
+    errors = {
+        (degree, k): np.array([row[1] for row in _of_degree(parts, degree)])
+        for k, parts in enumerate(fields.values())
+        for degree in settings.degrees
+    }
+    return BimodalResult(tuple(fields), tuple(solutions), errors, tuple(steps))
 
 
 def _motion(settings: BimodalSettings, name: str, control: Control) -> Motion:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from autoencodes.experiments.storing import Measured, Stored, schedule
+from autoencodes.experiments.storing import Plain
 from autoencodes.flow.schedule import WidthSchedule
 
 
@@ -26,14 +26,7 @@ COLUMNS = ("layers", "seed", "accuracy", "cost on fresh", "J", "‖θ‖", "λ_m
 
 
 @dataclass(frozen=True)
-class ClassificationResult(Measured):
+class ClassificationResult(Plain):
     """The architectures, in the order of the motions."""
 
     schedules: tuple[WidthSchedule, ...]
-
-    def stored(self) -> Stored:
-        return Stored({}, {"schedules": [asdict(each) for each in self.schedules]})
-
-    @classmethod
-    def restored(cls, stored: Stored) -> ClassificationResult:
-        return cls(tuple(schedule(written) for written in stored.facts["schedules"]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.experiments.storing import Measured, Stored
+from autoencodes.experiments.storing import Measured, Stored, typed
 from autoencodes.experiments.table import Table
 
 TITLES = {
@@ -59,15 +59,8 @@ class DepthLimitResult(Measured):
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {}
         for name, problem in self.problems.items():
-            facts[name] = {
-                "title": problem.title,
-                "ends": problem.ends,
-                "entries": problem.entries,
-                "steps": [row.steps for row in problem.rows],
-                "rows": problem.rows,
-                "reasons": problem.reasons,
-            }
-            for steps, blocks in problem.controls.items():
+            facts[name] = {**asdict(problem), "steps": list(problem.controls)}
+            for steps, blocks in facts[name].pop("controls").items():
                 arrays |= {f"{name}.{steps}.{k}": values for k, values in enumerate(blocks)}
         return Stored(arrays, facts)
 
@@ -75,18 +68,14 @@ class DepthLimitResult(Measured):
     def restored(cls, stored: Stored) -> DepthLimitResult:
         problems = {}
         for name, facts in stored.facts.items():
-            blocks = range(len(facts["ends"]))
-            problems[name] = Trained(
-                facts["title"],
-                tuple(facts["ends"]),
-                tuple(tuple(block) for block in facts["entries"]),
-                tuple(Row(*row) for row in facts["rows"]),
-                tuple(facts["reasons"]),
-                {
-                    steps: tuple(stored.arrays[f"{name}.{steps}.{k}"] for k in blocks)
-                    for steps in facts["steps"]
-                },
-            )
+            controls = {
+                steps: tuple(
+                    stored.arrays[f"{name}.{steps}.{k}"] for k in range(len(facts["ends"]))
+                )
+                for steps in facts["steps"]
+            }
+            known = {key: value for key, value in facts.items() if key != "steps"}
+            problems[name] = typed(Trained, {**known, "controls": controls})
         return cls(problems)
 
 

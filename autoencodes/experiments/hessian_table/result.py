@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from autoencodes.experiments.storing import Measured, Stored, gathered, numbered
+from autoencodes.experiments.storing import Plain
 from autoencodes.experiments.table import Table
 
 SMALL = 0.01
@@ -50,7 +50,7 @@ class Ending:
 
 
 @dataclass(frozen=True, eq=False)
-class HessianTableResult(Measured):
+class HessianTableResult(Plain):
     """The trainings, a weight each, and the errors to compare with."""
 
     courses: tuple[Course, ...]
@@ -58,22 +58,6 @@ class HessianTableResult(Measured):
     error_at_zero: float
     error_of_a_line: float
     exponent: float | None
-
-    def stored(self) -> Stored:
-        facts = {
-            "ends": [asdict(end) for end in self.ends],
-            "error_at_zero": self.error_at_zero,
-            "error_of_a_line": self.error_of_a_line,
-            "exponent": self.exponent,
-        }
-        return Stored(numbered(dict(enumerate(self.courses))), facts)
-
-    @classmethod
-    def restored(cls, stored: Stored) -> HessianTableResult:
-        courses = gathered(Course, stored.arrays)
-        facts = dict(stored.facts)
-        ends = tuple(Ending(**end) for end in facts.pop("ends"))
-        return cls(tuple(courses[str(k)] for k in range(len(ends))), ends, **facts)
 
 
 def table_epochs(epochs: int) -> list[int]:

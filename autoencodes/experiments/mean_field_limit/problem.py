@@ -31,7 +31,6 @@ from autoencodes.experiments.mean_field_limit.result import (
     LimitResult,
     Limits,
     Samples,
-    Transport,
     curvatures,
     fitted,
     means,
@@ -115,16 +114,17 @@ def run(settings: LimitSettings, notebook: Notebook) -> Results[LimitResult]:
     """For every d the distances W_1; for every λ the law's training, then those of the samples."""
     weights = len(settings.tikhonov)
     notebook.expect(len(settings.dims) * (1 + weights * (1 + len(settings.exponents))))
-    transports: dict[int, Transport] = {}
+    transported: dict[int, np.ndarray] = {}
+    transport: dict[int, np.ndarray] = {}
     samples: dict[tuple[int, int], Samples] = {}
     limits: Limits = {}
     for dim in settings.dims:
         moved = notebook.part(f"W1, d = {dim}", partial(_transported, settings, dim, notebook))
-        transports[dim] = Transport(moved.arrays["transport N"], moved.arrays["transport"])
+        transported[dim], transport[dim] = moved.arrays["transport N"], moved.arrays["transport"]
         for place in range(weights):
             trained = _Trained(settings, dim, place, notebook)
             limits[dim, place], samples[dim, place] = trained.parts()
-    result = LimitResult(2 ** np.array(settings.exponents), transports, samples)
+    result = LimitResult(2 ** np.array(settings.exponents), transported, transport, samples)
     fits = fitted(result)
     return Results(
         sentence(fits, limits, settings.tikhonov),

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
-from autoencodes.experiments.storing import Measured, Stored, gathered, numbered
+from autoencodes.experiments.storing import Plain
 from autoencodes.experiments.table import Table
 
 Counts = Int[np.ndarray, " size"]
@@ -45,13 +45,6 @@ Limits = dict[tuple[int, int], Limit]
 """By dimension and place of λ."""
 
 
-class Transport(NamedTuple):
-    """W_1 of samples of several sizes, in one dimension."""
-
-    counts: Counts
-    values: Rows
-
-
 class Samples(NamedTuple):
     """The trainings on samples, for one dimension and one λ."""
 
@@ -68,32 +61,15 @@ class Samples(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LimitResult(Measured):
-    """Distances by dimension, and trainings by dimension and place of λ, for N = ``counts``."""
+class LimitResult(Plain):
+    """Distances W_1 by dimension, and trainings by dimension and place of λ."""
 
-    counts: Counts
-    transports: dict[int, Transport]
+    counts: Counts = field(metadata={"name": "N"})
+    """Of the samples that are trained on."""
+    transported: dict[int, Counts] = field(metadata={"name": "transport N"})
+    """Of those whose distances are measured, by dimension."""
+    transport: dict[int, Rows]
     samples: dict[tuple[int, int], Samples]
-
-    def stored(self) -> Stored:
-        arrays: dict[str, np.ndarray] = {"N": self.counts}
-        for dim, transport in self.transports.items():
-            arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"] = transport
-        samples = {f"{dim}.{place}": rows for (dim, place), rows in self.samples.items()}
-        return Stored(arrays | numbered(samples), {})
-
-    @classmethod
-    def restored(cls, stored: Stored) -> LimitResult:
-        arrays = stored.arrays
-        samples = {}
-        for key, rows in sorted(gathered(Samples, arrays).items()):  # a file has its own order
-            dim, place = key.split(".")
-            samples[int(dim), int(place)] = rows
-        transports = {
-            dim: Transport(arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"])
-            for dim in sorted({dim for dim, _ in samples})
-        }
-        return cls(arrays["N"], transports, samples)
 
 
 @dataclass(frozen=True)
@@ -174,8 +150,8 @@ def rate(dim: int, counts: Counts) -> Float[np.ndarray, " size"]:
 def fitted(result: LimitResult) -> list[Fit]:
     """The powers of N that fit what was measured."""
     fits = []
-    for dim, (counts, values) in result.transports.items():
-        fits.append(Fit.of(dim, None, TRANSPORT, counts, values.mean(axis=1)))
+    for dim, counts in result.transported.items():
+        fits.append(Fit.of(dim, None, TRANSPORT, counts, result.transport[dim].mean(axis=1)))
         for (its, place), samples in result.samples.items():
             for quantity, values in measured(samples).items() if its == dim else ():
                 fit = Fit.of(dim, place, quantity, result.counts, values)
@@ -216,7 +192,7 @@ def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
     """What the slopes were fitted to, and what else was measured, over the samples of each size."""
     rows: list[Any] = []
     for (dim, place), samples in result.samples.items():
-        transport = dict(zip(*result.transports[dim], strict=True))
+        transport = dict(zip(result.transported[dim], result.transport[dim], strict=True))
         here = measured(samples)
         for k, count in enumerate(result.counts):
             w1 = float(transport[count].mean()) if count in transport else None

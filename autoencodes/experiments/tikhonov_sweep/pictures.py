@@ -37,10 +37,11 @@ def pictures(
     results: Results[TikhonovSweepResult], settings: TikhonovSweepSettings
 ) -> list[Picture]:
     """A page for each law."""
-    return [_picture(sweep) for sweep in results.measured.sweeps]
+    result = results.measured
+    return [_picture(sweep, Minimisers(*result.minimisers[sweep.law].T)) for sweep in result.sweeps]
 
 
-def _picture(sweep: Sweep) -> Picture:
+def _picture(sweep: Sweep, minimisers: Minimisers) -> Picture:
     law, rows = sweep.law, sweep.rows
     known = sorted(
         (getattr(sweep, key), name) for key, (name, *_) in _LINES.items() if getattr(sweep, key)
@@ -60,11 +61,10 @@ def _picture(sweep: Sweep) -> Picture:
         f"Up to {most.distinct} minimisers, at λ = {most.tikhonov:g}; thresholds from left "
         f"to right: {', '.join(said)}."
     )
-    return Picture(f"minimisers-{law}", _drawn(sweep), caption, alt)
+    return Picture(f"minimisers-{law}", _drawn(sweep, minimisers), caption, alt)
 
 
-def _drawn(sweep: Sweep) -> Figure:
-    minimisers = sweep.columns
+def _drawn(sweep: Sweep, minimisers: Minimisers) -> Figure:
     figure = Figure(figsize=(style.PAGE, 4.6))
     grid = figure.subplots(2, 2, sharex=True)
     drawing = (_objectives, _numbers, _curvatures, _factors)

@@ -96,11 +96,11 @@ class TikhonovSweepSettings(Settings):
 def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[TikhonovSweepResult]:
     """Trains from every start with every weight, counts minimisers, and shoots."""
     notebook.expect(len(settings.laws) * len(settings.tikhonov))
-    sweeps = []
+    sweeps, minimisers = [], {}
     for law in settings.laws:
         free, measure = problem_of(law, settings)
         bounds = ShootingBound(free, measure)
-        rows, minimisers = [], []
+        rows, own = [], []
         for weight in settings.tikhonov:
             part = notebook.part(
                 f"{law}, λ = {weight:g}",
@@ -108,16 +108,14 @@ def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[Tikhonov
             )
             factor = bounds.factor(weight)
             rows.append(Row(**part.facts, bound=factor if np.isfinite(factor) else None))
-            minimisers.append(part.arrays["minimisers"])
-        places = np.concatenate(minimisers)
+            own.append(part.arrays["minimisers"])
+        minimisers[law] = np.concatenate(own)
         limits = thresholds(rows)
-        sweeps.append(
-            Sweep(law, settings.shots, tuple(rows), places, **limits, bound=bounds.threshold())
-        )
+        sweeps.append(Sweep(law, settings.shots, tuple(rows), **limits, bound=bounds.threshold()))
     return Results(
         " ".join(sentence(sweep) for sweep in sweeps),
         {sweep.law: table(sweep) for sweep in sweeps},
-        TikhonovSweepResult(tuple(sweeps)),
+        TikhonovSweepResult(tuple(sweeps), minimisers),
         notes=notes(sweeps, settings.apart, settings.tolerance, settings.steps),
     )
 

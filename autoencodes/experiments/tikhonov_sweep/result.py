@@ -7,21 +7,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.experiments.storing import Measured, Stored
+from autoencodes.experiments.storing import Plain
 from autoencodes.experiments.table import Table
 
 Column = Float[np.ndarray, " minimiser"]
 
 
 class Minimisers(NamedTuple):
-    """The columns of ``Sweep.minimisers``, a row for each that is distinct."""
+    """The columns of a law's minimisers, a row for each that is distinct."""
 
     tikhonov: Column
     objective: Column
@@ -64,49 +64,25 @@ class Row:
     bound: float | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Sweep:
     """One law over the grid of λ, its thresholds, and the theory's bound."""
 
     law: str
     shots: int
     rows: tuple[Row, ...]
-    minimisers: Float[np.ndarray, "minimiser column"]
     unique: float | None
     shooting: float | None
     contracting: float | None
     bound: float
 
-    @property
-    def columns(self) -> Minimisers:
-        """The minimisers by columns."""
-        return Minimisers(*self.minimisers.T)
-
 
 @dataclass(frozen=True, eq=False)
-class TikhonovSweepResult(Measured):
-    """A sweep for each law."""
+class TikhonovSweepResult(Plain):
+    """A sweep for each law, and its minimisers by law, with the columns of ``Minimisers``."""
 
     sweeps: tuple[Sweep, ...]
-
-    def stored(self) -> Stored:
-        arrays = {f"minimisers.{sweep.law}": sweep.minimisers for sweep in self.sweeps}
-        facts = [asdict(sweep) for sweep in self.sweeps]
-        for entries in facts:
-            del entries["minimisers"]
-        return Stored(arrays, {"sweeps": facts})
-
-    @classmethod
-    def restored(cls, stored: Stored) -> TikhonovSweepResult:
-        return cls(
-            tuple(
-                Sweep(
-                    **{**entries, "rows": tuple(Row(**row) for row in entries["rows"])},
-                    minimisers=stored.arrays[f"minimisers.{entries['law']}"],
-                )
-                for entries in stored.facts["sweeps"]
-            )
-        )
+    minimisers: dict[str, Float[np.ndarray, "minimiser column"]]
 
 
 def thresholds(rows: Sequence[Row]) -> dict[str, float | None]:
