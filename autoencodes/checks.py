@@ -7,6 +7,7 @@ JAX; True and False are no numbers, and text is none.
 
 from __future__ import annotations
 
+import csv
 import difflib
 import math
 import operator
@@ -179,6 +180,13 @@ def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
             "(counted from 0)"
         )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def names(value: object, name: str) -> tuple[str, ...]:
+    """Names, as of columns: a sequence of text, or one text with commas between, quoted as CSV."""
+    if isinstance(value, str):
+        value = next(csv.reader([value], skipinitialspace=True), [])
+    return tuple(instance(v, name, str) for v in entries_of(value, name))
 
 
 def listed(text: str, name: str, example: str, mark: str = ",") -> tuple[int, ...]:

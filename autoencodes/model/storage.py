@@ -13,11 +13,13 @@ import numpy as np
 from autoencodes import atomic, fields
 from autoencodes.control import Control, ControlTuple
 from autoencodes.cost import SquaredError
+from autoencodes.datasets import Record
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.encoding import Encoding
 from autoencodes.model.model import Model
 from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
@@ -47,6 +49,7 @@ def save(path: str | Path, model: Model) -> None:
             ("scaling", model.scaling, ("shift", "scale")),
             ("target", model.readout.scaling, ("shift", "scale")),
             ("coordinates", model.coordinates, ("rotation", "centre")),
+            ("encoding", model.encoding, ("fill",)),
         )
         for part in parts
         if (array := getattr(owner, part, None)) is not None
@@ -65,6 +68,8 @@ def save(path: str | Path, model: Model) -> None:
         "image_shape": model.image_shape,
         "features": model.coordinates.features,
         "readout": model.readout.describe(),
+        "encoding": None if model.encoding is None else model.encoding.described,
+        "record": None if model.record is None else model.record.described,
     }
     tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     atomic.write(path, serialise(tensors, metadata={"autoencodes": json.dumps(header)}))
@@ -116,8 +121,9 @@ def load(
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: the model file is incomplete ({error})") from error
     flow = Flow(schedule, field or _built(described), scheme(**stepped))
-    image = None if shape is None else (shape[0], shape[1])
-    return Model(flow, control, scaling, image, coordinates, readout)
+    image = None if shape is None else tuple(shape)
+    encoding, record = _data(header, tensors, path)
+    return Model(flow, control, scaling, image, coordinates, readout, encoding, record)
 
 
 def _surroundings(
@@ -136,6 +142,18 @@ def _surroundings(
     if "readout" not in header:  # a file from before there were other targets
         return coordinates, Readout(SquaredError())
     return coordinates, Readout.build(header["readout"], scaling)
+
+
+def _data(
+    header: dict[str, Any], tensors: dict[str, np.ndarray], path: Path
+) -> tuple[Encoding | None, Record | None]:
+    """What a file says of the data; files of before say nothing."""
+    described, record = header.get("encoding"), header.get("record")
+    try:
+        encoding = None if described is None else Encoding.build(described, tensors["encoding.fill"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: what it says of columns is damaged ({error})") from error
+    return encoding, None if record is None else Record.read(record, str(path))
 
 
 def _described(field: ControlledField | tuple[ControlledField, ...]) -> Any:

@@ -95,6 +95,7 @@ def _entry(default: Any, words: str, **more: Any) -> Any:
 
 
 _model = partial(_entry, start="model")
+_rows = partial(_entry, start="rows")
 
 
 def _within(check: Callable[..., Any], *bounds: Any, **more: Any) -> Check:
@@ -122,6 +123,10 @@ def _path(text: str) -> str:
     return str(Path(text))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return checks.names(text, "names of columns")
+
+
 def _read_grids(text: str) -> list[tuple[int, ...]]:
     return [checks.listed(grid, "--grids", "4x14x14,8x7x7", "x") for grid in text.split(",")]
 
@@ -145,6 +150,7 @@ _CHECKS: dict[str, Check] = {
     "float": checks.positive,
     "str": _within(checks.instance, str),
     "tuple[int, ...]": checks.positive_integers,
+    "tuple[str, ...]": checks.names,
 }
 """The check of a type, where its entry declares no other."""
 _whole = _within(checks.integer, at_least=0)
@@ -152,7 +158,8 @@ _not_negative = _within(checks.at_least, 0)
 _LAWS = [name for name, entry in DATASETS.entries.items() if entry.facts.get("law")]
 DATA = (
     f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
-    "or the path of an .npy, .npz, .csv or IDX file."
+    "or a file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; a "
+    "folder of images; or - for standard input."
 )
 """What data may be, in words."""
 ORDERS = ("variance", "index", "random", "natural")
@@ -272,15 +279,55 @@ class Settings:
     precision: str | None = _entry(
         None, "Of all that is computed.", choices=("float32", "float64"), start="usual"
     )
-    test_fraction: float = _entry(
+    test_fraction: float = _rows(
         0.2,
         "The part held out, where the data has no split.",
         check=_within(checks.between, 0, 1, with_low=False, with_high=False),
-        start="rows",
     )
-    split_seed: int = _entry(
-        0, "Of the rows that are held out.", check=_whole, start="rows", option=False
+    validation_fraction: float | None = _rows(
+        None,
+        "The part that choices look at; by default 0.1 where the data has no split, else none.",
+        check=_within(checks.between, 0, 1, with_high=False),
     )
+    split_seed: int = _rows(0, "Of the rows that are held out.", check=_whole, option=False)
+    split: str | None = _rows(
+        None, "The column that says train, validation or test.", metavar="NAME"
+    )
+    group: str | None = _rows(
+        None, "The column of groups: none of them in two parts.", metavar="NAME"
+    )
+    time: str | None = _rows(
+        None, "The column of times: the last rows test, those before validate.", metavar="NAME"
+    )
+    columns: tuple[str, ...] | None = _rows(
+        None, "The only columns to learn from.", metavar="a,b", read=_names
+    )
+    drop: tuple[str, ...] | None = _rows(
+        None, "Columns to leave out.", metavar="a,b", read=_names
+    )
+    label: str | None = _rows(
+        None, "The column of labels; by default one called label, class or target.", metavar="NAME"
+    )
+    kinds: tuple[str, ...] | None = _rows(
+        None,
+        "What columns are: number, log, category, boolean, ordinal or levels as S<M<L, date or "
+        "date(%d/%m/%Y), cyclic, constant, identifier.",
+        metavar="NAME=KIND,...",
+        read=_names,
+    )
+    missing: str = _model(
+        "refuse",
+        "Values that are missing: refused; taken for the mean; masked: not learned from, and "
+        "filled by reconstruction.",
+        choices=("refuse", "mean", "mask"),
+    )
+    sheet: str | None = _rows(None, "The sheet of a workbook.", metavar="NAME")
+    key: str | None = _rows(None, "The array of an archive or an HDF5 file.", metavar="NAME")
+    delimiter: str | None = _rows(None, "What parts the fields of a text file.", metavar="CHAR")
+    decimal: str | None = _rows(
+        None, "The mark before decimals in a text file.", choices=(".", ",")
+    )
+    encoding: str | None = _rows(None, "Of a text file, as utf-8 or cp1252.", metavar="NAME")
     data_dir: str | None = _entry(
         None,
         "Where MNIST's files lie; else $AUTOENCODES_DATA.",
