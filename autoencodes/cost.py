@@ -238,7 +238,8 @@ def _groups(values: object, name: str) -> tuple[tuple[int, int], ...]:
 class ByColumn(Comparison):
     """Each column by its kind, over the values that were observed.
 
-    c(z, (y, m)) = Σ_(i in no group) m_i c_i(z_i, y_i) + Σ_g m_g (log Σ_(k∈g) exp z_k − Σ_(k∈g) y_k z_k)
+    c(z, (y, m)) = Σ_(i in no group) m_i c_i(z_i, y_i)
+                   + Σ_g m_g (log Σ_(k∈g) exp z_k − Σ_(k∈g) y_k z_k)
 
     with c_i those of the cost of numbers, and groups g of entries that are the levels of one
     category: y is 1 at the row's level and 0 elsewhere, z are logits. m is 1 where a value was

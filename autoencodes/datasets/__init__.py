@@ -15,6 +15,7 @@ from autoencodes.checks import between, flag, integer, optional
 from autoencodes.datasets import delimited, idx, laws, npy
 from autoencodes.datasets.dataset import Dataset
 from autoencodes.datasets.laws import sample
+from autoencodes.datasets.matching import matched
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
@@ -29,6 +30,13 @@ FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 def names() -> tuple[str, ...]:
     """The names of the built-in data sets."""
     return DATASETS.names
+
+
+def is_frame(value: object) -> bool:
+    """Whether a value is a data frame: of pandas, Polars, Arrow, or what narwhals wraps."""
+    return hasattr(value, "__narwhals_dataframe__") or (
+        type(value).__module__.split(".")[0] in ("pandas", "polars", "pyarrow", "modin", "cudf")
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -40,7 +40,10 @@ def matched(table: Table, schema: tuple[Column, ...], missing: str, where: str) 
     )
     notes = table.notes
     if numbered and table.columns is not None and table.names != made.names:
-        notes = (*notes, "columns are matched by number: the model was trained on data without names")
+        notes = (
+            *notes,
+            "columns are matched by number: the model was trained on data without names",
+        )
     return replace(
         made,
         labels=table.labels,

@@ -126,7 +126,7 @@ class Record:
         return asdict(self)
 
     @classmethod
-    def read(cls, described: Any, where: str) -> Record:
+    def read(cls, described: Any) -> Record:
         """The record that ``described`` gave; InputError if it is none."""
         try:
             entries = {f.name: described.get(f.name) for f in fields(cls)}
@@ -143,7 +143,7 @@ class Record:
             record = cls(**entries)
             record.part_of_rows()
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"{where}: the record of the data is damaged ({error})") from error
+            raise InputError(f"the record of the data is damaged ({error})") from error
         return record
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from autoencodes import checks
+from autoencodes import atomic, checks
 from autoencodes.catalogue import (
     ACTIVATIONS,
     COSTS,
@@ -26,6 +26,12 @@ from autoencodes.catalogue import (
     Catalogue,
 )
 from autoencodes.errors import InputError
+
+_LONGEST = 4_000_000
+"""The most bytes of a configuration: room for an order of half a million components."""
+
+_DOTS = 100
+"""The most dots of a line: the parser's time is quadratic in the parts of a dotted key."""
 
 Check = Callable[[Any, str], Any]
 """A converter of ``autoencodes.checks``: a value and its name in, the value as it should be out."""
@@ -302,9 +308,7 @@ class Settings:
     columns: tuple[str, ...] | None = _rows(
         None, "The only columns to learn from.", metavar="a,b", read=_names
     )
-    drop: tuple[str, ...] | None = _rows(
-        None, "Columns to leave out.", metavar="a,b", read=_names
-    )
+    drop: tuple[str, ...] | None = _rows(None, "Columns to leave out.", metavar="a,b", read=_names)
     label: str | None = _rows(
         None, "The column of labels; by default one called label, class or target.", metavar="NAME"
     )
@@ -379,9 +383,14 @@ DECLARATIONS: Mapping[str, Declaration] = {
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The entries of a TOML file, unchecked; InputError if it is not one."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: expected a configuration in TOML ({error})") from error
+        # An editor may have put a byte order mark before the text.
+        text = atomic.read(path, _LONGEST).decode("utf-8-sig").replace("\r\n", "\n")
+        if any(line.count(".") > _DOTS for line in text.split("\n")):
+            raise ValueError(f"a line has more than {_DOTS} dots")
+        return tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        fault = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{path}: expected a configuration in TOML ({fault})") from error
 
 
 def to_toml(entries: Mapping[str, Any]) -> str:
@@ -403,4 +412,9 @@ def _toml(value: Any) -> str:
 def _escape(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
+    if "\ud800" <= character <= "\udfff":
+        raise InputError(
+            "a path must be text that UTF-8 can hold, so that config.toml can name it; got one "
+            "whose name is of another encoding: rename the file, or link it under another name"
+        )
     return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from autoencodes.control import Control
 from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import PARTS
+from autoencodes.datasets.table import Observed
 from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.streaming import strips
@@ -80,6 +82,16 @@ class Job:
         assert measure is not None
         return measure
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that have rows."""
+        return tuple(part for part in PARTS if part != "validation" or self.validation is not None)
+
+    def observed(self, part: str) -> Observed | None:
+        """Which features of a part were observed; None where all were."""
+        seen = self.data.observed
+        return None if seen is None else seen[self.data.rows(part)]
+
     def features(self, part: str) -> np.ndarray:
         """The rows of a part, scaled."""
         if self.model.coordinates.plain:
@@ -128,8 +140,11 @@ class Job:
         return errors
 
 
-def prepare(given: Settings | Plan, data: Dataset | None = None) -> Job:
-    """Reads the data, if they were not, decides what is left to them, and draws the control.
+def prepare(
+    given: Settings | Plan,
+    read: Callable[[Settings, Model | None], Dataset] = source.read,
+) -> Job:
+    """Reads the data, decides what is left to them, and draws the initial control.
 
     A plan, as ``RunFolder.config`` is one, leaves nothing to them.
 
@@ -141,8 +156,7 @@ def prepare(given: Settings | Plan, data: Dataset | None = None) -> Job:
     settings = Settings(**given.entries) if isinstance(given, Plan) else given
     start = Start.of(settings)
     settings = settings if start is None else start.continued(settings)
-    if data is None:
-        data = source.read(settings, model=None if start is None else start.model)
+    data = read(settings, None if start is None else start.model)
     started = None if start is None else start.beginning(settings, data)
     encoded = Encoded.of(settings, data, started)
     facts = Facts.of(settings, encoded.data, encoded.x, encoded.targets, encoded.by_column)

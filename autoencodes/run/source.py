@@ -24,10 +24,10 @@ def reading(given: Settings | Plan, encoding: Encoding | None = None) -> Reading
     return Reading(**own)
 
 
-def read(given: Settings | Plan, source: str | None = None, model: Model | None = None) -> Dataset:
-    """The data that settings name, in their parts."""
+def read(given: Settings | Plan, model: Model | None = None, place: str | None = None) -> Dataset:
+    """The data that settings name, or those at another place, in their parts."""
     return datasets.load(
-        given.data if source is None else source,
+        given.data if place is None else place,
         data_dir=given.data_dir,
         seed=given.split_seed,
         test_fraction=given.test_fraction,
@@ -36,23 +36,25 @@ def read(given: Settings | Plan, source: str | None = None, model: Model | None 
     )
 
 
-def read_again(folder: RunFolder, data: str | None = None) -> Dataset:
+def read_again(
+    folder: RunFolder, data: str | None, given: Settings | Plan, model: Model | None
+) -> Dataset:
     """The data that a run was trained on, which must be what they were.
 
-    They are looked for where the run was told (from the working folder), where they were then, and
-    where ``data`` says; the same content in another place will do.
+    They are looked for where the run was told (from the working folder) and where they were then,
+    or where ``data`` says; the same content in another place will do.
 
     Raises
     ------
     InputError
         If they are not there, or their content is not what it was; with what changed.
     """
-    plan, record = folder.config, folder.record
+    record = folder.record
     if record is None or record.path is None:
-        loaded = read(plan, data)
+        loaded = read(given, model, data)
         _require_same(record, loaded, folder.path)
         return loaded
-    places = [data] if data is not None else [plan.data, record.path]
+    places = [data] if data is not None else [given.data, record.path]
     there = [place for place in dict.fromkeys(places) if place and os.path.exists(place)]
     if not there:
         raise InputError(
@@ -62,7 +64,7 @@ def read_again(folder: RunFolder, data: str | None = None) -> Dataset:
     refusal: InputError | None = None
     for place in there:
         try:
-            loaded = read(plan, place)
+            loaded = read(given, model, place)
             _require_same(record, loaded, folder.path)
         except InputError as error:
             refusal = refusal or error
