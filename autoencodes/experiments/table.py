@@ -12,7 +12,7 @@ Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Rows under named columns.
 
     Parameters
@@ -89,7 +89,7 @@ class Table:
         return {"caption": self.caption, "columns": self.columns, "rows": self.rows}
 
     @classmethod
-    def from_dict(cls, entries: dict[str, Any]) -> Table:
+    def from_dict(cls, entries: dict[str, Any]) -> ResultTable:
         """What ``as_dict`` gave, read again."""
         rows = tuple(tuple(row) for row in entries["rows"])
         return cls(str(entries["caption"]), tuple(entries["columns"]), rows)

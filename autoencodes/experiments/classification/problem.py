@@ -16,10 +16,10 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import sample
 from autoencodes.experiments.classification.result import COLUMNS, ClassificationResult, Training
-from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
@@ -34,7 +34,7 @@ _ARRIVED = 0.99
 """The accuracy on the particles trained on from which a start counts as one that arrived."""
 
 
-class ClassificationSettings(Settings):
+class ClassificationSettings(ExperimentSettings):
     """Which component is off in the bottleneck, in which blocks, and how it is trained."""
 
     switched_off: int = 1
@@ -76,16 +76,17 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results[Classif
             controls.append(part.control)
         shown = controls[-len(settings.seeds)]
         motions.append(_motion(settings, problem, shown))
-    certify_first = partial(_certified, settings, problems[0], controls[0])
-    certified = f"{problems[0].flow.schedule.steps} layers, seed {settings.seeds[0]}"
+    measures = (_measure(settings, settings.seeds[0], fresh)[0] for fresh in (False, True))
+    certify_first = partial(certified, problems[0], controls[0], *measures)
+    first = f"{problems[0].flow.schedule.steps} layers, seed {settings.seeds[0]}"
     lines = notebook.part("certificate", certify_first).facts["lines"]
     caption = f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}"
     return Results(
         _sentence(settings, [row.accuracy for row in rows]),
-        {"accuracy": Table(caption, COLUMNS, tuple(rows))},
+        {"accuracy": ResultTable(caption, COLUMNS, tuple(rows))},
         ClassificationResult(tuple(problem.flow.schedule for problem in problems)),
         motions=tuple(motions),
-        certificates={certified: lines},
+        certificates={first: lines},
         notes=tuple(notes) or ("Every training arrived from its first random start.",),
     )
 
@@ -172,13 +173,6 @@ def _accuracy(
     return float(np.mean(np.where(out[:, 0] < 0, -1, 1) == labels))
 
 
-def _certified(settings: ClassificationSettings, problem: ControlProblem, control: Control) -> Part:
-    """What can be said of the control of the first seed."""
-    measure, _ = _measure(settings, settings.seeds[0])
-    fresh, _ = _measure(settings, settings.seeds[0], fresh=True)
-    return certified(problem, control, measure, fresh)
-
-
 EXPERIMENTS.register(
     "classification-natural",
     "Gaussian particles, two classes by the sign of x₁, the component that does not matter off in "
@@ -188,11 +182,7 @@ EXPERIMENTS.register(
     quick="17 s",
 )(
     Experiment(
-        ClassificationSettings(),
-        ClassificationSettings(seeds=(0, 1)),
-        run,
-        ClassificationResult,
-        pictures=f"{__package__}.pictures",
+        ClassificationSettings(), ClassificationSettings(seeds=(0, 1)), run, ClassificationResult
     )
 )
 
@@ -209,6 +199,5 @@ EXPERIMENTS.register(
         ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16)), seeds=(0,)),
         run,
         ClassificationResult,
-        pictures=f"{__package__}.pictures",
     )
 )

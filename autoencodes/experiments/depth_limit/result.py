@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.experiments.storing import Measured, Stored, typed
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 
 TITLES = {
     "line": "clusters on the line, width 1",
@@ -17,7 +17,7 @@ TITLES = {
 }
 
 
-class Row(NamedTuple):
+class GridRow(NamedTuple):
     """One grid; differences are to the next finer one, their orders against the pair before."""
 
     steps: int
@@ -44,7 +44,7 @@ class Trained:
     title: str
     ends: tuple[float, ...]
     entries: tuple[tuple[str, ...], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[GridRow, ...]
     reasons: tuple[str, ...]
     controls: dict[int, tuple[Float[np.ndarray, "_ _"], ...]]
 
@@ -79,10 +79,10 @@ class DepthLimitResult(Measured):
         return cls(problems)
 
 
-def table(result: DepthLimitResult) -> Table:
+def table(result: DepthLimitResult) -> ResultTable:
     """A row for every problem and grid."""
     rows = [(name, *row) for name, problem in result.problems.items() for row in problem.rows]
-    return Table(_CAPTION, _COLUMNS, tuple(rows))
+    return ResultTable(_CAPTION, _COLUMNS, tuple(rows))
 
 
 _CAPTION = (

@@ -15,17 +15,16 @@ import numpy as np
 
 from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.experiments.unet.result import Memory, UnetResult
-from autoencodes.plan import settings as training
-from autoencodes.run import RunFolder
+from autoencodes.run import RunFolder, Settings
 
 MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
 
 
-class UnetSettings(Settings):
+class UnetSettings(ExperimentSettings):
     """Data, bottleneck, and the two tasks."""
 
     seed: int = 0
@@ -70,7 +69,7 @@ def run(settings: UnetSettings, notebook: Notebook) -> Results[UnetResult]:
     caption = f"{settings.data} through {settings.latent} components; errors per pixel"
     return Results(
         _sentence(settings, {row[0]: row for row in rows}, noisy),
-        {"memories": Table(caption, columns, tuple(rows))},
+        {"memories": ResultTable(caption, columns, tuple(rows))},
         UnetResult(cleaned.arrays["original"], cleaned.arrays["noisy"], noisy, memories),
         notes=_NOTES,
     )
@@ -96,7 +95,7 @@ def _trained(
 ) -> tuple[dict[str, Any], Part]:
     """The metrics of one training, and what its model makes of test rows as noisy."""
     task = "clean" if noise else "reconstruct"
-    config = training.Settings(
+    config = Settings(
         data=settings.data,
         latent=settings.latent,
         epochs=settings.epochs,
@@ -153,7 +152,6 @@ EXPERIMENTS.register(
         UnetSettings(epochs=60, memories=("reset", "skip")),
         run,
         UnetResult,
-        pictures=f"{__package__}.pictures",
         precision="float32",
     )
 )
