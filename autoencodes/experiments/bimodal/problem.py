@@ -285,17 +285,14 @@ def _of_degree(parts: dict[str, Part], degree: int) -> list[tuple[Any, ...]]:
 
 
 def _trainings(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> ResultTable:
-    rows: list[Any] = []
-    for name, parts in fields.items():
-        facts = parts["trained"].facts
-        numbers = [facts[key] for key in ("objective", "cost", "law_cost", "residual")]
-        rows.append((name, *numbers, facts["lambda_min"], *facts["ends"]))
+    keys = ("objective", "cost", "law_cost", "residual", "lambda_min")
+    trained = [(name, parts["trained"].facts) for name, parts in fields.items()]
     return ResultTable(
         f"The trained controls, λ = {settings.tikhonov:g}: J and ∫ ℓ dμ_T on "
         f"{settings.particles:,} particles, ∫ ℓ dμ_T for the law itself, and where the two "
         "clusters end in the mean",
         ("field", "J", "∫ℓ", "∫ℓ, law", "PMP residual", "λ_min", "left end", "right end"),
-        tuple(rows),
+        tuple((name, *(facts[key] for key in keys), *facts["ends"]) for name, facts in trained),
     )
 
 

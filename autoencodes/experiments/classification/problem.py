@@ -15,7 +15,7 @@ import numpy as np
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.classification.result import COLUMNS, ClassificationResult, Training
+from autoencodes.experiments.classification.result import ClassificationResult
 from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
@@ -32,6 +32,17 @@ from autoencodes.second_order.hessian import Hessian
 _LAW = "gaussian-sign"
 _ARRIVED = 0.99
 """The accuracy on the particles trained on from which a start counts as one that arrived."""
+_COLUMNS = {
+    "layers": "layers",
+    "seed": "seed",
+    "accuracy": "accuracy",
+    "cost on fresh": "fresh_cost",
+    "J": "objective",
+    "‖θ‖": "norm",
+    "λ_min": "lambda_min",
+    "starts": "starts",
+}
+"""A row of the table is one architecture trained from one seed."""
 
 
 class ClassificationSettings(ExperimentSettings):
@@ -61,7 +72,7 @@ class ClassificationSettings(ExperimentSettings):
 def run(settings: ClassificationSettings, notebook: Notebook) -> Results[ClassificationResult]:
     """Trains every architecture from every seed, and counts errors on fresh particles."""
     notebook.expect(len(settings.blocks) * len(settings.seeds) + 1)
-    rows: list[Training] = []
+    rows: list[dict[str, Any]] = []
     motions: list[Motion] = []
     notes: list[str] = []
     problems = [_problem(settings, blocks) for blocks in settings.blocks]
@@ -71,7 +82,7 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results[Classif
         for seed in settings.seeds:
             train = partial(_trained, settings, problem, seed, notebook)
             part = notebook.part(f"{layers} layers, seed {seed}", train)
-            rows.append(Training(layers, seed, *(part.facts[n] for n in Training._fields[2:])))
+            rows.append({"layers": layers, "seed": seed, **part.facts})
             notes += [f"{layers} layers, seed {seed}: {fault}" for fault in part.facts["failures"]]
             controls.append(part.control)
         shown = controls[-len(settings.seeds)]
@@ -82,8 +93,8 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results[Classif
     lines = notebook.part("certificate", certify_first).facts["lines"]
     caption = f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}"
     return Results(
-        _sentence(settings, [row.accuracy for row in rows]),
-        {"accuracy": ResultTable(caption, COLUMNS, tuple(rows))},
+        _sentence(settings, [row["accuracy"] for row in rows]),
+        {"accuracy": ResultTable.of(caption, _COLUMNS, rows)},
         ClassificationResult(tuple(problem.flow.schedule for problem in problems)),
         motions=tuple(motions),
         certificates={first: lines},

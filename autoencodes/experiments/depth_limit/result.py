@@ -81,29 +81,31 @@ class DepthLimitResult(Measured):
 
 def table(result: DepthLimitResult) -> ResultTable:
     """A row for every problem and grid."""
-    rows = [(name, *row) for name, problem in result.problems.items() for row in problem.rows]
-    return ResultTable(_CAPTION, _COLUMNS, tuple(rows))
-
-
-_CAPTION = (
-    "Controls trained with L steps against those on the next finer grid, θ', as functions of time; "
-    "P takes means over a step of the coarser grid; an order is that against the pair of grids "
-    "before, and expected is 1"
-)
-_COLUMNS = (
-    "problem",
-    "L",
-    "Δt",
-    "J",
-    "PMP residual",
-    "λ_min",
-    "‖θ − θ'‖",
-    "order",
-    "‖θ − Pθ'‖",
-    "order of means",
-    "|J − J'|",
-    "order of J",
-)
+    columns = {
+        "problem": "problem",
+        "L": "steps",
+        "Δt": "size",
+        "J": "objective",
+        "PMP residual": "residual",
+        "λ_min": "lambda_min",
+        "‖θ − θ'‖": "difference",
+        "order": "order",
+        "‖θ − Pθ'‖": "means_difference",
+        "order of means": "means_order",
+        "|J − J'|": "fall",
+        "order of J": "fall_order",
+    }
+    return ResultTable.of(
+        "Controls trained with L steps against those on the next finer grid, θ', as functions of "
+        "time; P takes means over a step of the coarser grid; an order is that against the pair of "
+        "grids before, and expected is 1",
+        columns,
+        [
+            {"problem": name, **row._asdict()}
+            for name, problem in result.problems.items()
+            for row in problem.rows
+        ],
+    )
 
 
 def sentence(result: DepthLimitResult) -> str:

@@ -117,20 +117,17 @@ def end_table(result: HessianTableResult) -> ResultTable:
         "PMP residual": "residual",
         "converged": "converged",
     }
-    rows = []
-    for course, end in zip(result.courses, result.ends, strict=True):
-        last = {
-            "lambda_min": float(course.lambda_min[-1]),
-            "lambda_max": float(course.lambda_max[-1]),
-        }
-        cells = {**last, **asdict(end)}
-        rows.append(tuple(cells[name] for name in columns.values()))
+    last = [
+        {"lambda_min": float(course.lambda_min[-1]), "lambda_max": float(course.lambda_max[-1])}
+        for course in result.courses
+    ]
     caption = (
         "Where each training ends; error: the mean of |x − y|² over the particles; from: the first "
         f"measured epoch with at most {SMALL:.0%} of the error of θ = 0, and the first from which "
         "on λ_min stays positive"
     )
-    return ResultTable(caption, tuple(columns), tuple(rows))
+    ends = [{**ends, **asdict(end)} for ends, end in zip(last, result.ends, strict=True)]
+    return ResultTable.of(caption, columns, ends)
 
 
 def sentence(result: HessianTableResult) -> str:

@@ -212,30 +212,25 @@ def _name(settings: ParabolaSettings) -> str:
 
 
 def _errors(settings: ParabolaSettings, trained: dict[int, Part]) -> ResultTable:
-    rows: list[Any] = []
-    for seed, part in trained.items():
-        facts = part.facts
-        keys = ("fresh_cost", "cost", "objective", "norm", "residual", "lambda_min", "starts")
-        rows.append((seed, *(facts[key] for key in keys)))
-        rows[-1] = (*rows[-1][:2], facts["fresh_cost"] / 2, *rows[-1][2:])
-    pca = trained[settings.seeds[0]].facts["pca_cost"]
-    rows.append(("PCA", pca, pca / 2, *[None] * 6))
-    return ResultTable(
+    records: list[dict[str, Any]] = [{"seed": seed, **p.facts} for seed, p in trained.items()]
+    records.append({"seed": "PCA", "fresh_cost": records[0]["pca_cost"]})
+    columns = {
+        "seed": "seed",
+        "error, fresh": "fresh_cost",
+        "per component": "half",
+        "error, trained on": "cost",
+        "J": "objective",
+        "‖θ‖": "norm",
+        "PMP residual": "residual",
+        "λ_min": "lambda_min",
+        "starts": "starts",
+    }
+    return ResultTable.of(
         f"Mean squared error of the reconstruction at λ = {settings.tikhonov:g}, summed over the "
         f"two components and per component, on {settings.fresh:,} fresh particles; trained on "
         f"{dataset(_LAW, 0).train.size}",
-        (
-            "seed",
-            "error, fresh",
-            "per component",
-            "error, trained on",
-            "J",
-            "‖θ‖",
-            "PMP residual",
-            "λ_min",
-            "starts",
-        ),
-        tuple(rows),
+        columns,
+        [{**record, "half": record["fresh_cost"] / 2} for record in records],
     )
 
 
@@ -243,16 +238,13 @@ def _decoders(
     settings: ParabolaSettings, trained: dict[int, Part], others: dict[str, Part]
 ) -> ResultTable:
     own = trained[settings.seeds[0]]
-    size = _entries(own.control[-1:])
-    rows: list[Any] = [(_name(settings), size, own.facts["fresh_cost"], own.facts["cost"])]
-    for name, part in others.items():
-        facts = part.facts
-        rows.append((name, facts["entries"], facts["fresh_cost"], facts["cost"]))
-    return ResultTable(
+    first = {**own.facts, "name": _name(settings), "entries": _entries(own.control[-1:])}
+    columns = {"decoder": "name", "entries": "entries", "error, fresh": "fresh_cost"}
+    return ResultTable.of(
         "Decoders for the same encoder, each given its latent values alone: mean squared error, "
         "summed over the two components",
-        ("decoder", "entries", "error, fresh", "error, trained on"),
-        tuple(rows),
+        {**columns, "error, trained on": "cost"},
+        [first, *({**part.facts, "name": name} for name, part in others.items())],
     )
 
 

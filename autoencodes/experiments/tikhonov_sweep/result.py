@@ -137,8 +137,7 @@ def table(sweep: LawSweep) -> ResultTable:
         "q = max|eig(H) − 2λ|/(2λ) at the lowest minimiser; shots: iterations of θ → −g(θ)/(2λ), "
         "and the last measured ratio; K is the theory's bound of Lip(g) on the a-priori ball"
     )
-    rows = tuple(tuple(getattr(row, name) for name in columns.values()) for row in sweep.rows)
-    return ResultTable(caption, tuple(columns), rows)
+    return ResultTable.of(caption, columns, sweep.rows)
 
 
 def sentence(sweep: LawSweep) -> str:
