@@ -17,11 +17,11 @@ from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
     ExperimentFolder,
+    ExperimentSettings,
     Measured,
     Plain,
     Results,
-    Settings,
-    Table,
+    ResultTable,
     conduct,
 )
 from autoencodes.experiments.notebook import Notebook, Part
@@ -31,7 +31,7 @@ COMPUTED: list[str] = []
 SCHEDULE = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
 
 
-class Sums(Settings):
+class Sums(ExperimentSettings):
     """How many numbers are summed."""
 
     size: int = 3
@@ -70,7 +70,7 @@ def run(settings: Sums, notebook: Notebook) -> Results[SumsResult]:
             return Part({"numbers": np.arange(settings.size)}, {"sum": 3.5})
 
         total += notebook.part(name, compute).facts["sum"]
-    table = Table("sums", ("a",), ((total,),))
+    table = ResultTable("sums", ("a",), ((total,),))
     result = SumsResult(np.arange(4.0), SCHEDULE, (1, None))
     return Results("7 came out.", {"sums": table}, result, (motion(),), {"c": ["fine"]})
 

@@ -24,8 +24,8 @@ from autoencodes.experiments.tikhonov_sweep.problem import (
 )
 from autoencodes.experiments.tikhonov_sweep.result import (
     Minimisers,
-    Row,
     TikhonovSweepResult,
+    WeightRow,
     thresholds,
 )
 from autoencodes.experiments.tikhonov_sweep.shooting_bound import ShootingBound
@@ -129,11 +129,11 @@ def test_points_are_grouped_and_levels_counted() -> None:
 
 
 def test_thresholds_are_read_off_the_grid() -> None:
-    def row(weight: float, found: int, q: float | None, arrived: int) -> Row:
+    def row(weight: float, found: int, q: float | None, arrived: int) -> WeightRow:
         counts = {"distinct": found, "arrived": arrived, "arrived_at": 1, "starts": 4}
-        entries = {**dict.fromkeys(f.name for f in fields(Row)), **counts, "converged": 4}
+        entries = {**dict.fromkeys(f.name for f in fields(WeightRow)), **counts, "converged": 4}
         zeros = dict.fromkeys(("saddles", "levels"), 0) | dict.fromkeys(("radius", "sampled"), 0.0)
-        return Row(**{**entries, **zeros, "tikhonov": weight, "q": q})
+        return WeightRow(**{**entries, **zeros, "tikhonov": weight, "q": q})
 
     rows = [row(0.1, 3, 40.0, 0), row(1.0, 1, 4.0, 0), row(10.0, 1, 0.25, 4)]
     known = thresholds(rows)

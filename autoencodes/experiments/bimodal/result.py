@@ -13,7 +13,7 @@ from autoencodes.experiments.storing import Plain
 Values = Float[np.ndarray, "..."]
 
 
-class Solution(NamedTuple):
+class FieldSolution(NamedTuple):
     """What the figures show of one field, at all layers or (last three) at ``steps``."""
 
     x: Float[np.ndarray, " node"]
@@ -34,7 +34,7 @@ class BimodalResult(Plain):
     """Both fields' solutions, and the errors of ∂_x ψ over the grids by the splines' degree."""
 
     fields: tuple[str, ...]
-    solutions: tuple[Solution, ...]
+    solutions: tuple[FieldSolution, ...]
     errors: dict[tuple[int, int], Float[np.ndarray, " grid"]]
     """By degree and place of the field."""
     steps: tuple[int, ...]

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
 from autoencodes.experiments.storing import Plain
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 
 Counts = Int[np.ndarray, " size"]
 Values = Float[np.ndarray, " size"]
@@ -45,7 +45,7 @@ Limits = dict[tuple[int, int], Limit]
 """By dimension and place of λ."""
 
 
-class Samples(NamedTuple):
+class SampleTrainings(NamedTuple):
     """The trainings on samples, for one dimension and one λ."""
 
     gap: Rows
@@ -69,7 +69,7 @@ class LimitResult(Plain):
     transported: dict[int, Counts] = field(metadata={"name": "transport N"})
     """Of those whose distances are measured, by dimension."""
     transport: dict[int, Rows]
-    samples: dict[tuple[int, int], Samples]
+    samples: dict[tuple[int, int], SampleTrainings]
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def fitted(result: LimitResult) -> list[Fit]:
     return fits
 
 
-def measured(samples: Samples) -> dict[str, Values]:
+def measured(samples: SampleTrainings) -> dict[str, Values]:
     """For each quantity of a d and a λ its values over N."""
     return {
         SPREAD: samples.gap.std(axis=1, ddof=1),
@@ -170,7 +170,7 @@ def measured(samples: Samples) -> dict[str, Values]:
     }
 
 
-def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Table:
+def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> ResultTable:
     """Every slope with its interval, beside the theory's."""
     rows = []
     for fit in fits:
@@ -179,7 +179,7 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
         least = None if place is None else limits[fit.dim, place].lambda_min
         spread = (power.slope, power.low, power.high)
         rows.append((fit.dim, weight, least, fit.quantity, *spread, fit.late, fit.theory))
-    return Table(
+    return ResultTable(
         "Slopes of log-log regressions over N with 95% intervals (Student's t over the sizes), "
         "over the larger half of the sizes, and of the theory's rate of W₁ over the same N; gap = "
         "J^N(θ^N) − J(θ^N)",
@@ -188,7 +188,7 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
     )
 
 
-def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
+def means(result: LimitResult, tikhonov: Sequence[float]) -> ResultTable:
     """What the slopes were fitted to, and what else was measured, over the samples of each size."""
     rows: list[Any] = []
     for (dim, place), samples in result.samples.items():
@@ -203,7 +203,7 @@ def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
             first = (dim, tikhonov[place], int(count), w1, float(gap.mean()))
             rows.append((*first, *rest, gap.size, ended))
     names = ("d", "λ", "N", TRANSPORT, "mean gap", SPREAD, GAP, DISTANCE)
-    return Table(
+    return ResultTable(
         "Over the samples of each size: gap = J^N(θ^N) − J(θ^N); apart is the mean ‖θ^N − θ'^N‖ "
         "of two samples; excess is the mean J(θ^N) − J(θ*); converged counts trainings",
         (*names, "apart", "excess", "samples", "converged"),
@@ -211,9 +211,9 @@ def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
     )
 
 
-def curvatures(limits: Limits, tikhonov: Sequence[float]) -> Table:
+def curvatures(limits: Limits, tikhonov: Sequence[float]) -> ResultTable:
     """Where the training on the law begins and ends."""
-    return Table(
+    return ResultTable(
         "The training on the law: λ_min(H) at the control that it begins with and at the one where "
         "it ends; quadrature is the largest error found in ∫ℓ dμ_T at a control of a sample",
         ("d", "λ", "λ_min(θ_0)", "λ_min(θ*)", "J(θ*)", "‖θ*‖", "PMP residual", "quadrature"),

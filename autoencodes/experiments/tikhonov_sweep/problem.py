@@ -21,13 +21,13 @@ from jaxtyping import Float, Int
 
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.tikhonov_sweep.result import (
+    LawSweep,
     Minimisers,
-    Row,
-    Sweep,
     TikhonovSweepResult,
+    WeightRow,
     notes,
     sentence,
     table,
@@ -64,7 +64,7 @@ _ROUNDED = 1e-11
 """Differences of iterates below it, beside max(1, ‖θ‖), are rounding."""
 
 
-class TikhonovSweepSettings(Settings):
+class TikhonovSweepSettings(ExperimentSettings):
     """The problems, the grid, and how minimisers are looked for and distinguished."""
 
     seed: int = 0
@@ -107,11 +107,13 @@ def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[Tikhonov
                 partial(_explored, settings, law, weight, notebook),
             )
             factor = bounds.factor(weight)
-            rows.append(Row(**part.facts, bound=factor if np.isfinite(factor) else None))
+            rows.append(WeightRow(**part.facts, bound=factor if np.isfinite(factor) else None))
             own.append(part.arrays["minimisers"])
         minimisers[law] = np.concatenate(own)
         limits = thresholds(rows)
-        sweeps.append(Sweep(law, settings.shots, tuple(rows), **limits, bound=bounds.threshold()))
+        sweeps.append(
+            LawSweep(law, settings.shots, tuple(rows), **limits, bound=bounds.threshold())
+        )
     return Results(
         " ".join(sentence(sweep) for sweep in sweeps),
         {sweep.law: table(sweep) for sweep in sweeps},
@@ -300,6 +302,5 @@ EXPERIMENTS.register(
         ),
         run,
         TikhonovSweepResult,
-        pictures=f"{__package__}.pictures",
     )
 )

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from autoencodes.experiments.storing import Plain
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 
 Column = Float[np.ndarray, " minimiser"]
 
@@ -42,7 +42,7 @@ class Minimisers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightRow:
     """One λ: starts, the lowest minimiser (None where there is none), shooting, and bounds."""
 
     tikhonov: float
@@ -65,12 +65,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class LawSweep:
     """One law over the grid of λ, its thresholds, and the theory's bound."""
 
     law: str
     shots: int
-    rows: tuple[Row, ...]
+    rows: tuple[WeightRow, ...]
     unique: float | None
     shooting: float | None
     contracting: float | None
@@ -81,11 +81,11 @@ class Sweep:
 class TikhonovSweepResult(Plain):
     """A sweep for each law, and its minimisers by law, with the columns of ``Minimisers``."""
 
-    sweeps: tuple[Sweep, ...]
+    sweeps: tuple[LawSweep, ...]
     minimisers: dict[str, Float[np.ndarray, "minimiser column"]]
 
 
-def thresholds(rows: Sequence[Row]) -> dict[str, float | None]:
+def thresholds(rows: Sequence[WeightRow]) -> dict[str, float | None]:
     """What the grid says; None where it does not say.
 
     - ``unique``: the least λ from which on one minimiser was found,
@@ -117,7 +117,7 @@ def _from_on(grid: Sequence[float], holds: Sequence[bool]) -> float | None:
     return grid[first] if first < len(grid) else None
 
 
-def table(sweep: Sweep) -> Table:
+def table(sweep: LawSweep) -> ResultTable:
     """One law's rows, a λ each."""
     columns = {
         "λ": "tikhonov",
@@ -137,11 +137,10 @@ def table(sweep: Sweep) -> Table:
         "q = max|eig(H) − 2λ|/(2λ) at the lowest minimiser; shots: iterations of θ → −g(θ)/(2λ), "
         "and the last measured ratio; K is the theory's bound of Lip(g) on the a-priori ball"
     )
-    rows = tuple(tuple(getattr(row, name) for name in columns.values()) for row in sweep.rows)
-    return Table(caption, tuple(columns), rows)
+    return ResultTable.of(caption, columns, sweep.rows)
 
 
-def sentence(sweep: Sweep) -> str:
+def sentence(sweep: LawSweep) -> str:
     """One law's thresholds, measured and promised."""
     rows = sweep.rows
     most = max(rows, key=lambda row: row.distinct)
@@ -171,7 +170,9 @@ def sentence(sweep: Sweep) -> str:
     return "; ".join([*parts, bound]) + "."
 
 
-def notes(sweeps: Sequence[Sweep], apart: float, tolerance: float, steps: int) -> tuple[str, ...]:
+def notes(
+    sweeps: Sequence[LawSweep], apart: float, tolerance: float, steps: int
+) -> tuple[str, ...]:
     """What a reader has to know of how minimisers were found and distinguished."""
     lines = [
         f"Minimisers are distinct if their L² distance exceeds {apart:g}; their number is "
