@@ -104,8 +104,8 @@ class Display(_Screen):
 
     ``begin`` is called as soon as data and settings are known to be good.
 
-    Numbers: the loss is the objective J averaged over the epoch, the test error the mean
-    squared error per feature.
+    Numbers: the loss is the objective J averaged over the epoch, the error the mean squared one
+    per feature of the rows that validate, or where none do of those that test.
     """
 
     _entered = ""
@@ -123,6 +123,8 @@ class Display(_Screen):
         """Says what is trained on what."""
         self._begin()
         self._job = job
+        notes = "".join(f"{note}\n" for note in (job.data.table.notes if job.data.table else ()))
+        validate = "" if job.validation is None else f"{job.validation.size} to validate on, "
         plan, steps = job.plan, job.model.flow.schedule.steps
         grids = ["x".join(map(str, grid)) for grid in plan.grids or ()]
         widths = "-".join([*grids, *map(str, plan.widths)])
@@ -131,8 +133,8 @@ class Display(_Screen):
         scheme = {"rk4": "Runge-Kutta"}.get(plan.scheme, type(job.model.flow.scheme).__name__)
         shared = f", {plan.substeps} for each control" if plan.substeps > 1 else ""
         self._say(
-            f"{job.data.name}: {job.train.size} rows to train on, {job.test.size} to test on, "
-            f"{job.data.dim} features\n"
+            f"{notes}{job.data.name}: {job.train.size} rows to train on, {validate}"
+            f"{job.test.size} to test on, {job.data.dim} features\n"
             f"widths {widths}{back}{last}, {steps * plan.substeps} {scheme} steps{shared}, "
             f"{job.parameters:,} parameters, {plan.method}, λ = {plan.tikhonov:g}, "
             f"{plan.precision}, seed {plan.seed}; compiling ..."
@@ -145,8 +147,9 @@ class Display(_Screen):
         if not self._last:  # until the first epoch has ended, time went into compilation
             self._started = (progress.step, now)
         for record in progress.records:
-            if (test := record.get("test_mse")) is not None:
-                self._test = f"  test error {test:.4g} (epoch {record['epoch']})"
+            part = "test" if self._job is None else self._job.watched
+            if (error := record.get(f"{part}_mse")) is not None:
+                self._test = f"  {part} error {error:.4g} (epoch {record['epoch']})"
             self._last = f"loss {record['objective']:.4g}{self._test}"
         epochs = progress.steps // progress.batches
         epoch = progress.step // progress.batches

@@ -38,12 +38,9 @@ def matched(table: Table, schema: tuple[Column, ...], missing: str, where: str) 
     made = build(
         given, Reading(schema=schema, missing=missing), where, line=table.line, numbered=numbered
     )
-    notes = table.notes
+    notes, said = table.notes, "the model was trained on data without names: matched by number"
     if numbered and table.columns is not None and table.names != made.names:
-        notes = (
-            *notes,
-            "columns are matched by number: the model was trained on data without names",
-        )
+        notes = (*notes, said)
     return replace(
         made,
         labels=table.labels,

@@ -164,8 +164,8 @@ _not_negative = _within(checks.at_least, 0)
 _LAWS = [name for name, entry in DATASETS.entries.items() if entry.facts.get("law")]
 DATA = (
     f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
-    "or a file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; a "
-    "folder of images; or - for standard input."
+    "or a file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; "
+    "a folder of images; or - for standard input."
 )
 """What data may be, in words."""
 ORDERS = ("variance", "index", "random", "natural")

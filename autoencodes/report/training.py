@@ -21,6 +21,7 @@ from autoencodes.run.verdict import verdict
 
 _MEASURED = {
     "test error": "test_mse",
+    "validation error": "validation_mse",
     "training error": "train_mse",
     "PCA's test error": "pca_test_mse",
     "test accuracy": "test_accuracy",
