@@ -122,7 +122,7 @@ def _read(path: Path, reading: Reading) -> Table:
     if lower.endswith(".npz"):
         return npy.read_npz(path)
     if lower.endswith((".csv", ".csv.gz")):
-        return delimited.read_csv(path, reading)
+        return delimited.read_text(path, reading)
     if idx.recognises(path):
         return idx.read_table(path)
     raise InputError(

@@ -5,80 +5,37 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Shaped
 
 from autoencodes.datasets import texts
+from autoencodes.datasets.kinds import (
+    LABEL_NAMES,
+    Builder,
+    Given,
+    as_known,
+    as_numbers,
+    as_said,
+    constant,
+    levelled,
+    moments,
+    number,
+    plain,
+    present,
+    same,
+    set_aside,
+    text,
+)
 from autoencodes.datasets.reading import Reading, named
-from autoencodes.datasets.table import Column, Table, classes
+from autoencodes.datasets.table import Lines, Table, classes
 from autoencodes.errors import InputError
 
-LABEL_NAMES = ("label", "labels", "class", "target")
 _IDENTIFIES = re.compile(
-    r"|unnamed: \d+|(.*[_ ])?(id|idx|index|key|uuid|guid|row|rows|rownum|row_?names?|nr|no)",
+    r"|#|unnamed: \d+|(.*[_ ])?(id|idx|index|key|uuid|guid|row|rows|rownum|row_?names?|nr|no)",
     re.IGNORECASE,
 )
 _FEW = 10
 """Rows below which nothing is concluded from all values being different."""
-_LEVELS = 200
-"""The most levels of a text column that is taken for a category without being called one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """A column as a reader has it.
-
-    Parameters
-    ----------
-    name : str
-    values : array (N,)
-        Numbers, booleans, NumPy's dates, or objects: text, with None where there is none.
-    number : int
-        Its place in the file, from 1.
-    missing : array of bool (N,), optional
-        Where there is no value, beside NaN, NaT and None.
-    levels : tuple, optional
-        Of a categorical column, all that there are.
-    ordered : bool
-        Whether these have an order.
-    """
-
-    name: str
-    values: Shaped[np.ndarray, " particle"]
-    number: int = 0
-    missing: Bool[np.ndarray, " particle"] | None = None
-    levels: tuple[Any, ...] | None = None
-    ordered: bool = False
-
-    @property
-    def text(self) -> bool:
-        """Whether values are objects: text."""
-        return self.values.dtype.kind == "O"
-
-
-@dataclass(eq=False)
-class _Builder:
-    """A table in the making."""
-
-    where: str
-    line: int | None
-    reading: Reading
-    numbered: bool
-    columns: list[Column] = field(default_factory=list)
-    values: list[np.ndarray] = field(default_factory=list)
-    identifiers: dict[str, np.ndarray] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    absent: list[tuple[Given, int, int]] = field(default_factory=list)
-    constant: list[str] = field(default_factory=list)
-
-    def place(self, given: Given, row: int) -> str:
-        """Where a value stands, as an editor or a person counts."""
-        place = f"row {row + 1}" if self.line is None else f"line {row + self.line}"
-        shown = "" if self.numbered else f" ({given.name!r})"
-        return f"{self.where}, {place}, column {given.number}{shown}"
 
 
 def build(
@@ -86,7 +43,7 @@ def build(
     reading: Reading,
     where: str,
     *,
-    line: int | None = None,
+    line: int | Lines | None = None,
     numbered: bool = False,
 ) -> Table:
     """The table of columns, as far as values and ``reading`` say what these are.
@@ -97,8 +54,8 @@ def build(
     reading : Reading
     where : str
         The file, for messages.
-    line : int, optional
-        The number of the line that holds the first row, where each has one line.
+    line : int or array of int (N,), optional
+        In a text file, the number of the line that holds the first row, or of every row.
     numbered : bool
         Whether columns have no names but their numbers.
 
@@ -108,7 +65,7 @@ def build(
         If a column that was named is not there, two have one name, a value is none of its column's
         kind, values are missing and ``reading`` refuses them, or no feature is left.
     """
-    made = _Builder(where, line, reading, numbered)
+    made = Builder(where, line, reading, numbered)
     rest = _selected(list(given), reading, where)
     label = _label(rest, reading, where)
     roles: dict[str, np.ndarray] = {}
@@ -117,19 +74,19 @@ def build(
         if column is None:
             named(name, [g.name for g in rest], role, where)
             raise InputError(f"{where}: column {name!r} cannot be dropped and be the {role}")
-        roles[role] = made.identifiers[name] = _plain(column)
+        roles[role] = made.identifiers[name] = plain(column)
         made.notes.append(f"{name!r} is the {role} of the rows, and no feature")
     rest = [g for g in rest if g is not label and g.name not in reading.roles.values()]
     said = reading.said
     for name in said:
         named(name, [g.name for g in given], "kinds", where)
     known = None if reading.schema is None else {c.name: c for c in reading.schema}
-    if known is not None and not numbered:
-        rest = _matched(rest, list(known), made)
+    if known is not None:
+        rest = _numbered(rest, len(known), made) if numbered else _matched(rest, list(known), made)
     for k, column in enumerate(rest):
         schema = None if known is None else (reading.schema or ())[k]
         if schema is not None:
-            _as_known(column, schema, made)
+            as_known(column, schema, made)
         else:
             _decide(column, said.get(column.name), made, len(rest))
     labels = None if label is None else _labels(label, made)
@@ -174,7 +131,7 @@ def _label(given: list[Given], reading: Reading, where: str) -> Given | None:
     return likely[0] if likely else None
 
 
-def _matched(given: list[Given], wanted: list[str], made: _Builder) -> list[Given]:
+def _matched(given: list[Given], wanted: list[str], made: Builder) -> list[Given]:
     """The columns that a model was trained on, in its order; others must be no feature."""
     there = {g.name: g for g in given}
     for name in wanted:
@@ -188,8 +145,19 @@ def _matched(given: list[Given], wanted: list[str], made: _Builder) -> list[Give
                 f"{made.where}: the model was trained without a column {column.name!r}; leave it "
                 f"out with --drop {column.name}, or train anew with it"
             )
-        made.identifiers[column.name] = _plain(column)
+        made.identifiers[column.name] = plain(column)
     return [there[name] for name in wanted]
+
+
+def _numbered(given: list[Given], wanted: int, made: Builder) -> list[Given]:
+    """The columns of a file without names, as many as the model was trained on."""
+    if len(given) != wanted:
+        raise InputError(
+            f"{made.where}: the model was trained with {wanted} columns, and the file has "
+            f"{len(given)}, without names; give it a header, or as many columns"
+        )
+    made.notes.append("the columns have no names: they are taken in the order of the model's")
+    return given
 
 
 def _names_rows(column: Given) -> bool:
@@ -197,52 +165,33 @@ def _names_rows(column: Given) -> bool:
     return bool(_IDENTIFIES.fullmatch(column.name)) or column.text
 
 
-def _decide(given: Given, said: str | None, made: _Builder, count: int) -> None:
+def _decide(given: Given, said: str | None, made: Builder, count: int) -> None:
     """Makes of a column a feature of its kind, an identifier, or what is carried along."""
     if said == "identifier":
-        made.identifiers[given.name] = _plain(given)
+        made.identifiers[given.name] = plain(given)
         return
     if said is not None:
-        _as_said(given, said, made)
+        as_said(given, said, made)
         return
-    gone, values = _present(given)
+    gone, values = present(given)
     seen = values[~gone]
-    if not seen.size or _same(seen):
-        _constant(given, gone, seen, made)
+    if made.numbered and values.dtype.kind == "O":
+        text(given, gone, values, made)  # which refuses what is no number
+    elif not seen.size or (len(values) > 1 and same(seen)):
+        constant(given, gone, seen, made)
     elif count > 1 and _counts_rows(given, gone, seen):
-        _set_aside(given, "names the rows", made)
+        set_aside(given, "names the rows", made)
     elif given.levels is not None:
         kind = "ordinal" if given.ordered else "category"
-        _levelled(given, gone, values, kind, given.levels, made)
+        levelled(given, gone, values, kind, given.levels, made)
     elif values.dtype.kind == "b":
-        _levelled(given, gone, values, "boolean", (False, True), made)
+        levelled(given, gone, values, "boolean", (False, True), made)
     elif values.dtype.kind == "M":
-        _moments(given, gone, values, "date", made)
+        moments(given, gone, values, "date", made)
     elif values.dtype.kind in "iuf":
-        _number(given, gone, values, "number", made)
+        number(given, gone, values, "number", made)
     else:
-        _text(given, gone, values, made)
-
-
-def _present(given: Given) -> tuple[np.ndarray, np.ndarray]:
-    """Where a column has no value, and its values: text stripped, numbers and truths as such."""
-    values = given.values
-    gone = np.zeros(len(values), bool) if given.missing is None else given.missing.copy()
-    if values.dtype.kind == "f":
-        gone |= np.isnan(values)
-    elif values.dtype.kind == "M":
-        gone |= np.isnat(values)
-    if not given.text:
-        return gone, values
-    if all(isinstance(v, bool | np.bool_) or v is None for v in values.tolist()):
-        gone |= np.array([v is None for v in values.tolist()], bool)
-        return gone, np.array([bool(v) for v in values.tolist()], bool)
-    fields = np.array(["" if v is None else str(v).strip() for v in values.tolist()], object)
-    return gone | np.array([texts.absent(t) for t in fields.tolist()], bool), fields
-
-
-def _same(seen: np.ndarray) -> bool:
-    return bool((seen == seen[0]).all())
+        text(given, gone, values, made)
 
 
 def _counts_rows(given: Given, gone: np.ndarray, seen: np.ndarray) -> bool:
@@ -252,7 +201,7 @@ def _counts_rows(given: Given, gone: np.ndarray, seen: np.ndarray) -> bool:
     if gone.any() or len(set(seen.tolist())) < len(seen):
         return False
     likely = bool(_IDENTIFIES.fullmatch(given.name))
-    if given.text and not _as_numbers(seen):
+    if given.text and not as_numbers(seen):
         few = len(seen) < _FEW and not likely
         return not few and not texts.date_format(seen.tolist())
     numbers = np.array([float(v) for v in seen.tolist()]) if given.text else seen
@@ -264,270 +213,9 @@ def _counts_rows(given: Given, gone: np.ndarray, seen: np.ndarray) -> bool:
     return counting and given.number == 1 and numbers[0] in (0, 1) and len(seen) >= _FEW
 
 
-def _as_numbers(seen: np.ndarray) -> bool:
-    return all(texts.is_number(t) and not texts.is_code(t) for t in seen.tolist())
-
-
-def _set_aside(given: Given, why: str, made: _Builder) -> None:
-    made.identifiers[given.name] = _plain(given)
-    made.notes.append(
-        f"{given.name!r} {why}: left out, and returned beside the results "
-        f"(--kinds {given.name}=number or category takes it)"
-    )
-
-
-def _constant(given: Given, gone: np.ndarray, seen: np.ndarray, made: _Builder) -> None:
-    levels: tuple[Any, ...] = ()
-    if seen.size:
-        value = seen[0]
-        if given.text and _as_numbers(seen[:1]):
-            value = int(value) if value.lstrip("+-").isdigit() else float(value)
-        levels = (value.item() if hasattr(value, "item") else value,)
-    x = np.where(gone, np.nan, 0.0)
-    made.constant.append(given.name)
-    _add(given, Column(given.name, "constant", _dtype(given), levels), x, made)
-
-
-def _dtype(given: Given) -> str:
-    return "str" if given.text else str(given.values.dtype)
-
-
-def _add(given: Given, column: Column, x: np.ndarray, made: _Builder) -> None:
-    """Takes a column into the table; what is missing is counted, infinity refused."""
-    if x.dtype.kind == "f":
-        infinite = np.isinf(x)
-        if infinite.any():
-            row = int(np.argmax(infinite))
-            raise InputError(
-                f"{made.place(given, row)}: expected a finite number, got {x[row]}; remove or "
-                "replace the values that are not finite"
-            )
-        gone = np.isnan(x)
-        if gone.any() and not (column.kind == "constant" and not column.levels):
-            made.absent.append((given, int(np.argmax(gone)), int(gone.sum())))
-    made.columns.append(column)
-    made.values.append(x)
-
-
-def _number(given: Given, gone: np.ndarray, values: np.ndarray, kind: Any, made: _Builder) -> None:
-    x = np.where(gone, np.nan, values.astype(np.float64)) if gone.any() else values
-    if kind == "log":
-        wrong = ~gone & ~(values > 0)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise InputError(
-                f"{made.place(given, row)}: the logarithm is of positive numbers, got "
-                f"{values[row]}; take --kinds {given.name}=number"
-            )
-    dtype = values.dtype if values.dtype.kind != "f" or values.dtype.itemsize <= 8 else np.float64
-    _add(given, Column(given.name, kind, str(np.dtype(dtype))), x, made)
-
-
-def _text(given: Given, gone: np.ndarray, fields: np.ndarray, made: _Builder) -> None:
-    """Text: numbers, truths, dates or names of categories, as all of its fields are."""
-    seen = fields[~gone]
-    distinct = list(dict.fromkeys(seen.tolist()))
-    numeric = [texts.is_number(t) for t in distinct]
-    if made.numbered and not all(numeric):
-        _refuse_text(given, fields, gone, made)
-    if all(numeric) and not any(map(texts.is_code, distinct)):
-        _number(given, gone, *_parsed(fields, ~gone), made)
-        return
-    if any(numeric) and not all(numeric):
-        _refuse_text(given, fields, gone, made)
-    if all(t.lower() in ("true", "false") for t in distinct):
-        levels = tuple(sorted(distinct, key=str.lower))
-        _levelled(given, gone, fields, "boolean", levels, made)
-        return
-    form = texts.date_format(distinct)
-    if isinstance(form, tuple):
-        raise InputError(
-            f"{made.where}: the dates of column {given.name!r} may be {form[0]} or {form[1]}, as "
-            f"{distinct[0]!r}; say which: --kinds '{given.name}=date({form[0]})'"
-        )
-    if form is not None:
-        _moments(given, gone, fields, "date", made, form)
-        return
-    if all(map(texts.nearly_number, distinct)):
-        row = int(np.flatnonzero(~gone)[0])
-        raise InputError(
-            f"{made.place(given, row)}: expected a number, got {fields[row]!r}; write numbers "
-            "without marks or units, say how decimals are marked with --decimal, or take "
-            f"--kinds {given.name}=category"
-        )
-    if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
-        _set_aside(given, f"is text with {len(distinct):,} different values", made)
-        return
-    _levelled(given, gone, fields, "category", tuple(sorted(distinct)), made)
-
-
-def _parsed(fields: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, str]:
-    values, whole = texts.numbers(fields, present)
-    if whole and present.all() and np.abs(values).max() < 2**63:
-        return np.array([int(t) for t in fields.tolist()], np.int64), "number"
-    return values, "number"
-
-
-def _refuse_text(given: Given, fields: np.ndarray, gone: np.ndarray, made: _Builder) -> None:
-    """The error for a column that is neither numbers nor text."""
-    wrong = [not (out or texts.is_number(t)) for t, out in zip(fields.tolist(), gone, strict=True)]
-    row = int(np.argmax(wrong))
-    advice = "write numbers with a decimal point, or remove the column"
-    if row == 0 and made.numbered:
-        advice = "a header line must hold no numbers; " + advice
-    name = given.number if made.numbered else given.name
-    advice += f"; if its values are names, take --kinds {name}=category"
-    if not made.numbered:
-        advice += f", or call it {LABEL_NAMES[0]!r} if it holds classes (--label {given.name})"
-    raise InputError(
-        f"{made.place(given, row)}: expected a number, got {fields[row][:40]!r}; {advice}"
-    )
-
-
-def _levelled(
-    given: Given,
-    gone: np.ndarray,
-    values: np.ndarray,
-    kind: Any,
-    levels: tuple[Any, ...],
-    made: _Builder,
-) -> None:
-    """A column of places among levels; a value that is none of them is refused."""
-    places = {level: float(k) for k, level in enumerate(levels)}
-    x = np.full(len(values), np.nan)
-    for row in np.flatnonzero(~gone).tolist():
-        value = values[row].item() if hasattr(values[row], "item") else values[row]
-        if value not in places:
-            shown = ", ".join(map(str, levels[:10])) + (", ..." if len(levels) > 10 else "")
-            raise InputError(
-                f"{made.place(given, row)}: expected one of {shown}; got {value!r}: correct it, "
-                "leave it empty, or say otherwise with --kinds"
-            )
-        x[row] = places[value]
-    _add(given, Column(given.name, kind, _dtype(given), levels), x, made)
-
-
-def _moments(
-    given: Given, gone: np.ndarray, values: np.ndarray, kind: Any, made: _Builder, form: str = ""
-) -> None:
-    if values.dtype.kind == "M":
-        x = np.where(gone, 0, values.astype("datetime64[us]").astype(np.int64)) / 1e6
-        x = np.where(gone, np.nan, x)
-        form = str(values.dtype)
-    else:
-        try:
-            x = texts.seconds(values, ~gone, form)
-        except ValueError as error:
-            raise InputError(
-                f"{made.where}: column {given.name!r} holds what is no date of the form {form} "
-                f"({error}); give its form as --kinds '{given.name}=date(%d/%m/%Y)'"
-            ) from error
-    _add(given, Column(given.name, kind, form), x, made)
-
-
-def _as_said(given: Given, said: str, made: _Builder) -> None:
-    """A column of the kind that the user gave."""
-    gone, values = _present(given)
-    if "<" in said:
-        said, levels = "ordinal", tuple(v.strip() for v in said.split("<"))
-        values = np.array([str(v) for v in values.tolist()], object)
-        _levelled(given, gone, values, said, levels, made)
-        return
-    kind, _, form = said.rstrip(")").partition("(") if said.endswith(")") else (said, "", "")
-    if kind in ("number", "log"):
-        if given.text or values.dtype.kind == "O":
-            for row in np.flatnonzero(~gone).tolist():
-                if not texts.is_number(values[row]):
-                    _refuse_text(given, values, gone, made)
-            values, _ = _parsed(values, ~gone)
-        elif values.dtype.kind == "b":
-            values = values.astype(np.int64)
-        _number(given, gone, values, kind, made)
-    elif kind in ("date", "cyclic"):
-        _as_date(given, gone, values, kind, form, made)
-    elif kind == "constant":
-        seen = values[~gone]
-        if seen.size and not _same(seen):
-            row = int(np.argmax(~gone & (values != seen[0])))
-            raise InputError(
-                f"{made.place(given, row)}: column {given.name!r} is not constant: got "
-                f"{values[row]!r} after {seen[0]!r}"
-            )
-        _constant(given, gone, seen, made)
-    else:
-        seen = values[~gone]
-        distinct = sorted(set(seen.tolist()))
-        if given.text and kind == "ordinal" and _as_numbers(np.array(distinct, object)):
-            distinct = sorted(distinct, key=float)
-        levels = given.levels or tuple(distinct)
-        if kind == "boolean" and len(levels) != 2:
-            raise InputError(
-                f"{made.where}: a boolean has two values; column {given.name!r} has "
-                f"{len(levels)}: take --kinds {given.name}=category"
-            )
-        _levelled(given, gone, values, kind, levels, made)
-
-
-def _as_date(
-    given: Given, gone: np.ndarray, values: np.ndarray, kind: str, form: str, made: _Builder
-) -> None:
-    """A column of dates that was called one."""
-    if values.dtype.kind == "O" and not form:
-        known = texts.date_format(list(dict.fromkeys(values[~gone].tolist())))
-        if not isinstance(known, str):
-            raise InputError(
-                f"{made.where}: the form of the dates in column {given.name!r} is not known; give "
-                f"it as --kinds '{given.name}={kind}(%d/%m/%Y)'"
-            )
-        form = known
-    if values.dtype.kind in "biuf":
-        raise InputError(
-            f"{made.where}: column {given.name!r} holds numbers, and no dates; take "
-            f"--kinds {given.name}=number"
-        )
-    _moments(given, gone, values, kind, made, form)
-
-
-def _as_known(given: Given, column: Column, made: _Builder) -> None:
-    """A column as the model that it is for has it."""
-    gone, values = _present(given)
-    if column.kind == "constant":
-        x = np.where(gone, np.nan, 0.0)
-        same = np.array([str(v) for v in values.tolist()]) == str((*column.levels, None)[0])
-        if not (gone | same).all():
-            made.notes.append(
-                f"{column.name!r} was constant ({(*column.levels, None)[0]!r}) where the model was "
-                "trained, and is not here; the model knows nothing of it"
-            )
-        _add(given, column, x, made)
-    elif column.levelled:
-        levels: Any = column.levels
-        if values.dtype.kind != "O" and not isinstance(levels[0], str):
-            values = values.astype(object)
-        if values.dtype.kind == "O" and not isinstance(levels[0], str):
-            names = {str(level): level for level in levels}
-            values = np.array([names.get(str(v), v) for v in values.tolist()], object)
-        elif isinstance(levels[0], str):
-            values = np.array([str(v) for v in values.tolist()], object)
-        _levelled(given, gone, values, column.kind, levels, made)
-        made.columns[-1] = column
-    elif column.moments:
-        form = "" if column.dtype.startswith("datetime64") else column.dtype
-        _as_date(given, gone, values, column.kind, form, made)
-        made.columns[-1] = column
-    else:
-        _as_said(given, column.kind, made)
-        made.columns[-1] = column
-
-
-def _plain(given: Given) -> np.ndarray:
-    """A column as it came, with None where text is missing."""
-    return given.values
-
-
-def _labels(given: Given, made: _Builder) -> np.ndarray:
+def _labels(given: Given, made: Builder) -> np.ndarray:
     """The labels: integers where all are whole numbers, the text otherwise."""
-    gone, values = _present(given)
+    gone, values = present(given)
     if values.dtype.kind == "O":  # a label may be called none, or a question mark
         gone = np.array([v is None or not str(v).strip() for v in given.values.tolist()], bool)
         gone |= np.zeros(len(gone), bool) if given.missing is None else given.missing
@@ -547,7 +235,7 @@ def _labels(given: Given, made: _Builder) -> np.ndarray:
 
 
 def _table(
-    made: _Builder, labels: np.ndarray | None, label: str | None, roles: dict[str, np.ndarray]
+    made: Builder, labels: np.ndarray | None, label: str | None, roles: dict[str, np.ndarray]
 ) -> Table:
     """The table of all that was decided."""
     _refuse_missing(made)
@@ -563,8 +251,8 @@ def _table(
         verb = "is constant" if len(made.constant) == 1 else "are constant"
         made.notes.append(f"{shown} {verb}: no feature, carried along")
     kinds = {values.dtype for values in made.values}
-    plain = all(column.kind == "number" for column in made.columns)
-    dtype = kinds.pop() if len(kinds) == 1 and plain else np.dtype(np.float64)
+    numeric = all(column.kind == "number" for column in made.columns)
+    dtype = kinds.pop() if len(kinds) == 1 and numeric else np.dtype(np.float64)
     x = np.empty((len(made.values[0]), len(made.values)), dtype)
     for k, values in enumerate(made.values):
         x[:, k] = values
@@ -580,13 +268,13 @@ def _table(
     )
 
 
-def _refuse_missing(made: _Builder) -> None:
+def _refuse_missing(made: Builder) -> None:
     """InputError if values are missing, and were not said to be expected."""
     if made.reading.missing != "refuse" or not made.absent:
         return
     first, row, _ = min(made.absent, key=lambda absent: absent[1])
-    value = first.values[row]
-    got = "an empty field" if not str(value or "").strip() or value is None else str(value)
+    value = first.values[row] if first.gap is None else first.gap
+    got = "an empty field" if value is None or not str(value).strip() else str(value)
     counts = ", ".join(f"{g.name!r} {count:,}" for g, _, count in made.absent[:8])
     more = f" and {len(made.absent) - 8} more columns" if made.absent[8:] else ""
     raise InputError(

@@ -1,247 +1,416 @@
-"""Delimited text, `.csv` and `.csv.gz`: a fast pass for the numbers, a slow one for the error."""
+"""Delimited text: a fast pass for tables of numbers, and two for all others.
+
+The fast pass reads numbers as NumPy reads them. Where that is not possible (text, empty fields,
+line breaks within quotes) the first of the others finds what every column is, and the second
+fills arrays, so that numbers are never kept as text.
+"""
 
 from __future__ import annotations
 
-import csv
+import codecs
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 
+from autoencodes.datasets import texts
+from autoencodes.datasets.columns import build
+from autoencodes.datasets.dialect import (
+    HEAD,
+    SPACES,
+    Dialect,
+    Record,
+    delimiter_called,
+    dialect,
+    lines,
+    records,
+)
+from autoencodes.datasets.kinds import LABEL_NAMES, Given
+from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.streams import opened, reading
-from autoencodes.datasets.table import Classes, Table, classes
+from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError
-from autoencodes.measure.streaming import first_non_finite
 
-LABEL_NAMES = ("label", "labels", "class", "target")
-# A gzip bomb without a line break would otherwise be unpacked into one string.
-_LONGEST_LINE = 1 << 26
-_QUOTED = re.compile(r'"[^"]*"')
+_EXACT = 2**53
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+_OTHERS = {
+    b"%PDF": "a PDF document: save the table as CSV",
+    b"PK\3\4": "a workbook or another zip archive: name it .xlsx if it is a workbook",
+    b"\x93NUMPY": "a NumPy array: name it .npy",
+    b"PAR1": "a Parquet file: name it .parquet",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls): save it as .xlsx or CSV",
+    b"<!DOCTYPE": "a web page: save the table itself",
+    b"<html": "a web page: save the table itself",
+    b"version https://git-lfs": "a pointer of Git LFS and not the data: fetch it with git lfs pull",
+}
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
+_CHUNK = 1 << 20
+_MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}")
+_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+_KNOWN = 500
+"""The most spellings of a column that are remembered."""
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How the lines are laid out, as the first one says."""
-
-    path: Path
-    delimiter: str
-    width: int
-    header: tuple[str, ...] | None
-    label: int | None
-
-    def column(self, index: int) -> str:
-        """The column as a person would look for it: number from 1, and name."""
-        named = f" ({self.header[index]!r})" if self.header else ""
-        return f"column {index + 1}{named}"
+class _NotPlain(Exception):
+    """The fast pass cannot read the file as it should be read."""
 
 
-def read_csv(path: Path) -> Table:
-    """The table of a file of numbers separated by commas, semicolons or tabs.
+def read_text(path: Path, options: Reading) -> Table:
+    """The table of a text file whose lines are rows of fields with a delimiter between them.
 
-    A first line in which no field is a number is a header. A column that the header
-    calls label, labels, class or target (in any case) holds the labels.
+    A first line in which no field is a number is a header; so are the numbers 0, 1, 2, ... that
+    programs write for columns without names. Delimiter, decimal mark and encoding are what the
+    content shows, unless ``options`` say what they are.
 
     Raises
     ------
     InputError
-        If a field is empty, not a number or not finite, or a line has another number
-        of fields than the first; with the line (from 1, as an editor shows it) and column.
+        If the lines are no table, or as ``columns.build`` says; with the line (from 1, as an editor
+        shows it) and column.
     """
     with reading(path):
+        marked = _marked(path)
+        encoding = options.encoding or marked
+        if encoding is not None:
+            return _decoded(path, options, encoding)
         try:
-            with _text(path) as text:
-                lines = _lines(text, path)
-                first = next(lines, None)
-                if first is None:
-                    raise InputError(f"{path}: expected lines of numbers, got none; give data")
-                layout = _layout(first, path)
-                x, labels = _parse(first, lines, layout)
+            return _decoded(path, options, "utf-8")
         except UnicodeDecodeError as error:
+            found = error
+        if _mostly_utf8(path) or _binary(path):
+            raise _undecodable(path, found, "UTF-8")
+        try:
+            table = _decoded(path, options, "cp1252")
+        except InputError as error:
             raise InputError(
-                f"{path}: expected text in UTF-8, got other bytes ({error.reason} at byte "
-                f"{error.start}); save it as CSV in UTF-8"
+                f"{error} (the text is not in UTF-8 and was read in Windows' cp1252: name another "
+                "with --encoding)"
             ) from error
-        _require_finite(x, layout)
-    return Table(x, labels)
+        return table
 
 
-@contextmanager
-def _text(path: Path) -> Iterator[io.TextIOWrapper[Any]]:
-    # utf-8-sig because spreadsheets write a byte order mark; newline="" because csv asks for it.
-    with (
-        opened(path) as stream,
-        io.TextIOWrapper(cast(Any, stream), "utf-8-sig", newline="") as text,
-    ):
-        yield text
+def _decoded(path: Path, options: Reading, encoding: str) -> Table:
+    """The table in an encoding; UnicodeDecodeError if UTF-8 was supposed and is not there."""
+    try:
+        file = _File(path, encoding)
+        table = _read(file, options)
+    except UnicodeDecodeError as error:
+        if encoding == "utf-8" and options.encoding is None:
+            raise
+        raise _undecodable(path, error, "UTF-8" if encoding == "cp1252" else encoding) from error
+    return table
 
 
-def _lines(text: io.TextIOWrapper[Any], path: Path) -> Iterator[str]:
-    """The lines up to the blank ones at the end; a blank line before that is an error.
+def _undecodable(path: Path, error: UnicodeDecodeError, encoding: str) -> InputError:
+    return InputError(
+        f"{path}: expected text in {encoding}, got other bytes ({error.reason} at byte "
+        f"{error.start}); save it in UTF-8, or name its encoding with --encoding"
+    )
 
-    Hence the row i of the numbers stands in a line known without counting.
-    """
-    blank = 0
-    for number, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), 1):
-        if len(line) == _LONGEST_LINE:
+
+def _marked(path: Path) -> str | None:
+    """The encoding that a byte order mark at the start tells of; InputError for other formats."""
+    with opened(path) as stream:
+        start = stream.read(32)
+    other = next((what for mark, what in _OTHERS.items() if start.startswith(mark)), None)
+    if other is not None:
+        raise InputError(f"{path}: expected a text of rows, got {other}")
+    return next((name for mark, name in _BOMS.items() if start.startswith(mark)), None)
+
+
+def _mostly_utf8(path: Path) -> bool:
+    """Whether there are letters in UTF-8: then other bytes are damage, and no other encoding."""
+    with opened(path) as stream:
+        return any(_MULTIBYTE.search(part) for part in iter(lambda: stream.read(_CHUNK), b""))
+
+
+def _binary(path: Path) -> bool:
+    """Whether there are control characters that no text has."""
+    with opened(path) as stream:
+        parts = iter(lambda: stream.read(_CHUNK), b"")
+        return any(_CONTROL.search(part.decode("latin-1")) for part in parts)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as text."""
+
+    path: Path
+    encoding: str
+
+    @contextmanager
+    def lines(self) -> Iterator[Iterator[str]]:
+        """Its lines, from the first, with their ends as they are."""
+        try:
+            with (
+                opened(self.path) as stream,
+                io.TextIOWrapper(cast(Any, stream), self.encoding, newline="") as text,
+            ):
+                yield lines(text, str(self.path))
+        except LookupError as error:
             raise InputError(
-                f"{path}: expected lines of numbers, got a line {number} of more than "
-                f"{_LONGEST_LINE:,} characters; break it into rows"
+                f"the encoding must be one that Python knows, as utf-8, cp1252 or utf-16; got "
+                f"{self.encoding!r}"
+            ) from error
+
+
+def _read(file: _File, options: Reading) -> Table:
+    """The table of a file in a known encoding."""
+    mark = None if options.delimiter is None else delimiter_called(options.delimiter)
+    if options.decimal not in (None, ".", ","):
+        raise InputError(f"the decimal mark must be . or ,; got {options.decimal!r}")
+    spaces = not file.path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+    with file.lines() as text:
+        form = dialect(list(islice(text, HEAD)), str(file.path), mark, spaces)
+    kept = _as_text(form, options)
+    decimal: str | None = None
+    line: int | np.ndarray
+    try:
+        if options.decimal == ",":
+            raise _NotPlain
+        given, line = _numbers(file, form, kept)
+    except _NotPlain:
+        surveys, count = _surveyed(file, form, kept)
+        decimal = options.decimal or _decimal(surveys, form)
+        given, line = _filled(file, form, surveys, decimal, count)
+    table = build(given, options, form.where, line=line, numbered=form.header is None)
+    said = list(form.notes())
+    if decimal == ",":
+        said.append("decimals are marked with a comma")
+    if file.encoding not in ("utf-8", "utf-8-sig"):
+        said.append(f"the text is in the encoding {file.encoding}")
+    return replace(table, notes=(*said, *table.notes))
+
+
+def _as_text(form: Dialect, options: Reading) -> set[int]:
+    """The columns whose fields are kept as they are spelled: labels, identifiers, roles, dates."""
+    kept = {*options.roles.values(), *(c.name for c in options.schema or () if c.moments)}
+    for name, kind in options.said.items():
+        if kind == "identifier" or kind.startswith(("date", "cyclic")):
+            kept.add(name)
+    if options.label is not None:
+        kept.add(options.label)
+    elif form.header is not None:
+        kept |= {name for name in form.header if name.lower() in LABEL_NAMES}
+    return {k for k, name in enumerate(form.names) if name in kept}
+
+
+def _numbers(file: _File, form: Dialect, kept: set[int]) -> tuple[list[Given], int]:
+    """The columns of a table of numbers, and the line of its first row.
+
+    Raises
+    ------
+    _NotPlain
+        If there is anything else than numbers and labels, one row a line.
+    """
+    spellings: dict[int, dict[str, int]] = {k: {} for k in kept}
+
+    def coder(k: int) -> Callable[[str], int]:
+        return lambda text: spellings[k].setdefault(text.strip(), len(spellings[k]))
+
+    with file.lines() as text:
+        for _ in range(form.marked):
+            next(text)
+        if form.headed:
+            _fields(next(text), form)
+        row = next(text, "")
+        fields = _fields(row, form)
+        if any(not texts.is_number(t) for k, t in enumerate(fields) if k not in kept):
+            raise _NotPlain
+        try:
+            x = np.loadtxt(
+                _plain(chain([row], text), form),
+                delimiter=None if form.delimiter == SPACES else form.delimiter,
+                converters={k: coder(k) for k in kept} or None,
+                comments=None,
+                quotechar='"',
+                ndmin=2,
+                encoding=None,
             )
+        except UnicodeDecodeError:
+            raise
+        except ValueError as error:
+            raise _NotPlain from error
+    if x.shape[1] != form.width or any("" in known for known in spellings.values()):
+        raise _NotPlain
+    given = []
+    for k, name in enumerate(form.names):
+        values = x[:, k]
+        if k in kept:
+            values = np.array(list(spellings[k]), object)[values.astype(np.intp)]
+        elif texts.is_integer(fields[k]) and (values == np.round(values)).all():
+            if np.abs(values).max() >= _EXACT:
+                raise _NotPlain
+            values = values.astype(np.int64)
+        given.append(Given(name, values, k + 1))
+    return given, 1 + form.marked + form.headed
+
+
+def _fields(line: str, form: Dialect) -> list[str]:
+    """The fields of a line that is a record by itself."""
+    try:
+        ((_, fields),) = records([line], form.delimiter, form.where)
+    except (InputError, ValueError) as error:
+        raise _NotPlain from error
+    return fields
+
+
+def _plain(text: Iterator[str], form: Dialect) -> Iterator[str]:
+    """The lines as long as the fast pass reads them as they should be read.
+
+    It joins a line whose quote is left open to the next one, reads "4"5 as 45 and 007 as 7, and
+    passes over blank lines.
+    """
+    mark = r"\s" if form.delimiter == SPACES else re.escape(form.delimiter) + r"\s"
+    codes = re.compile(rf'(?:^|[{mark}"])[+-]?0\d+(?=[{mark}"]|$)', re.ASCII)
+    blank = False
+    for line in text:
         if not line.strip():
-            blank = blank or number
-        elif blank:
-            raise InputError(
-                f"{path}, line {blank}: expected a row of numbers, got an empty line before the "
-                "last row; delete it"
-            )
-        else:
-            yield line
-
-
-def _soundly_quoted(lines: Iterator[str], layout: _Layout) -> Iterator[str]:
-    """The lines; those with quotes are checked, since the fast pass mends what it should refuse.
-
-    It joins a line whose quote is left open to the next one, and reads "4"5 as 45.
-    """
-    for number, line in enumerate(lines, 2 if layout.header else 1):
+            blank = True
+            continue
+        if blank or (form.header is not None and codes.search(line)):
+            raise _NotPlain
         if '"' in line:
-            _fields(line, layout.delimiter, layout.path, number)
+            _fields(line, form)
         yield line
 
 
-def _layout(first: str, path: Path) -> _Layout:
-    bare = _QUOTED.sub("", first)
-    delimiter = next((mark for mark in "\t;" if mark in bare), ",")
-    fields = _fields(first, delimiter, path, 1)
-    if any(_is_number(field) for field in fields) or not any(fields):
-        return _Layout(path, delimiter, len(fields), None, None)
-    named = [k for k, field in enumerate(fields) if field.lower() in LABEL_NAMES]
-    if len(named) > 1:
+@dataclass
+class _Survey:
+    """What the fields of a column are, as far as they were seen."""
+
+    text: bool = False
+    whole: bool = True
+    point: bool = False
+    comma: bool = False
+    certain: bool = False
+    codes: bool = False
+    digits: int = 0
+    gap: str | None = None
+    known: set[str] = field(default_factory=set)
+
+    def see(self, field: str) -> None:
+        """Takes note of one more field."""
+        if texts.absent(field):
+            if self.gap is None:
+                self.gap = field
+            return
+        if len(self.known) < _KNOWN:
+            self.known.add(field)
+        if texts.is_integer(field):
+            self.codes |= texts.is_code(field)
+            self.digits = max(self.digits, len(field))
+        elif texts.is_number(field):
+            self.whole = False
+            self.point |= "." in field
+        elif _COMMA.fullmatch(field):
+            self.whole, self.comma = False, True
+            self.certain |= not _THOUSANDS.fullmatch(field)
+        else:
+            self.text = True
+
+    def type(self, decimal: str, numbered: bool) -> str:
+        """Of which type the values are: "q" integers, "d" floats, "" text."""
+        other = self.comma if decimal == "." else self.point
+        if self.text or other or (self.codes and not numbered):
+            return ""
+        longest = 15 if self.gap is not None else 18
+        if self.whole:
+            return "q" if self.digits <= longest else ""
+        return "d"
+
+
+def _surveyed(file: _File, form: Dialect, kept: set[int]) -> tuple[list[_Survey], int]:
+    """What all columns are, and the number of rows."""
+    surveys = [_Survey(text=k in kept) for k in range(form.width)]
+    count = 0
+    with _rows(file, form) as rows:
+        for _, fields in rows:
+            count += 1
+            for survey, text in zip(surveys, fields, strict=True):
+                if not survey.text and text not in survey.known:
+                    survey.see(text)
+    if not count:
         raise InputError(
-            f"{path}, line 1: expected at most one column of labels, got "
-            f"{' and '.join(fields[k] for k in named)}; rename or remove all but one"
+            f"{form.where}: expected rows of numbers or text below the header, got none; give data"
         )
-    if len(named) == len(fields):
-        raise InputError(
-            f"{path}: expected at least one column of numbers, got only the labels "
-            f"{fields[0]!r}; add the columns to train on"
-        )
-    return _Layout(path, delimiter, len(fields), tuple(fields), named[0] if named else None)
+    return surveys, count
 
 
-def _parse(first: str, lines: Iterator[str], layout: _Layout) -> tuple[np.ndarray, Classes | None]:
-    start = next(lines, None) if layout.header else first
-    if start is None:
-        raise InputError(
-            f"{layout.path}: expected rows of numbers below the header, got none; give data"
-        )
-    names: dict[str, int] = {}
+@contextmanager
+def _rows(file: _File, form: Dialect) -> Iterator[Iterator[Record]]:
+    """The records of rows, each of the right number of fields."""
+    with file.lines() as text:
+        for _ in range(form.marked):
+            next(text)
+        found = records(text, form.delimiter, form.where, form.marked + 1)
+        first = form.marked + 1
+        if form.headed:
+            first, _ = next(found)
 
-    def code(field: str) -> int:
-        return names.setdefault(field.strip(), len(names))
+        def checked() -> Iterator[Record]:
+            for number, fields in found:
+                if len(fields) != form.width:
+                    raise InputError(
+                        f"{form.where}, line {number}: expected {form.width} fields as in line "
+                        f"{first}, got {len(fields)}; complete or remove the line, and put fields "
+                        "that hold the delimiter into quotes"
+                    )
+                yield number, fields
 
-    try:
-        x = np.loadtxt(
-            _soundly_quoted(chain([start], lines), layout),
-            delimiter=layout.delimiter,
-            converters=None if layout.label is None else {layout.label: code},
-            comments=None,
-            quotechar='"',
-            ndmin=2,
-            encoding=None,
-        )
-    except (InputError, UnicodeDecodeError):
-        raise
-    except ValueError as error:
-        _locate(layout, error)
-    if x.shape[1] != layout.width or "" in names:
-        _locate(layout, None)
-    if layout.label is None:
-        return x, None
-    labels = np.array(list(names))[x[:, layout.label].astype(np.intp)]
-    return np.delete(x, layout.label, axis=1), _text_classes(labels, layout)
+        yield checked()
 
 
-def _text_classes(labels: np.ndarray, layout: _Layout) -> Classes:
-    """Integers where every label is a whole number (also as 1.0), the text otherwise."""
-    try:
-        numbers = labels.astype(np.float64)
-    except ValueError:
-        return labels
-    whole = np.isfinite(numbers) & (numbers == np.round(numbers)) & (abs(numbers) < 2**53)
-    return classes(numbers, labels.shape[0], str(layout.path)) if whole.all() else labels
+def _decimal(surveys: list[_Survey], form: Dialect) -> str:
+    """The decimal mark: a comma where only commas make numbers of the fields, and do so surely.
+
+    1,234 may be a thousand; 1,5 and 0,123 are not.
+    """
+    numbers = [s for s in surveys if not s.text]
+    comma = form.delimiter != "," and any(s.certain for s in numbers)
+    return "," if comma and not any(s.point for s in numbers) else "."
 
 
-def _locate(layout: _Layout, cause: ValueError | None) -> NoReturn:
-    """Reads again, line by line, up to the first field or line that cannot be used."""
-    path = layout.path
-    with _text(path) as text:
-        for number, line in enumerate(_lines(text, path), 1):
-            if number == 1 and layout.header:
-                continue
-            fields = _fields(line, layout.delimiter, path, number)
-            if len(fields) != layout.width:
-                raise InputError(
-                    f"{path}, line {number}: expected {layout.width} fields as in line 1, got "
-                    f"{len(fields)}; complete or remove the line"
-                )
-            _require_numbers(fields, number, layout)
-    raise InputError(f"{path}: expected a table of numbers; it cannot be read ({cause})")
+def _filled(
+    file: _File, form: Dialect, surveys: list[_Survey], decimal: str, count: int
+) -> tuple[list[Given], np.ndarray]:
+    """The columns in arrays of their types, and the line of every row."""
+    types = [survey.type(decimal, form.header is None) for survey in surveys]
+    line = np.empty(count, np.int64)
+    arrays: list[Any] = [
+        np.zeros(count, kind) if kind else np.empty(count, object) for kind in types
+    ]
+    gaps = [
+        np.zeros(count, bool) if kind and s.gap is not None else None
+        for kind, s in zip(types, surveys, strict=True)
+    ]
+    spelled: dict[str, str] = {}
+    read = {"q": int, "d": float if decimal == "." else _with_comma}
+    with _rows(file, form) as rows:
+        for row, (number, fields) in enumerate(rows):
+            line[row] = number
+            for k, text in enumerate(fields):
+                kind = types[k]
+                if not kind:
+                    arrays[k][row] = spelled.setdefault(text, text)
+                elif (gap := gaps[k]) is not None and texts.absent(text):
+                    gap[row] = True
+                else:
+                    arrays[k][row] = read[kind](text)
+    given = [
+        Given(name, values, k + 1, gaps[k], gap=surveys[k].gap)
+        for k, (name, values) in enumerate(zip(form.names, arrays, strict=True))
+    ]
+    return given, line
 
 
-def _require_numbers(fields: list[str], number: int, layout: _Layout) -> None:
-    for index, field in enumerate(fields):
-        place = f"{layout.path}, line {number}, {layout.column(index)}"
-        if not field:
-            wanted = "a label" if index == layout.label else "a number"
-            raise InputError(
-                f"{place}: expected {wanted}, got an empty field; fill it in or remove the line"
-            )
-        if index != layout.label and not _is_number(field):
-            advice = "write numbers with a decimal point, or remove the column"
-            if number == 1:
-                advice = "a header line must hold no numbers; " + advice
-            elif layout.label is None:
-                advice += f", or call it {LABEL_NAMES[0]!r} in a header if it holds classes"
-            raise InputError(f"{place}: expected a number, got {field[:40]!r}; {advice}")
-
-
-def _fields(line: str, delimiter: str, path: Path, number: int) -> list[str]:
-    try:
-        rows = list(csv.reader([line], delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise InputError(
-            f"{path}, line {number}: expected fields separated by {delimiter!r}, got a line that "
-            f"cannot be taken apart ({error}); check its quotes"
-        ) from error
-    return [field.strip() for field in rows[0]]
-
-
-def _is_number(field: str) -> bool:
-    if "_" in field or not field.isascii():
-        return False  # float() takes 1_000 and other scripts' digits, the fast pass does not
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
-def _require_finite(x: np.ndarray, layout: _Layout) -> None:
-    position = first_non_finite(x)
-    if position is None:
-        return
-    row, column = position
-    line = row + (2 if layout.header else 1)
-    if layout.label is not None and column >= layout.label:
-        column += 1
-    raise InputError(
-        f"{layout.path}, line {line}, {layout.column(column)}: expected a finite number, got "
-        f"{x[position]}; remove or replace the values that are not finite"
-    )
+def _with_comma(text: str) -> float:
+    return float(text.replace(",", "."))

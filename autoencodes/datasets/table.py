@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Real, Shaped
+from jaxtyping import Bool, Int, Real, Shaped
 
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import first_non_finite
@@ -21,6 +21,7 @@ Rows = Real[np.ndarray, "particle dim"]
 Classes = Shaped[np.ndarray, " particle"]
 Mask = Bool[np.ndarray, " particle"]
 Observed = Bool[np.ndarray, "particle dim"]
+Lines = Int[np.ndarray, " particle"]
 
 SHAPES = (
     "a table (N, d), a stack of grey images (N, H, W) or (N, H, W, 1), or of colour images "
@@ -128,8 +129,9 @@ def moments(seconds: np.ndarray, dtype: str) -> np.ndarray:
         micro = (micro + np.timedelta64(12, "h")).astype("datetime64[D]").astype("datetime64[us]")
     elif "%f" not in dtype:
         micro = (micro + np.timedelta64(500, "ms")).astype("datetime64[s]").astype("datetime64[us]")
-    texts = [when.strftime(dtype) for when in micro.tolist()]
-    return np.where(missing, None, np.array(texts, dtype=object))
+    texts = np.array([when.strftime(dtype) for when in micro.tolist()], dtype=object)
+    texts[missing] = None
+    return texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +160,8 @@ class Table:
         What was recognised or left out, in words for whoever gave the data.
     label_name : str, optional
         What the column of labels is called.
-    line : int, optional
-        In a text file, the number of the line that holds the first row, where each has one line.
+    line : int or array of int (N,), optional
+        In a text file, the number of the line that holds the first row, or of every row.
     """
 
     x: Rows
@@ -172,7 +174,7 @@ class Table:
     roles: Mapping[str, Shaped[np.ndarray, " particle"]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     label_name: str | None = None
-    line: int | None = None
+    line: int | Lines | None = None
 
     @property
     def missing(self) -> Observed | None:
@@ -191,10 +193,18 @@ class Table:
 
     def place(self, row: int, column: int) -> str:
         """Where a value stands, as a person would look for it."""
-        where = f"row {row}" if self.line is None else f"line {row + self.line}"
+        line = line_of(row, self.line)
+        where = f"row {row}" if line is None else f"line {line}"
         if self.columns is None:
             return f"{where}, column {column} (counted from 0)"
         return f"{where}, column {self.columns[column].name!r}"
+
+
+def line_of(row: int, line: int | Lines | None) -> int | None:
+    """The number of the line in which a row begins, where it is known."""
+    if line is None or isinstance(line, int):
+        return None if line is None else line + row
+    return int(line[row])
 
 
 def require_real(dtype: np.dtype[Any], where: str) -> None:

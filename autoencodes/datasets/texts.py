@@ -18,6 +18,7 @@ MISSING = frozenset(("", "na", "n/a", "nan", "null", "?", "#n/a", "<na>", "nat",
 """What stands for a value that is not there, in small letters; and None, as Python writes it."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _CODE = re.compile(r"[+-]?0\d+", re.ASCII)
 _NEARLY = re.compile(r"[+-]?[$€£¥]?\s?\d{1,3}([ .,'\u00a0\u202f_]?\d{3})*([.,]\d+)?\s?[%$€£¥]?")
@@ -45,6 +46,11 @@ def is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text) or _INFINITE.fullmatch(text))
 
 
+def is_integer(text: str) -> bool:
+    """Whether a field is written as an integer."""
+    return bool(_INTEGER.fullmatch(text))
+
+
 def nearly_number(text: str) -> bool:
     """Whether a field is a number with a mark for thousands, a currency or a per cent sign."""
     return bool(_NEARLY.fullmatch(text))
@@ -60,7 +66,7 @@ def numbers(texts: Texts, present: Mask) -> tuple[Float[np.ndarray, " particle"]
     values = np.full(len(texts), np.nan)
     there = texts[present]
     values[present] = np.array([float(text) for text in there], np.float64)
-    return values, all(text.lstrip("+-").isdigit() for text in there)
+    return values, all(map(is_integer, there.tolist()))
 
 
 def date_format(texts: Iterable[str]) -> str | tuple[str, str] | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autoencodes import datasets
-from autoencodes.datasets import delimited
+from autoencodes.datasets import dialect
 from autoencodes.errors import InputError
 
 X = np.random.default_rng(0).normal(size=(7, 3))
@@ -94,19 +94,22 @@ def test_a_column_of_labels_is_taken_out(
         ("1,setosa\n2,setosa\n", ["line 1, column 2", "'setosa'", "header"]),
         ("1,2\n3,1_000\n", ["line 2, column 2", "'1_000'"]),
         ("1,2\n3,\uff11\n", ["line 2, column 2"]),
-        ("1,5;2\n3,5;4\n", ["line 1, column 1", "'1,5'", "decimal point"]),
+        ("a;b\n1,234;2\n3,567;4\n", ["line 2, column 1 ('a')", "'1,234'", "--decimal"]),
+        ("a;b\n1.234;2\n3,5;4\n", ["line 3, column 1 ('a')", "'3,5'", "decimal point"]),
         ('1,2\n3,"4\n', ["line 2", "quotes"]),
-        ('label,a\n"u,1\nv",2\nw,3\n', ["line 2", "quotes"]),
+        ('label,a\n"u,1\nv",2\nw,x\n', ["line 4, column 2 ('a')", "'x'"]),
+        ('a,label\n1,"u\nv"\n2,w\n3,"x\n', ["line 5", "quotes"]),
         ('1,2\n3,"4"5\n', ["line 2", "quotes"]),
         ("label\nu\nv\n", ["at least one column", "'label'"]),
         ("label,class,a\n1,2,3\n", ["label and class"]),
         ("a,b\n", ["below the header", "none"]),
         ("\n\n", ["none"]),
         (",\n1,2\n", ["line 1, column 1", "empty field"]),
-        ("1,2\n3,4\n".encode("utf-16"), ["UTF-8"]),
+        ("1,2\n3,4\n".encode("utf-16-le"), ["line 1", "NUL", "--encoding"]),
         (b"1,2\n3,\xff\n", ["UTF-8"]),
         (b"1,2\n3,\0\n", ["line 2"]),
-        (b"%PDF-1.4\n%\xe2\xe3\n", ["UTF-8"]),
+        (b"%PDF-1.4\n%\xe2\xe3\n", ["a PDF", "CSV"]),
+        (b"1,2\n3,\xff\1\n", ["UTF-8", "byte 6"]),
     ],
 )
 def test_the_error_names_line_and_column(
@@ -131,7 +134,7 @@ def test_the_line_is_right_far_down(tmp_path: Path) -> None:
 
 
 def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "_LONGEST_LINE", 100)
+    monkeypatch.setattr(dialect, "LONGEST_LINE", 100)
     with pytest.raises(InputError, match="line 2 of more than 100 characters"):
         _load(tmp_path, "1,2\n" + "3" * 1000, "a.csv.gz")
 

@@ -56,7 +56,7 @@ def test_truth_values_are_numbers_between_0_and_1(tmp_path: Path) -> None:
     [
         (np.ones(5), ["(5,)", "(N, 1)"]),
         (np.float64(3), ["shape ()"]),
-        (np.ones((5, 4, 4, 3)), ["(5, 4, 4, 3)", "(N, H, W)"]),
+        (np.ones((5, 4, 4, 2)), ["(5, 4, 4, 2)", "(N, H, W)"]),
         (np.ones((5, 0)), ["(5, 0)", "empty"]),
         (np.ones((0, 5)), ["(0, 5)", "empty"]),
         (np.ones((1, 5)), ["at least 2 rows", "got 1"]),

@@ -11,8 +11,8 @@ import pytest
 
 from autoencodes import datasets
 from autoencodes.catalogue import DATASETS
-from autoencodes.datasets.dataset import split
 from autoencodes.datasets.laws import Sample
+from autoencodes.datasets.parts import TEST, parts
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.plan.settings import DATA
@@ -40,6 +40,11 @@ def test_names_are_loadable_names() -> None:
     assert datasets.names() == ("digits", "mnist", *datasets.LAWS)
 
 
+def split(count: int, *, seed: int, test_fraction: float) -> np.ndarray:
+    rows = Table(np.zeros((count, 1)))
+    return parts(rows, "zeros", seed=seed, test=test_fraction, validation=0.0) == TEST
+
+
 @pytest.mark.parametrize("count", [2, 3, 10, 1000])
 @pytest.mark.parametrize("fraction", [0.001, 0.2, 0.5, 0.999])
 def test_the_split_holds_out_the_fraction_and_one_row_at_least(count: int, fraction: float) -> None:
@@ -63,8 +68,8 @@ def test_the_parts_are_the_rows_in_their_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.test.x, found.x[found.is_test])
     np.testing.assert_array_equal(found.train.x, found.x[~found.is_test])
     np.testing.assert_array_equal(found.part("all").x, found.x)
-    with pytest.raises(InputError, match="train, test, all; got 'validation'"):
-        found.part("validation")
+    with pytest.raises(InputError, match="train, validation, test, all; got 'valid'"):
+        found.part("valid")
 
 
 def test_a_contiguous_part_is_not_copied() -> None:

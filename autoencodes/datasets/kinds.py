@@ -1,0 +1,360 @@
+"""What kind a column is, by its values or as it was said to be, and its numbers in the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+
+from autoencodes.datasets import texts
+from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.table import Column, Lines, line_of
+from autoencodes.errors import InputError
+
+LABEL_NAMES = ("label", "labels", "class", "target")
+_LEVELS = 200
+"""The most levels of a text column that is taken for a category without being called one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A column as a reader has it.
+
+    Parameters
+    ----------
+    name : str
+    values : array (N,)
+        Numbers, booleans, NumPy's dates, or objects: text, with None where there is none.
+    number : int
+        Its place in the file, from 1.
+    missing : array of bool (N,), optional
+        Where there is no value, beside NaN, NaT and None.
+    levels : tuple, optional
+        Of a categorical column, all that there are.
+    ordered : bool
+        Whether these have an order.
+    gap : str, optional
+        What stands in the file where the first value is missing.
+    """
+
+    name: str
+    values: Shaped[np.ndarray, " particle"]
+    number: int = 0
+    missing: Bool[np.ndarray, " particle"] | None = None
+    levels: tuple[Any, ...] | None = None
+    ordered: bool = False
+    gap: str | None = None
+
+    @property
+    def text(self) -> bool:
+        """Whether values are objects: text."""
+        return self.values.dtype.kind == "O"
+
+
+@dataclass(eq=False)
+class Builder:
+    """A table in the making."""
+
+    where: str
+    line: int | Lines | None
+    reading: Reading
+    numbered: bool
+    columns: list[Column] = field(default_factory=list)
+    values: list[np.ndarray] = field(default_factory=list)
+    identifiers: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    absent: list[tuple[Given, int, int]] = field(default_factory=list)
+    constant: list[str] = field(default_factory=list)
+
+    def place(self, given: Given, row: int) -> str:
+        """Where a value stands, as an editor or a person counts."""
+        line = line_of(row, self.line)
+        place = f"row {row + 1}" if line is None else f"line {line}"
+        shown = "" if self.numbered else f" ({given.name!r})"
+        return f"{self.where}, {place}, column {given.number}{shown}"
+
+
+def present(given: Given) -> tuple[np.ndarray, np.ndarray]:
+    """Where a column has no value, and its values: text stripped, numbers and truths as such."""
+    values = given.values
+    gone = np.zeros(len(values), bool) if given.missing is None else given.missing.copy()
+    if values.dtype.kind == "f":
+        gone |= np.isnan(values)
+    elif values.dtype.kind == "M":
+        gone |= np.isnat(values)
+    if not given.text:
+        return gone, values
+    if all(isinstance(v, bool | np.bool_) or v is None for v in values.tolist()):
+        gone |= np.array([v is None for v in values.tolist()], bool)
+        return gone, np.array([bool(v) for v in values.tolist()], bool)
+    fields = np.array(["" if v is None else str(v).strip() for v in values.tolist()], object)
+    return gone | np.array([texts.absent(t) for t in fields.tolist()], bool), fields
+
+
+def same(seen: np.ndarray) -> bool:
+    return bool((seen == seen[0]).all())
+
+
+def as_numbers(seen: np.ndarray) -> bool:
+    return all(texts.is_number(t) and not texts.is_code(t) for t in seen.tolist())
+
+
+def constant(given: Given, gone: np.ndarray, seen: np.ndarray, made: Builder) -> None:
+    levels: tuple[Any, ...] = ()
+    if seen.size:
+        value = seen[0]
+        if given.text and as_numbers(seen[:1]):
+            value = int(value) if texts.is_integer(value) else float(value)
+        levels = (value.item() if hasattr(value, "item") else value,)
+    x = np.where(gone, np.nan, 0.0)
+    made.constant.append(given.name)
+    _add(given, Column(given.name, "constant", _dtype(given), levels), x, made)
+
+
+def _dtype(given: Given) -> str:
+    return "str" if given.text else str(given.values.dtype)
+
+
+def _add(given: Given, column: Column, x: np.ndarray, made: Builder) -> None:
+    """Takes a column into the table; what is missing is counted, infinity refused."""
+    if x.dtype.kind == "f":
+        infinite = np.isinf(x)
+        if infinite.any():
+            row = int(np.argmax(infinite))
+            raise InputError(
+                f"{made.place(given, row)}: expected a finite number, got {x[row]}; remove or "
+                "replace the values that are not finite"
+            )
+        gone = np.isnan(x)
+        if gone.any() and not (column.kind == "constant" and not column.levels):
+            made.absent.append((given, int(np.argmax(gone)), int(gone.sum())))
+    made.columns.append(column)
+    made.values.append(x)
+
+
+def number(given: Given, gone: np.ndarray, values: np.ndarray, kind: Any, made: Builder) -> None:
+    x = np.where(gone, np.nan, values.astype(np.float64)) if gone.any() else values
+    if kind == "log":
+        wrong = ~gone & ~(values > 0)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(
+                f"{made.place(given, row)}: the logarithm is of positive numbers, got "
+                f"{values[row]}; take --kinds {given.name}=number"
+            )
+    dtype = values.dtype if values.dtype.kind != "f" or values.dtype.itemsize <= 8 else np.float64
+    _add(given, Column(given.name, kind, str(np.dtype(dtype))), x, made)
+
+
+def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> None:
+    """Text: numbers, truths, dates or names of categories, as all of its fields are."""
+    seen = fields[~gone]
+    distinct = list(dict.fromkeys(seen.tolist()))
+    numeric = [texts.is_number(t) for t in distinct]
+    if made.numbered and not all(numeric):
+        _refuse_text(given, fields, gone, made)
+    codes = any(map(texts.is_code, distinct)) and all(map(texts.is_integer, distinct))
+    if all(numeric) and (made.numbered or not codes):
+        number(given, gone, *_parsed(fields, ~gone), made)
+        return
+    if any(numeric) and not all(numeric):
+        _refuse_text(given, fields, gone, made)
+    if all(t.lower() in ("true", "false") for t in distinct):
+        levels = tuple(sorted(distinct, key=str.lower))
+        levelled(given, gone, fields, "boolean", levels, made)
+        return
+    form = texts.date_format(distinct)
+    if isinstance(form, tuple):
+        raise InputError(
+            f"{made.where}: the dates of column {given.name!r} may be {form[0]} or {form[1]}, as "
+            f"{distinct[0]!r}; say which: --kinds '{given.name}=date({form[0]})'"
+        )
+    if form is not None:
+        moments(given, gone, fields, "date", made, form)
+        return
+    if codes and all(numeric):
+        made.notes.append(f"{given.name!r} has leading zeros that matter: names, and no numbers")
+    elif all(map(texts.nearly_number, distinct)):
+        row = int(np.flatnonzero(~gone)[0])
+        raise InputError(
+            f"{made.place(given, row)}: expected a number, got {fields[row]!r}; write numbers "
+            "without marks or units, say how decimals are marked with --decimal, or take "
+            f"--kinds {given.name}=category"
+        )
+    if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
+        set_aside(given, f"is text with {len(distinct):,} different values", made)
+        return
+    levelled(given, gone, fields, "category", tuple(sorted(distinct)), made)
+
+
+def _parsed(fields: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, str]:
+    values, whole = texts.numbers(fields, present)
+    if whole and present.all() and np.abs(values).max() < 2**63:
+        return np.array([int(t) for t in fields.tolist()], np.int64), "number"
+    return values, "number"
+
+
+def _refuse_text(given: Given, fields: np.ndarray, gone: np.ndarray, made: Builder) -> None:
+    """The error for a column that is neither numbers nor text."""
+    wrong = [not (out or texts.is_number(t)) for t, out in zip(fields.tolist(), gone, strict=True)]
+    row = int(np.argmax(wrong))
+    advice = "write numbers with a decimal point, or remove the column"
+    if row == 0 and made.numbered:
+        advice = "a header line must hold no numbers; " + advice
+    advice += f"; if its values are names, take --kinds {given.name}=category"
+    if not made.numbered:
+        advice += f", or call it {LABEL_NAMES[0]!r} if it holds classes (--label {given.name})"
+    raise InputError(
+        f"{made.place(given, row)}: expected a number, got {fields[row][:40]!r}; {advice}"
+    )
+
+
+def levelled(
+    given: Given,
+    gone: np.ndarray,
+    values: np.ndarray,
+    kind: Any,
+    levels: tuple[Any, ...],
+    made: Builder,
+) -> None:
+    """A column of places among levels; a value that is none of them is refused."""
+    places = {level: float(k) for k, level in enumerate(levels)}
+    x = np.full(len(values), np.nan)
+    for row in np.flatnonzero(~gone).tolist():
+        value = values[row].item() if hasattr(values[row], "item") else values[row]
+        if value not in places:
+            shown = ", ".join(map(str, levels[:10])) + (", ..." if len(levels) > 10 else "")
+            raise InputError(
+                f"{made.place(given, row)}: expected one of {shown}; got {value!r}: correct it, "
+                "leave it empty, or say otherwise with --kinds"
+            )
+        x[row] = places[value]
+    _add(given, Column(given.name, kind, _dtype(given), levels), x, made)
+
+
+def moments(
+    given: Given, gone: np.ndarray, values: np.ndarray, kind: Any, made: Builder, form: str = ""
+) -> None:
+    if values.dtype.kind == "M":
+        x = np.where(gone, 0, values.astype("datetime64[us]").astype(np.int64)) / 1e6
+        x = np.where(gone, np.nan, x)
+        form = str(values.dtype)
+    else:
+        try:
+            x = texts.seconds(values, ~gone, form)
+        except ValueError as error:
+            raise InputError(
+                f"{made.where}: column {given.name!r} holds what is no date of the form {form} "
+                f"({error}); give its form as --kinds '{given.name}=date(%d/%m/%Y)'"
+            ) from error
+    _add(given, Column(given.name, kind, form), x, made)
+
+
+def as_said(given: Given, said: str, made: Builder) -> None:
+    """A column of the kind that the user gave."""
+    gone, values = present(given)
+    if "<" in said:
+        said, levels = "ordinal", tuple(v.strip() for v in said.split("<"))
+        values = np.array([str(v) for v in values.tolist()], object)
+        levelled(given, gone, values, said, levels, made)
+        return
+    kind, _, form = said.rstrip(")").partition("(") if said.endswith(")") else (said, "", "")
+    if kind in ("number", "log"):
+        if given.text or values.dtype.kind == "O":
+            for row in np.flatnonzero(~gone).tolist():
+                if not texts.is_number(values[row]):
+                    _refuse_text(given, values, gone, made)
+            values, _ = _parsed(values, ~gone)
+        elif values.dtype.kind == "b":
+            values = values.astype(np.int64)
+        number(given, gone, values, kind, made)
+    elif kind in ("date", "cyclic"):
+        _as_date(given, gone, values, kind, form, made)
+    elif kind == "constant":
+        seen = values[~gone]
+        if seen.size and not same(seen):
+            row = int(np.argmax(~gone & (values != seen[0])))
+            raise InputError(
+                f"{made.place(given, row)}: column {given.name!r} is not constant: got "
+                f"{values[row]!r} after {seen[0]!r}"
+            )
+        constant(given, gone, seen, made)
+    else:
+        seen = values[~gone]
+        distinct = sorted(set(seen.tolist()))
+        if given.text and kind == "ordinal" and as_numbers(np.array(distinct, object)):
+            distinct = sorted(distinct, key=float)
+        levels = given.levels or tuple(distinct)
+        if kind == "boolean" and len(levels) != 2:
+            raise InputError(
+                f"{made.where}: a boolean has two values; column {given.name!r} has "
+                f"{len(levels)}: take --kinds {given.name}=category"
+            )
+        levelled(given, gone, values, kind, levels, made)
+
+
+def _as_date(
+    given: Given, gone: np.ndarray, values: np.ndarray, kind: str, form: str, made: Builder
+) -> None:
+    """A column of dates that was called one."""
+    if values.dtype.kind == "O" and not form:
+        known = texts.date_format(list(dict.fromkeys(values[~gone].tolist())))
+        if not isinstance(known, str):
+            raise InputError(
+                f"{made.where}: the form of the dates in column {given.name!r} is not known; give "
+                f"it as --kinds '{given.name}={kind}(%d/%m/%Y)'"
+            )
+        form = known
+    if values.dtype.kind in "biuf":
+        raise InputError(
+            f"{made.where}: column {given.name!r} holds numbers, and no dates; take "
+            f"--kinds {given.name}=number"
+        )
+    moments(given, gone, values, kind, made, form)
+
+
+def as_known(given: Given, column: Column, made: Builder) -> None:
+    """A column as the model that it is for has it."""
+    gone, values = present(given)
+    if column.kind == "constant":
+        x = np.where(gone, np.nan, 0.0)
+        same = np.array([str(v) for v in values.tolist()]) == str((*column.levels, None)[0])
+        if not (gone | same).all():
+            made.notes.append(
+                f"{column.name!r} was constant ({(*column.levels, None)[0]!r}) where the model was "
+                "trained, and is not here; the model knows nothing of it"
+            )
+        _add(given, column, x, made)
+    elif column.levelled:
+        levels: Any = column.levels
+        if values.dtype.kind != "O" and not isinstance(levels[0], str):
+            values = values.astype(object)
+        if values.dtype.kind == "O" and not isinstance(levels[0], str):
+            names = {str(level): level for level in levels}
+            values = np.array([names.get(str(v), v) for v in values.tolist()], object)
+        elif isinstance(levels[0], str):
+            values = np.array([str(v) for v in values.tolist()], object)
+        levelled(given, gone, values, column.kind, levels, made)
+        made.columns[-1] = column
+    elif column.moments:
+        form = "" if column.dtype.startswith("datetime64") else column.dtype
+        _as_date(given, gone, values, column.kind, form, made)
+        made.columns[-1] = column
+    else:
+        as_said(given, column.kind, made)
+        made.columns[-1] = column
+
+
+def set_aside(given: Given, why: str, made: Builder) -> None:
+    made.identifiers[given.name] = plain(given)
+    made.notes.append(
+        f"{given.name!r} {why}: left out, and returned beside the results "
+        f"(--kinds {given.name}=number or category takes it)"
+    )
+
+
+def plain(given: Given) -> np.ndarray:
+    """A column as it came, with None where text is missing."""
+    return given.values
