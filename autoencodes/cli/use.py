@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,7 +142,9 @@ def score(
         print(f"column {name}: {own.mean():.6g}")
 
 
-def _opened(run: Path, data: str, data_dir: Path | None, output: str | None) -> tuple[Any, Any, Any]:
+def _opened(
+    run: Path, data: str, data_dir: Path | None, output: str | None
+) -> tuple[Any, Any, Any]:
     """A run's model, all rows of some data, and where results go: asked before any work."""
     from autoencodes.run import RunFolder, export, source
 

@@ -22,7 +22,19 @@ from autoencodes.datasets.record import Record
 from autoencodes.datasets.table import Column, Table, require_usable
 from autoencodes.errors import InputError
 
-__all__ = ["is_frame", "matched", "LAWS", "Column", "Dataset", "Reading", "Record", "Table", "load", "names", "sample"]
+__all__ = [
+    "LAWS",
+    "Column",
+    "Dataset",
+    "Reading",
+    "Record",
+    "Table",
+    "is_frame",
+    "load",
+    "matched",
+    "names",
+    "sample",
+]
 
 FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 

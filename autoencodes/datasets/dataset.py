@@ -159,7 +159,10 @@ class Dataset(Summarised):
             return self
         return replace(self, is_test=part == TEST, is_validation=part == VALIDATION)
 
+    def count(self, name: str) -> int:
+        """The number of rows of `part(name)`, which may be none."""
+        return len(np.arange(self.size)[self.rows(name)])
+
     def has(self, name: str) -> bool:
         """Whether there are rows of `part(name)`."""
-        rows = self.rows(name)
-        return isinstance(rows, slice) or bool(rows.size)
+        return self.count(name) > 0

@@ -48,6 +48,8 @@ def matched(table: Table, schema: tuple[Column, ...], missing: str, where: str) 
         identifiers={**table.identifiers, **made.identifiers},
         roles=table.roles,
         is_test=table.is_test,
+        image_shape=table.image_shape,
+        order=table.order,
         notes=(*notes, *made.notes),
     )
 

@@ -45,8 +45,8 @@ class Record:
         One for each column, to say which changed.
     label : str, optional
         The name of the column of labels.
-    identifiers : tuple of str
-        The names of columns that name the rows.
+    others : tuple of str
+        The names of columns that were neither: identifiers, and what was left out.
     parts : mapping of str to str
         The rows, from 0, that train, validate and test: as "0-5,7,9-12".
     """
@@ -60,7 +60,7 @@ class Record:
     columns: tuple[Column, ...] | None = None
     fingerprints: tuple[str, ...] = ()
     label: str | None = None
-    identifiers: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     parts: Mapping[str, str] | None = None
 
     @classmethod
@@ -76,7 +76,7 @@ class Record:
             table.columns,
             tuple(_column_sha(table.x[:, k]) for k in range(table.x.shape[1])) if few else (),
             table.label_name,
-            tuple(table.identifiers),
+            tuple(n for n in table.order if n not in (*table.names, table.label_name)),
             None if part is None else {n: _ranges(part == k) for k, n in enumerate(PARTS)},
         )
 
@@ -133,7 +133,7 @@ class Record:
             columns = entries["columns"]
             if columns is not None:
                 entries["columns"] = tuple(Column.read(column) for column in columns)
-            for name in ("fingerprints", "identifiers"):
+            for name in ("fingerprints", "others"):
                 entries[name] = tuple(str(v) for v in entries[name] or ())
             for name in ("rows", "width"):
                 entries[name] = int(entries[name])

@@ -158,6 +158,8 @@ class Table:
         Columns that say which rows belong together: what ``split``, ``group`` and ``time`` name.
     notes : tuple of str
         What was recognised or left out, in words for whoever gave the data.
+    order : tuple of str
+        The names of all columns as the file has them, also of those that were left out.
     label_name : str, optional
         What the column of labels is called.
     line : int or array of int (N,), optional
@@ -175,6 +177,7 @@ class Table:
     notes: tuple[str, ...] = ()
     label_name: str | None = None
     line: int | Lines | None = None
+    order: tuple[str, ...] = ()
 
     @property
     def missing(self) -> Observed | None:

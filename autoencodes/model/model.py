@@ -306,6 +306,12 @@ class Model(Summarised, eqx.Module):
             return predicted
         return self.coordinates.leave(predicted, self.dtype)
 
+    def table_of(
+        self, features: Float[np.ndarray, "particle feature"]
+    ) -> Num[np.ndarray, "particle column"]:
+        """The numbers of a table (N, c), from features (N, k)."""
+        return self._encoding.leave(features)
+
     def columns(self, numbers: Num[np.ndarray, "particle column"]) -> dict[str, np.ndarray]:
         """The columns in people's own values by name, from the numbers of a table (N, c)."""
         return self._encoding.values(numbers)

@@ -52,7 +52,8 @@ def certify(
         )
     plan, model = folder.config, folder.model
     given = plan if data_dir is None else replace(plan, data_dir=str(data_dir))
-    loaded = read_again(folder, None if data is None else str(data), given, model)
+    begun = None if plan.start is None else model
+    loaded = read_again(folder, None if data is None else str(data), given, begun)
     parts = measures(model, loaded if model.encoding is None else model.encoding.entered(loaded))
     train, test = parts["train"], parts.get("test")
     problem = model.problem(plan.tikhonov)

@@ -76,7 +76,9 @@ def describe(settings: Settings) -> Description:
     if encoding is not None:
         sizes = np.bincount(encoding.owner, minlength=len(columns))
     lines = [
-        Line(c.name, c.kind, _WORDS[c.kind], int(sizes[k]), int(counts[k]), _values(c, table.x[:, k]))
+        Line(
+            c.name, c.kind, _WORDS[c.kind], int(sizes[k]), int(counts[k]), _values(c, table.x[:, k])
+        )
         for k, c in enumerate(columns)
     ]
     lines += [
@@ -107,7 +109,9 @@ def advice(table: Table) -> tuple[str, ...]:
     ]
     if not skewed:
         return ()
-    shown = ", ".join(map(repr, skewed[:6])) + (f" and {len(skewed) - 6} more" if skewed[6:] else "")
+    shown = ", ".join(map(repr, skewed[:6])) + (
+        f" and {len(skewed) - 6} more" if skewed[6:] else ""
+    )
     kinds = ",".join(f"{name}=log" for name in skewed[:6])
     verb = "is positive and strongly skewed" if len(skewed) == 1 else "are positive and skewed"
     return (f"{shown} {verb}: the logarithm may suit better (--kinds '{kinds}')",)

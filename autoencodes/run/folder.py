@@ -43,8 +43,8 @@ class Samples:
 @dataclass(frozen=True)
 class RunFolder:
     """A folder with ``config.toml``, ``data.json``, ``history.jsonl``, ``metrics.json``,
-    ``model.safetensors``, ``samples.safetensors``, ``checkpoint/``, ``figures/`` and ``report.html``; for images also
-    ``strip.safetensors``.
+    ``model.safetensors``, ``samples.safetensors``, ``checkpoint/``, ``figures/`` and
+    ``report.html``; for images also ``strip.safetensors``.
     """
 
     path: Path

@@ -162,7 +162,7 @@ def prepare(
     facts = Facts.of(settings, encoded.data, encoded.x, encoded.targets, encoded.by_column)
     plan = resolve(settings, facts)
     if started is None:
-        wanted = np.asarray(data.train.y) if encoded.targets is None else encoded.targets
+        wanted = np.asarray(encoded.data.train.y) if encoded.targets is None else encoded.targets
         order = build.order(plan, encoded.x, wanted)
         model = build.model(plan, encoded, data.image_shape, order)
     else:

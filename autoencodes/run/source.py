@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from autoencodes import datasets
 from autoencodes.datasets import Dataset, Reading, Record
@@ -93,6 +94,13 @@ def apply_to(folder: RunFolder, data: str, data_dir: Path | None = None) -> Data
     their content.
     """
     plan, model, record = folder.config, folder.model, folder.record
+    own = data in (plan.data, None if record is None else record.path)
+    of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
+    options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
+    if model.encoding is not None:
+        options |= {"schema": model.encoding.columns, "missing": model.encoding.missing}
+    if record is not None:
+        options |= {"aside": record.others, "label": record.label}
     loaded = datasets.load(
         data,
         data_dir=data_dir or plan.data_dir,
@@ -100,6 +108,6 @@ def apply_to(folder: RunFolder, data: str, data_dir: Path | None = None) -> Data
         test_fraction=plan.test_fraction,
         validation_fraction=plan.validation_fraction,
         to_split=record is None and data == plan.data,
-        reading=reading(plan, model.encoding),
+        reading=Reading(**options),
     )
     return loaded if record is None else loaded.parted(record)
