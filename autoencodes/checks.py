@@ -12,11 +12,12 @@ import difflib
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autoencodes.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Checked = TypeVar("Checked")
 
@@ -160,6 +161,8 @@ def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
     Arrays of another byte order are brought into it, and objects that are all numbers are numbers;
     complex numbers, text, dates and masked entries are refused, and what is not finite by its row.
     """
+    import numpy as np  # the command's help does without
+
     array = np.asarray(value)
     if np.ma.is_masked(value):
         raise InputError(f"{name} has masked entries; fill them, or train with missing='mask'")
