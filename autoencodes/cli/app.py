@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
 
@@ -22,29 +23,62 @@ app = typer.Typer(
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
+
+def expanded(text: str) -> Path:
+    """A path from the command line; ``~`` is the home folder also where no shell has seen it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody's home
+        return Path(text)
+
+
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as train writes it.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", parser=expanded, help="A run folder, as train writes it.")
+]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .npy, .npz or .csv.")
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", parser=expanded, help="Ends in .npy, .npz or .csv."
+    ),
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where MNIST's files lie; else $AUTOENCODES_DATA."),
+    typer.Option(
+        metavar="DIR", parser=expanded, help="Where MNIST's files lie; else $AUTOENCODES_DATA."
+    ),
 ]
 
 
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit code 2."""
-    try:
-        app()
-    except (InputError, MissingExtra, OSError) as error:
-        _fail(error, INPUT_ERROR)
-    except NumericalFailure as error:
-        _fail(error, FAILURE)
+    with guarded():
+        try:
+            try:
+                app()
+            finally:
+                sys.stdout.flush()  # a full disk may show only here
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}", INPUT_ERROR)
+        except (InputError, MissingExtra) as error:
+            _fail(str(error), INPUT_ERROR)
+        except NumericalFailure as error:
+            _fail(str(error), FAILURE)
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            _fail(_NO_MEMORY, FAILURE)
 
 
-def _fail(error: Exception, code: int) -> None:
-    print(f"autoencodes: {error}", file=sys.stderr)
+_NO_MEMORY = (
+    "the memory does not suffice; give fewer rows or columns, smaller widths or a smaller "
+    "batch-size, or allow the process more memory. What was written before is whole"
+)
+
+
+def _fail(text: str, code: int) -> None:
+    print(f"autoencodes: {text}", file=sys.stderr)
     sys.exit(code)
 
 

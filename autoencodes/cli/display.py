@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autoencodes.certificate import Stage
+from autoencodes.cli.streams import plain, terminal
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
 from autoencodes.run.verdict import verdict
@@ -31,7 +31,7 @@ class Display:
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self._begin = begin
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(file=terminal(), highlight=False)
         self._bar: Progress | None = None
         self._job: Job | None = None
         self._started = (0, 0.0)
@@ -113,8 +113,7 @@ class Display:
         return f"{seconds // 60}:{seconds % 60:02d} left"
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
-        sys.stderr.flush()
+        self._console.print(plain(text), markup=False, soft_wrap=True)
 
 
 def _shaped(job: Job) -> str:
@@ -145,7 +144,7 @@ class _Parts:
     """Shows the parts of a computation: a bar on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(file=terminal(), highlight=False)
         self._bar: Progress | None = None
         self._part = ""
         self._said = 0.0
@@ -172,8 +171,7 @@ class _Parts:
         now = time.perf_counter()
         if part != self._part or now - self._said > _QUIET_SECONDS:
             self._part, self._said = part, now
-            self._console.print(text, markup=False, soft_wrap=True)
-            sys.stderr.flush()
+            self._console.print(plain(text), markup=False, soft_wrap=True)
 
 
 class Certifying(_Parts):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from autoencodes.catalogue import COSTS, FIELDS, METHODS
-from autoencodes.cli.app import FAILURE, INTERRUPTED, app
+from autoencodes.cli.app import FAILURE, INTERRUPTED, app, expanded
 from autoencodes.cli.interruption import Interruption
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.plan.settings import DECLARATIONS, Settings, read_toml
@@ -59,10 +59,13 @@ def train(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Settings; options given here come first."),
+        typer.Option(
+            metavar="FILE.toml", parser=expanded, help="Settings; options given here come first."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="The run folder; else runs/NAME.")
+        Path | None,
+        typer.Option(metavar="RUN", parser=expanded, help="The run folder; else runs/NAME."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in --out.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, Output, Run, app
+from autoencodes.cli.app import Data, DataDir, Output, Run, app, expanded
 
 
 @app.command()
@@ -19,7 +19,7 @@ def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
     """
     from autoencodes.run import export
 
-    export.require_writable(output)
+    export.require_writable(output, data)
     model, rows = _opened(run, data, data_dir)
     codes = model.encode(rows.x)
     more = {"held": codes.held} if codes.held.shape[1] else {}
@@ -30,14 +30,17 @@ def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
 @app.command()
 def decode(
     run: Run,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Latent rows, as encode wrote.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", parser=expanded, help="Latent rows, as encode wrote."),
+    ],
     output: Output,
 ) -> None:
     """Write the rows that the decoder makes of latent values."""
     from autoencodes.flow.flow import Latent
     from autoencodes.run import RunFolder, export
 
-    export.require_writable(output)
+    export.require_writable(output, file)
     model = RunFolder.open(run).model
     codes = export.read_latent(file)
     rows = model.decode(*codes) if isinstance(codes, Latent) else model.decode(codes)
@@ -50,7 +53,7 @@ def reconstruct(run: Run, data: Data, output: Output, data_dir: DataDir = None) 
     """Write what the model makes of every row of DATA, in the data's units."""
     from autoencodes.run import export
 
-    export.require_writable(output)
+    export.require_writable(output, data)
     model, rows = _opened(run, data, data_dir)
     made = model.reconstruct(rows.x)
     export.write_rows(output, made, "x")
@@ -68,7 +71,7 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
 
     from autoencodes.run import export
 
-    export.require_writable(output)
+    export.require_writable(output, data)
     model, rows = _opened(run, data, data_dir)
     predicted = model.predict(rows.x)
     column = {"rows": "x", "classes": "class", "numbers": "number"}[model.readout.target]
@@ -88,7 +91,9 @@ def score(
     data: Data,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Also write every row's error."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=expanded, help="Also write every row's error."
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -98,7 +103,7 @@ def score(
     from autoencodes.run import RunFolder, export
 
     if output is not None:
-        export.require_writable(output)
+        export.require_writable(output, data)
     model, rows = _opened(run, data, data_dir)
     targets = rows.y if model.readout.target == "rows" else rows.labels
     errors = model.errors(rows.x, targets)
