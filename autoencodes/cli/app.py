@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autoencodes import atomic
 from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
@@ -53,14 +54,14 @@ DataDir = Annotated[
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit code 2."""
     with guarded():
+        _say_how_little_memory()
         try:
             try:
                 app()
             finally:
                 sys.stdout.flush()  # a full disk may show only here
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _fail(f"{where}{error.strerror or error}", INPUT_ERROR)
+            _fail(atomic.described(error), INPUT_ERROR)
         except (InputError, MissingExtra) as error:
             _fail(str(error), INPUT_ERROR)
         except NumericalFailure as error:
@@ -70,6 +71,24 @@ def main() -> None:
                 raise
             _fail(_NO_MEMORY, FAILURE)
 
+
+def _say_how_little_memory() -> None:
+    """Where the compiled code gets no memory, it ends the process itself, without a word."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if 0 <= limit < _ADDRESSES:
+        print(
+            f"autoencodes: this process may use {limit / 2**30:.1f} GiB of addresses, too few for "
+            "JAX, which may abort; raise the limit (ulimit -v)",
+            file=sys.stderr,
+        )
+
+
+_ADDRESSES = 2 * 2**30
+"""What JAX takes on two cores before anything is computed, and some more."""
 
 _NO_MEMORY = (
     "the memory does not suffice; give fewer rows or columns, smaller widths or a smaller "

@@ -88,7 +88,8 @@ def _csv(names: list[str], table: np.ndarray) -> str:
     else:
         rows = table.tolist()
         csv.writer(text, lineterminator="\n").writerows([names, *rows])
-        formulas = sorted({str(v) for row in rows for v in row if str(v).startswith(_FORMULA)})
+        cells = {str(value) for row in rows for value in row}
+        formulas = sorted(c for c in cells if c.startswith(_FORMULA) and not _is_number(c))
         if formulas:  # changed, they would not be the same labels any more
             warnings.warn(
                 f"a spreadsheet takes for formulas: {', '.join(formulas[:3])}; open the file "
@@ -97,6 +98,14 @@ def _csv(names: list[str], table: np.ndarray) -> str:
                 stacklevel=3,
             )
     return text.getvalue()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_latent(path: str | Path) -> Latent | np.ndarray:

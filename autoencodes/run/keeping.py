@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autoencodes import atomic
 from autoencodes.errors import InputError, Notice
 from autoencodes.plan.plan import Plan
 from autoencodes.run.folder import RunFolder
@@ -133,7 +134,8 @@ class Keeper:
                 raise InputError(f"{self.folder.path} was moved or removed")
             write()
         except (InputError, OSError) as error:
-            text = f"{error}; the training goes on, and writes again when it can"
+            what = atomic.described(error) if isinstance(error, OSError) else str(error)
+            text = f"{what}; the training goes on, and writes again when it can"
             if text != self._warned:
                 self._warned = text
                 warnings.warn(text, Notice, stacklevel=2)
