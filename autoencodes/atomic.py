@@ -85,6 +85,12 @@ def named(error: OSError, path: str | Path) -> OSError:
     return OSError(error.errno, error.strerror, str(path))
 
 
+def described(error: OSError) -> str:
+    """The path and what was wrong with it, in words."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 def _temporary_name() -> str:
     """The name of a hidden file that says which process on which machine it belongs to.
 

@@ -206,13 +206,6 @@ def short(values: Sequence[int]) -> str:
     return f"({shown}, ... {len(values)} in all)" if len(values) > 8 else f"({shown})"
 
 
-def printable(text: str) -> str:
-    """A text with nothing that a terminal would obey: what is not printable stands as its code."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
-
-
 def shown(value: object) -> str:
     """A value as a message shows it: its repr, where that is one short line."""
     try:

@@ -17,3 +17,7 @@ class MissingExtra(ImportError):
 
 class NumericalFailure(ArithmeticError):
     """A computation left the finite numbers; the message says which, and what to try."""
+
+
+class Notice(UserWarning):
+    """What a user should know of, though the work goes on; the command line shows it as a line."""

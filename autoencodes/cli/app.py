@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from autoencodes.checks import printable
+from autoencodes import atomic
+from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
 
@@ -23,41 +24,90 @@ app = typer.Typer(
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
+
+def expanded(text: str) -> Path:
+    """A path from the command line; ``~`` is the home folder also where no shell has seen it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody's home
+        return Path(text)
+
+
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as train writes it.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", parser=expanded, help="A run folder, as train writes it.")
+]
 Output = Annotated[
-    str,
+    Path,
     typer.Option(
         "--output",
         "-o",
         metavar="FILE",
+        parser=expanded,
         help="As .csv, .npy, .npz, .parquet, .xlsx; -: standard output.",
     ),
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where MNIST's files lie; else $AUTOENCODES_DATA."),
+    typer.Option(
+        metavar="DIR", parser=expanded, help="Where MNIST's files lie; else $AUTOENCODES_DATA."
+    ),
 ]
 
 
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit code 2."""
+    with guarded():
+        _say_how_little_memory()
+        try:
+            try:
+                app()
+            finally:
+                sys.stdout.flush()  # a full disk may show only here
+        except OSError as error:
+            _fail(atomic.described(error), INPUT_ERROR)
+        except (InputError, MissingExtra) as error:
+            _fail(str(error), INPUT_ERROR)
+        except NumericalFailure as error:
+            _fail(str(error), FAILURE)
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            _fail(_NO_MEMORY, FAILURE)
+
+
+def _say_how_little_memory() -> None:
+    """Where the compiled code gets no memory, it ends the process itself, without a word."""
     try:
-        app()
-    except (InputError, MissingExtra, OSError) as error:
-        _fail(error, INPUT_ERROR)
-    except NumericalFailure as error:
-        _fail(error, FAILURE)
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if 0 <= limit < _ADDRESSES:
+        print(
+            f"autoencodes: this process may use {limit / 2**30:.1f} GiB of addresses, too few for "
+            "JAX, which may abort; raise the limit (ulimit -v)",
+            file=sys.stderr,
+        )
 
 
-def _fail(error: Exception, code: int) -> None:
-    say(f"autoencodes: {error}")
+_ADDRESSES = 2 * 2**30
+"""What JAX takes on two cores before anything is computed, and some more."""
+
+_NO_MEMORY = (
+    "the memory does not suffice; give fewer rows or columns, smaller widths or a smaller "
+    "batch-size, or allow the process more memory. What was written before is whole"
+)
+
+
+def _fail(text: str, code: int) -> None:
+    say(f"autoencodes: {text}")
     sys.exit(code)
 
 
 def say(text: str) -> None:
-    """Prints a message, without whatever in it a terminal would obey."""
-    print(printable(text), file=sys.stderr)
+    """Prints a message to standard error."""
+    print(text, file=sys.stderr)
 
 
 def _version(asked: bool) -> bool:

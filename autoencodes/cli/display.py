@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autoencodes.certificate import Stage
+from autoencodes.cli.streams import plain, terminal
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
 from autoencodes.run.verdict import verdict
@@ -33,7 +33,7 @@ class _Screen:
     """What the bar says from the beginning; nothing where it is shown later."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(file=terminal(), highlight=False)
         self._bar: Progress | None = None
         self._part = ""
         self._said = 0.0
@@ -52,8 +52,7 @@ class _Screen:
             self._bar = bar(text, total, console=self._console, transient=True)
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
-        sys.stderr.flush()
+        self._console.print(plain(text), markup=False, soft_wrap=True)
 
     def _show(self, part: str, text: str, share: float | None) -> None:
         """Shows how far a part is; elsewhere than on a terminal, now and then."""

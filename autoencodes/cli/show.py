@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
+from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app, expanded
 from autoencodes.cli.interruption import terminated_by_interrupt
 from autoencodes.errors import InputError, MissingExtra
 
@@ -37,7 +37,8 @@ def experiment(
     ] = False,
     data_dir: DataDir = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Its folder; else runs/NAME.")
+        Path | None,
+        typer.Option(metavar="DIR", parser=expanded, help="Its folder; else runs/NAME."),
     ] = None,
     animate: Animate = False,
     mp4: Mp4 = False,

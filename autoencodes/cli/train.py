@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import FAILURE, INTERRUPTED, app, say
+from autoencodes.cli.app import FAILURE, INTERRUPTED, app, expanded, say
 from autoencodes.cli.interruption import Interruption
 from autoencodes.cli.options import DATA_ENTRIES, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
@@ -25,10 +25,13 @@ def train(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Settings; options given here come first."),
+        typer.Option(
+            metavar="FILE.toml", parser=expanded, help="Settings; options given here come first."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="The run folder; else runs/NAME.")
+        Path | None,
+        typer.Option(metavar="RUN", parser=expanded, help="The run folder; else runs/NAME."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in --out.")
@@ -83,13 +86,12 @@ def describe(**given: Any) -> None:
 
 def _describe(settings: Settings) -> None:
     """Prints a line for every column, what was recognised, and the parts of the rows."""
-    from autoencodes.checks import printable
     from autoencodes.run.describe import describe as described
 
     description = described(settings)
     data, lines = description.data, description.lines
     parts = [f"{data.count(n):,} to {_VERBS[n]}" for n in _VERBS if data.has(n)]
-    print(f"{printable(data.name)}: {data.size:,} rows, {', '.join(parts)}")
+    print(f"{data.name}: {data.size:,} rows, {', '.join(parts)}")
     plain = data.table is None or data.table.columns is None
     if plain and len(lines) > _MOST:
         print(f"{len(lines):,} columns of numbers without names, {data.x.dtype}: scaled")
@@ -99,7 +101,7 @@ def _describe(settings: Settings) -> None:
         (line.name, line.kind, str(line.features), str(line.missing or ""), line.values, line.done)
         for line in lines
     ]
-    shown = [tuple(printable(text)[:_WIDEST] for text in row) for row in (head, *rows)]
+    shown = [tuple(text[:_WIDEST] for text in row) for row in (head, *rows)]
     wide = [max(len(row[k]) for row in shown) for k in range(6)]
     for row in shown if len(shown) > 1 else ():
         print("  ".join(f"{text:{w}}" for text, w in zip(row, wide, strict=True)).rstrip())

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, Output, Run, app, say
+from autoencodes.cli.app import Data, DataDir, Output, Run, app, expanded, say
 
 
 @app.command()
@@ -25,13 +25,16 @@ def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
 @app.command()
 def decode(
     run: Run,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Latent rows, as encode wrote.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", parser=expanded, help="Latent rows, as encode wrote."),
+    ],
     output: Output,
 ) -> None:
     """Write the rows that the decoder makes of latent values."""
     from autoencodes.run import RunFolder, export
 
-    path = export.require_writable(output, inputs=[file])
+    path = export.require_writable(output, file)
     model = RunFolder.open(run).model
     codes, identifiers = export.read_latent(file)
     features = model.decode_features(codes.latent, codes.held if codes.held.shape[1] else None)
@@ -100,8 +103,10 @@ def score(
     run: Run,
     data: Data,
     output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Also write every row's error."),
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=expanded, help="Also write every row's error."
+        ),
     ] = None,
     per_column: Annotated[
         bool, typer.Option("--per-column", help="Also the errors of every column, by name.")
@@ -143,12 +148,12 @@ def score(
 
 
 def _opened(
-    run: Path, data: str, data_dir: Path | None, output: str | None
+    run: Path, data: str, data_dir: Path | None, output: Path | None
 ) -> tuple[Any, Any, Any]:
     """A run's model, all rows of some data, and where results go: asked before any work."""
     from autoencodes.run import RunFolder, export, source
 
-    path = None if output is None else export.require_writable(output, inputs=[data])
+    path = None if output is None else export.require_writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir)
     for note in () if rows.table is None else rows.table.notes:

@@ -31,25 +31,29 @@ def certify(
     """Certify a run: curvature, optimality, contraction, Lipschitz estimates, generalisation.
 
     Prints what each number lets one conclude, and what not, and writes them to
-    RUN/certificate.json. Ctrl-C ends it with what there is.
+    RUN/certificate.json. Ctrl-C ends it with what there is, which replaces no complete one.
     """
     from autoencodes.cli.display import Certifying
-    from autoencodes.run.certify import certify as certify_run
+    from autoencodes.run.certify import certified, keep, locked
 
-    with Interruption() as interruption, Certifying(interruption.take) as display:
-        certificate, path = certify_run(
-            run,
-            data_dir,
-            particles=particles,
-            seconds=seconds,
-            digits=digits,
-            tau=tau,
-            seed=seed,
-            progress=display.advance,
-            stop=interruption.asked,
-        )
-    print("\n".join(f"- {line}" for line in certificate.lines()))
-    print(f"wrote {path}", file=sys.stderr)
+    with locked(run):
+        with Interruption() as interruption, Certifying(interruption.take) as display:
+            certificate = certified(
+                run,
+                data_dir,
+                particles=particles,
+                seconds=seconds,
+                digits=digits,
+                tau=tau,
+                seed=seed,
+                progress=display.advance,
+                stop=interruption.asked,
+            )
+        # Shown before it is written: a folder that cannot be written loses nothing.
+        print("\n".join(f"- {line}" for line in certificate.lines()), flush=True)
+        path = keep(run, certificate)
+    kept = "; the complete certificate.json is kept" if path.name != "certificate.json" else ""
+    print(f"wrote {path}{kept}", file=sys.stderr)
     if certificate.interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -93,7 +93,7 @@ class ExperimentFolder:
         """``experiment``, ``quick``, ``settings`` and ``machine``."""
         path = self.path / _CONFIG
         try:
-            entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            entries: dict[str, Any] = atomic.parsed(atomic.read(path))
             entries["experiment"], entries["quick"]
             dict(entries["settings"]), dict(entries["machine"])
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -7,6 +7,7 @@ its help, and how its option on the command line is written and read.
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _order(value: Any, name: str) -> str | tuple[int, ...]:
 
 
 def _path(text: str) -> str:
-    return str(Path(text))
+    return os.path.expanduser(Path(text))
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -55,10 +55,19 @@ def report(path: str | Path, *, animate: str | None = None) -> Report:
     from autoencodes.report import experiment, training
 
     path = Path(path)
-    if ExperimentFolder.is_one(path):
-        return _written(path, *experiment.contents(ExperimentFolder(path)), animate)
-    if (path / "config.toml").is_file():
-        return _written(path, *training.contents(RunFolder.open(path)), animate)
+    try:
+        if ExperimentFolder.is_one(path):
+            return _written(path, *experiment.contents(ExperimentFolder(path)), animate)
+        if (path / "config.toml").is_file():
+            return _written(path, *training.contents(RunFolder.open(path)), animate)
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # What the files hold is anyone's: a shape, a type or a name may be none of ours.
+        raise InputError(
+            f"{path}: what the folder holds cannot be drawn ({type(error).__name__}: {error}); its "
+            "samples, metrics, history or results are of another version, or damaged: run it anew"
+        ) from error
     raise InputError(
         f"{path} holds neither a run nor an experiment; expected a folder that 'autoencodes "
         "train' or 'autoencodes experiment' wrote"

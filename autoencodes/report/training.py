@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autoencodes import atomic
 from autoencodes.experiments import ResultTable
 from autoencodes.plot.images import limits
 from autoencodes.plot.motion import Motion, switched_on
@@ -122,7 +122,7 @@ def _certificates(folder: RunFolder) -> dict[str, list[str]]:
     """What ``autoencodes certify`` wrote, if it was run."""
     path = folder.path / "certificate.json"
     try:
-        lines = json.loads(path.read_text(encoding="utf-8"))["lines"]
+        lines = atomic.parsed(atomic.read(path))["lines"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {"the trained control": [str(line) for line in lines]}

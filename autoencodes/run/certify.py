@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,13 @@ from typing import Any
 from autoencodes import atomic
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, Notice
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import measures
+from autoencodes.run.lock import Lock
 from autoencodes.run.source import read_again
+
+_COMPLETE, _PARTIAL = "certificate.json", "certificate-partial.json"
 
 
 def certify(
@@ -33,17 +39,44 @@ def certify(
 
     Returns
     -------
-    The certificate, and the file in the run's folder that holds it.
+    The certificate, and the file in the run's folder that holds it, as ``keep`` has it.
 
     Raises
     ------
     InputError
-        If there is no run or no model in it yet, or its data are absent or have changed.
+        If there is no run or no model in it yet, its data are absent or have changed, or another
+        process writes the folder.
     NumericalFailure
         If the model's particles leave the finite numbers.
     OSError
         If the file cannot be written.
     """
+    with locked(path):
+        certificate = certified(path, data_dir, **options)
+        return certificate, keep(path, certificate)
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """No training goes on in the run meanwhile; of a folder that is read-only, a warning."""
+    folder = RunFolder.open(path)
+    try:
+        lock = Lock(folder.path)
+    except OSError as error:
+        warnings.warn(
+            f"{folder.path} cannot be written ({error.strerror}): the certificate will not be "
+            "saved there",
+            Notice,
+            stacklevel=3,
+        )
+        yield
+        return
+    with lock:
+        yield
+
+
+def certified(path: str | Path, data_dir: str | Path | None, **options: Any) -> Certificate:
+    """The certificate of a run, as ``certify`` has it; nothing is written."""
     folder = RunFolder.open(path)
     if not (folder.path / "model.safetensors").is_file():
         raise InputError(
@@ -57,8 +90,26 @@ def certify(
     parts = measures(model, loaded if model.encoding is None else model.encoding.entered(loaded))
     train, test = parts["train"], parts.get("test")
     problem = model.problem(plan.tikhonov)
-    certificate = certify_control(problem, model.control, train, test, **options)
-    written = folder.path / "certificate.json"
+    return certify_control(problem, model.control, train, test, **options)
+
+
+def keep(path: str | Path, certificate: Certificate) -> Path:
+    """Writes the certificate of a run as ``certificate.json``, and returns the file.
+
+    One that was interrupted replaces no complete one: it is ``certificate-partial.json`` then.
+    """
+    complete, partial = Path(path) / _COMPLETE, Path(path) / _PARTIAL
+    written = partial if certificate.interrupted and _is_complete(complete) else complete
     text = json.dumps(certificate.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)
     atomic.write(written, text + "\n")
-    return certificate, written
+    if not certificate.interrupted:
+        partial.unlink(missing_ok=True)
+    return written
+
+
+def _is_complete(path: Path) -> bool:
+    """Whether a file holds a certificate that was not interrupted."""
+    try:
+        return atomic.parsed(atomic.read(path))["interrupted"] is False
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

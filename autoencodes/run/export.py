@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import warnings
 import zlib
 from pathlib import Path
 from zipfile import BadZipFile
@@ -11,14 +13,22 @@ from zipfile import BadZipFile
 import numpy as np
 
 from autoencodes import atomic, datasets
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, Notice
 from autoencodes.flow.flow import Latent
 
 _ENDINGS = (".npy", ".npz", ".csv")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell of text begins that a spreadsheet computes."""
 
 
-def require_writable(path: str | Path) -> Path:
-    """The path, once its ending is known and its folder exists: asked before any work."""
+def require_writable(path: str | Path, *inputs: str | Path) -> Path:
+    """The path, once its ending is known and its folder exists: asked before any work.
+
+    Raises
+    ------
+    InputError
+        If the ending is not known, no file can be written there, or it is one of the ``inputs``.
+    """
     path = Path(path)
     if path.suffix.lower() not in _ENDINGS:
         raise InputError(
@@ -28,6 +38,12 @@ def require_writable(path: str | Path) -> Path:
     if path.is_dir() or not path.parent.is_dir():
         fault = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
         raise InputError(f"{path}: {fault}; give the name of a file in an existing folder")
+    for source in inputs:
+        if os.path.exists(source) and path.exists() and os.path.samefile(path, source):
+            raise InputError(
+                f"{path} is the file that is read; its rows would be replaced by what is made of "
+                "them: give another name"
+            )
     return path
 
 
@@ -70,8 +86,26 @@ def _csv(names: list[str], table: np.ndarray) -> str:
         form = {"f": f"%.{9 if table.dtype == np.float32 else 17}g"}.get(table.dtype.kind, "%d")
         np.savetxt(text, table, form, delimiter=",", header=",".join(names), comments="")
     else:
-        csv.writer(text, lineterminator="\n").writerows([names, *table.tolist()])
+        rows = table.tolist()
+        csv.writer(text, lineterminator="\n").writerows([names, *rows])
+        cells = {str(value) for row in rows for value in row}
+        formulas = sorted(c for c in cells if c.startswith(_FORMULA) and not _is_number(c))
+        if formulas:  # changed, they would not be the same labels any more
+            warnings.warn(
+                f"a spreadsheet takes for formulas: {', '.join(formulas[:3])}; open the file "
+                "with these columns as text",
+                Notice,
+                stacklevel=3,
+            )
     return text.getvalue()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_latent(path: str | Path) -> Latent | np.ndarray:

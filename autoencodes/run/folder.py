@@ -16,7 +16,7 @@ import numpy as np
 
 from autoencodes import atomic, checks
 from autoencodes.datasets import Record
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, Notice
 from autoencodes.model.model import Model
 from autoencodes.model.order import Order
 from autoencodes.model.storage import load, read_tensors, save, write_tensors
@@ -249,6 +249,7 @@ class RunFolder:
             warnings.warn(
                 f"{self._file('history.jsonl')}: {len(damaged)} damaged lines are left out, the "
                 f"first is line {damaged[0][0]} ({damaged[0][1]}); the file as it was is {kept}",
+                Notice,
                 stacklevel=2,
             )
         records = [record for record in records if record["step"] <= step]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autoencodes.errors import InputError
+from autoencodes import atomic
+from autoencodes.errors import InputError, Notice
 from autoencodes.plan.plan import Plan
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.lock import Lock
@@ -118,6 +119,7 @@ class Keeper:
                     raise
         warnings.warn(
             f"{before} was moved or removed while the training went on; its results are in {path}",
+            Notice,
             stacklevel=2,
         )
         return self.folder
@@ -132,7 +134,8 @@ class Keeper:
                 raise InputError(f"{self.folder.path} was moved or removed")
             write()
         except (InputError, OSError) as error:
-            text = f"{error}; the training goes on, and writes again when it can"
+            what = atomic.described(error) if isinstance(error, OSError) else str(error)
+            text = f"{what}; the training goes on, and writes again when it can"
             if text != self._warned:
                 self._warned = text
-                warnings.warn(text, stacklevel=2)
+                warnings.warn(text, Notice, stacklevel=2)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.errors import InputError, Notice, NumericalFailure
 from autoencodes.model.model import push
 from autoencodes.model.pca import Pca
 from autoencodes.plan.plan import Plan
@@ -143,6 +143,7 @@ def _say_what_is_missing(folder: RunFolder, history: list[dict[str, Any]], epoch
             f"{folder.path}: the history has no line of {len(missing)} of {epochs} epochs, from "
             f"{missing[0]} to {missing[-1]}; the training goes on from its checkpoint, which is "
             "whole, and the history stays without them",
+            Notice,
             stacklevel=3,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -71,5 +72,7 @@ class ProgressDisplay:
             self._print()
 
     def _print(self) -> None:
-        print(self._line, file=sys.stderr, flush=True)
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):  # a closed stream ends no training
+                print(self._line, file=sys.stderr, flush=True)
         self._line, self._due = "", time.monotonic() + _LINE_SECONDS
