@@ -122,10 +122,6 @@ def _path(text: str) -> str:
     return str(Path(text))
 
 
-def _read_grids(text: str) -> list[tuple[int, ...]]:
-    return [checks.listed(grid, "--grids", "4x14x14,8x7x7", "x") for grid in text.split(",")]
-
-
 def _read_order(text: str) -> str | tuple[int, ...]:
     """The name of a rule, or a permutation: listed, or in a file of integers."""
     example = "3,0,2,1"
@@ -155,6 +151,7 @@ DATA = (
     "or the path of an .npy, .npz, .csv or IDX file."
 )
 """What data may be, in words."""
+_GRIDS = "4x14x14,8x7x7"
 ORDERS = ("variance", "index", "random", "natural")
 
 
@@ -220,8 +217,8 @@ class Settings:
         None,
         "Blocks that convolve, before the widths: channels, height and width.",
         check=_grids,
-        metavar="4x14x14,8x7x7",
-        read=_read_grids,
+        metavar=_GRIDS,
+        read=lambda text: [checks.listed(g, "--grids", _GRIDS, "x") for g in text.split(",")],
     )
     kernel: int | None = _model(None, "Rows and columns of a convolution's kernel, odd.")
     pointwise: int | None = _model(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from autoencodes import atomic
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.experiments import ExperimentFolder
-from autoencodes.plot.motion import Motion
 from autoencodes.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -86,9 +85,14 @@ def _written(
     for name, content in files.items():
         atomic.write(figures / name, content)
     atomic.write(path / "report.html", text)
-    moving = () if animate is None else _animated(contents.motions, figures, animate)
+    moving = []
+    if animate is not None:
+        from autoencodes.plot import animation
+
+        for k, motion in enumerate(contents.motions, 1):
+            moving.append(animation.animate(motion, figures / f"flow-{k}.{animate}"))
     pixels = tuple(figures / name for name in files if name.endswith(".png"))
-    return Report(path / "report.html", pixels, moving)
+    return Report(path / "report.html", pixels, tuple(moving))
 
 
 def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
@@ -100,11 +104,3 @@ def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
         files[f"{picture.name}.png"] = style.png(picture.figure)
         files[f"{picture.name}.pdf"] = style.pdf(picture.figure)
     return files
-
-
-def _animated(motions: tuple[Motion, ...], figures: Path, ending: str) -> tuple[Path, ...]:
-    from autoencodes.plot.animation import animate
-
-    return tuple(
-        animate(motion, figures / f"flow-{k + 1}.{ending}") for k, motion in enumerate(motions)
-    )

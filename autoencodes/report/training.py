@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ _MEASURED = {
     "seconds": "seconds",
     "peak memory, MB": "peak_memory_mb",
 }
+_UNITS = "Errors are per entry of the targets, in the units trained in"
 
 
 def contents(
@@ -40,6 +40,7 @@ def contents(
     findings = Findings.read(folder)
     config, metrics = folder.config.entries, folder.metrics
     name = Path(str(config["data"])).name
+    measured = tuple((n, metrics[k]) for n, k in _MEASURED.items() if metrics.get(k) is not None)
 
     def pictures() -> list[Picture]:
         return figures.pictures(findings)
@@ -50,7 +51,7 @@ def contents(
             f"{metrics['steps']:,} steps of {config['method']}, λ = {config['tikhonov']:g}, "
             f"{metrics['parameters']:,} parameters, {config['precision']}",
             verdict(name, findings.target, metrics),
-            {"metrics": _table(metrics)},
+            {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
             drawn,
             _motions(findings, name),
             _certificates(folder),
@@ -62,15 +63,6 @@ def contents(
         )
 
     return pictures, page
-
-
-def _table(metrics: dict[str, Any]) -> ResultTable:
-    rows = tuple(
-        (name, metrics[key]) for name, key in _MEASURED.items() if metrics.get(key) is not None
-    )
-    return ResultTable(
-        "Errors are per entry of the targets, in the units trained in", ("", "value"), rows
-    )
 
 
 def _motions(findings: Findings, name: str) -> tuple[Motion, ...]:
