@@ -33,40 +33,27 @@ Check = Callable[[Any, str], Any]
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is declared of an entry beside its default.
-
-    Parameters
-    ----------
-    kind : str
-        Its type, as it is written.
-    words : str
-        Its help, but for that of its choices.
-    check : Check, optional
-        By default that it is one of its choices, else that of its type in ``_CHECKS``.
-    metavar : str, optional
-        What its option on the command line takes; by default its choices, else its type.
-    choices : iterable of str
-        The names that it may be; of a catalogue, those of its members that may be chosen.
-    first : tuple of str
-        Names before those.
-    read : callable, optional
-        The entry from the text of its option, where that is more than a number or a name.
-    start : str
-        What a run that a training starts from says of it: "model", it settles the entry; "rows",
-        it does where the data are the same; "usual", it gives the default; "", nothing.
-    option : bool
-        Whether the command line has an option for it.
-    """
+    """What is declared of an entry beside its default."""
 
     kind: str
+    """Its type, as it is written."""
     words: str
+    """Its help, but for that of its choices."""
     check: Check | None = None
+    """By default that it is one of its choices, else that of its type in ``_CHECKS``."""
     metavar: str | None = None
+    """What its option on the command line takes; by default its choices, else its type."""
     choices: Iterable[str] = ()
+    """The names that it may be; of a catalogue, those of its members that may be chosen."""
     first: tuple[str, ...] = ()
+    """Names before those."""
     read: Callable[[str], Any] | None = None
+    """The entry from the text of its option, where that is more than a number or a name."""
     start: Literal["", "model", "rows", "usual"] = ""
+    """What a run that a training starts from says of it: "model", it settles the entry; "rows", it
+    does where the data are the same; "usual", it gives the default; "", nothing."""
     option: bool = True
+    """Whether the command line has an option for it."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -18,33 +18,21 @@ _PARTICLES = 400
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Particles on their way through the layers.
-
-    Parameters
-    ----------
-    title : str
-    times : array (L + 1,)
-    states : array (L + 1, N, d)
-        A component that left the state is 0 in it.
-    active : array (L + 1, d)
-        Which components the state at that time has; at a switch, those before it.
-    labels : array (N,), optional
-        Places in ``label_names``.
-    label_names : tuple of str
-    targets : array (N, d'), optional
-        Where the particles are to arrive.
-    components : tuple of str
-        The components' names.
-    """
+    """Particles on their way through the layers."""
 
     title: str
     times: Float[np.ndarray, " layer"]
     states: Float[np.ndarray, "layer particle dim"]
+    """A component that left the state is 0 in it."""
     active: Bool[np.ndarray, "layer dim"]
+    """Which components the state at that time has; at a switch, those before it."""
     labels: Int[np.ndarray, " particle"] | None
+    """Places in ``label_names``."""
     label_names: tuple[str, ...]
     targets: Float[np.ndarray, "particle output"] | None
+    """Where the particles are to arrive."""
     components: tuple[str, ...]
+    """The components' names."""
 
     @classmethod
     def of(
