@@ -70,11 +70,11 @@ def lipschitz(
     values = values[:, np.isfinite(values).all(axis=0)]
     if not values.size:
         return None
-    encoder, decoder = (
-        Lipschitz(float(most), *np.percentile(own, (50, 90, 99)).tolist(), particles=len(own))
-        for own, most in zip(values, values.max(axis=1), strict=True)
-    )
-    return encoder, decoder
+    estimates = []
+    for own in values:
+        median, nine, most = np.percentile(own, (50, 90, 99)).tolist()
+        estimates.append(Lipschitz(float(own.max()), median, nine, most, len(own)))
+    return estimates[0], estimates[1]
 
 
 @eqx.filter_jit

@@ -73,21 +73,13 @@ class Motion:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file holds of it, with ``facts``."""
-        arrays = {"times": self.times, "states": self.states, "active": self.active}
-        if self.labels is not None:
-            arrays["labels"] = self.labels
-        if self.targets is not None:
-            arrays["targets"] = self.targets
-        return arrays
+        values = {n: getattr(self, n) for n in ("times", "states", "active", "labels", "targets")}
+        return {name: array for name, array in values.items() if array is not None}
 
     @property
     def facts(self) -> dict[str, Any]:
         """JSON values."""
-        return {
-            "title": self.title,
-            "label_names": self.label_names,
-            "components": self.components,
-        }
+        return {"title": self.title, "label_names": self.label_names, "components": self.components}
 
     @classmethod
     def restored(cls, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Motion:

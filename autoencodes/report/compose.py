@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from autoencodes.run.folder import RunFolder
 
 if TYPE_CHECKING:
     from autoencodes.plot.picture import Picture
-    from autoencodes.report.page import Drawn, Page
+    from autoencodes.report.page import Page
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,7 @@ def report(path: str | Path, *, animate: str | None = None) -> Report:
 
 
 def _written(
-    path: Path,
-    pictures: Callable[[], list[Picture]],
-    page: Callable[[tuple[Drawn, ...]], Page],
-    animate: str | None,
+    path: Path, pictures: Callable[[], list[Picture]], page: Page, animate: str | None
 ) -> Report:
     """Draws, and writes when all is drawn."""
     from autoencodes.plot import style
@@ -78,8 +75,7 @@ def _written(
         shown = pictures()
         files = render(shown)
     drawn = [Drawn(p.name, files[f"{p.name}.png"], p.caption, p.alt) for p in shown]
-    contents = page(tuple(drawn))
-    text = html(contents)
+    text = html(replace(page, pictures=tuple(drawn)))
     figures = path / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -89,7 +85,7 @@ def _written(
     if animate is not None:
         from autoencodes.plot import animation
 
-        for k, motion in enumerate(contents.motions, 1):
+        for k, motion in enumerate(page.motions, 1):
             moving.append(animation.animate(motion, figures / f"flow-{k}.{animate}"))
     pixels = tuple(figures / name for name in files if name.endswith(".png"))
     return Report(path / "report.html", pixels, tuple(moving))

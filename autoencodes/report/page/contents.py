@@ -48,7 +48,6 @@ class Page:
     sentence: str
     """The result."""
     tables: dict[str, ResultTable]
-    pictures: tuple[Drawn, ...]
     motions: tuple[Motion, ...]
     """Shown with a slider each."""
     certificates: dict[str, list[str]]
@@ -57,3 +56,4 @@ class Page:
     machine: dict[str, Any]
     seconds: float
     strips: tuple[Strip, ...] = ()
+    pictures: tuple[Drawn, ...] = ()
