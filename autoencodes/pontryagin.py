@@ -180,7 +180,7 @@ class ControlProblem(Summarised, eqx.Module):
         size = partial(norm, step_size=self.flow.schedule.step_size)
         pull = jax.tree.map(lambda theta: 2 * self.tikhonov * theta, control)
         total = size(pull) + size(g)
-        return size(_add(pull, g)) / jnp.where(total == 0, 1, total)
+        return size(jax.tree.map(jnp.add, pull, g)) / jnp.where(total == 0, 1, total)
 
     def check_measure(self, measure: EmpiricalMeasure) -> None:
         """InputError unless the measure has the problem's dimensions."""
@@ -379,10 +379,6 @@ def _squares(control: Any) -> Float[Array, " step"]:
     """|θ_l|² for every step of a block."""
     leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(control)]
     return sum(jnp.sum(a**2, axis=tuple(range(1, a.ndim))) for a in leaves)  # type: ignore[return-value]
-
-
-def _add(control: Control, other: Control) -> Control:
-    return jax.tree.map(jnp.add, control, other)
 
 
 def _all_finite(control: Control, name: str) -> Control:

@@ -68,7 +68,13 @@ def lipschitz(
             break
     values = np.concatenate(parts, axis=1)[:, : len(x)]
     values = values[:, np.isfinite(values).all(axis=0)]
-    return (_summary(values[0]), _summary(values[1])) if values.size else None
+    if not values.size:
+        return None
+    estimates = []
+    for own in values:
+        median, nine, most = np.percentile(own, (50, 90, 99)).tolist()
+        estimates.append(Lipschitz(float(own.max()), median, nine, most, len(own)))
+    return estimates[0], estimates[1]
 
 
 @eqx.filter_jit
@@ -90,8 +96,3 @@ def _largest(
     )
     # The square of σ_1 is the largest eigenvalue of the small Gram matrix, to full precision.
     return jnp.stack([jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(g)[:, -1], 0)) for g in grams])
-
-
-def _summary(values: Float[np.ndarray, " particle"]) -> Lipschitz:
-    median, nine, most = (float(q) for q in np.percentile(values, (50, 90, 99)))
-    return Lipschitz(float(values.max()), median, nine, most, len(values))

@@ -47,30 +47,20 @@ def seeds(chosen: Sequence[int]) -> str:
 
 @dataclass(frozen=True)
 class Results(Generic[Kind]):
-    """What came out, all that a report needs.
-
-    Parameters
-    ----------
-    sentence : str
-        The result, with its main figures.
-    tables : dict
-        The first is the one that the report opens with.
-    measured : Measured
-        What the figures are drawn from; finite numbers.
-    motions : tuple of Motion
-        Flows to be looked at.
-    certificates : dict
-        ``Certificate.lines()`` by the name of the control that is certified.
-    notes : tuple of str
-        What a reader has to know: starts that failed, what was left out, and why.
-    """
+    """What came out, all that a report needs."""
 
     sentence: str
+    """The result, with its main figures."""
     tables: dict[str, ResultTable]
+    """The first is the one that the report opens with."""
     measured: Kind
+    """What the figures are drawn from; finite numbers."""
     motions: tuple[Motion, ...] = ()
+    """Flows to be looked at."""
     certificates: dict[str, list[str]] = field(default_factory=dict)
+    """``Certificate.lines()`` by the name of the control that is certified."""
     notes: tuple[str, ...] = ()
+    """What a reader has to know: starts that failed, what was left out, and why."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +69,20 @@ class Experiment:
 
     It is registered in ``catalogue.EXPERIMENTS`` under its name, with a line that says what it
     shows, and with ``full`` and ``quick``, how long the two runs take on two cores.
-
-    Parameters
-    ----------
-    full, quick : ExperimentSettings
-        The configurations of the two runs; quick ends within a minute on two cores.
-    run : callable
-        ExperimentSettings and a notebook to Results. It never draws.
-    result : type
-        That of ``Results.measured``.
-    pictures : str
-        The module whose ``pictures(results, settings)`` draws, by default ``pictures`` beside that
-        of ``run``; imported to draw, not to run.
-    precision : str
-        "float64" or "float32": that of everything within ``run``.
     """
 
     full: ExperimentSettings
     quick: ExperimentSettings
+    """The configurations of the two runs; quick ends within a minute on two cores."""
     run: Callable[[Any, Notebook], Results[Any]]
+    """ExperimentSettings and a notebook to Results. It never draws."""
     result: type[Measured]
+    """That of ``Results.measured``."""
     pictures: str = ""
+    """The module whose ``pictures(results, settings)`` draws, by default ``pictures`` beside that
+    of ``run``; imported to draw, not to run."""
     precision: str = "float64"
+    """"float64" or "float32": that of everything within ``run``."""
 
     def __post_init__(self) -> None:
         if not self.pictures:

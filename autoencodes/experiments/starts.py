@@ -32,20 +32,13 @@ def fresh_sample(law: str, size: int, seed: int) -> tuple[EmpiricalMeasure, Any]
 
 @dataclass(frozen=True)
 class Arrival:
-    """The best of the starts that were made.
-
-    Parameters
-    ----------
-    control : Control
-    starts : int
-        How many were made.
-    failures : list of str
-        A sentence for each that did not arrive.
-    """
+    """The best of the starts that were made."""
 
     control: Control
     starts: int
+    """How many were made."""
     failures: list[str]
+    """A sentence for each that did not arrive."""
 
 
 def first_to_arrive(

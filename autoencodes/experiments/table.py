@@ -14,20 +14,13 @@ Cell = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Rows under named columns.
-
-    Parameters
-    ----------
-    caption : str
-        One sentence.
-    columns : tuple of str
-    rows : tuple of tuples
-        A cell for every column.
-    """
+    """Rows under named columns."""
 
     caption: str
+    """One sentence."""
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    """A cell for every column."""
 
     def __post_init__(self) -> None:
         assert all(len(row) == len(self.columns) for row in self.rows), "a cell for every column"

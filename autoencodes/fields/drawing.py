@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
 
 import jax
 from jaxtyping import Array, Key
@@ -31,11 +30,5 @@ def draw(
             "a fourth argument, the number of stored values that the velocity sees beside the "
             "active components, or take memory reset or hold"
         ) from error
-    draw_step = partial(_draw_step, field, width, scale, more)
-    return jax.vmap(draw_step)(jax.random.split(key, steps))
-
-
-def _draw_step(
-    field: ControlledField, width: int, scale: float, more: tuple[int, ...], key: Key[Array, ""]
-) -> StepControl:
-    return field.init(key, width, scale, *more)
+    keys = jax.random.split(key, steps)
+    return jax.vmap(lambda own: field.init(own, width, scale, *more))(keys)

@@ -84,7 +84,9 @@ def value_function(
         )
     grid = np.asarray(grid, np.float64)
     psi = [make_interp_spline(grid, terminal(grid), k=degree)]
-    for foot in _feet(flow, control, grid)[::-1]:
+    velocities = finite(_velocities(flow, control, jnp.asarray(grid)[:, None]), "the field")
+    feet = grid + flow.schedule.step_size * np.asarray(velocities)  # where a step takes each node
+    for foot in feet[::-1]:
         psi.append(make_interp_spline(grid, psi[-1](foot), k=degree))
     return tuple(reversed(psi))
 
@@ -92,14 +94,6 @@ def value_function(
 def derivative(psi: BSpline) -> BSpline:
     """∂_x of a spline, whose degree is one less."""
     return psi.derivative()  # type: ignore[no-untyped-call]
-
-
-def _feet(
-    flow: Flow, control: Control, grid: Float[np.ndarray, " node"]
-) -> Float[np.ndarray, "step node"]:
-    """Where a step takes each node, for every step."""
-    velocities = finite(_velocities(flow, control, jnp.asarray(grid)[:, None]), "the field")
-    return grid + flow.schedule.step_size * np.asarray(velocities)
 
 
 @eqx.filter_jit

@@ -48,7 +48,10 @@ def wasserstein(
     """
     a, b = _weights(weights, len(x)), _weights(others, len(y))
     if x.shape[1] == 1:
-        return _in_one_dimension(x[:, 0], y[:, 0], a, b)
+        points = np.concatenate([x, y])[:, 0]
+        order = np.argsort(points, kind="stable")
+        excess = np.cumsum(np.concatenate([a, -b])[order])[:-1]
+        return float(np.abs(excess) @ np.diff(points[order]))
     if len(x) == len(y) and np.ptp(a) == 0 and np.ptp(b) == 0:
         optimize: Any = importlib.import_module("scipy.optimize")
         cost = _distances(x, y)
@@ -73,18 +76,6 @@ def _weights(weights: Weights | None, count: int) -> Weights:
         return np.full(count, 1 / count)
     given = checked_weights(weights, count)
     return given / given.sum()
-
-
-def _in_one_dimension(
-    x: Float[np.ndarray, " particle"],
-    y: Float[np.ndarray, " other"],
-    a: Float[np.ndarray, " particle"],
-    b: Float[np.ndarray, " other"],
-) -> float:
-    points = np.concatenate([x, y])
-    order = np.argsort(points, kind="stable")
-    excess = np.cumsum(np.concatenate([a, -b])[order])[:-1]
-    return float(np.abs(excess) @ np.diff(points[order]))
 
 
 def _distances(x: Rows, y: Float[np.ndarray, "other dim"]) -> Float[np.ndarray, "particle other"]:

@@ -154,27 +154,22 @@ def _refuse_field(settings: Settings, plan: Plan) -> None:
 
 def _refuse_exact(plan: Plan) -> None:
     """InputError unless the Hamiltonians are concave quadratics of the control."""
+    linear = "a field that is linear in the control"
     identity = plan.field == "perceptron" and plan.activation == "identity"
+    needs = ""
     if plan.field != "linear-in-control" and not identity:
-        raise InputError(
-            f"method exact-msa needs a field that is linear in the control; got field "
-            f"{plan.field}: add --field linear-in-control, or take --method msa"
+        needs = f"{linear}; got field {plan.field}: add --field linear-in-control"
+    elif plan.pointwise is not None:
+        needs = f"{linear}, which a pointwise step is not; leave pointwise out"
+    elif plan.scheme != "euler" or plan.substeps > 1:
+        needs = (
+            f"Euler steps that share no control; got scheme {plan.scheme} with substeps "
+            f"{plan.substeps}: leave both out"
         )
-    if plan.pointwise is not None:
-        raise InputError(
-            "method exact-msa needs a field that is linear in the control, which a pointwise step "
-            "is not; leave pointwise out, or take --method msa"
-        )
-    if plan.scheme != "euler" or plan.substeps > 1:
-        raise InputError(
-            "method exact-msa needs Euler steps that share no control; got scheme "
-            f"{plan.scheme} with substeps {plan.substeps}: leave both out, or take --method msa"
-        )
-    if plan.tikhonov == 0:
-        raise InputError(
-            "method exact-msa needs tikhonov above 0, or the Hamiltonian has no maximum; got 0: "
-            "give a positive one, or take --method msa"
-        )
+    elif plan.tikhonov == 0:
+        needs = "tikhonov above 0, or the Hamiltonian has no maximum; got 0: give a positive one"
+    if needs:
+        raise InputError(f"method exact-msa needs {needs}, or take --method msa")
 
 
 def _refuse_room(plan: Plan, facts: Facts) -> None:

@@ -61,9 +61,10 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
     known = {name: value for name, value in known.items() if value is not None}
     shape = _shape(settings, known, facts)
     course = _course(known, facts)
+    costs = COSTS.entries.items()
     entries = {
         # On digits any λ from 1e-4 to 6e-4 and any scale from 0.1 to 1 does as well.
-        "cost": _cost(settings.target),
+        "cost": next(n for n, e in costs if settings.target in e.facts.get("default_for", ())),
         "horizon": 10.0,
         "init_scale": 0.5,
         "tikhonov": 0.1 * facts.variance / facts.rows,
@@ -107,12 +108,6 @@ def precision(settings: Settings) -> str:
     """The precision: as given, else that of the data set, by its name."""
     named = _named(settings.data).get("precision", "float32")
     return str(settings.precision or named)
-
-
-def _cost(target: str) -> str:
-    """The cost that its registration says is usual for a target."""
-    entries = COSTS.entries.items()
-    return next(name for name, entry in entries if target in entry.facts.get("default_for", ()))
 
 
 def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str, Any]:

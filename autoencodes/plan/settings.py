@@ -40,40 +40,27 @@ Check = Callable[[Any, str], Any]
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is declared of an entry beside its default.
-
-    Parameters
-    ----------
-    kind : str
-        Its type, as it is written.
-    words : str
-        Its help, but for that of its choices.
-    check : Check, optional
-        By default that it is one of its choices, else that of its type in ``_CHECKS``.
-    metavar : str, optional
-        What its option on the command line takes; by default its choices, else its type.
-    choices : iterable of str
-        The names that it may be; of a catalogue, those of its members that may be chosen.
-    first : tuple of str
-        Names before those.
-    read : callable, optional
-        The entry from the text of its option, where that is more than a number or a name.
-    start : str
-        What a run that a training starts from says of it: "model", it settles the entry; "rows",
-        it does where the data are the same; "usual", it gives the default; "", nothing.
-    option : bool
-        Whether the command line has an option for it.
-    """
+    """What is declared of an entry beside its default."""
 
     kind: str
+    """Its type, as it is written."""
     words: str
+    """Its help, but for that of its choices."""
     check: Check | None = None
+    """By default that it is one of its choices, else that of its type in ``_CHECKS``."""
     metavar: str | None = None
+    """What its option on the command line takes; by default its choices, else its type."""
     choices: Iterable[str] = ()
+    """The names that it may be; of a catalogue, those of its members that may be chosen."""
     first: tuple[str, ...] = ()
+    """Names before those."""
     read: Callable[[str], Any] | None = None
+    """The entry from the text of its option, where that is more than a number or a name."""
     start: Literal["", "model", "rows", "usual"] = ""
+    """What a run that a training starts from says of it: "model", it settles the entry; "rows", it
+    does where the data are the same; "usual", it gives the default; "", nothing."""
     option: bool = True
+    """Whether the command line has an option for it."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,10 +121,6 @@ def _names(text: str) -> tuple[str, ...]:
     return checks.names(text, "names of columns")
 
 
-def _read_grids(text: str) -> list[tuple[int, ...]]:
-    return [checks.listed(grid, "--grids", "4x14x14,8x7x7", "x") for grid in text.split(",")]
-
-
 def _read_order(text: str) -> str | tuple[int, ...]:
     """The name of a rule, or a permutation: listed, or in a file of integers."""
     example = "3,0,2,1"
@@ -169,6 +152,7 @@ DATA = (
     "a folder of images; or - for standard input."
 )
 """What data may be, in words."""
+_GRIDS = "4x14x14,8x7x7"
 ORDERS = ("variance", "index", "random", "natural")
 
 
@@ -234,8 +218,8 @@ class Settings:
         None,
         "Blocks that convolve, before the widths: channels, height and width.",
         check=_grids,
-        metavar="4x14x14,8x7x7",
-        read=_read_grids,
+        metavar=_GRIDS,
+        read=lambda text: [checks.listed(g, "--grids", _GRIDS, "x") for g in text.split(",")],
     )
     kernel: int | None = _model(None, "Rows and columns of a convolution's kernel, odd.")
     pointwise: int | None = _model(

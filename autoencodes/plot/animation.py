@@ -100,7 +100,12 @@ class _Scene:
         self.reading = self.axes.set_title(self._reading(self.last), loc="right")
         legend(self.figure, classes, {} if mark is None else {"target": mark})
         self._name(0.0)
-        self._lay_out(below)
+        # Once, else the axes would tremble from frame to frame; both begin and end alike.
+        self.figure.set_layout_engine("constrained", h_pad=0.07, w_pad=0.07)
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
+        above, place = self.axes.get_position(), below.get_position()
+        below.set_position((above.x0, place.y0, above.width, place.height))
 
     def at(self, now: float) -> Pixels:
         """The picture at a time, counted in layers."""
@@ -115,14 +120,6 @@ class _Scene:
         self._name(now)
         self.canvas.draw()
         return np.array(self.canvas.buffer_rgba())
-
-    def _lay_out(self, below: Axes) -> None:
-        """Once, else the axes would tremble from frame to frame; both begin and end alike."""
-        self.figure.set_layout_engine("constrained", h_pad=0.07, w_pad=0.07)
-        self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
-        above, place = self.axes.get_position(), below.get_position()
-        below.set_position((above.x0, place.y0, above.width, place.height))
 
     def _name(self, now: float) -> None:
         """Names the axes, and greys those of components that are off."""

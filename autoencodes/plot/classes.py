@@ -25,18 +25,12 @@ _FEW_TARGETS = 20
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Rows with a class each; without labels, all of one class that has no name.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The classes that occur, in the order of their labels, as the data name them.
-    members : array (N,) of int
-        For each row the place of its class in ``names``.
-    """
+    """Rows with a class each; without labels, all of one class that has no name."""
 
     names: tuple[str, ...]
+    """The classes that occur, in the order of their labels, as the data name them."""
     members: Int[np.ndarray, " particle"]
+    """For each row the place of its class in ``names``."""
 
     @classmethod
     def of(cls, count: int, labels: Any, names: list[str] | None) -> Classes:

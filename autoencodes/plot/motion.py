@@ -18,33 +18,21 @@ _PARTICLES = 400
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Particles on their way through the layers.
-
-    Parameters
-    ----------
-    title : str
-    times : array (L + 1,)
-    states : array (L + 1, N, d)
-        A component that left the state is 0 in it.
-    active : array (L + 1, d)
-        Which components the state at that time has; at a switch, those before it.
-    labels : array (N,), optional
-        Places in ``label_names``.
-    label_names : tuple of str
-    targets : array (N, d'), optional
-        Where the particles are to arrive.
-    components : tuple of str
-        The components' names.
-    """
+    """Particles on their way through the layers."""
 
     title: str
     times: Float[np.ndarray, " layer"]
     states: Float[np.ndarray, "layer particle dim"]
+    """A component that left the state is 0 in it."""
     active: Bool[np.ndarray, "layer dim"]
+    """Which components the state at that time has; at a switch, those before it."""
     labels: Int[np.ndarray, " particle"] | None
+    """Places in ``label_names``."""
     label_names: tuple[str, ...]
     targets: Float[np.ndarray, "particle output"] | None
+    """Where the particles are to arrive."""
     components: tuple[str, ...]
+    """The components' names."""
 
     @classmethod
     def of(
@@ -85,21 +73,13 @@ class Motion:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file holds of it, with ``facts``."""
-        arrays = {"times": self.times, "states": self.states, "active": self.active}
-        if self.labels is not None:
-            arrays["labels"] = self.labels
-        if self.targets is not None:
-            arrays["targets"] = self.targets
-        return arrays
+        values = {n: getattr(self, n) for n in ("times", "states", "active", "labels", "targets")}
+        return {name: array for name, array in values.items() if array is not None}
 
     @property
     def facts(self) -> dict[str, Any]:
         """JSON values."""
-        return {
-            "title": self.title,
-            "label_names": self.label_names,
-            "components": self.components,
-        }
+        return {"title": self.title, "label_names": self.label_names, "components": self.components}
 
     @classmethod
     def restored(cls, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Motion:

@@ -80,8 +80,8 @@ def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:
         "PCA": {"color": style.PCA, "markersize": 4, "markerfacecolor": "white"},
     }
     metrics = {"AutoencODE": "test_mse", "PCA": "pca_test_mse"}
-    rows = np.arange(len(rivals["AutoencODE"]))
-    axes.hlines(rows, *_ends(rivals), color="#D5D5D5", linewidth=0.8, zorder=1)
+    rows, both = np.arange(len(rivals["AutoencODE"])), np.stack(list(rivals.values()))
+    axes.hlines(rows, both.min(axis=0), both.max(axis=0), color="#D5D5D5", linewidth=0.8, zorder=1)
     # PCA first, so that the flow's dot is seen where the two agree.
     for name in reversed(rivals):
         error = findings.error(metrics[name])
@@ -101,8 +101,3 @@ def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:
         handlelength=0.8,
         reverse=True,
     )
-
-
-def _ends(rivals: dict[str, Errors]) -> tuple[Errors, Errors]:
-    both = np.stack(list(rivals.values()))
-    return both.min(axis=0), both.max(axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from autoencodes import atomic
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.experiments import ExperimentFolder
-from autoencodes.plot.motion import Motion
 from autoencodes.run.folder import RunFolder
 
 if TYPE_CHECKING:
     from autoencodes.plot.picture import Picture
-    from autoencodes.report.page import Drawn, Page
+    from autoencodes.report.page import Page
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,7 @@ def report(path: str | Path, *, animate: str | None = None) -> Report:
 
 
 def _written(
-    path: Path,
-    pictures: Callable[[], list[Picture]],
-    page: Callable[[tuple[Drawn, ...]], Page],
-    animate: str | None,
+    path: Path, pictures: Callable[[], list[Picture]], page: Page, animate: str | None
 ) -> Report:
     """Draws, and writes when all is drawn."""
     from autoencodes.plot import style
@@ -88,16 +84,20 @@ def _written(
         shown = pictures()
         files = render(shown)
     drawn = [Drawn(p.name, files[f"{p.name}.png"], p.caption, p.alt) for p in shown]
-    contents = page(tuple(drawn))
-    text = html(contents)
+    text = html(replace(page, pictures=tuple(drawn)))
     figures = path / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         atomic.write(figures / name, content)
     atomic.write(path / "report.html", text)
-    moving = () if animate is None else _animated(contents.motions, figures, animate)
+    moving = []
+    if animate is not None:
+        from autoencodes.plot import animation
+
+        for k, motion in enumerate(page.motions, 1):
+            moving.append(animation.animate(motion, figures / f"flow-{k}.{animate}"))
     pixels = tuple(figures / name for name in files if name.endswith(".png"))
-    return Report(path / "report.html", pixels, moving)
+    return Report(path / "report.html", pixels, tuple(moving))
 
 
 def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
@@ -109,11 +109,3 @@ def render(pictures: Iterable[Picture]) -> dict[str, bytes]:
         files[f"{picture.name}.png"] = style.png(picture.figure)
         files[f"{picture.name}.pdf"] = style.pdf(picture.figure)
     return files
-
-
-def _animated(motions: tuple[Motion, ...], figures: Path, ending: str) -> tuple[Path, ...]:
-    from autoencodes.plot.animation import animate
-
-    return tuple(
-        animate(motion, figures / f"flow-{k + 1}.{ending}") for k, motion in enumerate(motions)
-    )

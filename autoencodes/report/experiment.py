@@ -9,13 +9,11 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments import Experiment, ExperimentFolder
 from autoencodes.plot.picture import Picture
-from autoencodes.report.page import Drawn, Page
+from autoencodes.report.page import Page
 
 
-def contents(
-    folder: ExperimentFolder,
-) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
-    """Its pictures, and the page that holds them once they are drawn."""
+def contents(folder: ExperimentFolder) -> tuple[Callable[[], list[Picture]], Page]:
+    """Its pictures, and the page that is to hold them."""
     experiment: Experiment = EXPERIMENTS[folder.name]
     configuration = folder.configuration
     quick = configuration["quick"]
@@ -33,19 +31,15 @@ def contents(
         drawn = experiment.draw(results, settings)
         return [replace(picture, caption=f"{picture.caption} {made}") for picture in drawn]
 
-    def page(drawn: tuple[Drawn, ...]) -> Page:
-        return Page(
-            f"{folder.name}{', quick' if quick else ''}",
-            EXPERIMENTS.entries[folder.name].help,
-            results.sentence,
-            results.tables,
-            drawn,
-            results.motions,
-            results.certificates,
-            results.notes,
-            written,
-            configuration["machine"],
-            seconds,
-        )
-
-    return pictures, page
+    return pictures, Page(
+        f"{folder.name}{', quick' if quick else ''}",
+        EXPERIMENTS.entries[folder.name].help,
+        results.sentence,
+        results.tables,
+        results.motions,
+        results.certificates,
+        results.notes,
+        written,
+        configuration["machine"],
+        seconds,
+    )

@@ -12,23 +12,15 @@ from autoencodes.run.folder import RunFolder, Samples
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The contents of a run folder, read once.
-
-    Parameters
-    ----------
-    schedule : WidthSchedule
-    history : list of dict
-        The lines of ``history.jsonl``; an entry may be absent from a line, or None.
-    metrics : dict
-        The entries of ``metrics.json``.
-    samples : Samples
-        Test rows in the flow's units, and what the model made of them.
-    """
+    """The contents of a run folder, read once."""
 
     schedule: WidthSchedule
     history: list[dict[str, Any]]
+    """The lines of ``history.jsonl``; an entry may be absent from a line, or None."""
     metrics: dict[str, Any]
+    """The entries of ``metrics.json``."""
     samples: Samples
+    """Test rows in the flow's units, and what the model made of them."""
 
     @classmethod
     def read(cls, folder: RunFolder) -> Findings:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.plot.picture import Picture
 from autoencodes.report import figures
 from autoencodes.report.findings import Findings
-from autoencodes.report.page import Drawn, Page, Strip
+from autoencodes.report.page import Page, Strip
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.verdict import verdict
 
@@ -32,45 +32,29 @@ _MEASURED = {
     "seconds": "seconds",
     "peak memory, MB": "peak_memory_mb",
 }
+_UNITS = "Errors are per entry of the targets, in the units trained in"
 
 
-def contents(
-    folder: RunFolder,
-) -> tuple[Callable[[], list[Picture]], Callable[[tuple[Drawn, ...]], Page]]:
-    """Its pictures, and the page that holds them once they are drawn."""
+def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
+    """Its pictures, and the page that is to hold them."""
     findings = Findings.read(folder)
     config, metrics = folder.config.entries, folder.metrics
     name = Path(str(config["data"])).name
+    measured = tuple((n, metrics[k]) for n, k in _MEASURED.items() if metrics.get(k) is not None)
 
-    def pictures() -> list[Picture]:
-        return figures.pictures(findings)
-
-    def page(drawn: tuple[Drawn, ...]) -> Page:
-        return Page(
-            f"train {name}",
-            f"{metrics['steps']:,} steps of {config['method']}, λ = {config['tikhonov']:g}, "
-            f"{metrics['parameters']:,} parameters, {config['precision']}",
-            verdict(name, findings.target, metrics),
-            {"metrics": _table(metrics)},
-            drawn,
-            _motions(findings, name),
-            _certificates(folder),
-            (str(metrics["reason"]),),
-            config,
-            metrics.get("machine") or {},
-            float(metrics["seconds"]),
-            _strips(folder, findings),
-        )
-
-    return pictures, page
-
-
-def _table(metrics: dict[str, Any]) -> ResultTable:
-    rows = tuple(
-        (name, metrics[key]) for name, key in _MEASURED.items() if metrics.get(key) is not None
-    )
-    return ResultTable(
-        "Errors are per entry of the targets, in the units trained in", ("", "value"), rows
+    return partial(figures.pictures, findings), Page(
+        f"train {name}",
+        f"{metrics['steps']:,} steps of {config['method']}, λ = {config['tikhonov']:g}, "
+        f"{metrics['parameters']:,} parameters, {config['precision']}",
+        verdict(name, findings.target, metrics),
+        {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
+        _motions(findings, name),
+        _certificates(folder),
+        (str(metrics["reason"]),),
+        config,
+        metrics.get("machine") or {},
+        float(metrics["seconds"]),
+        _strips(folder, findings),
     )
 
 

@@ -86,7 +86,13 @@ def curvature(
     if method == "dense" or (method == "auto" and hessian.size <= DENSE):
         return _dense(hessian)
     if method == "lanczos" or correction is None:
-        return _by_lanczos(hessian, digits, seed, stop)
+
+        def enough(now: Ends) -> bool:
+            return stop(_from_lanczos(now)) or (now.converged and _settled(now))
+
+        return _from_lanczos(
+            ends(hessian, hessian.size, hessian.dtype, seed=seed, digits=digits, stop=enough)
+        )
     return _by_davidson(hessian, correction, digits, seed, stop)
 
 
@@ -110,16 +116,6 @@ def _dense(hessian: Hessian) -> Curvature:
         for v in (values[0], values[-1])
     )
     return Curvature(low, high, "dense", 1.0, hessian.size, error, True)
-
-
-def _by_lanczos(hessian: Hessian, digits: float, seed: int, stop: Stop) -> Curvature:
-    """Both ends from one Krylov space."""
-
-    def enough(now: Ends) -> bool:
-        return stop(_from_lanczos(now)) or (now.converged and _settled(now))
-
-    lanczos = ends(hessian, hessian.size, hessian.dtype, seed=seed, digits=digits, stop=enough)
-    return _from_lanczos(lanczos)
 
 
 def _by_davidson(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.catalogue import METHODS
@@ -22,8 +21,15 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.schemes import Euler
 from autoencodes.training.method import Batch, Info, Method, Point, setting
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.status import NOT_FINITE, Status, stalled
-from autoencodes.training.successive import Attempt, SuccessiveState, advance, armijo, begin
+from autoencodes.training.status import Status
+from autoencodes.training.successive import (
+    Attempt,
+    SuccessiveState,
+    advance,
+    armijo,
+    begin,
+    explained,
+)
 
 
 @METHODS.register(
@@ -102,14 +108,7 @@ class ExactMSA(Method):
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         what = f"no relaxation with α ≥ {self.smallest_alpha:.0e} decreases the objective"
-        if status is Status.STALLED:
-            return stalled(what, info["residual"])
-        if not np.isfinite(info["objective"]):
-            return NOT_FINITE
-        return (
-            f"{what}, or the numbers overflow: take a shorter horizon, a smaller initial scale or "
-            "float64"
-        )
+        return explained(what, status, info)
 
     def _attempts(
         self, problem: ControlProblem, start: Point, least: Float[Array, ""], batch: Batch
@@ -125,7 +124,13 @@ class ExactMSA(Method):
         def attempt(last: Attempt) -> Attempt:
             alpha = last.next_size
             promise = alpha * steepness
-            trial = judged(_relaxed(problem, start, alpha), promise)
+            # θ + α (η − θ) with η = −g/(2λ); at α = 1 it is η to the last digit.
+            control = jax.tree.map(
+                lambda theta, g: (1 - alpha) * theta - alpha * g / (2 * problem.tikhonov),
+                start.control,
+                start.g,
+            )
+            trial = judged(control, promise)
             # α doubles where J still falls at the end of the step along −∇J.
             falls = inner(slope, gradient(problem, trial.point), step_size) > 0
             grows = (last.trials == 0) & falls
@@ -138,15 +143,6 @@ class ExactMSA(Method):
             return Attempt(trial.point, alpha, next_alpha, last.trials + 1, trial.accepted)
 
         return attempt
-
-
-def _relaxed(problem: ControlProblem, start: Point, alpha: Float[Array, ""]) -> Control:
-    """θ + α (η − θ) with η = −g/(2λ); at α = 1 it is η to the last digit."""
-    return jax.tree.map(
-        lambda theta, g: (1 - alpha) * theta - alpha * g / (2 * problem.tikhonov),
-        start.control,
-        start.g,
-    )
 
 
 def _check(problem: ControlProblem) -> None:

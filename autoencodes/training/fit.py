@@ -221,7 +221,9 @@ class _Loop:
             while not reason:
                 began, before = time.perf_counter(), here
                 following, records, ending, last = self._advance(here, length, began)
-                if ending is Status.FAILED and not self._usable(following, last):
+                # A failed method may have left a control whose objective is not finite.
+                seen = self.batch_size is None or bool(np.isfinite(last["objective"]))
+                if ending is Status.FAILED and not (seen and _finite(following.state)):
                     following, records = good, ()
                 history.extend(records)
                 # At once, or a KeyboardInterrupt between them would leave half a round.
@@ -302,11 +304,6 @@ class _Loop:
         evaluations += sum(round(row["gradient_evaluations"]) for row in rows[len(steps) :])
         following = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
         return following, tuple(records), status, rows[-1]
-
-    def _usable(self, here: Resumption, last: Record) -> bool:
-        """Whether a method that failed has left a control whose objective is finite."""
-        seen = self.batch_size is None or bool(np.isfinite(last["objective"]))
-        return seen and bool(_finite(here.state))
 
     def _order(self, epoch: int) -> Int[Array, " particle"]:
         """The order in which an epoch visits the particles: a function of the key alone."""

@@ -292,7 +292,10 @@ class MinimizingMovement(Method):
     ) -> Int[Array, ""]:
         """The status after an attempt."""
         hidden = resolution(problem, point.control, extent(batch.measure))
-        stationary = self._reach(problem, point) <= ROUNDING * hidden
+        # How far Λ with τ = 1, or ``tau``, would carry the control: τ ‖∇J‖ / (1 + 2 λ τ).
+        tau = min(self.tau, 1.0)
+        size = norm(gradient(problem, point), problem.flow.schedule.step_size)
+        stationary = tau * size / (1 + 2 * problem.tikhonov * tau) <= ROUNDING * hidden
         rests = ~attempt.accepted | (attempt.moved <= hidden)
         finite = jnp.isfinite(start.objective)
         cases: Cases = [(~finite, Status.FAILED)]
@@ -346,12 +349,6 @@ class MinimizingMovement(Method):
         no = jnp.asarray(False)
         first = _Attempt(start, memory, tau, tau, zero, zero, none, none - 1, no)
         return retry(attempt_next, first, possible)
-
-    def _reach(self, problem: ControlProblem, point: Point) -> Float[Array, ""]:
-        """How far Λ with τ = 1, or ``tau``, would carry the control: τ ‖∇J‖ / (1 + 2 λ τ)."""
-        tau = min(self.tau, 1.0)
-        size = norm(gradient(problem, point), problem.flow.schedule.step_size)
-        return tau * size / (1 + 2 * problem.tikhonov * tau)
 
 
 def _lower(

@@ -13,7 +13,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
@@ -29,8 +28,15 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Info, Method, Point, setting, where
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 from autoencodes.training.solvers.solver import gradient
-from autoencodes.training.status import NOT_FINITE, Status, stalled
-from autoencodes.training.successive import Attempt, SuccessiveState, advance, armijo, begin
+from autoencodes.training.status import Status
+from autoencodes.training.successive import (
+    Attempt,
+    SuccessiveState,
+    advance,
+    armijo,
+    begin,
+    explained,
+)
 
 _SWEEP = 3
 """Matrix products (width × width, on all particles) of a sweep of a perceptron: one forward,
@@ -139,14 +145,7 @@ class ExtendedMSA(Method):
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         what = f"no maximisation with ρ ≤ {self.largest_rho:.0e} decreases the objective"
-        if status is Status.STALLED:
-            return stalled(what, info["residual"])
-        if not np.isfinite(info["objective"]):
-            return NOT_FINITE
-        return (
-            f"{what}, or the numbers overflow: take a shorter horizon, a smaller initial scale or "
-            "float64"
-        )
+        return explained(what, status, info)
 
     def _attempts(
         self, problem: ControlProblem, start: Point, batch: Batch

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -18,7 +19,7 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Info, Point, all_finite, evaluate, where
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.standstill import Standstill, judge, opening
-from autoencodes.training.status import running
+from autoencodes.training.status import NOT_FINITE, Status, running, stalled
 
 ARMIJO = 1e-4
 """The share of the promised decrease that is asked of a step."""
@@ -87,6 +88,18 @@ def armijo(
         return Trial(point, decrease, hidden, accepted)
 
     return judged
+
+
+def explained(what: str, status: Status, info: dict[str, float]) -> str:
+    """Why there is no further step, where ``what`` decreases the objective."""
+    if status is Status.STALLED:
+        return stalled(what, info["residual"])
+    if not math.isfinite(info["objective"]):
+        return NOT_FINITE
+    return (
+        f"{what}, or the numbers overflow: take a shorter horizon, a smaller initial scale or "
+        "float64"
+    )
 
 
 class SuccessiveState(eqx.Module):

@@ -32,12 +32,17 @@ _BINS = 60
 def pictures(results: Results[BimodalResult], settings: BimodalSettings) -> list[Picture]:
     """Both fields' controls and paths; for each its value function and density; the order."""
     result = results.measured
+    courses = [
+        f"{letter} of {name} goes from {number(values[0])} to {number(values[-1])}"
+        for name, solution in zip(result.fields, result.solutions, strict=True)
+        for values, letter in zip(solution.control, "θb", strict=False)
+    ]
     drawn = [
         Picture(
             "controls",
             _controls(result, settings),
             f"The trained controls, constant over each of the {settings.layers} Euler steps.",
-            "Step functions of time. " + _courses(result),
+            f"Step functions of time. {'; '.join(courses)}.",
         ),
         Picture(
             "paths",
@@ -85,16 +90,6 @@ def _of_field(result: BimodalResult, k: int, name: str, settings: BimodalSetting
             "The density at three times, as a line over a histogram, with the targets marked.",
         ),
     ]
-
-
-def _courses(result: BimodalResult) -> str:
-    """From where to where each entry of a control goes."""
-    courses = [
-        f"{letter} of {name} goes from {number(values[0])} to {number(values[-1])}"
-        for name, solution in zip(result.fields, result.solutions, strict=True)
-        for values, letter in zip(solution.control, "θb", strict=False)
-    ]
-    return "; ".join(courses) + "."
 
 
 def _target(side: int) -> str:

@@ -147,13 +147,16 @@ def _trained(settings: BimodalSettings, problem: ControlProblem, notebook: Noteb
     result = notebook.fit(problem, start, measure, **options)
     control = result.control
     ends = np.asarray(problem.flow.push(control, measure.x))[:, 0]
-    smallest = curvature(Hessian(problem, control, measure)).smallest
+    # ∫ ℓ dμ_T for the law itself, by quadrature over its density.
     x, density = nodes()
+    moved = np.asarray(problem.flow.push(control, x[:, None]))[:, 0]
+    losses = (moved - np.array(_TARGETS)[:, None]) ** 2
+    smallest = curvature(Hessian(problem, control, measure)).smallest
     return Part.holding(
         control,
         objective=float(problem.objective(control, measure)),
         cost=float(problem.terminal_cost(control, measure)),
-        law_cost=_law_cost(problem.flow, control, x, density),
+        law_cost=float(np.trapezoid((losses * density).sum(axis=0), x)),
         residual=float(problem.pmp_residual(control, measure)),
         lambda_min=smallest.value,
         ends=[float(ends[measure.y[:, 0] == y].mean()) for y in _TARGETS],
@@ -190,18 +193,6 @@ def moved_density(
     return np.asarray(places)[..., 0], density / np.asarray(slopes)[..., 0]
 
 
-def _law_cost(
-    flow: Flow,
-    control: Control,
-    x: Float[np.ndarray, " node"],
-    density: Float[np.ndarray, "cluster node"],
-) -> float:
-    """∫ ℓ dμ_T for the law itself, by quadrature over its density."""
-    ends = np.asarray(flow.push(control, x[:, None]))[:, 0]
-    losses = (ends - np.array(_TARGETS)[:, None]) ** 2
-    return float(np.trapezoid((losses * density).sum(axis=0), x))
-
-
 # The backward equation.
 
 
@@ -214,14 +205,18 @@ def _solved(
     costates = np.asarray(problem.costate(control, measure))[..., 0]
     reach = np.ceil(2 * (np.abs(paths).max() + _MARGIN)) / 2
     cost = float(problem.terminal_cost(control, measure))
+    # Each particle has its own target's ψ.
+    own = np.arange(measure.size), (np.asarray(measure.y)[:, 0] > 0).astype(int)
     rows = []
     for degree in settings.degrees:
         for h in settings.spacings:
             notebook.advance(f"degree {degree}, h = {h:g}")
             grid = np.linspace(-reach, reach, round(2 * reach / h) + 1)
             psi = value_function(problem.flow, control, _terminal, grid, degree)
-            error = _slopes(psi, paths, measure.y) - costates
-            integral = _mean(psi[0], paths[0], measure.y)
+            slopes = np.stack([derivative(p)(x)[own] for p, x in zip(psi, paths, strict=True)])
+            error = slopes - costates
+            # ∫ ψ dμ is the same at all times.
+            integral = float(psi[0](paths[0])[own].mean())
             rows.append((degree, h, _root(error), float(np.abs(error).max()), integral - cost))
     x = np.linspace(-reach, reach, 241)
     arrays = {
@@ -238,19 +233,6 @@ def _solved(
 def _terminal(x: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node target"]:
     """ℓ(x, y) for the two targets."""
     return (x[:, None] - np.array(_TARGETS)) ** 2
-
-
-def _slopes(psi: tuple[Any, ...], paths: Any, y: Any) -> Float[np.ndarray, "layer particle"]:
-    """∂_x ψ_l(x_l, y) on the particles, each with its own target's ψ."""
-    own = (np.asarray(y)[:, 0] > 0).astype(int)
-    rows = np.arange(len(own))
-    return np.stack([derivative(p)(x)[rows, own] for p, x in zip(psi, paths, strict=True)])
-
-
-def _mean(psi: Any, x: Any, y: Any) -> float:
-    """∫ ψ dμ, which the backward equation keeps the same at all times."""
-    own = (np.asarray(y)[:, 0] > 0).astype(int)
-    return float(psi(x)[np.arange(len(own)), own].mean())
 
 
 def _root(values: Any) -> float:

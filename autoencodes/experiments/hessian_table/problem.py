@@ -78,18 +78,20 @@ def run(settings: HessianTableSettings, notebook: Notebook) -> Results[HessianTa
         for weight in settings.tikhonov
     ]
     measure, _ = _measures(settings)
-    at_zero = _error_at_zero(settings, measure)
+    # For θ = 0, what the bottleneck drops is lost; the best straight line leaves the smaller
+    # eigenvalue of the covariance.
+    flow = _flow(settings)
+    zero = jax.tree.map(np.zeros_like, flow.init(jax.random.key(0), scale=1.0))
+    at_zero = float(ControlProblem(flow, tikhonov=0.0).terminal_cost(zero, measure))
+    of_a_line = float(np.linalg.eigvalsh(np.cov(np.asarray(measure.x).T, bias=True))[0])
     courses = tuple(
         Measurements(*(part.arrays[name] for name in Measurements._fields)) for part in parts
     )
     ends = tuple(
-        Ending(
-            **part.facts,
-            reconstructs_from=reconstructs_from(course, SMALL * at_zero),
-        )
+        Ending(**part.facts, reconstructs_from=reconstructs_from(course, SMALL * at_zero))
         for part, course in zip(parts, courses, strict=True)
     )
-    result = HessianTableResult(courses, ends, at_zero, _error_of_a_line(measure), exponent(ends))
+    result = HessianTableResult(courses, ends, at_zero, of_a_line, exponent(ends))
     return Results(
         sentence(result),
         {
@@ -193,19 +195,6 @@ def _measured(
         "error": float(free.terminal_cost(control, measure)),
         "norm": float(norm(control, free.flow.schedule.step_size)),
     }
-
-
-def _error_at_zero(settings: HessianTableSettings, measure: EmpiricalMeasure) -> float:
-    """∫ ℓ dμ_T for θ = 0: what the bottleneck drops is lost."""
-    flow = _flow(settings)
-    zero = jax.tree.map(np.zeros_like, flow.init(jax.random.key(0), scale=1.0))
-    return float(ControlProblem(flow, tikhonov=0.0).terminal_cost(zero, measure))
-
-
-def _error_of_a_line(measure: EmpiricalMeasure) -> float:
-    """What the best straight line leaves: the smaller eigenvalue of the covariance."""
-    x = np.asarray(measure.x)
-    return float(np.linalg.eigvalsh(np.cov(x.T, bias=True))[0])
 
 
 EXPERIMENTS.register(

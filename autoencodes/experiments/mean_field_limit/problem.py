@@ -45,7 +45,7 @@ from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.wasserstein import wasserstein
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.second_order.curvature import Curvature, curvature
+from autoencodes.second_order.curvature import curvature
 from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement, Result
 
@@ -221,7 +221,9 @@ class _Trained:
     def _limit(self) -> Part:
         """θ* and the curvature of J there and where the training begins."""
         result = self._fit(self.law)
-        begin, end = (self._curvature(at) for at in (self.zero, result.control))
+        begin, end = (
+            curvature(Hessian(self.problem, at, self.law)) for at in (self.zero, result.control)
+        )
         return Part.holding(
             result.control,
             begin=begin.smallest.value,
@@ -231,9 +233,6 @@ class _Trained:
             norm=float(np.linalg.norm(self._entries(result.control))),
             residual=result.history[-1]["residual"],
         )
-
-    def _curvature(self, control: Control) -> Curvature:
-        return curvature(Hessian(self.problem, control, self.law))
 
     def _samples(self, count: int, star: Control, facts: dict[str, Any]) -> Part:
         """The trainings on samples of one size."""

@@ -28,6 +28,12 @@ def pictures(results: Results[MnistResult], settings: MnistSettings) -> list[Pic
     """Architecture, reconstructions, latent space, statistics over the layers, interpolation."""
     result = results.measured
     widths = result.schedule.widths
+    digits = [str(digit) for digit in range(10)]
+    rows = [("original", result.originals)]
+    images = (result.reconstructions, result.plain, result.pca)
+    for (name, error), made in zip(result.errors.items(), images, strict=True):
+        rows.append((f"{name}\ntest MSE {number(error)}", made))
+    foot = f"Latent width {settings.latent}; MSE per pixel over all test images."
     return [
         Picture(
             "architecture",
@@ -38,14 +44,14 @@ def pictures(results: Results[MnistResult], settings: MnistSettings) -> list[Pic
         ),
         Picture(
             "reconstructions",
-            _reconstructions(result, settings.latent),
+            grid(rows, _SHAPE, foot=foot),
             "A test image of every digit, and what each model makes of it.",
             "Ten digits in four rows, originals and three reconstructions; test errors per pixel: "
             + ", ".join(f"{name} {number(error)}" for name, error in result.errors.items()),
         ),
         Picture(
             "latent-space",
-            _latent(result),
+            scattered(result.latent, Classes.of(len(result.latent), result.latent_labels, digits)),
             f"{len(result.latent):,} test images along the two principal axes of their latent "
             "values.",
             "A scatter of points, coloured by digit.",
@@ -82,20 +88,6 @@ def _layer(values: Float[np.ndarray, "layer class"], least: bool = False) -> int
     """The layer of the largest, or least, of values (layer, class)."""
     place = values.argmin() if least else values.argmax()
     return int(np.unravel_index(place, values.shape)[0])
-
-
-def _reconstructions(result: MnistResult, latent: int) -> Figure:
-    rows = [("original", result.originals)]
-    images = (result.reconstructions, result.plain, result.pca)
-    for (name, error), made in zip(result.errors.items(), images, strict=True):
-        rows.append((f"{name}\ntest MSE {number(error)}", made))
-    return grid(rows, _SHAPE, foot=f"Latent width {latent}; MSE per pixel over all test images.")
-
-
-def _latent(result: MnistResult) -> Figure:
-    codes = result.latent
-    names = [str(digit) for digit in range(10)]
-    return scattered(codes, Classes.of(len(codes), result.latent_labels, names))
 
 
 def _sequences(result: MnistResult) -> list[Picture]:

@@ -21,7 +21,7 @@ from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import ResultTable
 from autoencodes.model.pca import Pca
 from autoencodes.plot.motion import Motion, switched_on
-from autoencodes.run import Model, RunFolder, Settings
+from autoencodes.run import Model, Settings
 
 _BINS = 64
 """Of the histogram whose entropy is taken."""
@@ -100,6 +100,7 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
         "fully connected": plain.facts["test_mse"],
         "PCA": folder.metrics["pca_test_mse"],
     }
+    strip = sorted(folder.strip.items())  # by epoch
     counts = (folder.metrics["parameters"], plain.facts["parameters"], None)
     return Results(
         f"Through {settings.latent} of {digits.test.shape[1]} components the AutoencODE's test "
@@ -109,7 +110,8 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
         {"errors": _table(settings, errors, counts, spent, len(digits.test))},
         MnistResult(
             **inside.arrays,
-            **_strip(folder),
+            strip=np.stack([images for _, images in strip]),
+            strip_epochs=np.array([epoch for epoch, _ in strip]),
             plain=plain.arrays["reconstructions"],
             schedule=model.flow.schedule,
             pairs=_PAIRS,
@@ -240,15 +242,6 @@ def _motion(model: Model, digits: Digits) -> Motion:
         None,
         tuple(f"pixel {k}" for k in components),
     )
-
-
-def _strip(folder: RunFolder) -> dict[str, np.ndarray]:
-    """Reconstructions over the training, by epoch."""
-    strip = folder.strip
-    return {
-        "strip": np.stack([images for _, images in sorted(strip.items())]),
-        "strip_epochs": np.array(sorted(strip)),
-    }
 
 
 EXPERIMENTS.register(

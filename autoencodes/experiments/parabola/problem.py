@@ -101,13 +101,14 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results[ParabolaResul
     certificate = notebook.part(
         "certificate", lambda: certified(_problem(settings), control, *_measures(settings, first))
     )
+    failures = [f"seed {s}: {each}" for s, p in trained.items() for each in p.facts["failures"]]
     return Results(
         _sentence(settings, trained, others),
         {"errors": _errors(settings, trained), "decoders": _decoders(settings, trained, others)},
         _reconstructed(settings, control, others),
         (_motion(settings, control),),
         {f"seed {first}": certificate.facts["lines"]},
-        _notes(settings, trained),
+        tuple(failures or ["Every training arrived from its first random start."]),
     )
 
 
@@ -300,15 +301,6 @@ def _sentence(settings: ParabolaSettings, trained: dict[int, Part], others: dict
         f"({best}) reaches {others[best].facts['fresh_cost']:.1e}, its own "
         f"{facts['fresh_cost']:.1e}."
     )
-
-
-def _notes(settings: ParabolaSettings, trained: dict[int, Part]) -> tuple[str, ...]:
-    notes = [
-        f"seed {seed}: {failure}"
-        for seed, part in trained.items()
-        for failure in part.facts["failures"]
-    ]
-    return tuple(notes or ["Every training arrived from its first random start."])
 
 
 EXPERIMENTS.register(

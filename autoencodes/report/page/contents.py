@@ -25,20 +25,13 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """Small images in rows, such as the same few examples epoch by epoch.
-
-    Parameters
-    ----------
-    title : str
-    captions : tuple of str
-        One for each row.
-    images : sequence of arrays (example, height, width) or (example, height, width, 3)
-        A row each, all of one shape; 0 is black.
-    """
+    """Small images in rows, such as the same few examples epoch by epoch."""
 
     title: str
     captions: tuple[str, ...]
+    """One for each row."""
     images: Sequence[UInt8[np.ndarray, "example height width ..."]]
+    """A row each, all of one shape; 0 is black."""
 
     def __post_init__(self) -> None:
         assert len(self.captions) == len(self.images), "a caption for every row"
@@ -47,35 +40,20 @@ class Strip:
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says.
-
-    Parameters
-    ----------
-    title : str
-    about : str
-        What was run, in one line.
-    sentence : str
-        The result.
-    tables : dict of ResultTable
-    pictures : tuple of Drawn
-    motions : tuple of Motion
-        Shown with a slider each.
-    certificates : dict of list of str
-    notes : tuple of str
-    configuration, machine : dict
-    seconds : float
-    strips : tuple of Strip
-    """
+    """What a report says."""
 
     title: str
     about: str
+    """What was run, in one line."""
     sentence: str
+    """The result."""
     tables: dict[str, ResultTable]
-    pictures: tuple[Drawn, ...]
     motions: tuple[Motion, ...]
+    """Shown with a slider each."""
     certificates: dict[str, list[str]]
     notes: tuple[str, ...]
     configuration: dict[str, Any]
     machine: dict[str, Any]
     seconds: float
     strips: tuple[Strip, ...] = ()
+    pictures: tuple[Drawn, ...] = ()

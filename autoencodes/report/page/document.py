@@ -9,7 +9,6 @@ import struct
 from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 from autoencodes.report.page.contents import Drawn, Page
 from autoencodes.report.page.flows import flows
@@ -31,17 +30,21 @@ def html(page: Page) -> str:
     its head forbids all else.
     """
     tables = [table(each) for each in page.tables.values()]
+    certificates = [
+        f"<h3>{escape(name)}</h3>\n{_lines(lines)}" for name, lines in page.certificates.items()
+    ]
+    ran_on = {**page.machine, "seconds": json.loads(f"{page.seconds:.4g}")}
     body = [
         _opening(page),
         *tables[:1],
         flows(page.motions),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", "".join(_figure(drawn) for drawn in page.pictures)),
-        _certificates(page.certificates),
+        _section("Certificate", "\n".join(certificates)),
         _section("Further tables", "".join(tables[1:])),
         _section("Notes", _lines(page.notes)),
         _section("Configuration", entries("What was run", page.configuration)),
-        _section("Machine", entries("Where, and with which versions", _ran_on(page))),
+        _section("Machine", entries("Where, and with which versions", ran_on)),
     ]
     return _TEMPLATE.format(
         policy=escape(_policy()),
@@ -97,9 +100,11 @@ def _packed(name: str) -> str:
 def _opening(page: Page) -> str:
     known = {"seed": page.configuration, "cores": page.machine, "autoencodes": page.machine}
     stated = {name: origin[name] for name, origin in known.items() if name in origin}
+    cores = stated.get("cores")
+    on = "" if cores is None else f" on {cores} core{'' if cores == 1 else 's'}"
     facts = [
         *([f"seed {stated['seed']}"] if "seed" in stated else []),
-        _duration(page.seconds) + (f" on {_cores(stated['cores'])}" if "cores" in stated else ""),
+        _duration(page.seconds) + on,
         *([f"autoencodes {stated['autoencodes']}"] if "autoencodes" in stated else []),
     ]
     return (
@@ -125,11 +130,6 @@ def _figure(drawn: Drawn) -> str:
     )
 
 
-def _certificates(certificates: dict[str, list[str]]) -> str:
-    parts = [f"<h3>{escape(name)}</h3>\n{_lines(lines)}" for name, lines in certificates.items()]
-    return _section("Certificate", "\n".join(parts))
-
-
 def _lines(lines: Iterable[str]) -> str:
     items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<ul>\n{items}\n</ul>" if items else ""
@@ -137,14 +137,6 @@ def _lines(lines: Iterable[str]) -> str:
 
 def _section(title: str, content: str) -> str:
     return f"<section>\n<h2>{title}</h2>\n{content}\n</section>" if content else ""
-
-
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
-
-
-def _ran_on(page: Page) -> dict[str, Any]:
-    return {**page.machine, "seconds": json.loads(f"{page.seconds:.4g}")}
 
 
 def _duration(seconds: float) -> str:

@@ -19,6 +19,8 @@ _SMALL = 96
 
 def strip(content: Strip, number: int) -> str:
     """A strip with its captions beside the rows."""
+    from PIL import Image
+
     pixels = mosaic(content)
     height, width = pixels.shape[:2]
     captions = "\n".join(f"<li>{escape(caption)}</li>" for caption in content.captions)
@@ -26,7 +28,9 @@ def strip(content: Strip, number: int) -> str:
         f"{content.title}: {len(content.images[0])} images in each of {len(content.images)} rows, "
         f"from above {', '.join(content.captions)}."
     )
-    code = base64.b64encode(_png(pixels)).decode()
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    code = base64.b64encode(stream.getvalue()).decode()
     return (
         f'<section class="strip" aria-labelledby="strip-{number}">\n'
         f'<h2 id="strip-{number}">{escape(content.title)}</h2>\n<div class="rows">\n'
@@ -49,11 +53,3 @@ def mosaic(content: Strip) -> UInt8[np.ndarray, "height width 4"]:
     framed = np.pad(np.concatenate([rows, opaque], axis=-1), pad)
     count, across, height, width, _ = framed.shape
     return framed.transpose(0, 2, 1, 3, 4).reshape(count * height, across * width, 4)
-
-
-def _png(pixels: UInt8[np.ndarray, "height width 4"]) -> bytes:
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return stream.getvalue()

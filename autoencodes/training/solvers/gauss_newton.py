@@ -45,7 +45,8 @@ class GaussNewton(InnerSolver):
     def begin(
         self, problem: ControlProblem, control: Control, batch: Batch
     ) -> tuple[Point, Any, Int[Array, ""]]:
-        size = max(1, _NUMBERS // (problem.flow.schedule.dim * _entries(control)))
+        entries = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(control))
+        size = max(1, _NUMBERS // (problem.flow.schedule.dim * entries))
         piece = min(size, batch.stream or batch.measure.size)
         model = gauss_newton(problem, control, batch.measure, piece)
         objective = model.terminal_cost + problem.penalty(control)
@@ -72,7 +73,3 @@ class GaussNewton(InnerSolver):
         )
         solved = jnp.isfinite(point.objective)
         return Inner(point, matrix, solved, contraction, evaluations, growth, shrinkage)
-
-
-def _entries(control: Control) -> int:
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(control))
