@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Most of the tests' time is the compilation of tiny problems: leave the machine code as it comes,
-# from the emitters that compile in half the time, in one piece.
+# from the emitters that compile in half the time, in one piece. (XLA ends the process at a flag
+# that it does not know; jaxlib 0.8 to 0.10 know these. Who has another sets XLA_FLAGS.)
 # What users run is compiled with all optimisations in .ci/run's last step.
 os.environ.setdefault(
     "XLA_FLAGS",

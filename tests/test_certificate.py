@@ -421,7 +421,7 @@ def test_a_run_is_certified_by_the_command(
 
     run = tmp_path / "run"
     train(Settings(data="parabola", epochs=1, steps_per_block=1), run)
-    assert call("certify", run, "--seconds", 5, "--tau", 0.1, "--particles", 50) == 0
+    assert call("certify", run, "--seconds", 1, "--tau", 0.1, "--particles", 50) == 0
     said = capsys.readouterr()
     assert "λ_min" in said.out
     assert "50 of 200" in said.out

@@ -31,16 +31,18 @@ def particles(count: int, dim: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(count, dim))
 
 
-@pytest.fixture(scope="module", params=["constant", "hold", "reset", "skip"])
+FIELDS_OF: dict[str, ac.fields.ControlledField] = {
+    "constant": Swing(),
+    "hold": Perceptron("tanh"),
+    "reset": LowRank(2, "sin"),
+    "skip": TwoLayer(4, "softplus"),
+}
+
+
+@pytest.fixture(scope="module", params=FIELDS_OF)
 def problem(request: pytest.FixtureRequest) -> tuple[ac.Flow, Any, np.ndarray, np.ndarray]:
     """A flow whose control jumps at every step, particles, and where they really end."""
-    fields = {
-        "constant": Swing(),
-        "hold": Perceptron("tanh"),
-        "reset": LowRank(2, "sin"),
-        "skip": TwoLayer(4, "softplus"),
-    }
-    flow, x = flow_of(request.param, fields[request.param]), particles(6, 3)
+    flow, x = flow_of(request.param, FIELDS_OF[request.param]), particles(6, 3)
     control = draw(flow, 1)
     exact = ac.ContinuousFlow(flow, rtol=1e-13, atol=1e-14).push(control, x)
     return flow, control, x, np.asarray(exact)
@@ -48,9 +50,13 @@ def problem(request: pytest.FixtureRequest) -> tuple[ac.Flow, Any, np.ndarray, n
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "order", "factors"),
-    [(Euler, 1, (64, 128, 256)), (Heun, 2, (16, 32, 64)), (RungeKutta4, 4, (8, 16, 32))],
-    ids=["euler", "heun", "rk4"],
+    ("problem", "kind", "order", "factors"),
+    [
+        ("constant", Euler, 1, (64, 128, 256)),
+        ("skip", Heun, 2, (16, 32, 64)),
+        *((memory, RungeKutta4, 4, (8, 16, 32)) for memory in FIELDS_OF),
+    ],
+    indirect=["problem"],
 )
 def test_schemes_converge_with_their_order(
     problem: Any, kind: Any, order: int, factors: tuple[int, ...]
@@ -275,7 +281,7 @@ def test_what_cannot_be_done_is_refused_by_name(monkeypatch: pytest.MonkeyPatch)
     ):
         with pytest.raises(ac.InputError, match=message):
             ac.ContinuousFlow(flow, **options)
-    solved, control, x = ac.ContinuousFlow(flow), draw(flow, 0), particles(3, 3)
+    solved, control, x = ac.ContinuousFlow(flow, "tsit5"), draw(flow, 0), particles(3, 3)
     with pytest.raises(ac.InputError, match=r"divergence must be one of auto, .*got 'trace'"):
         solved.log_volume(control, x, divergence="trace")
     with pytest.raises(ac.InputError, match=r"one value for each of the 3 .*shape \(3, 3\)"):
@@ -285,7 +291,7 @@ def test_what_cannot_be_done_is_refused_by_name(monkeypatch: pytest.MonkeyPatch)
     outside = solved.log_density(control, x, lambda rows: jnp.full(len(rows), -jnp.inf))
     np.testing.assert_array_equal(outside, -np.inf)
     for memory in ("reset", "skip"):
-        varying = ac.ContinuousFlow(flow_of(memory, Perceptron()))
+        varying = ac.ContinuousFlow(flow_of(memory, Perceptron()), "tsit5")
         for method in (varying.inverse, varying.log_volume):
             with pytest.raises(ac.InputError, match=f"homeomorphism.*memory {memory}"):
                 method(draw(varying.flow, 0), x)
