@@ -174,8 +174,11 @@ def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} must be real numbers; got an array of dtype {array.dtype}")
     if array.ndim != 2 or width not in (None, array.shape[1]):
-        shape = f"(N, {'k' if width is None else width})"
-        raise InputError(f"{name} must be an array {shape}, one row each; got shape {array.shape}")
+        count = "k" if width is None else width
+        raise InputError(
+            f"{name} must be rows of {count} features, an array (N, {count}); got shape "
+            f"{array.shape}"
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row, column = (int(k) for k in np.argwhere(~np.isfinite(array))[0])
         raise InputError(

@@ -233,13 +233,13 @@ def _groups(values: object, name: str) -> tuple[tuple[int, int], ...]:
     rank=4,
     targets=("rows",),
     selectable=False,
-    example={"groups": ((1, 2),), "masked": True},
+    example={"groups": ((1, 2),)},
 )
 class ByColumn(Comparison):
     """Each column by its kind, over the values that were observed.
 
     c(z, (y, m)) = Σ_(i in no group) m_i c_i(z_i, y_i)
-                   + Σ_g m_g (log Σ_(k∈g) exp z_k − Σ_(k∈g) y_k z_k)
+                   + Σ_g m_g Σ_(k∈g) y_k (log Σ_(j∈g) exp z_j − z_k)
 
     with c_i those of the cost of numbers, and groups g of entries that are the levels of one
     category: y is 1 at the row's level and 0 elsewhere, z are logits. m is 1 where a value was
@@ -287,7 +287,9 @@ class ByColumn(Comparison):
             place, real = self._places
             logits = jnp.where(real, z[place], -jnp.inf)
             fit = jnp.sum(jnp.where(real, y[place] * z[place], 0), axis=1)
-            cost += jnp.sum(seen[place[:, 0]] * (jax.nn.logsumexp(logits, axis=1) - fit))
+            whole = jnp.sum(jnp.where(real, y[place], 0), axis=1)
+            level = jax.nn.logsumexp(logits, axis=1)
+            cost += jnp.sum(seen[place[:, 0]] * (whole * level - fit))
         return cost
 
     def link(self, z: Float[Array, " entry"]) -> Float[Array, " entry"]:

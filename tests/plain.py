@@ -15,6 +15,7 @@ import scipy.special
 
 import autoencodes as ac
 from autoencodes.catalogue import ACTIVATIONS as REGISTERED
+from autoencodes.cost import ByColumn
 from autoencodes.fields import (
     ControlledField,
     Convolution,
@@ -190,6 +191,16 @@ def losses(cost: ac.Comparison, ends: Any, y: Any) -> Any:
         r, d = z - y, cost.delta
         near = jnp.clip(r, -d, d)
         return jnp.sum(near**2 + 2 * near * (r - near), axis=1)
+    if isinstance(cost, ByColumn):
+        count = z.shape[1]
+        seen = y[:, count:] if cost.masked else jnp.ones_like(z)
+        total, alone = 0.0, set(range(count))
+        for first, size in cost.groups:
+            group = slice(first, first + size)
+            p = jnp.exp(z[:, group]) / jnp.sum(jnp.exp(z[:, group]), axis=1, keepdims=True)
+            total -= seen[:, first] * jnp.sum(y[:, group] * jnp.log(p), axis=1)
+            alone -= set(range(first, first + size))
+        return total + sum(seen[:, i] * (z[:, i] - y[:, i]) ** 2 for i in alone)
     if isinstance(cost, ac.SquaredError):
         return jnp.sum((z - y) ** 2, axis=1)
     return jax.vmap(cost)(jnp.asarray(ends), jnp.asarray(y))

@@ -26,6 +26,10 @@ def certify(
         float | None, typer.Option(help="A step τ to tell the contraction factor at.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random starts and samples.")] = 0,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Where the run's data are now, if they were moved."),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Certify a run: curvature, optimality, contraction, Lipschitz estimates, generalisation.
@@ -41,6 +45,7 @@ def certify(
             certificate = certified(
                 run,
                 data_dir,
+                data,
                 particles=particles,
                 seconds=seconds,
                 digits=digits,

@@ -169,7 +169,7 @@ class Model(Summarised, eqx.Module):
             If they are not rows of the data's kind.
         """
         if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
-            return real_rows(x, "rows", self.coordinates.features), None
+            return real_rows(x, "the data", self.coordinates.features), None
         encoding = self._encoding
         table = self._table(x)
         table = datasets.matched(table, encoding.columns, encoding.missing, "the data")

@@ -70,9 +70,10 @@ def save(path: str | Path, model: Model) -> None:
         "image_shape": model.image_shape,
         "features": model.coordinates.features,
         "readout": model.readout.describe(),
-        "encoding": None if model.encoding is None else model.encoding.described,
-        "record": None if model.record is None else model.record.described,
     }
+    for name in ("encoding", "record"):  # files of before have none, and stay what they are
+        if (part := getattr(model, name)) is not None:
+            header[name] = part.described
     atomic.write(path, _serialised(tensors, "autoencodes", header))
 
 

@@ -52,7 +52,7 @@ def certify(
         If the file cannot be written.
     """
     with locked(path):
-        certificate = certified(path, data_dir, **options)
+        certificate = certified(path, data_dir, data, **options)
         return certificate, keep(path, certificate)
 
 
@@ -75,7 +75,9 @@ def locked(path: str | Path) -> Iterator[None]:
         yield
 
 
-def certified(path: str | Path, data_dir: str | Path | None, **options: Any) -> Certificate:
+def certified(
+    path: str | Path, data_dir: str | Path | None, data: str | Path | None, **options: Any
+) -> Certificate:
     """The certificate of a run, as ``certify`` has it; nothing is written."""
     folder = RunFolder.open(path)
     if not (folder.path / "model.safetensors").is_file():

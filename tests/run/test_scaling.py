@@ -39,5 +39,13 @@ def test_standard_gives_mean_0_and_deviation_1_and_a_constant_column_0() -> None
 def test_an_unknown_kind_and_an_overflow_are_refused() -> None:
     with pytest.raises(InputError, match=r"unit, standard, none; got 'log'"):
         Scaling.of("log", X)
-    with np.errstate(over="ignore"), pytest.raises(InputError, match="too large"):
-        Scaling.of("standard", np.array([[1e200], [-1e308]]))
+    with pytest.raises(InputError, match="too large"):
+        Scaling.of("unit", np.array([[1e308], [-1e308]]))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-150, 1e60, 1e200, 1e308])
+def test_a_standard_scaling_does_not_depend_on_the_unit(size: float) -> None:
+    x = np.array([[0.25], [-0.75], [1.0]])
+    scaled = Scaling.of("standard", size * x).apply(size * x, np.float64)
+    expected = Scaling.of("standard", x).apply(x, np.float64)
+    np.testing.assert_allclose(scaled, expected, rtol=1e-12)
