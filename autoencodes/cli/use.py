@@ -125,7 +125,8 @@ def score(
     if path is not None:
         if columns:
             name = "error" if "error" not in columns else "error of the row"
-            export.write_table(path, {**_identifiers(rows), name: errors, **columns})
+            own = {name: errors, **columns}
+            export.write_table(path, own, identifiers=_identifiers(rows), stem="error")
             say(f"wrote {path}: {len(errors):,} rows")
         else:
             _write(path, errors, "error", rows)
@@ -196,7 +197,7 @@ def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, A
     from autoencodes.run import export
 
     columns = model.columns(numbers)
-    export.write_table(path, {**identifiers, **columns}, matrix="x")
+    export.write_table(path, columns, identifiers=identifiers)
     say(f"wrote {path}: {len(numbers)} × {len(columns)} values")
 
 

@@ -1,28 +1,38 @@
-"""Rows on their way out of a model: .npy, .npz or .csv, every file whole or absent."""
+"""Rows on their way out of a model, in the format that a name's ending says; whole or absent."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
+import sys
 import warnings
 import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from jaxtyping import Shaped
 
 from autoencodes import atomic, datasets
-from autoencodes.errors import InputError, Notice
+from autoencodes.errors import InputError, MissingExtra, Notice
 from autoencodes.flow.flow import Latent
+from autoencodes.measure.streaming import strips
 
-_ENDINGS = (".npy", ".npz", ".csv")
+STDOUT = "-"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell of text begins that a spreadsheet computes."""
+
+Columns = Mapping[str, Shaped[np.ndarray, " particle"]]
 
 
 def require_writable(path: str | Path, *inputs: str | Path) -> Path:
     """The path, once its ending is known and its folder exists: asked before any work.
+
+    ``-`` is standard output, as CSV.
 
     Raises
     ------
@@ -30,16 +40,26 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
         If the ending is not known, no file can be written there, or it is one of the ``inputs``.
     """
     path = Path(path)
-    if path.suffix.lower() not in _ENDINGS:
+    if str(path) == STDOUT:
+        return path
+    if _ending(path) not in _WRITERS:
         raise InputError(
-            f"{path}: expected an output file that ends in {', '.join(_ENDINGS)}; "
+            f"{path}: expected an output file that ends in {', '.join(_WRITERS)}; "
             f"got the ending {path.suffix!r}"
         )
-    if path.is_dir() or not path.parent.is_dir():
-        fault = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+    try:
+        str(path).encode()
+        is_folder, in_folder, there = path.is_dir(), path.parent.is_dir(), path.exists()
+    except (OSError, UnicodeEncodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise InputError(f"{str(path)[:80]!a}: no such name is possible ({reason})") from error
+    if is_folder or not in_folder:
+        fault = "is a folder" if is_folder else "lies in a folder that does not exist"
         raise InputError(f"{path}: {fault}; give the name of a file in an existing folder")
+    if _ending(path) in _BY_POLARS:
+        _polars()
     for source in inputs:
-        if os.path.exists(source) and path.exists() and os.path.samefile(path, source):
+        if there and os.path.exists(source) and os.path.samefile(path, source):
             raise InputError(
                 f"{path} is the file that is read; its rows would be replaced by what is made of "
                 "them: give another name"
@@ -47,57 +67,227 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
     return path
 
 
-def write_rows(path: str | Path, rows: np.ndarray, column: str, **more: np.ndarray) -> None:
-    """Writes a table in the format that the path's ending names.
+def write_rows(
+    path: str | Path,
+    rows: Shaped[np.ndarray, "particle ..."],
+    stem: str,
+    *,
+    names: tuple[str, ...] | None = None,
+    identifiers: Columns | None = None,
+    **more: np.ndarray,
+) -> None:
+    """Writes an array with a row or an entry for each row, and beside it what names the rows.
 
     Parameters
     ----------
     path : path
     rows : array (N, k) or (N,)
-    column : str
-        What a row's entries are: the array's key in .npz, the columns' stem in .csv.
+    stem : str
+        What a row's entries are: the array's key in .npz, elsewhere the stem of the columns' names.
+    names : tuple of str, optional
+        The columns' own names.
+    identifiers : mapping of str to array (N,), optional
     more : arrays
         Further arrays by name, which only .npz can hold.
 
     Raises
     ------
     InputError
-        If the ending is none of .npy, .npz, .csv.
+        If the ending is not known.
     OSError
         If the file cannot be written; nothing is left then.
     """
-    path = require_writable(path)
-    buffer = io.BytesIO()
-    if path.suffix.lower() == ".npy":
-        np.save(buffer, rows, allow_pickle=False)
-    elif path.suffix.lower() == ".npz":
-        np.savez(buffer, **{column: rows, **more})  # type: ignore[arg-type]
+    path, beside = require_writable(path), identifiers or {}
+    if _ending(path) == ".npy":
+        _save(path, lambda buffer: np.save(buffer, rows, allow_pickle=False))
+    elif _ending(path) == ".npz":
+        arrays = {stem: rows, **more, **{name: _plain(v) for name, v in beside.items()}}
+        _save(path, lambda buffer: np.savez(buffer, **arrays))  # type: ignore[arg-type]
     else:
         table = rows.reshape(len(rows), -1)
-        names = [f"{column}_{k}" for k in range(table.shape[1])] if rows.ndim > 1 else [column]
-        buffer.write(_csv(names, table).encode())
+        stems = [stem] if rows.ndim == 1 else [f"{stem}_{k}" for k in range(table.shape[1])]
+        columns = zip(names or stems, table.T, strict=True)
+        _write(path, {**beside, **dict(columns)})
+
+
+def write_table(
+    path: str | Path, columns: Columns, *, identifiers: Columns | None = None, stem: str = "x"
+) -> None:
+    """Writes columns by name, in their own dtypes; None, NaN and NaT as nothing.
+
+    .npy holds the columns as one array, which must be numbers, and .npz as well under the key
+    ``stem`` where they are; there the identifiers stand beside, or are lost in .npy.
+
+    Raises
+    ------
+    InputError
+        If the ending is not known, or the format cannot hold the columns.
+    OSError
+        If the file cannot be written; nothing is left then.
+    """
+    path, beside = require_writable(path), identifiers or {}
+    numeric = all(values.dtype.kind in "biuf" for values in columns.values())
+    if _ending(path) in (".npy", ".npz") and numeric:
+        write_rows(path, np.stack(list(columns.values()), axis=1), stem, identifiers=beside)
+    elif _ending(path) == ".npy":
+        text = next(name for name, values in columns.items() if values.dtype.kind not in "biuf")
+        raise InputError(
+            f"{path}: .npy holds numbers, and column {text!r} is none; take .csv, .parquet or .npz"
+        )
+    elif _ending(path) == ".npz":
+        arrays = {name: _plain(values) for name, values in {**beside, **columns}.items()}
+        _save(path, lambda buffer: np.savez(buffer, **arrays))  # type: ignore[arg-type]
+    else:
+        _write(path, {**beside, **columns})
+
+
+def read_latent(path: str | Path) -> tuple[Latent, dict[str, np.ndarray]]:
+    """Latent rows from a file that ``encode`` wrote, the held ones that .npz has, identifiers."""
+    if str(path).lower().endswith(".npz"):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                if "latent" in archive and "held" in archive:
+                    return Latent(archive["latent"], archive["held"]), {}
+        except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+            raise InputError(
+                f"{path}: expected an .npz archive of latent rows ({error})"
+            ) from error
+    rows = datasets.load(path, to_split=False)
+    identifiers = {} if rows.table is None else dict(rows.table.identifiers)
+    return Latent(rows.x, np.zeros((rows.size, 0), rows.x.dtype)), identifiers
+
+
+def _ending(path: Path) -> str:
+    return ".csv" if str(path) == STDOUT else path.suffix.lower()
+
+
+def _write(path: Path, columns: Columns) -> None:
+    if _ending(path) in (".csv", ".tsv"):
+        _say_formulas(columns)
+    _WRITERS[_ending(path)](path, columns)
+
+
+def _save(path: Path, write: Callable[[io.BytesIO], None]) -> None:
+    buffer = io.BytesIO()
+    write(buffer)
     atomic.write(path, buffer.getvalue())
 
 
-def _csv(names: list[str], table: np.ndarray) -> str:
-    """Rows with their names above; text is quoted where it must be."""
-    text = io.StringIO()
-    if table.dtype.kind in "fiu":
-        form = {"f": f"%.{9 if table.dtype == np.float32 else 17}g"}.get(table.dtype.kind, "%d")
-        np.savetxt(text, table, form, delimiter=",", header=",".join(names), comments="")
-    else:
-        rows = table.tolist()
-        csv.writer(text, lineterminator="\n").writerows([names, *rows])
-        cells = {str(value) for row in rows for value in row}
-        formulas = sorted(c for c in cells if c.startswith(_FORMULA) and not _is_number(c))
-        if formulas:  # changed, they would not be the same labels any more
-            warnings.warn(
-                f"a spreadsheet takes for formulas: {', '.join(formulas[:3])}; open the file "
-                "with these columns as text",
-                Notice,
-                stacklevel=3,
-            )
-    return text.getvalue()
+def _delimited(mark: str) -> Callable[[Path, Columns], None]:
+    def write(path: Path, columns: Columns) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, delimiter=mark, lineterminator="\n")
+        writer.writerow(columns)
+        for rows in strips(len(next(iter(columns.values())))):
+            writer.writerows(zip(*(_texts(v[rows]) for v in columns.values()), strict=True))
+        if str(path) == STDOUT:
+            sys.stdout.write(text.getvalue())
+        else:
+            atomic.write(path, text.getvalue())
+
+    return write
+
+
+def _json_lines(path: Path, columns: Columns) -> None:
+    values = [_objects(column) for column in columns.values()]
+    lines = (dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True))
+    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+    atomic.write(path, text)
+
+
+def _by_polars(method: str) -> Callable[[Path, Columns], None]:
+    def write(path: Path, columns: Columns) -> None:
+        pl = _polars()
+        frame = pl.DataFrame(
+            [pl.Series(name, v if v.dtype.kind in "biufM" else _objects(v), strict=False)
+             for name, v in columns.items()],
+            nan_to_null=True,
+        )  # fmt: skip
+        floats = [name for name, kind in frame.schema.items() if kind.is_float()]
+        frame = frame.with_columns(pl.col(floats).fill_nan(None)) if floats else frame
+
+        def save(buffer: io.BytesIO) -> None:
+            try:
+                getattr(frame, method)(buffer)
+            except ImportError as error:  # the workbook's own package
+                raise MissingExtra("xlsxwriter", "tables", f"writing {path.suffix}") from error
+
+        _save(path, save)
+
+    return write
+
+
+def _polars() -> Any:
+    try:
+        import polars
+    except ImportError as error:
+        purpose = "writing .parquet, .feather, .arrow and .xlsx"
+        raise MissingExtra("polars", "tables", purpose) from error
+    return polars
+
+
+_BY_POLARS = {
+    ".parquet": _by_polars("write_parquet"),
+    ".feather": _by_polars("write_ipc"),
+    ".arrow": _by_polars("write_ipc"),
+    ".xlsx": _by_polars("write_excel"),
+}
+_WRITERS: dict[str, Callable[[Path, Columns], None]] = {
+    ".csv": _delimited(","),
+    ".tsv": _delimited("\t"),
+    ".jsonl": _json_lines,
+    ".npy": _json_lines,  # those two are written as arrays, by ``write_rows``
+    ".npz": _json_lines,
+    **_BY_POLARS,
+}
+
+
+def _texts(values: Shaped[np.ndarray, " particle"]) -> Iterator[str]:
+    """Values as fields of text: a float by its shortest spelling, what is missing empty."""
+    if values.dtype.kind == "f":
+        return ("" if v != v else str(v) for v in _spelled(values))
+    return ("" if v is None else str(v) for v in _objects(values))
+
+
+def _spelled(values: Shaped[np.ndarray, " particle"]) -> Iterator[Any]:
+    """Floats as they are spelled in their own precision, NaN as itself."""
+    if values.dtype == np.float64:
+        return iter(values.tolist())
+    return (v if v != v else str(v) for v in values)
+
+
+def _objects(values: Shaped[np.ndarray, " particle"]) -> list[Any]:
+    """Values as Python's own: dates in ISO's form, None where there is none."""
+    if values.dtype.kind == "M":
+        return [None if text == "NaT" else text for text in np.datetime_as_string(values).tolist()]
+    if values.dtype.kind == "f":
+        return [None if v != v else v for v in values.astype(np.float64).tolist()]
+    return values.tolist()
+
+
+def _plain(values: Shaped[np.ndarray, " particle"]) -> np.ndarray:
+    """An array that needs no pickle: objects as text."""
+    if values.dtype.kind != "O":
+        return values
+    return np.array(["" if v is None else str(v) for v in values.tolist()])
+
+
+def _say_formulas(columns: Columns) -> None:
+    """Warns of cells that a spreadsheet computes: changed, they would not be the same any more."""
+    cells = {
+        str(value)
+        for values in (np.array(list(columns)), *columns.values())
+        if values.dtype.kind in "OU"
+        for value in set(values.tolist())
+    }
+    formulas = sorted(c for c in cells if c.startswith(_FORMULA) and not _is_number(c))
+    if formulas:
+        warnings.warn(
+            f"a spreadsheet takes for formulas: {', '.join(formulas[:3])}; open the file "
+            "with these columns as text",
+            Notice,
+            stacklevel=4,
+        )
 
 
 def _is_number(text: str) -> bool:
@@ -106,17 +296,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def read_latent(path: str | Path) -> Latent | np.ndarray:
-    """Latent rows from a table, or with their held values from an .npz that ``encode`` wrote."""
-    if str(path).lower().endswith(".npz"):
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                if "latent" in archive and "held" in archive:
-                    return Latent(archive["latent"], archive["held"])
-        except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-            raise InputError(
-                f"{path}: expected an .npz archive of latent rows ({error})"
-            ) from error
-    return datasets.load(path, to_split=False).x
