@@ -67,6 +67,12 @@ def build(
     """
     made = Builder(where, line, reading, numbered)
     rest = _selected(list(given), reading, where)
+    for column in rest:
+        if column.fault is not None:
+            raise InputError(
+                f"{where}: column {column.name!r} {column.fault}; expected numbers, text, truths "
+                f"or dates: convert it, or leave it out with --drop {column.name}"
+            )
     label = _label(rest, reading, where)
     roles: dict[str, np.ndarray] = {}
     for role, name in reading.roles.items():
@@ -162,12 +168,12 @@ def _numbered(given: list[Given], wanted: int, made: Builder) -> list[Given]:
 
 def _names_rows(column: Given) -> bool:
     """Whether a column that a model does not know may go along as what names the rows."""
-    return bool(_IDENTIFIES.fullmatch(column.name)) or column.text
+    return column.aside or column.text or bool(_IDENTIFIES.fullmatch(column.name))
 
 
 def _decide(given: Given, said: str | None, made: Builder, count: int) -> None:
     """Makes of a column a feature of its kind, an identifier, or what is carried along."""
-    if said == "identifier":
+    if said == "identifier" or (said is None and given.aside):
         made.identifiers[given.name] = plain(given)
         return
     if said is not None:
