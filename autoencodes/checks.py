@@ -7,11 +7,14 @@ JAX; True and False are no numbers, and text is none.
 
 from __future__ import annotations
 
+import csv
 import difflib
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
+
+import numpy as np
 
 from autoencodes.errors import InputError
 
@@ -151,6 +154,41 @@ def instance(value: object, name: str, kind: type[Checked], advice: str = "") ->
     raise InputError(f"{name} must be {article} {kind.__name__}{advice}; got {shown(value)}")
 
 
+def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
+    """A matrix (N, width) of finite real numbers, one row each, in this machine's byte order.
+
+    Arrays of another byte order are brought into it, and objects that are all numbers are numbers;
+    complex numbers, text, dates and masked entries are refused, and what is not finite by its row.
+    """
+    array = np.asarray(value)
+    if np.ma.is_masked(value):
+        raise InputError(f"{name} has masked entries; fill them, or train with missing='mask'")
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name} must be real numbers; got objects ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must be real numbers; got an array of dtype {array.dtype}")
+    if array.ndim != 2 or width not in (None, array.shape[1]):
+        shape = f"(N, {'k' if width is None else width})"
+        raise InputError(f"{name} must be an array {shape}, one row each; got shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row, column = (int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(
+            f"{name} must be finite; got {array[row, column]} in row {row}, column {column} "
+            "(counted from 0)"
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def names(value: object, name: str) -> tuple[str, ...]:
+    """Names, as of columns: a sequence of text, or one text with commas between, quoted as CSV."""
+    if isinstance(value, str):
+        value = next(csv.reader([value], skipinitialspace=True), [])
+    return tuple(instance(v, name, str) for v in entries_of(value, name))
+
+
 def listed(text: str, name: str, example: str, mark: str = ",") -> tuple[int, ...]:
     """The integers of a text with a mark between them, as of an option of the command line."""
     try:
@@ -163,6 +201,13 @@ def short(values: Sequence[int]) -> str:
     """Integers as a message shows them, however many there are."""
     shown = ", ".join(str(v) for v in values[:8])
     return f"({shown}, ... {len(values)} in all)" if len(values) > 8 else f"({shown})"
+
+
+def printable(text: str) -> str:
+    """A text with nothing that a terminal would obey: what is not printable stands as its code."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def shown(value: object) -> str:

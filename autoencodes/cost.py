@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import abc
 from functools import partial
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.catalogue import COSTS
-from autoencodes.checks import choice, entries_of, integer, optional, positive, shown
+from autoencodes.checks import choice, entries_of, flag, integer, optional, positive, shown
 from autoencodes.errors import InputError
 
 
@@ -64,11 +66,17 @@ class Comparison(TerminalCost):
     components: tuple[int, ...] | None = eqx.field(
         static=True, default=None, converter=partial(optional, _indices, name="components")
     )
+    masked: ClassVar[bool] = False
+    """Whether a target has, behind its entries, a 1 or 0 for each: whether it was observed."""
 
     def __call__(self, x: Float[Array, " dim"], y: Float[Array, " target"]) -> Float[Array, ""]:
         return self.loss(self.compared(x), y)
 
     def target_dim(self, dim: int) -> int:
+        return self._compares(dim) * (2 if self.masked else 1)
+
+    def _compares(self, dim: int) -> int:
+        """The number of components that are compared, of ``dim``."""
         if self.components is None:
             return dim
         if max(self.components) >= dim:
@@ -99,6 +107,19 @@ class Comparison(TerminalCost):
         """The target for which z is optimal, ∇_z c(z, y) = 0: the prediction that z stands for."""
 
 
+class Separable(Comparison):
+    """A comparison entry by entry, c(z, y) = Σ_i c_i(z_i, y_i)."""
+
+    def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
+        return jnp.sum(self.entries(z, y))
+
+    @abc.abstractmethod
+    def entries(
+        self, z: Float[Array, " target"], y: Float[Array, " target"]
+    ) -> Float[Array, " target"]:
+        """c_i(z_i, y_i) for every i."""
+
+
 @COSTS.register(
     "squared",
     "|z-y|^2",
@@ -106,11 +127,13 @@ class Comparison(TerminalCost):
     targets=("rows", "classes", "numbers"),
     default_for=("rows", "numbers"),
 )
-class SquaredError(Comparison):
+class SquaredError(Separable):
     """c(z, y) = |z − y|², summed over the components. Source: docs/theory.md, section 3."""
 
-    def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
-        return jnp.sum((z - y) ** 2)
+    def entries(
+        self, z: Float[Array, " target"], y: Float[Array, " target"]
+    ) -> Float[Array, " target"]:
+        return (z - y) ** 2
 
     def link(self, z: Float[Array, " target"]) -> Float[Array, " target"]:
         return z
@@ -124,7 +147,7 @@ class SquaredError(Comparison):
     settings=("delta",),
     example={"delta": 0.4},
 )
-class Huber(Comparison):
+class Huber(Separable):
     """c(z, y) = Σ_i h(z_i − y_i): h(r) = r² where |r| ≤ δ, else δ (2 |r| − δ).
 
     The squared error where it is small, and linear where it is large: few rows that are far off
@@ -139,9 +162,11 @@ class Huber(Comparison):
 
     delta: float = eqx.field(static=True, default=1.0, converter=partial(positive, name="delta"))
 
-    def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
+    def entries(
+        self, z: Float[Array, " target"], y: Float[Array, " target"]
+    ) -> Float[Array, " target"]:
         r = jnp.abs(z - y)
-        return jnp.sum(jnp.where(r <= self.delta, r**2, self.delta * (2 * r - self.delta)))
+        return jnp.where(r <= self.delta, r**2, self.delta * (2 * r - self.delta))
 
     def link(self, z: Float[Array, " target"]) -> Float[Array, " target"]:
         return z
@@ -154,15 +179,17 @@ class Huber(Comparison):
     targets=("rows",),
     probabilities=True,
 )
-class BinaryCrossEntropy(Comparison):
+class BinaryCrossEntropy(Separable):
     """c(z, y) = Σ_i log(1 + exp z_i) − y_i z_i, for targets in [0, 1].
 
     That is −Σ_i y_i log s(z_i) + (1 − y_i) log(1 − s(z_i)) with s(z) = 1 / (1 + exp(−z)), which is
     the prediction: the states at the end are log-odds.
     """
 
-    def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
-        return jnp.sum(jax.nn.softplus(z) - y * z)
+    def entries(
+        self, z: Float[Array, " target"], y: Float[Array, " target"]
+    ) -> Float[Array, " target"]:
+        return jax.nn.softplus(z) - y * z
 
     def link(self, z: Float[Array, " target"]) -> Float[Array, " target"]:
         return jax.nn.sigmoid(z)
@@ -184,6 +211,107 @@ class CrossEntropy(Comparison):
 
     def link(self, z: Float[Array, " target"]) -> Float[Array, " target"]:
         return jax.nn.softmax(z)
+
+
+def _groups(values: object, name: str) -> tuple[tuple[int, int], ...]:
+    """Pairs of a first entry and a number of entries, at least 2, no entry in two groups."""
+    pairs = []
+    for pair in entries_of(values, name):
+        first, count = (integer(v, name, at_least=0) for v in entries_of(pair, name))
+        pairs.append((first, integer(count, f"{name}: the size of one", at_least=2)))
+    end = 0
+    for first, count in sorted(pairs):
+        if first < end:
+            raise InputError(f"{name} must have no entry in two of them; got {shown(values)}")
+        end = first + count
+    return tuple(pairs)
+
+
+@COSTS.register(
+    "by-column",
+    "the error of numbers, the cross-entropy of categories, over what was observed",
+    rank=4,
+    targets=("rows",),
+    selectable=False,
+    example={"groups": ((1, 2),), "masked": True},
+)
+class ByColumn(Comparison):
+    """Each column by its kind, over the values that were observed.
+
+    c(z, (y, m)) = Σ_(i in no group) m_i c_i(z_i, y_i)
+                   + Σ_g m_g (log Σ_(k∈g) exp z_k − Σ_(k∈g) y_k z_k)
+
+    with c_i those of the cost of numbers, and groups g of entries that are the levels of one
+    category: y is 1 at the row's level and 0 elsewhere, z are logits. m is 1 where a value was
+    observed and 0 where it is missing, so that what is missing says nothing.
+
+    Parameters
+    ----------
+    components : see ``Comparison``
+    groups : sequence of (int, int)
+        The first entry of a group, and how many it has, at least 2.
+    masked : bool
+        Whether the target is (y, m), 2 k entries; else it is y, and m = 1.
+    numbers : str
+        The name of the cost of numbers: one that is a sum over entries.
+    delta : float, optional
+        That of the huber cost.
+    """
+
+    groups: tuple[tuple[int, int], ...] = eqx.field(
+        static=True, default=(), converter=partial(_groups, name="groups")
+    )
+    masked: bool = eqx.field(  # type: ignore[misc]  # a field where others have a constant
+        static=True, default=False, converter=partial(flag, name="masked")
+    )
+    numbers: str = eqx.field(static=True, default="squared")
+    delta: float | None = eqx.field(
+        static=True, default=None, converter=partial(optional, positive, name="delta")
+    )
+
+    def __check_init__(self) -> None:
+        if not isinstance(self._base, Separable):
+            raise InputError(f"the cost {self.numbers} is no sum over entries; take squared")
+
+    def loss(self, z: Float[Array, " entry"], y: Float[Array, " target"]) -> Float[Array, ""]:
+        size = z.shape[0]
+        last = max((first + count for first, count in self.groups), default=0)
+        if last > size:
+            raise InputError(f"the groups have entries up to {last - 1}; a target has {size}")
+        y, seen = y[:size], y[size:] if self.masked else jnp.ones_like(z)
+        alone = np.ones(size, bool)
+        for first, count in self.groups:
+            alone[first : first + count] = False
+        cost = jnp.sum(jnp.where(alone, seen * self._base.entries(z, y), 0))
+        if self.groups:
+            place, real = self._places
+            logits = jnp.where(real, z[place], -jnp.inf)
+            fit = jnp.sum(jnp.where(real, y[place] * z[place], 0), axis=1)
+            cost += jnp.sum(seen[place[:, 0]] * (jax.nn.logsumexp(logits, axis=1) - fit))
+        return cost
+
+    def link(self, z: Float[Array, " entry"]) -> Float[Array, " entry"]:
+        predicted = self._base.link(z)
+        if not self.groups:
+            return predicted
+        place, real = self._places
+        shares = jax.nn.softmax(jnp.where(real, z[place], -jnp.inf), axis=1)
+        return predicted.at[place[real]].set(shares[real])
+
+    @property
+    def _base(self) -> Comparison:
+        options = {} if self.delta is None else {"delta": self.delta}
+        made: Comparison = COSTS[self.numbers](**options)
+        return made
+
+    @property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """The entries of every group as rows of one length, and which of them are real."""
+        most = max(count for _, count in self.groups)
+        offset = np.arange(most)
+        real = np.array([offset < count for _, count in self.groups])
+        place = np.array([first for first, _ in self.groups])[:, None] + offset
+        return np.where(real, place, place[:, :1]), real
 
 
 def terminal_cost(cost: str | TerminalCost) -> TerminalCost:

@@ -417,7 +417,7 @@ class Plain(Descent):
         return optax.sgd(0.1)
 
 
-def test_a_method_that_registers_is_found_by_its_name_wherever_methods_are_listed() -> None:
+def test_a_registered_method_has_its_name_wherever_methods_are_listed() -> None:
     METHODS_BY_NAME.register("plain", "a toy", settings=("learning_rate",))(Plain)
     try:
         assert METHODS_BY_NAME.names[-1] == "plain"

@@ -176,9 +176,9 @@ def test_hutchinsons_estimate_has_no_bias() -> None:
 
     def compare(found: Any, expected: np.ndarray) -> None:
         """The mean over the copies of a particle, each with a probe of its own, is exact."""
-        apart = np.reshape(found, (*expected.shape, copies)) - expected[..., None]
-        assert apart.std() > 0.1
-        assert (np.abs(apart.mean(axis=-1)) <= 5 * apart.std(axis=-1) / copies**0.5).all()
+        errors = np.reshape(found, (*expected.shape, copies)) - expected[..., None]
+        assert errors.std() > 0.1
+        assert (np.abs(errors.mean(axis=-1)) <= 5 * errors.std(axis=-1) / copies**0.5).all()
 
     found = solved.log_volume(case.control, many, **given)
     compare(found, exact)

@@ -98,7 +98,7 @@ def test_two_matrices_are_drawn_with_the_variance_that_keeps_sizes(
         assert not theta[name].any()
 
 
-def test_a_linear_field_draws_both_matrices_alike_and_apart() -> None:
+def test_a_linear_field_draws_both_matrices_independently_from_one_law() -> None:
     keys = jax.random.split(jax.random.key(4), DRAWS)
     theta = jax.vmap(lambda key: fields.LinearInControl().init(key, 3, 0.5, 1))(keys)
     assert theta["A"].shape == theta["B"].shape == (DRAWS, 3, 4)

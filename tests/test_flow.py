@@ -246,7 +246,7 @@ def test_under_skip_the_field_of_the_returning_block_sees_what_was_stored() -> N
     close(flow.decode(control, latent, held), [[0, 3 * a - 3 * b]])
 
 
-def test_stored_values_stand_apart_and_the_decoder_runs_without_them() -> None:
+def test_stored_values_are_separate_and_the_decoder_runs_without_them() -> None:
     flow = ac.Flow(ac.WidthSchedule.unet(4, [4, 2, 1], 1, 1.0, order=[3, 1, 0, 2]))
     control, x = draw(flow, 0), np.random.default_rng(0).normal(size=(5, 4))
     latent, held = flow.encode(control, x, held=True)
@@ -323,7 +323,7 @@ def test_a_flow_that_leaves_the_finite_numbers_says_so(method: str) -> None:
         getattr(flow, method)(control, x)
 
 
-def test_held_values_that_are_not_finite_are_not_handed_on() -> None:
+def test_held_values_that_are_not_finite_are_refused() -> None:
     flow, control, x = _explosion("hold")
     np.testing.assert_array_equal(flow.encode(control, x), 1)
     with pytest.raises(ac.NumericalFailure, match="left the finite numbers"):

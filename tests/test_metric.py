@@ -62,7 +62,7 @@ def test_in_a_longer_training_the_largest_step_is_smaller(steps: int, largest: f
     assert float(ac.MetricMovement(tau=0.1).step_at(steps // 2, steps)) == pytest.approx(0.1)
 
 
-def test_what_is_handed_out_on_mini_batches_is_the_average() -> None:
+def test_the_result_on_mini_batches_is_the_average() -> None:
     options = {"steps": 60, "batch_size": 3, "key": KEY}
     averaged = ac.fit(
         CASE.problem, CASE.control, CASE.measure, method=ac.MetricMovement(average=0.5), **options

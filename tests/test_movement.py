@@ -143,7 +143,7 @@ def _valleys() -> tuple[ac.ControlProblem, Any, ac.EmpiricalMeasure]:
 
 
 @pytest.mark.slow
-def test_of_several_trials_the_lowest_is_handed_out_and_the_objective_never_rises() -> None:
+def test_of_several_trials_the_lowest_is_returned_and_the_objective_never_rises() -> None:
     problem, control, measure = _valleys()
     alone = [
         ac.fit(problem, control, measure, method=ac.MinimizingMovement(first_tau=tau), steps=2000)

@@ -93,7 +93,7 @@ def test_the_hessian_is_the_finite_difference_of_the_gradient(case: Case) -> Non
     assert distance(hvp(case, 0), difference) < 1e-6
 
 
-@pytest.mark.parametrize("case", CASES[::5], ids=lambda case: case.name)
+@some_cases
 @pytest.mark.slow
 def test_the_hessian_is_the_derivative_of_the_derivative(case: Case) -> None:
     slope = jax.grad(lambda control: plain_objective(case, control))
@@ -102,7 +102,7 @@ def test_the_hessian_is_the_derivative_of_the_derivative(case: Case) -> None:
     assert distance(hvp(case, 0), expected) < 1e-12
 
 
-@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
+@some_cases
 def test_the_streamed_gradient_is_the_gradient(case: Case) -> None:
     streamed = case.problem.gradient(case.control, case.measure, batch_size=3)
     assert distance(streamed, gradient(case)) < 1e-12
@@ -143,7 +143,7 @@ def test_the_memory_of_a_streamed_sweep_does_not_grow_with_the_particles() -> No
     assert temporary(2048, 32) < temporary(2048, None) / 4
 
 
-@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
+@some_cases
 def test_the_first_costate_is_the_gradient_in_the_particles(case: Case) -> None:
     def cost(x: Any) -> Any:
         return jnp.sum(losses(case.cost, case.flow.push(case.control, x), case.measure.y))
@@ -167,7 +167,7 @@ def test_every_costate_is_the_finite_difference_of_the_cost_to_come(case: Case) 
             np.testing.assert_allclose(found[now, :, i], expected, rtol=1e-6, atol=1e-8)
 
 
-@every_case
+@some_cases
 def test_costates_and_linearised_states_are_dual_at_all_times(case: Case) -> None:
     start = np.random.default_rng(3).normal(size=case.measure.x.shape)
     push = jax.jit(
@@ -181,7 +181,7 @@ def test_costates_and_linearised_states_are_dual_at_all_times(case: Case) -> Non
     np.testing.assert_allclose(products, products[-1:].repeat(len(products), 0), atol=1e-12 * scale)
 
 
-@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
+@some_cases
 def test_the_hamiltonian_falls_along_the_gradient_of_the_objective(case: Case) -> None:
     def total(candidate: Any) -> Any:
         return case.problem.hamiltonian(case.control, case.measure, candidate).sum()

@@ -99,7 +99,7 @@ def test_two_loops_invert_the_model_that_the_pairs_make() -> None:
 
 
 @pytest.mark.slow
-def test_newton_finds_out_where_a_movement_is_not_convex() -> None:
+def test_newton_detects_where_a_movement_is_not_convex() -> None:
     case = BY_NAME["one-component bottleneck, reset"]
     problem = ac.ControlProblem(case.flow, tikhonov=1e-6)
     entries, unravel = ravel_pytree(case.control)
@@ -193,7 +193,7 @@ class Shrinking(ac.Contraction):
     """A solver of one's own, which is the contraction with another name."""
 
 
-def test_a_solver_that_registers_is_found_by_its_name_wherever_solvers_are_listed() -> None:
+def test_a_registered_solver_has_its_name_wherever_solvers_are_listed() -> None:
     SOLVERS.register("shrinking", "a toy")(Shrinking)
     try:
         assert SOLVERS.names[-1] == "shrinking"

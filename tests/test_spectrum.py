@@ -39,7 +39,7 @@ def solve(a: np.ndarray, **options: Any) -> Ends:
 
 @pytest.mark.parametrize("most_vectors", [None, 24])
 @pytest.mark.parametrize("name", SPECTRA)
-def test_both_ends_are_found_within_their_bounds(name: str, most_vectors: int | None) -> None:
+def test_both_ends_lie_within_their_bounds(name: str, most_vectors: int | None) -> None:
     a = matrix(SPECTRA[name])
     values = np.linalg.eigvalsh(a)
     found = solve(a, most_vectors=most_vectors)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autoencodes.checks import printable
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
 
@@ -25,7 +26,13 @@ INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as train writes it.")]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .npy, .npz or .csv.")
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="As .csv, .npy, .npz, .parquet, .xlsx; -: standard output.",
+    ),
 ]
 DataDir = Annotated[
     Path | None,
@@ -44,8 +51,13 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    print(f"autoencodes: {error}", file=sys.stderr)
+    say(f"autoencodes: {error}")
     sys.exit(code)
+
+
+def say(text: str) -> None:
+    """Prints a message, without whatever in it a terminal would obey."""
+    print(printable(text), file=sys.stderr)
 
 
 def _version(asked: bool) -> bool:

@@ -1,60 +1,26 @@
-"""The verb that trains; its options are those that the settings declare."""
+"""The verbs that train, and that say beforehand what would be done with data."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import fields
-from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
-from autoencodes.catalogue import COSTS, FIELDS, METHODS
-from autoencodes.cli.app import FAILURE, INTERRUPTED, app
+from autoencodes.cli.app import FAILURE, INTERRUPTED, app, say
 from autoencodes.cli.interruption import Interruption
+from autoencodes.cli.options import DATA_ENTRIES, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
-from autoencodes.plan.settings import DECLARATIONS, Settings, read_toml
+from autoencodes.plan.settings import Settings, read_toml
 
-
-def _derived(function: Callable[..., None]) -> Callable[..., None]:
-    """The function with a parameter for every entry of the settings that has an option."""
-    hints = get_type_hints(Settings)
-    parameters = []
-    for entry in fields(Settings):
-        declared = DECLARATIONS[entry.name]
-        if not declared.option:
-            continue
-        text = declared.help
-        for catalogue in (FIELDS, COSTS, METHODS):
-            if owners := catalogue.having(entry.name):
-                text += f" With the {catalogue.noun} {' or '.join(owners)}."
-        metavar = declared.metavar or "|".join(declared.names) or None
-        if entry.default not in (None, False):
-            text = f"{text}  [default: {entry.default}]"
-        info: Any = typer.Option(help=text, metavar=metavar)
-        kinds = () if declared.read else (bool, int, float)
-        kind = next((k for k in kinds if hints[entry.name] in (k, k | None)), str)
-        if kind is bool:
-            option = f"--{entry.name.replace('_', '-')}"
-            negation = f"/--no-{option.removeprefix('--')}" if entry.default is None else ""
-            info = typer.Option(option + negation, help=text, show_default=False)
-        if entry.name == "data":
-            info = typer.Argument(help=text, metavar=metavar)
-        annotation = Annotated[kind | None, info]  # type: ignore[valid-type]
-        parameters.append(
-            Parameter(entry.name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        )
-    own = Signature.from_callable(function, eval_str=True).parameters.values()
-    parameters += [parameter for parameter in own if parameter.kind is Parameter.KEYWORD_ONLY]
-    function.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return function
+_MOST, _WIDEST = 40, 48
+"""Columns without names that are listed, and characters of a field."""
+_VERBS = {"train": "train on", "validation": "validate on", "test": "test on"}
 
 
 @app.command()
-@_derived
+@derived()
 def train(
     *,
     config: Annotated[
@@ -67,17 +33,21 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in --out.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and train nothing.")
+    ] = False,
     **given: Any,
 ) -> None:
     """Train an AutoencODE on DATA and write a run folder."""
-    options = {
-        name: read(value) if (read := DECLARATIONS[name].read) else value
-        for name, value in given.items()
-        if value is not None
-    }
     if resume and out is None:
         raise InputError("--resume continues the run in --out; give --out RUN")
-    settings = Settings(**{**(read_toml(config) if config else {}), **options})
+    settings = settings_of(given, read_toml(config) if config else {})
+    if dry_run:
+        _describe(settings)
+        from autoencodes.run.job import prepare
+
+        print(f"\n{prepare(settings).plan.toml}", end="")
+        return
 
     from autoencodes import run
     from autoencodes.cli.display import Display
@@ -102,3 +72,38 @@ def train(
         raise typer.Exit(INTERRUPTED)
     if outcome.metrics["failed"]:
         raise typer.Exit(FAILURE)
+
+
+@app.command()
+@derived(DATA_ENTRIES)
+def describe(**given: Any) -> None:
+    """Say what would be done with each column of DATA; nothing is trained."""
+    _describe(settings_of(given, {}))
+
+
+def _describe(settings: Settings) -> None:
+    """Prints a line for every column, what was recognised, and the parts of the rows."""
+    from autoencodes.checks import printable
+    from autoencodes.run.describe import describe as described
+
+    description = described(settings)
+    data, lines = description.data, description.lines
+    parts = [f"{data.count(n):,} to {_VERBS[n]}" for n in _VERBS if data.has(n)]
+    print(f"{printable(data.name)}: {data.size:,} rows, {', '.join(parts)}")
+    plain = data.table is None or data.table.columns is None
+    if plain and len(lines) > _MOST:
+        print(f"{len(lines):,} columns of numbers without names, {data.x.dtype}: scaled")
+        lines = tuple(line for line in lines if line.kind != "number")
+    head = ("column", "kind", "features", "missing", "values", "what is done")
+    rows = [
+        (line.name, line.kind, str(line.features), str(line.missing or ""), line.values, line.done)
+        for line in lines
+    ]
+    shown = [tuple(printable(text)[:_WIDEST] for text in row) for row in (head, *rows)]
+    wide = [max(len(row[k]) for row in shown) for k in range(6)]
+    for row in shown if len(shown) > 1 else ():
+        print("  ".join(f"{text:{w}}" for text, w in zip(row, wide, strict=True)).rstrip())
+    features = sum(line.features for line in description.lines)
+    print(f"{features:,} features in all")
+    for note in description.notes:
+        say(note)

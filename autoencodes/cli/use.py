@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, Output, Run, app
+from autoencodes.cli.app import Data, DataDir, Output, Run, app, say
 
 
 @app.command()
@@ -17,14 +16,10 @@ def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
 
     Under memory hold or skip, an .npz file also keeps the values that go around the bottleneck.
     """
-    from autoencodes.run import export
-
-    export.require_writable(output)
-    model, rows = _opened(run, data, data_dir)
-    codes = model.encode(rows.x)
+    model, rows, path = _opened(run, data, data_dir, output)
+    codes = model.encode(_given(rows))
     more = {"held": codes.held} if codes.held.shape[1] else {}
-    export.write_rows(output, codes.latent, "latent", **more)
-    _wrote(output, codes.latent)
+    _write(path, codes.latent, "latent", rows, **more)
 
 
 @app.command()
@@ -34,27 +29,45 @@ def decode(
     output: Output,
 ) -> None:
     """Write the rows that the decoder makes of latent values."""
-    from autoencodes.flow.flow import Latent
     from autoencodes.run import RunFolder, export
 
-    export.require_writable(output)
+    path = export.require_writable(output, inputs=[file])
     model = RunFolder.open(run).model
-    codes = export.read_latent(file)
-    rows = model.decode(*codes) if isinstance(codes, Latent) else model.decode(codes)
-    export.write_rows(output, rows, "x")
-    _wrote(output, rows)
+    codes, identifiers = export.read_latent(file)
+    features = model.decode_features(codes.latent, codes.held if codes.held.shape[1] else None)
+    _write_columns(path, model, model.table_of(features), identifiers)
 
 
 @app.command()
 def reconstruct(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
-    """Write what the model makes of every row of DATA, in the data's units."""
+    """Write what the model makes of every row of DATA, in the data's units.
+
+    Columns have their names, integers are rounded, a category is its likeliest level.
+    """
+    model, rows, path = _opened(run, data, data_dir, output)
+    table = _table(rows)
+    _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
+
+
+@app.command()
+def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+    """Write DATA with its missing values filled in from their reconstruction; all else as it was.
+
+    RUN was trained with --missing mask (or mean).
+    """
+    model, rows, path = _opened(run, data, data_dir, output)
+    table, missing = _table(rows), rows.table.missing
+    filled = model.impute(table)
+    columns = model.columns(filled.x)
+    beside = dict(table.identifiers)
+    if table.label_name is not None:
+        beside[table.label_name] = table.labels
     from autoencodes.run import export
 
-    export.require_writable(output)
-    model, rows = _opened(run, data, data_dir)
-    made = model.reconstruct(rows.x)
-    export.write_rows(output, made, "x")
-    _wrote(output, made)
+    whole = {**beside, **columns}
+    export.write_table(path, {name: whole[name] for name in _in_order(table, whole)})
+    count = 0 if missing is None else int(missing.sum())
+    say(f"wrote {path}: {len(filled.x):,} rows, {count:,} values filled in")
 
 
 @app.command()
@@ -66,20 +79,20 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
     """
     import numpy as np
 
-    from autoencodes.run import export
-
-    export.require_writable(output)
-    model, rows = _opened(run, data, data_dir)
-    predicted = model.predict(rows.x)
-    column = {"rows": "x", "classes": "class", "numbers": "number"}[model.readout.target]
+    model, rows, path = _opened(run, data, data_dir, output)
+    if model.readout.target == "rows":
+        table = _table(rows)
+        _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
+        return
+    predicted = model.predict(_given(rows))
     more = {}
     if model.readout.gives_probabilities:
         more = {
-            "probabilities": model.probabilities(rows.x),
+            "probabilities": model.probabilities(_given(rows)),
             "classes": np.array(model.readout.classes),
         }
-    export.write_rows(output, predicted, column, **more)
-    _wrote(output, predicted)
+    column = {"classes": "class", "numbers": "number"}[model.readout.target]
+    _write(path, predicted, column, rows, **more)
 
 
 @app.command()
@@ -87,58 +100,99 @@ def score(
     run: Run,
     data: Data,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Also write every row's error."),
     ] = None,
+    per_column: Annotated[
+        bool, typer.Option("--per-column", help="Also the errors of every column, by name.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Report the mean squared error over DATA, in the units of training, and of classes the
     accuracy.
     """
-    from autoencodes.run import RunFolder, export
+    from autoencodes.run import export
 
-    if output is not None:
-        export.require_writable(output)
-    model, rows = _opened(run, data, data_dir)
+    model, rows, path = _opened(run, data, data_dir, output)
     targets = rows.y if model.readout.target == "rows" else rows.labels
-    errors = model.errors(rows.x, targets)
-    if output is not None:
-        export.write_rows(output, errors, "error")
-        _wrote(output, errors)
+    errors = model.errors(_given(rows), targets)
+    columns = model.column_errors(_given(rows)) if per_column else {}
+    if path is not None:
+        if columns:
+            name = "error" if "error" not in columns else "error of the row"
+            export.write_table(path, {**_identifiers(rows), name: errors, **columns})
+            say(f"wrote {path}: {len(errors):,} rows")
+        else:
+            _write(path, errors, "error", rows)
     per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}
     print(f"rows {rows.size}: mean squared error {errors.mean():.6g}{per[model.readout.target]}")
     parts = {"all": slice(None)}
-    if data == RunFolder.open(run).config.data:
-        parts |= {"train": ~rows.is_test, "test": rows.is_test}
-        for part in ("train", "test"):
-            own = errors[parts[part]]
-            print(f"{part} rows {own.size}: {own.mean():.6g}")
+    if rows.is_test.any() and not rows.is_test.all():
+        names = [name for name in ("train", "validation", "test") if rows.has(name)]
+        parts |= {name: rows.rows(name) for name in names}
+        for name in names:
+            own = errors[parts[name]]
+            print(f"{name} rows {own.size}: {own.mean():.6g}")
     if model.readout.target == "classes":
-        right = model.predict(rows.x).astype(str) == targets.astype(str)
+        right = model.predict(_given(rows)).astype(str) == targets.astype(str)
         print(", ".join(f"{name} rows: {right[at].mean():.4f} right" for name, at in parts.items()))
     quantiles = ", ".join(f"{q}% {_percentile(errors, q):.3g}" for q in (50, 90, 99, 100))
     print(f"error of a row, percentiles: {quantiles}")
+    for name, own in sorted(columns.items(), key=lambda pair: -pair[1].mean()):
+        print(f"column {name}: {own.mean():.6g}")
 
 
-def _opened(run: Path, data: str, data_dir: Path | None) -> tuple[Any, Any]:
-    """A run's model, and all rows of some data, split as the run split its own."""
-    from autoencodes import datasets
-    from autoencodes.run import RunFolder
+def _opened(
+    run: Path, data: str, data_dir: Path | None, output: str | None
+) -> tuple[Any, Any, Any]:
+    """A run's model, all rows of some data, and where results go: asked before any work."""
+    from autoencodes.run import RunFolder, export, source
 
+    path = None if output is None else export.require_writable(output, inputs=[data])
     folder = RunFolder.open(run)
-    plan = folder.config
-    rows = datasets.load(
-        data,
-        data_dir=data_dir or plan.data_dir,
-        seed=plan.split_seed,
-        test_fraction=plan.test_fraction,
-        to_split=data == plan.data,
-    )
-    return folder.model, rows
+    rows = source.apply_to(folder, data, data_dir)
+    for note in () if rows.table is None else rows.table.notes:
+        say(note)
+    return folder.model, rows, path
 
 
-def _wrote(path: Path, rows: Any) -> None:
-    print(f"wrote {path}: {' × '.join(str(n) for n in rows.shape)} values", file=sys.stderr)
+def _table(rows: Any) -> Any:
+    """Rows as a table."""
+    from autoencodes.datasets import Table
+
+    return rows.table or Table(rows.x, rows.labels)
+
+
+def _given(rows: Any) -> Any:
+    """Rows as the model takes them: their table, where they have one."""
+    return rows.x if rows.table is None else rows.table
+
+
+def _identifiers(rows: Any) -> dict[str, Any]:
+    return {} if rows.table is None else dict(rows.table.identifiers)
+
+
+def _in_order(table: Any, columns: dict[str, Any]) -> list[str]:
+    """Names in the order of the file, as far as that is known."""
+    place = {name: k for k, name in enumerate(table.order)}
+    return sorted(columns, key=lambda name: place.get(name, len(place)))
+
+
+def _write(path: Any, result: Any, stem: str, rows: Any, **more: Any) -> None:
+    """Writes an array with one entry or row for each row, and the identifiers beside it."""
+    from autoencodes.run import export
+
+    export.write_rows(path, result, stem, identifiers=_identifiers(rows), **more)
+    say(f"wrote {path}: {' × '.join(str(n) for n in result.shape)} values")
+
+
+def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, Any]) -> None:
+    """Writes the columns of a table in people's own values."""
+    from autoencodes.run import export
+
+    columns = model.columns(numbers)
+    export.write_table(path, {**identifiers, **columns}, matrix="x")
+    say(f"wrote {path}: {len(numbers)} × {len(columns)} values")
 
 
 def _percentile(values: Any, share: int) -> float:

@@ -15,13 +15,26 @@ from autoencodes.checks import between, flag, integer, optional
 from autoencodes.datasets import delimited, idx, laws, npy
 from autoencodes.datasets.dataset import Dataset
 from autoencodes.datasets.laws import sample
+from autoencodes.datasets.matching import matched
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.table import Column, Table, require_usable
 from autoencodes.errors import InputError
 
-__all__ = ["LAWS", "Column", "Dataset", "Reading", "Record", "Table", "load", "names", "sample"]
+__all__ = [
+    "LAWS",
+    "Column",
+    "Dataset",
+    "Reading",
+    "Record",
+    "Table",
+    "is_frame",
+    "load",
+    "matched",
+    "names",
+    "sample",
+]
 
 FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 
@@ -29,6 +42,13 @@ FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 def names() -> tuple[str, ...]:
     """The names of the built-in data sets."""
     return DATASETS.names
+
+
+def is_frame(value: object) -> bool:
+    """Whether a value is a data frame: of pandas, Polars, Arrow, or what narwhals wraps."""
+    return hasattr(value, "__narwhals_dataframe__") or (
+        type(value).__module__.split(".")[0] in ("pandas", "polars", "pyarrow", "modin", "cudf")
+    )
 
 
 def __getattr__(name: str) -> Any:

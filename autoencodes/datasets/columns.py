@@ -34,6 +34,7 @@ _IDENTIFIES = re.compile(
     r"|#|unnamed: \d+|(.*[_ ])?(id|idx|index|key|uuid|guid|row|rows|rownum|row_?names?|nr|no)",
     re.IGNORECASE,
 )
+_INDEX = re.compile(r"|unnamed: 0", re.IGNORECASE)
 _FEW = 10
 """Rows below which nothing is concluded from all values being different."""
 
@@ -96,6 +97,7 @@ def build(
         else:
             _decide(column, said.get(column.name), made, len(rest))
     labels = None if label is None else _labels(label, made)
+    made.order = tuple(g.name for g in given)
     return _table(made, labels, None if label is None else label.name, roles)
 
 
@@ -123,8 +125,9 @@ def _selected(given: list[Given], reading: Reading, where: str) -> list[Given]:
 
 def _label(given: list[Given], reading: Reading, where: str) -> Given | None:
     """The column of labels."""
-    if reading.label is not None:
-        named(reading.label, [g.name for g in given], "label", where)
+    names = [g.name for g in given]
+    if reading.label is not None and (reading.schema is None or reading.label in names):
+        named(reading.label, names, "label", where)
         return next(g for g in given if g.name == reading.label)
     said = reading.said
     likely = [g for g in given if g.name.lower() in LABEL_NAMES and g.name not in said]
@@ -144,12 +147,14 @@ def _matched(given: list[Given], wanted: list[str], made: Builder) -> list[Given
         if name not in there:
             spare = [g for g in there if g not in wanted]
             named(name, spare or list(there), "the model, which was trained with it", made.where)
-    left = [g for g in given if g.name not in wanted]
-    for column in left:
-        if not _names_rows(column):
+    for column in given:
+        if column.name in wanted:
+            continue
+        known = column.aside or column.name in made.reading.aside
+        if not known and not _INDEX.fullmatch(column.name):
             raise InputError(
-                f"{made.where}: the model was trained without a column {column.name!r}; leave it "
-                f"out with --drop {column.name}, or train anew with it"
+                f"{made.where}: the model was trained without a column {column.name!r}; remove or "
+                "rename it, or train anew with it"
             )
         made.identifiers[column.name] = plain(column)
     return [there[name] for name in wanted]
@@ -164,11 +169,6 @@ def _numbered(given: list[Given], wanted: int, made: Builder) -> list[Given]:
         )
     made.notes.append("the columns have no names: they are taken in the order of the model's")
     return given
-
-
-def _names_rows(column: Given) -> bool:
-    """Whether a column that a model does not know may go along as what names the rows."""
-    return column.aside or column.text or bool(_IDENTIFIES.fullmatch(column.name))
 
 
 def _decide(given: Given, said: str | None, made: Builder, count: int) -> None:
@@ -271,6 +271,7 @@ def _table(
         notes=tuple(made.notes),
         label_name=label,
         line=made.line,
+        order=made.order,
     )
 
 

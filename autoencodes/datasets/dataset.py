@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Real
 
 from autoencodes.checks import choice
+from autoencodes.datasets.parts import TEST, VALIDATION
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.table import Classes, Mask, Observed, Rows, Table
 from autoencodes.measure.empirical import EmpiricalMeasure
@@ -91,7 +92,7 @@ class Dataset(Summarised):
         """What is kept of the data, to know them again: computed from their content when asked."""
         table = self.table or Table(self.x, self.labels)
         part = np.zeros(self.size, np.int64)
-        part[self.rows("validation")], part[self.rows("test")] = 1, 2
+        part[self.rows("validation")], part[self.rows("test")] = VALIDATION, TEST
         return Record.of(table, self.path or self.name, self.path, part)
 
     @property
@@ -151,7 +152,17 @@ class Dataset(Summarised):
             return slice(int(rows[0]), int(rows[-1]) + 1)
         return rows
 
+    def parted(self, record: Record) -> Dataset:
+        """The data set with the parts that a record tells of, where its content is the same."""
+        part = record.part_of_rows()
+        if part is None or record.sha256 != self.record.sha256:
+            return self
+        return replace(self, is_test=part == TEST, is_validation=part == VALIDATION)
+
+    def count(self, name: str) -> int:
+        """The number of rows of `part(name)`, which may be none."""
+        return len(np.arange(self.size)[self.rows(name)])
+
     def has(self, name: str) -> bool:
         """Whether there are rows of `part(name)`."""
-        rows = self.rows(name)
-        return isinstance(rows, slice) or bool(rows.size)
+        return self.count(name) > 0

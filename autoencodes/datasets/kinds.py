@@ -73,6 +73,7 @@ class Builder:
     notes: list[str] = field(default_factory=list)
     absent: list[tuple[Given, int, int]] = field(default_factory=list)
     constant: list[str] = field(default_factory=list)
+    order: tuple[str, ...] = ()
 
     def place(self, given: Given, row: int) -> str:
         """Where a value stands, as an editor or a person counts."""

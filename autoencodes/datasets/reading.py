@@ -42,6 +42,8 @@ class Reading:
     schema : tuple of Column, optional
         The columns of the data that a model was trained on: they are looked for by name and read
         as they were then.
+    aside : tuple of str
+        Columns that were no features then, and may be there.
     """
 
     columns: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class Reading:
     decimal: str | None = None
     encoding: str | None = None
     schema: tuple[Column, ...] | None = None
+    aside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("columns", "drop", "kinds"):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.parts import PARTS, Parts
-from autoencodes.datasets.table import KINDS, Column, Table
+from autoencodes.datasets.table import Column, Table
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import strips
 
@@ -45,8 +45,8 @@ class Record:
         One for each column, to say which changed.
     label : str, optional
         The name of the column of labels.
-    identifiers : tuple of str
-        The names of columns that name the rows.
+    others : tuple of str
+        The names of columns that were neither: identifiers, and what was left out.
     parts : mapping of str to str
         The rows, from 0, that train, validate and test: as "0-5,7,9-12".
     """
@@ -60,7 +60,7 @@ class Record:
     columns: tuple[Column, ...] | None = None
     fingerprints: tuple[str, ...] = ()
     label: str | None = None
-    identifiers: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     parts: Mapping[str, str] | None = None
 
     @classmethod
@@ -76,7 +76,7 @@ class Record:
             table.columns,
             tuple(_column_sha(table.x[:, k]) for k in range(table.x.shape[1])) if few else (),
             table.label_name,
-            tuple(table.identifiers),
+            tuple(n for n in table.order if n not in (*table.names, table.label_name)),
             None if part is None else {n: _ranges(part == k) for k, n in enumerate(PARTS)},
         )
 
@@ -126,14 +126,14 @@ class Record:
         return asdict(self)
 
     @classmethod
-    def read(cls, described: Any, where: str) -> Record:
+    def read(cls, described: Any) -> Record:
         """The record that ``described`` gave; InputError if it is none."""
         try:
             entries = {f.name: described.get(f.name) for f in fields(cls)}
             columns = entries["columns"]
             if columns is not None:
-                entries["columns"] = tuple(_column(column) for column in columns)
-            for name in ("fingerprints", "identifiers"):
+                entries["columns"] = tuple(Column.read(column) for column in columns)
+            for name in ("fingerprints", "others"):
                 entries[name] = tuple(str(v) for v in entries[name] or ())
             for name in ("rows", "width"):
                 entries[name] = int(entries[name])
@@ -143,18 +143,8 @@ class Record:
             record = cls(**entries)
             record.part_of_rows()
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"{where}: the record of the data is damaged ({error})") from error
+            raise InputError(f"the record of the data is damaged ({error})") from error
         return record
-
-
-def _column(described: Mapping[str, Any]) -> Column:
-    """A column from its JSON values."""
-    kind, dtype, levels = described["kind"], described["dtype"], tuple(described["levels"])
-    if kind not in KINDS or not isinstance(described["name"], str) or not isinstance(dtype, str):
-        raise ValueError(f"a column of kind {kind!r}")
-    if kind in ("number", "log") and np.dtype(dtype).kind not in "biuf":
-        raise ValueError(f"a number of dtype {dtype!r}")
-    return Column(described["name"], kind, dtype, levels)
 
 
 def _sha256(table: Table) -> str:

@@ -58,6 +58,25 @@ class Column:
     dtype: str = "float64"
     levels: tuple[Any, ...] = ()
 
+    @classmethod
+    def read(cls, described: Mapping[str, Any]) -> Column:
+        """A column from the JSON values that ``asdict`` makes of one.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If they are not those of a column.
+        """
+        name, kind, dtype = (described[key] for key in ("name", "kind", "dtype"))
+        levels = tuple(described["levels"])
+        if not (isinstance(name, str) and isinstance(dtype, str) and kind in KINDS):
+            raise ValueError(f"a column of kind {kind!r}")
+        if not all(isinstance(v, str | bool | int | float) for v in levels):
+            raise ValueError(f"levels {levels!r}")
+        if kind in ("number", "log") and np.dtype(dtype).kind not in "biuf":
+            raise ValueError(f"numbers of dtype {dtype!r}")
+        return cls(name, kind, dtype, levels)
+
     @property
     def levelled(self) -> bool:
         """Whether the table holds places among levels."""
@@ -139,6 +158,8 @@ class Table:
         Columns that say which rows belong together: what ``split``, ``group`` and ``time`` name.
     notes : tuple of str
         What was recognised or left out, in words for whoever gave the data.
+    order : tuple of str
+        The names of all columns as the file has them, also of those that were left out.
     label_name : str, optional
         What the column of labels is called.
     line : int or array of int (N,), optional
@@ -156,6 +177,7 @@ class Table:
     notes: tuple[str, ...] = ()
     label_name: str | None = None
     line: int | Lines | None = None
+    order: tuple[str, ...] = ()
 
     @property
     def missing(self) -> Observed | None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoencodes.experiments.notebook import Notebook
 from autoencodes.experiments.storing import Measured
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.plot.motion import Motion
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Measured)
 
 
-class Settings(BaseModel):
+class ExperimentSettings(BaseModel):
     """An experiment's configuration: frozen, typed, unknown entries refused.
 
     Each experiment derives its own, whose defaults are the full run.
@@ -66,7 +66,7 @@ class Results(Generic[Kind]):
     """
 
     sentence: str
-    tables: dict[str, Table]
+    tables: dict[str, ResultTable]
     measured: Kind
     motions: tuple[Motion, ...] = ()
     certificates: dict[str, list[str]] = field(default_factory=dict)
@@ -82,26 +82,32 @@ class Experiment:
 
     Parameters
     ----------
-    full, quick : Settings
+    full, quick : ExperimentSettings
         The configurations of the two runs; quick ends within a minute on two cores.
     run : callable
-        Settings and a notebook to Results. It never draws.
+        ExperimentSettings and a notebook to Results. It never draws.
     result : type
         That of ``Results.measured``.
     pictures : str
-        The module whose ``pictures(results, settings)`` draws; imported to draw, not to run.
+        The module whose ``pictures(results, settings)`` draws, by default ``pictures`` beside that
+        of ``run``; imported to draw, not to run.
     precision : str
         "float64" or "float32": that of everything within ``run``.
     """
 
-    full: Settings
-    quick: Settings
+    full: ExperimentSettings
+    quick: ExperimentSettings
     run: Callable[[Any, Notebook], Results[Any]]
     result: type[Measured]
-    pictures: str
+    pictures: str = ""
     precision: str = "float64"
 
-    def draw(self, results: Results[Any], settings: Settings) -> list[Picture]:
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            beside = self.run.__module__.rpartition(".")[0]
+            object.__setattr__(self, "pictures", f"{beside}.pictures")
+
+    def draw(self, results: Results[Any], settings: ExperimentSettings) -> list[Picture]:
         """The pictures of what ``run`` returned for the settings, within ``style.context()``."""
         drawn: list[Picture] = import_module(self.pictures).pictures(results, settings)
         return drawn

@@ -13,7 +13,7 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.storing import Stored
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.plot.motion import Motion
 from autoencodes.run.machine import machine
@@ -182,7 +182,7 @@ class ExperimentFolder:
         )
         return Results(
             str(facts["sentence"]),
-            {name: Table.from_dict(entries) for name, entries in facts["tables"].items()},
+            {name: ResultTable.from_dict(entries) for name, entries in facts["tables"].items()},
             kind.restored(Stored(_under("array.", arrays), facts["facts"])),
             motions,
             facts["certificates"],

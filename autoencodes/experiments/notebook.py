@@ -133,13 +133,14 @@ class Notebook:
         One that was interrupted goes on from its checkpoint.
         """
         path = self.path / _stem(name)
-        if path.exists() and (folder := RunFolder.open(path)).finished:
+        folder, watcher = RunFolder(path), _Forward(self)
+        if folder.finished:
             self._begin(name, True)
             self.earlier += folder.metrics["seconds"]
             return Outcome(folder, folder.metrics)
         self._begin(name, False)
-        watcher = _Forward(self)
-        outcome = resume(path, watcher=watcher) if path.exists() else train(settings, path, watcher)
+        begun = folder.holds_run  # one that was killed before that has left nothing to go on from
+        outcome = resume(path, watcher=watcher) if begun else train(settings, path, watcher)
         if outcome.metrics["interrupted"]:
             raise KeyboardInterrupt
         return outcome

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
-from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
+from collections.abc import Iterator
+from dataclasses import Field, asdict, fields, is_dataclass
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
-
-from autoencodes.flow.schedule import Block, WidthSchedule
-
-Record = TypeVar("Record", bound=tuple)  # type: ignore[type-arg]
 
 
 class Stored(NamedTuple):
@@ -35,45 +31,82 @@ class Measured(ABC):
 
 
 class Plain(Measured):
-    """A dataclass of arrays, schedules and JSON values, each stored under its own name."""
+    """A dataclass, each field of which is stored under its own name, or ``metadata["name"]``.
+
+    A field holds an array; a tuple or dict of arrays, stored as NAME.KEY, or of named tuples of
+    arrays, stored as ENTRY.KEY; or else JSON values, within tuples, dataclasses and named tuples,
+    which come back as its type hint says. Keys are texts or integers, or tuples of them: NAME.1.2.
+    """
 
     def stored(self) -> Stored:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        arrays = {name: v for name, v in values.items() if isinstance(v, np.ndarray)}
-        facts = {name: v for name, v in values.items() if name not in arrays}
-        written = {n: asdict(v) for n, v in facts.items() if isinstance(v, WidthSchedule)}
-        return Stored(arrays, facts | written)
+        arrays: dict[str, np.ndarray] = {}
+        facts: dict[str, Any] = {}
+        values = asdict(self)  # type: ignore[call-overload]
+        for name, field in _named(self):
+            own = dict(_arrays(name, values[field.name]))
+            arrays |= own
+            if not own:
+                facts[name] = values[field.name]
+        return Stored(arrays, facts)
 
     @classmethod
     def restored(cls, stored: Stored) -> Plain:
-        values: dict[str, Any] = {**stored.arrays, **stored.facts}
-        for name, kind in get_type_hints(cls).items():
-            if kind is WidthSchedule:
-                values[name] = schedule(values[name])
-            elif get_origin(kind) is tuple:  # which JSON holds as a list
-                values[name] = tuple(values[name])
-        return cls(**{f.name: values[f.name] for f in fields(cls)})  # type: ignore[arg-type]
+        hints = get_type_hints(cls)
+        values = {}
+        for name, field in _named(cls):
+            kind = hints[field.name]
+            if name in stored.facts:
+                values[field.name] = typed(kind, stored.facts[name])
+            elif get_origin(kind) in (tuple, dict):
+                values[field.name] = _gathered(kind, name, stored.arrays)
+            else:
+                values[field.name] = stored.arrays[name]
+        return cls(**values)
 
 
-def schedule(written: dict[str, Any]) -> WidthSchedule:
-    """The schedule whose ``asdict`` was written as JSON."""
-    blocks = [Block(tuple(block["active"]), block["steps"]) for block in written["blocks"]]
-    return WidthSchedule(**{**written, "blocks": blocks})
+def _named(measured: Any) -> Iterator[tuple[str, Field[Any]]]:
+    """The fields of a dataclass, by their names in the file."""
+    return ((field.metadata.get("name", field.name), field) for field in fields(measured))
 
 
-def numbered(records: Mapping[Any, tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
-    """NAME.KEY: the arrays of records, named tuples, by their keys."""
-    return {
-        f"{name}.{key}": array
-        for key, record in records.items()
-        for name, array in record._asdict().items()  # type: ignore[attr-defined]
-    }
+def _arrays(name: str, value: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays of a field, by their names in the file; none of one that holds JSON values."""
+    if isinstance(value, np.ndarray):
+        yield name, value
+    elif isinstance(value, tuple | dict):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            end = ".".join(map(str, key if isinstance(key, tuple) else (key,)))
+            record = entry._asdict() if hasattr(entry, "_asdict") else {name: entry}
+            for own, array in record.items():
+                if isinstance(array, np.ndarray):
+                    yield f"{own}.{end}", array
 
 
-def gathered(kind: type[Record], arrays: Mapping[str, np.ndarray]) -> dict[str, Record]:
-    """What ``numbered`` gave, read again, by the keys as text; in the order of the arrays."""
-    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-    make: Callable[..., Record] = kind
-    first = f"{names[0]}."
-    keys = [name.removeprefix(first) for name in arrays if name.startswith(first)]
-    return {key: make(*(arrays[f"{name}.{key}"] for name in names)) for key in keys}
+def _gathered(kind: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """The tuple or dict of a type, from the arrays that ``_arrays`` named; in the keys' order."""
+    listed = get_origin(kind) is tuple
+    key_kind, entry_kind = (int, get_args(kind)[0]) if listed else get_args(kind)
+    names = getattr(entry_kind, "_fields", (name,))
+    mark = f"{names[0]}."
+    entries: dict[Any, Any] = {}
+    for end in (own.removeprefix(mark) for own in arrays if own.startswith(mark)):
+        key = key_kind(end) if key_kind in (int, str) else tuple(map(int, end.split(".")))
+        own = [arrays[f"{each}.{end}"] for each in names]
+        entries[key] = own[0] if names == (name,) else entry_kind(*own)
+    if not entries:
+        raise KeyError(name)
+    ordered = dict(sorted(entries.items()))
+    return tuple(ordered.values()) if listed else ordered
+
+
+def typed(kind: Any, value: Any) -> Any:
+    """A JSON value as a type hint has it: lists as tuples, and what dataclasses hold."""
+    names = get_type_hints(kind) if is_dataclass(kind) or hasattr(kind, "_fields") else {}
+    if names:
+        values = value if isinstance(value, dict) else dict(zip(names, value, strict=True))
+        return kind(**{name: typed(names[name], entry) for name, entry in values.items()})
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
+        return tuple(typed(own, entry) for own, entry in zip(kinds, value, strict=True))
+    return value

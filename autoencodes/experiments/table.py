@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Rows under named columns.
 
     Parameters
@@ -30,6 +31,21 @@ class Table:
 
     def __post_init__(self) -> None:
         assert all(len(row) == len(self.columns) for row in self.rows), "a cell for every column"
+
+    @classmethod
+    def of(cls, caption: str, columns: Mapping[str, str], records: Iterable[Any]) -> ResultTable:
+        """A row for each record, an object or a mapping: its entries under these headings.
+
+        What a mapping lacks was not measured.
+        """
+        rows = tuple(
+            tuple(
+                record.get(name) if isinstance(record, Mapping) else getattr(record, name)
+                for name in columns.values()
+            )
+            for record in records
+        )
+        return cls(caption, tuple(columns), rows)
 
     @property
     def text(self) -> str:
@@ -89,7 +105,7 @@ class Table:
         return {"caption": self.caption, "columns": self.columns, "rows": self.rows}
 
     @classmethod
-    def from_dict(cls, entries: dict[str, Any]) -> Table:
+    def from_dict(cls, entries: dict[str, Any]) -> ResultTable:
         """What ``as_dict`` gave, read again."""
         rows = tuple(tuple(row) for row in entries["rows"])
         return cls(str(entries["caption"]), tuple(entries["columns"]), rows)

@@ -8,23 +8,29 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Num, Shaped
+from jaxtyping import Float, Num, Shaped
 from numpy.typing import ArrayLike
 
-from autoencodes.checks import optional, positive_integers
+from autoencodes import datasets
+from autoencodes.checks import optional, positive_integers, real_rows
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
+from autoencodes.datasets import Column, Reading, Record, Table
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow, Latent
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.streaming import map_rows
 from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.encoding import Encoding, Observed
 from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
 from autoencodes.summary import Summarised, first
+
+Rows = Any
+"""An array (N, c), a data frame, or a ``Table``: see ``Model.features``."""
 
 _ROWS = 1024
 """Rows pushed at a time: enough for the full rate of matrix products."""
@@ -41,29 +47,38 @@ class Model(Summarised, eqx.Module):
     control : its control
     scaling : Scaling, optional
         From the data's units to the flow's; by default they are the same.
-    image_shape : (int, int), optional
-        Height and width, where a row is an image.
+    image_shape : tuple, optional
+        Height and width, of colour images also 3, where a row is an image.
     coordinates : Coordinates, optional
         How the scaled rows lie in the flow's space; by default they are its particles.
     readout : Readout, optional
         What is predicted; by default the rows themselves, by the squared error.
+    encoding : Encoding, optional
+        How the columns of a table become features, which are scaled then; by default rows are
+        features, with no names and no missing values.
+    record : Record, optional
+        What is kept of the data that the model was trained on.
     """
 
     flow: Flow
     control: Control
     scaling: Scaling
-    image_shape: tuple[int, int] | None = eqx.field(static=True)
+    image_shape: tuple[int, ...] | None = eqx.field(static=True)
     coordinates: Coordinates
     readout: Readout
+    encoding: Encoding | None
+    record: Record | None = eqx.field(static=True)
 
     def __init__(
         self,
         flow: Flow,
         control: Control,
         scaling: Scaling | None = None,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
         coordinates: Coordinates | None = None,
         readout: Readout | None = None,
+        encoding: Encoding | None = None,
+        record: Record | None = None,
     ) -> None:
         dim = flow.schedule.dim
         self.flow = flow
@@ -73,15 +88,23 @@ class Model(Summarised, eqx.Module):
         self.coordinates = coordinates or Coordinates(dim, dim)
         features = self.coordinates.features
         self.scaling = scaling or Scaling(np.zeros(features), np.ones(features))
-        shape = optional(positive_integers, image_shape, "image_shape", 2, "height and width")
-        self.image_shape = None if shape is None else (shape[0], shape[1])
+        self.image_shape = optional(
+            positive_integers, image_shape, "image_shape", None, "height and width", 2
+        )
         self.readout = readout or Readout(SquaredError())
+        self.encoding, self.record = encoding, record
+        if encoding is not None and encoding.size != features:
+            raise InputError(
+                f"an encoding of {encoding.size} features does not fit a model of {features}; "
+                "give the coordinates as many features"
+            )
 
     def _summary(self) -> dict[str, str]:
         """Rows, flow and what is predicted, in words and numbers."""
         schedule, field = self.flow.schedule, self.flow.field
         fields = tuple(dict.fromkeys(field)) if isinstance(field, tuple) else (field,)
-        image = "" if self.image_shape is None else ", images {} x {}".format(*self.image_shape)
+        shape = self.image_shape
+        image = "" if shape is None else f", images {' x '.join(map(str, shape))}"
         steps, scheme = sum(b.steps for b in schedule.blocks), type(self.flow.scheme).__name__
         count = sum(leaf.size for leaf in jax.tree.leaves(self.control))
         return {
@@ -101,81 +124,141 @@ class Model(Summarised, eqx.Module):
 
     def with_control(self, control: Control) -> Model:
         """The same model at another control."""
-        return Model(
-            self.flow, control, self.scaling, self.image_shape, self.coordinates, self.readout
-        )
+        return eqx.tree_at(lambda model: model.control, self, jax.tree.map(np.asarray, control))
 
     def problem(self, tikhonov: float) -> ControlProblem:
         """The control problem that the model's control is to solve."""
         return ControlProblem(self.flow, self.readout.cost, tikhonov)
 
-    def measure(self, x: ArrayLike, y: ArrayLike | None = None) -> EmpiricalMeasure:
-        """Rows (N, k) and their targets as particles, in the flow's units.
+    def measure(self, x: Rows, y: ArrayLike | None = None) -> EmpiricalMeasure:
+        """Rows and their targets as particles, in the flow's units.
 
         ``y`` are labels (N,) where classes or numbers are predicted; else target rows (N, k), by
         default the rows themselves.
         """
-        return self.paired(self.particles(x), y)
+        features, observed = self.features(x)
+        return self.paired(self.enter(features), y, observed)
 
     def paired(
-        self, particles: Num[np.ndarray, "particle dim"], y: ArrayLike | None = None
+        self,
+        particles: Num[np.ndarray, "particle dim"],
+        y: ArrayLike | None = None,
+        observed: Observed | None = None,
     ) -> EmpiricalMeasure:
         """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
-        if y is None and self.readout.cost.components is None:
+        cost, size = self.readout.cost, self.coordinates.features
+        if y is None and cost.components is None and not cost.masked:
             return EmpiricalMeasure(particles)
-        targets = particles if y is None else self.particles(y)
-        return EmpiricalMeasure(particles, targets[:, : self.coordinates.features])
+        targets = (particles if y is None else self.enter(np.asarray(y)))[:, :size]
+        if cost.masked:
+            seen = np.ones(targets.shape, bool) if observed is None else observed
+            targets = np.hstack([targets, seen.astype(targets.dtype)])
+        return EmpiricalMeasure(particles, targets)
 
-    def particles(self, x: ArrayLike) -> Num[np.ndarray, "particle dim"]:
-        """Rows (N, k) of the data as particles of the flow."""
-        return self.coordinates.enter(self._scaled(x), self.dtype)
+    def features(self, x: Rows) -> tuple[Num[np.ndarray, "particle feature"], Observed | None]:
+        """Features (N, k) of rows as people have them, and which were observed (None: all).
 
-    def encode(self, x: ArrayLike) -> Latent:
-        """Latent values (N, latent) of rows (N, k), and the held ones under memory ``hold``."""
+        Rows are an array (N, c) of the data's columns, a data frame of pandas, Polars, Arrow or
+        whatever narwhals knows, whose columns are matched by name, or a ``datasets.Table``.
+
+        Raises
+        ------
+        InputError
+            If they are not rows of the data's kind.
+        """
+        if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
+            return real_rows(x, "rows", self.coordinates.features), None
+        encoding = self._encoding
+        table = self._table(x)
+        table = datasets.matched(table, encoding.columns, encoding.missing, "the data")
+        return encoding.enter(table)
+
+    def enter(self, features: ArrayLike) -> Num[np.ndarray, "particle dim"]:
+        """Features (N, k) as particles (N, d) of the flow."""
+        return self.coordinates.enter(self.scaling.apply(features, self.dtype), self.dtype)
+
+    def particles(self, x: Rows) -> Num[np.ndarray, "particle dim"]:
+        """Rows of the data as particles (N, d) of the flow."""
+        return self.enter(self.features(x)[0])
+
+    def encode(self, x: Rows) -> Latent:
+        """Latent values (N, latent) of rows, and the held ones under memory ``hold``."""
+        return self.encode_particles(self.particles(x))
+
+    def encode_particles(self, particles: Num[np.ndarray, "particle dim"]) -> Latent:
+        """Latent values (N, latent) of particles (N, d), as ``encode`` of rows."""
 
         def encode(rows: Any) -> Latent:
             return self.flow.encode(self.control, rows, held=True)
 
-        return Latent(*_in_pieces(encode, self.control, self.particles(x)))
+        return Latent(*_in_pieces(encode, self.control, particles))
 
     def decode(
         self, latent: ArrayLike, held: ArrayLike | None = None
-    ) -> Num[np.ndarray, "particle feature"]:
-        """Rows (N, k) that the decoder makes of latent values; without held ones, from 0."""
+    ) -> Shaped[np.ndarray, "particle column"]:
+        """Rows (N, c) that the decoder makes of latent values; without held ones, from 0."""
+        features = self.decode_features(latent, held)
+        dtype = self.dtype if self.encoding is None else np.dtype(self.encoding.dtype)
+        return self._as_array(features, _precise(dtype, self.dtype))
+
+    def decode_features(
+        self, latent: ArrayLike, held: ArrayLike | None = None
+    ) -> Float[np.ndarray, "particle feature"]:
+        """Features (N, k) that the decoder makes of latent values, as ``decode`` makes rows."""
 
         def decode(*parts: Any) -> Any:
             return self.flow.decode(self.control, *parts)
 
         self._require_rows("decode")
-        given = [np.asarray(part) for part in (latent, held) if part is not None]
         width = self.flow.schedule.latent
-        if given[0].ndim != 2 or given[0].shape[1] != width:
-            raise InputError(
-                f"latent values must be an array (N, {width}), one a row; got shape "
-                f"{given[0].shape}"
-            )
-        if len(given) == 2 and (given[1].ndim != 2 or len(given[1]) != len(given[0])):
-            raise InputError(
-                f"held values must have one row for each of the {len(given[0])} latent rows; got "
-                f"shape {given[1].shape}"
-            )
+        given = [real_rows(latent, "latent values", width)]
+        if held is not None:
+            given.append(real_rows(held, "held values", None))
+            if len(given[1]) != len(given[0]):
+                raise InputError(
+                    f"held values must have one row for each of the {len(given[0])} latent rows; "
+                    f"got shape {given[1].shape}"
+                )
         pushed = _in_pieces(decode, self.control, *given)
-        return self.scaling.undo(self.read(pushed), self.dtype)
+        return self.scaling.undo(self.read(pushed), np.float64)
 
-    def reconstruct(self, x: ArrayLike) -> Num[np.ndarray, "particle feature"]:
-        """What the flow makes of rows (N, k), in the data's units."""
+    def reconstruct(self, x: Rows) -> Any:
+        """What the flow makes of rows, in the data's units and in the form that they came in.
+
+        Of an array (N, c) an array, as precise as it is; of a data frame one of the same library,
+        where a category is its likeliest level and integers are rounded; of a ``Table`` a table.
+        """
         self._require_rows("reconstruct")
-        return self.scaling.undo(self._predicted(x), self.dtype)
+        return self._like(x, self.scaling.undo(self._predicted(x), np.float64))
 
-    def predict(self, x: ArrayLike) -> Shaped[np.ndarray, "particle ..."]:
+    def impute(self, x: Rows) -> Any:
+        """The rows, with what is missing in them taken from their reconstruction.
+
+        Raises
+        ------
+        InputError
+            If the model was not trained to know of missing values.
+        """
+        self._require_rows("impute")
+        if self.encoding is None or self.encoding.missing == "refuse":
+            raise InputError(
+                "this model knows nothing of missing values; train one with --missing mask"
+            )
+        table = datasets.matched(
+            self._table(x), self.encoding.columns, self.encoding.missing, "the data"
+        )
+        made = self.encoding.leave(self.scaling.undo(self._predicted(table), np.float64))
+        return self._like_numbers(x, np.where(np.isnan(table.x), made, table.x))
+
+    def predict(self, x: Rows) -> Any:
         """The class of every row (N,), or its number (N,); where rows are the target, rows."""
         if self.readout.target == "rows":
             return self.reconstruct(x)
         return self.readout.named(self._predicted(x))
 
-    def probabilities(self, x: ArrayLike) -> Num[np.ndarray, "particle class"]:
+    def probabilities(self, x: Rows) -> Num[np.ndarray, "particle class"]:
         """The probabilities (N, K) of the K classes ``readout.classes``.
 
         Raises
@@ -190,18 +273,30 @@ class Model(Summarised, eqx.Module):
             )
         return self._predicted(x)
 
-    def errors(self, x: ArrayLike, y: ArrayLike | None = None) -> Num[np.ndarray, " particle"]:
+    def errors(self, x: Rows, y: ArrayLike | None = None) -> Float[np.ndarray, " particle"]:
         """The mean squared error of every row over its target's entries, in the flow's units.
 
         ``y`` are the targets in the data's units, as for ``measure``. Of classes the error is that
-        of the probabilities.
+        of the probabilities. What is missing does not count.
         """
-        if self.readout.target != "rows":
-            wanted = self.readout.targets(y, self.dtype)
-        else:
-            wanted = self._scaled(x if y is None else y)
-        difference = self._predicted(x) - wanted
-        return np.asarray(np.mean(difference**2, axis=1, dtype=np.float64))
+        squares, seen = self._squares(x, y)
+        if seen is None:
+            return np.asarray(np.mean(squares, axis=1))
+        return np.asarray(squares.sum(axis=1) / seen.sum(axis=1))
+
+    def column_errors(self, x: Rows) -> dict[str, Float[np.ndarray, " particle"]]:
+        """Of every column the squared error of every row, summed over the column's features.
+
+        In the flow's units; a row's sum over all columns, divided by its number of features that
+        were observed, is its error.
+        """
+        self._require_rows("reconstruct")
+        squares, _ = self._squares(x, None)
+        encoding = self._encoding
+        return {
+            name: squares[:, encoding.owner == k].sum(axis=1)
+            for k, name in enumerate(encoding.names)
+        }
 
     def read(self, pushed: ArrayLike) -> Num[np.ndarray, "particle target"]:
         """Predictions in the scaled units of the targets, from final states (N, d)."""
@@ -211,24 +306,98 @@ class Model(Summarised, eqx.Module):
             return predicted
         return self.coordinates.leave(predicted, self.dtype)
 
-    def _predicted(self, x: ArrayLike) -> Num[np.ndarray, "particle target"]:
+    def table_of(
+        self, features: Float[np.ndarray, "particle feature"]
+    ) -> Num[np.ndarray, "particle column"]:
+        """The numbers of a table (N, c), from features (N, k)."""
+        return self._encoding.leave(features)
+
+    def columns(self, numbers: Num[np.ndarray, "particle column"]) -> dict[str, np.ndarray]:
+        """The columns in people's own values by name, from the numbers of a table (N, c)."""
+        return self._encoding.values(numbers)
+
+    @property
+    def _encoding(self) -> Encoding:
+        """The encoding; where there is none, that of columns without names."""
+        if self.encoding is not None:
+            return self.encoding
+        count, dtype = self.coordinates.features, "float64"
+        if self.record is not None:
+            dtype = self.record.dtype
+        columns = tuple(Column(f"x_{k}", dtype=dtype) for k in range(count))
+        return Encoding(columns, "refuse", np.zeros(count), dtype)
+
+    def _table(self, x: Rows) -> Table:
+        """Rows as a table."""
+        if isinstance(x, Table):
+            return x
+        encoding = self._encoding
+        reading = Reading(schema=encoding.columns, missing=encoding.missing)
+        if datasets.is_frame(x):
+            return datasets.from_frame(x, reading)
+        return datasets.from_array(x, reading)
+
+    def _squares(
+        self, x: Rows, y: ArrayLike | None
+    ) -> tuple[Float[np.ndarray, "particle target"], Observed | None]:
+        """Squared differences of predictions and targets, and which of them count."""
+        features, observed = self.features(x)
+        predicted = self.read(push(self.flow, self.control, self.enter(features)))
+        if self.readout.target != "rows":
+            return (predicted - self.readout.targets(y, self.dtype).astype(np.float64)) ** 2, None
+        wanted = self.scaling.apply(features if y is None else self.features(y)[0], np.float64)
+        squares = (predicted - wanted) ** 2
+        return (squares, None) if observed is None else (squares * observed, observed)
+
+    def _predicted(self, x: Rows) -> Num[np.ndarray, "particle target"]:
         return self.read(push(self.flow, self.control, self.particles(x)))
 
-    def _scaled(self, x: ArrayLike) -> Num[np.ndarray, "particle feature"]:
-        """The rows in the flow's units, once they are known to be rows of the data's size."""
-        features = self.coordinates.features
-        if np.ndim(x) != 2 or np.shape(x)[1] != features:
-            raise InputError(
-                f"the model takes rows of {features} features, one a row of an array "
-                f"(N, {features}); got shape {np.shape(x)}: give data of the kind it was trained on"
-            )
-        return self.scaling.apply(x, self.dtype)
+    def _like(self, x: Rows, features: Float[np.ndarray, "particle feature"]) -> Any:
+        """Features in the form of some rows."""
+        if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
+            return self._as_array(features, _precise(np.asarray(x).dtype, self.dtype))
+        return self._like_numbers(x, self._encoding.leave(features))
+
+    def _like_numbers(self, x: Rows, numbers: Num[np.ndarray, "particle column"]) -> Any:
+        """The numbers of a table in the form of some rows."""
+        encoding = self._encoding
+        if isinstance(x, Table):
+            return Table(numbers, columns=encoding.columns, image_shape=self.image_shape)
+        if datasets.is_frame(x):
+            return datasets.to_frame_like(x, encoding.values(numbers))
+        return self._numbers_as_array(numbers, _precise(np.asarray(x).dtype, self.dtype))
+
+    def _as_array(
+        self, features: Float[np.ndarray, "particle feature"], dtype: np.dtype[Any]
+    ) -> Shaped[np.ndarray, "particle column"]:
+        return self._numbers_as_array(self._encoding.leave(features), dtype)
+
+    def _numbers_as_array(
+        self, numbers: Num[np.ndarray, "particle column"], dtype: np.dtype[Any]
+    ) -> Shaped[np.ndarray, "particle column"]:
+        """One array of all columns: numbers where all are, else objects."""
+        encoding = self._encoding
+        if all(column.kind in ("number", "log") for column in encoding.columns):
+            return numbers.astype(dtype, copy=False)
+        values = encoding.values(numbers)
+        return np.stack([values[name].astype(object) for name in encoding.names], axis=1)
 
     def _require_rows(self, verb: str) -> None:
         if self.readout.target != "rows":
             raise InputError(
                 f"this model predicts {self.readout.target} and cannot {verb} rows; use predict"
             )
+
+
+def _precise(given: np.dtype[Any], own: np.dtype[Any]) -> np.dtype[Any]:
+    """The precision of results: that of the data, and of the flow where it is finer.
+
+    Integers of up to 16 bits are told from each other by any.
+    """
+    if given.kind == "f":
+        return np.promote_types(given.newbyteorder("="), own) if given.itemsize <= 8 else own
+    small = given.kind in "biu" and given.itemsize <= 2
+    return own if small else np.dtype(np.float64)
 
 
 def push(flow: Flow, control: Control, x: ArrayLike) -> Num[np.ndarray, "particle dim"]:

@@ -119,6 +119,20 @@ class Readout(Summarised, eqx.Module):
         """Predictions in the flow's units, from final states (N, d)."""
         return np.asarray(_linked(self.cost, x))
 
+    def squares(
+        self,
+        predictions: Float[np.ndarray, "particle target"],
+        y: Float[np.ndarray, "particle other"],
+    ) -> tuple[Float[np.ndarray, "particle target"], Float[np.ndarray, "particle target"] | None]:
+        """Squared differences from targets as the cost has them, and the 1 or 0 of observed ones.
+
+        In float64, so that none overflows; 0 where nothing was observed. None: all were.
+        """
+        count = predictions.shape[1]
+        seen = y[:, count:].astype(np.float64) if self.cost.masked else None
+        squares = (predictions.astype(np.float64) - y[:, :count]) ** 2
+        return (squares, None) if seen is None else (squares * seen, seen)
+
     def mean_cost(self, x: ArrayLike, y: ArrayLike) -> float:
         """The mean of ℓ over final states (N, d) and targets."""
         return float(np.mean(np.asarray(_costs(self.cost, x, y)), dtype=np.float64))

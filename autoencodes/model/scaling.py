@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Bool, Float, Real
 from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.checks import choice
@@ -13,6 +15,10 @@ from autoencodes.measure.streaming import map_rows
 from autoencodes.summary import Summarised, first
 
 KINDS = ("unit", "standard", "none")
+
+
+_SQUARED = (1e-140, 1e140)
+"""Deviations whose squares are float64 numbers with all their digits."""
 
 
 class Scaling(Summarised, eqx.Module):
@@ -43,13 +49,15 @@ class Scaling(Summarised, eqx.Module):
         kind: str,
         x: Real[Array | np.ndarray, "particle dim"],
         value_range: tuple[float, float] | None = None,
+        observed: Bool[np.ndarray, "particle dim"] | None = None,
     ) -> Scaling:
         """The scaling of a kind, fitted to rows (N, d).
 
         ``unit`` maps the known range of values, else the rows' smallest and largest
         value, onto [0, 1], the same way in every component; ``standard`` gives each
         component mean 0 and standard deviation 1 (a constant one: mean 0); ``none``
-        leaves the data alone.
+        leaves the data alone. Where a value was not ``observed``, x has the mean of those that
+        were, and the deviation is that of those.
 
         Raises
         ------
@@ -62,8 +70,14 @@ class Scaling(Summarised, eqx.Module):
         if kind == "unit":
             low, high = value_range or (float(x.min()), float(x.max()))
             return cls._checked(np.full(dim, low), np.full(dim, (high - low) or 1.0))
-        mean = np.asarray(np.mean(x, axis=0, dtype=np.float64))
-        deviation = np.std(x, axis=0, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # it is seen below
+            mean = np.asarray(np.mean(x, axis=0, dtype=np.float64))
+            deviation = np.std(x, axis=0, dtype=np.float64)
+        extreme = ~((deviation > _SQUARED[0]) & (deviation < _SQUARED[1]))
+        for k in np.flatnonzero(extreme):
+            mean[k], deviation[k] = _moments(np.asarray(x[:, k], np.float64))
+        if observed is not None:
+            deviation *= np.sqrt(len(x) / np.maximum(observed.sum(axis=0), 1))
         # Rounding makes a constant column's deviation tiny instead of 0.
         constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
         return cls._checked(mean, np.where(constant, 1.0, deviation))
@@ -77,10 +91,56 @@ class Scaling(Summarised, eqx.Module):
             )
         return cls(shift, scale)
 
+    def without(self, groups: Sequence[tuple[int, int]]) -> Scaling:
+        """The scaling that leaves groups of components, (first, number), as they are."""
+        shift, scale = self.shift.copy(), self.scale.copy()
+        for start, count in groups:
+            shift[start : start + count], scale[start : start + count] = 0, 1
+        return Scaling(shift, scale)
+
     def apply(self, x: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle dim"]:
-        """The rows in the flow's units."""
-        return map_rows(lambda r: (r - self.shift) / self.scale, np.asarray(x), dtype=dtype)
+        """The rows in the flow's units.
+
+        Raises
+        ------
+        InputError
+            If a row is so far off that the flow's precision has no such number, or all rows so
+            small that it has none but 0.
+        """
+        rows, largest = np.asarray(x), float(np.finfo(np.dtype(dtype)).max)
+        least, seen = float(np.finfo(np.dtype(dtype)).smallest_subnormal), 0.0
+
+        def scaled(block: np.ndarray) -> np.ndarray:
+            nonlocal seen
+            with np.errstate(over="ignore"):
+                z: np.ndarray = (block - self.shift) / self.scale
+            seen = max(seen, float(np.abs(z).max(initial=0.0)))
+            return np.clip(z, -largest, largest) if seen > largest else z
+
+        z: Float[np.ndarray, "particle dim"] = map_rows(scaled, rows, dtype=dtype)
+        if seen > largest:
+            row, column = (int(k) for k in np.argwhere(np.abs(z) == largest)[0])
+            raise InputError(
+                f"row {row}, column {column} (counted from 0) is {rows[row, column]:g}, which in "
+                f"the units of training is beyond {np.dtype(dtype)}; if it stands for a value that "
+                "is missing, leave it empty and take --missing mask"
+            )
+        if 0 < seen < least:
+            raise InputError(
+                f"the largest value is {seen:g}, which is 0 in {np.dtype(dtype)}; take scaling "
+                "standard, or precision float64"
+            )
+        return z
 
     def undo(self, z: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle dim"]:
         """Rows of the flow, in the data's units."""
         return map_rows(lambda r: self.shift + self.scale * r, np.asarray(z), dtype=dtype)
+
+
+def _moments(x: Float[np.ndarray, " particle"]) -> tuple[float, float]:
+    """Mean and deviation of numbers whose squares are none."""
+    size = float(np.abs(x).max())
+    if size == 0:
+        return 0.0, 0.0
+    unit = x / size
+    return float(unit.mean() * size), float(unit.std() * size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from dataclasses import asdict
@@ -11,26 +12,31 @@ from typing import Any
 import numpy as np
 
 from autoencodes import atomic, fields
+from autoencodes.checks import positive_integers
 from autoencodes.control import Control, ControlTuple
 from autoencodes.cost import SquaredError
+from autoencodes.datasets import Record
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import ControlledField
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.encoding import Encoding
 from autoencodes.model.model import Model
 from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
 from autoencodes.schemes import name_of, scheme
 
 _FORMAT = "autoencodes-model-1"
+_CHECKSUM = "sha256"
 
 
 def save(path: str | Path, model: Model) -> None:
     """Writes a model as one safetensors file, atomically.
 
     The tensors are the control's arrays and the scaling; schedule and field stand in the
-    header, as JSON. Nothing in the file is executed when it is read.
+    header, as JSON, and with them the SHA-256 of all. Nothing in the file is executed when it is
+    read.
 
     Raises
     ------
@@ -39,14 +45,13 @@ def save(path: str | Path, model: Model) -> None:
     OSError
         If the file cannot be written.
     """
-    from safetensors.numpy import save as serialise
-
     tensors = {
         f"{name}.{part}": array
         for name, owner, parts in (
             ("scaling", model.scaling, ("shift", "scale")),
             ("target", model.readout.scaling, ("shift", "scale")),
             ("coordinates", model.coordinates, ("rotation", "centre")),
+            ("encoding", model.encoding, ("fill",)),
         )
         for part in parts
         if (array := getattr(owner, part, None)) is not None
@@ -65,9 +70,10 @@ def save(path: str | Path, model: Model) -> None:
         "image_shape": model.image_shape,
         "features": model.coordinates.features,
         "readout": model.readout.describe(),
+        "encoding": None if model.encoding is None else model.encoding.described,
+        "record": None if model.record is None else model.record.described,
     }
-    tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    atomic.write(path, serialise(tensors, metadata={"autoencodes": json.dumps(header)}))
+    atomic.write(path, _serialised(tensors, "autoencodes", header))
 
 
 def load(
@@ -96,28 +102,63 @@ def load(
             "load it with the version of autoencodes that wrote it"
         )
     try:
-        written = header["schedule"]
-        blocks = [Block(**block) for block in written["blocks"]]
-        schedule = WidthSchedule(**{**written, "blocks": blocks})
-        shape = header["image_shape"]
-        control: Control = ControlTuple(
-            {
-                name.split(".", 2)[2]: array
-                for name, array in sorted(tensors.items())
-                if name.startswith(f"control.{j}.")
-            }
-            for j in range(len(blocks))
-        )
-        scaling = Scaling(tensors["scaling.shift"], tensors["scaling.scale"])
-        described, stepped = header["field"], header.get("scheme", {"name": "euler"})
-        coordinates, readout = _surroundings(header, tensors, schedule.dim)
-        if not all(control) or scaling.shift.shape != (coordinates.features,):
-            raise KeyError("the control or the scaling")
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(f"{path}: the model file is incomplete ({error})") from error
-    flow = Flow(schedule, field or _built(described), scheme(**stepped))
-    image = None if shape is None else (shape[0], shape[1])
-    return Model(flow, control, scaling, image, coordinates, readout)
+        return _restored(header, tensors, field)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: the model file is incomplete or damaged ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _restored(
+    header: dict[str, Any],
+    tensors: dict[str, np.ndarray],
+    field: ControlledField | tuple[ControlledField, ...] | None,
+) -> Model:
+    """The model that a file's header and arrays describe."""
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"the model is damaged: {name} holds numbers that are not finite")
+    written = header["schedule"]
+    blocks = [Block(**block) for block in written["blocks"]]
+    schedule = WidthSchedule(**{**written, "blocks": blocks})
+    control: Control = ControlTuple(
+        {
+            name.split(".", 2)[2]: array
+            for name, array in sorted(tensors.items())
+            if name.startswith(f"control.{j}.")
+        }
+        for j in range(len(blocks))
+    )
+    scaling = _scaling(tensors, "scaling")
+    coordinates, readout = _surroundings(header, tensors, schedule.dim)
+    if not all(control) or scaling.shift.shape != (coordinates.features,):
+        raise InputError("the model file is incomplete: the control or the scaling is not whole")
+    stepped = header.get("scheme", {"name": "euler"})
+    flow = Flow(schedule, field or _built(header["field"]), scheme(**stepped))
+    shape = header["image_shape"]
+    if shape is not None:
+        shape = positive_integers(shape, "image_shape", None, "height and width", 2)
+    encoding, record = header.get("encoding"), header.get("record")
+    return Model(
+        flow,
+        control,
+        scaling,
+        shape,
+        coordinates,
+        readout,
+        None if encoding is None else Encoding.build(encoding, tensors["encoding.fill"]),
+        None if record is None else Record.read(record),
+    )
+
+
+def _scaling(tensors: dict[str, np.ndarray], name: str) -> Scaling:
+    """A scaling, which has one positive scale for every shift."""
+    shift, scale = tensors[f"{name}.shift"], tensors[f"{name}.scale"]
+    if shift.shape != scale.shape or shift.ndim != 1 or not (scale > 0).all():
+        raise InputError(f"the model is damaged: {name}.scale is not positive, one a component")
+    return Scaling(shift, scale)
 
 
 def _surroundings(
@@ -132,7 +173,7 @@ def _surroundings(
     )
     scaling = None
     if "target.shift" in tensors:
-        scaling = Scaling(tensors["target.shift"], tensors["target.scale"])
+        scaling = _scaling(tensors, "target")
     if "readout" not in header:  # a file from before there were other targets
         return coordinates, Readout(SquaredError())
     return coordinates, Readout.build(header["readout"], scaling)
@@ -162,36 +203,67 @@ def write_tensors(
     NumericalFailure
         If all numbers are to be finite, and one is not; nothing is written then.
     """
-    from safetensors.numpy import save as serialise
-
-    whole = {key: np.asarray(array, order="C") for key, array in arrays.items()}
-    lost = [key for key, array in whole.items() if finite and not np.isfinite(array).all()]
-    header = {}
+    lost = [key for key, array in arrays.items() if finite and not np.isfinite(array).all()]
     try:
-        header = {"facts": json.dumps(facts, allow_nan=False)}
+        json.dumps(facts, allow_nan=False)
     except ValueError:
         lost.append("a number beside the arrays")
     if lost:
         raise NumericalFailure(
             f"{path.name} was not written: {', '.join(lost)} holds numbers that are not finite"
         )
-    atomic.write(path, serialise(whole, metadata=header))
+    atomic.write(path, _serialised(arrays, "facts", facts))
 
 
 def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The JSON header under ``key`` and the arrays of a safetensors file."""
+    """The JSON object under ``key`` and the arrays of a safetensors file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is something else, or not as it was written.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load as deserialise
 
     try:
-        data = path.read_bytes()
+        data = atomic.read(path)
         (length,) = struct.unpack("<Q", data[:8])
-        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][key])
-        return header, deserialise(data)
+        header = atomic.parsed(atomic.parsed(data[8 : 8 + length])["__metadata__"][key])
+        tensors = deserialise(data)
+        whole = isinstance(header, dict)
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; expected {kind}") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, struct.error) as error:
+    except (SafetensorError, LookupError, TypeError, ValueError, struct.error) as error:
         raise InputError(
             f"{path}: expected {kind} as autoencodes writes it; the file is something else, or "
             f"damaged ({type(error).__name__})"
         ) from error
+    # Files of earlier versions have no checksum.
+    if not whole or header.pop(_CHECKSUM, None) not in (None, _digest(tensors, header)):
+        raise InputError(
+            f"{path}: the content is not what was written (its checksum differs): the file was "
+            f"damaged or altered; expected {kind} as autoencodes writes it"
+        )
+    return header, tensors
+
+
+def _serialised(arrays: dict[str, np.ndarray], key: str, header: dict[str, Any]) -> bytes:
+    """A safetensors file of arrays and, under a key, of JSON values with the checksum of all."""
+    from safetensors.numpy import save as serialise
+
+    whole = {
+        name: np.asarray(array, array.dtype.newbyteorder("="), order="C")
+        for name, array in arrays.items()
+    }
+    header = {**header, _CHECKSUM: _digest(whole, header)}
+    return serialise(whole, metadata={key: json.dumps(header, allow_nan=False)})
+
+
+def _digest(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> str:
+    """SHA-256 of arrays with their names, types and shapes, and of the JSON values beside them."""
+    digest = hashlib.sha256(json.dumps(header).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

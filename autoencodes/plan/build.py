@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +30,7 @@ from autoencodes.precision import precision
 from autoencodes.schemes import scheme
 from autoencodes.training import Method, MetricMovement
 
-Image = tuple[int, int] | None
+Image = tuple[int, ...] | None
 
 
 def order(plan: Plan, x: Rows, targets: Real[np.ndarray, "particle target"]) -> Order:
@@ -54,7 +55,16 @@ def model(plan: Plan, encoded: Encoded, image: Image, kept: Order) -> Model:
     dtype = np.dtype(plan.precision)
     with precision(dtype):
         control = steps.init(jax.random.key(plan.seed), plan.init_scale, dtype)
-    return Model(steps, control, encoded.scaling, image, coordinates, readout)
+    return Model(
+        steps,
+        control,
+        encoded.scaling,
+        image,
+        coordinates,
+        readout,
+        encoded.encoding,
+        encoded.data.record,
+    )
 
 
 def flow(plan: Plan, dim: int, image: Image, kept: Order) -> Flow:
@@ -78,8 +88,13 @@ def cost(plan: Plan, encoded: Encoded, schedule: WidthSchedule) -> Comparison:
         components = schedule.blocks[-1].active[: encoded.readout.size]
     elif coordinates.features < coordinates.dim:
         components = tuple(range(coordinates.features))
-    options = {} if plan.delta is None else {"delta": plan.delta}
-    made: Comparison = COSTS[plan.cost](components=components, **options)
+    options: dict[str, Any] = {} if plan.delta is None else {"delta": plan.delta}
+    encoding, name = encoded.encoding, plan.cost
+    if encoding is not None and encoded.by_column and plan.target == "rows":
+        masked = encoding.missing == "mask"
+        options |= {"groups": encoding.groups, "masked": masked, "numbers": plan.cost}
+        name = "by-column"
+    made: Comparison = COSTS[name](components=components, **options)
     return made
 
 
@@ -113,7 +128,7 @@ def _widths(
 
 
 def _grids(
-    plan: Plan, dim: int, image: tuple[int, int], kept: Order
+    plan: Plan, dim: int, image: tuple[int, ...], kept: Order
 ) -> tuple[WidthSchedule, tuple[ControlledField, ...]]:
     """The mirrored schedule of grids and then widths, and its fields."""
     assert plan.grids is not None

@@ -24,6 +24,10 @@ def refuse_shapes(settings: Settings, facts: Facts) -> None:
         raise InputError(
             f"latent must not exceed the dimension of the flow, {facts.dim}; got {latent}"
         )
+    if settings.field == "convolution" and len(facts.image or ()) > 2:
+        raise InputError(
+            "the convolution field is for grey images; these have colours: take another field"
+        )
     if settings.field == "convolution" and facts.image is None:
         raise InputError(
             "the convolution field is for images; rows of this data have no height and width: "
@@ -40,6 +44,11 @@ def refuse(settings: Settings, plan: Plan, facts: Facts) -> None:
         )
     _refuse_course(settings, plan, facts.rows)
     _refuse_target(plan)
+    if facts.by_column and plan.rotation != "none":
+        raise InputError(
+            "categories and missing values are compared column by column, which a rotation does "
+            f"not keep; got rotation {plan.rotation}: leave it out"
+        )
     _refuse_field(settings, plan)
     if METHODS.entries[plan.method].facts.get("linear"):
         _refuse_exact(plan)

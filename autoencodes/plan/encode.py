@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from autoencodes.datasets import Dataset
 from autoencodes.model.coordinates import Coordinates
+from autoencodes.model.encoding import Encoding
 from autoencodes.model.model import Model
 from autoencodes.model.readout import Readout
 from autoencodes.model.scaling import Scaling
@@ -22,6 +23,10 @@ class Encoded:
 
     Parameters
     ----------
+    data : Dataset
+        All rows, as features.
+    encoding : Encoding, optional
+        From columns to features.
     scaling, coordinates, readout : of the model; the readout's cost is not yet decided
     x : array (N, d)
         The training rows as particles.
@@ -29,6 +34,8 @@ class Encoded:
         Their targets, where these are no rows.
     """
 
+    data: Dataset
+    encoding: Encoding | None
     scaling: Scaling
     coordinates: Coordinates
     readout: Readout
@@ -41,13 +48,21 @@ class Encoded:
 
         Classes are those of all rows; all else is fitted to the training rows.
         """
-        rows, dtype = data.train.x, np.dtype(resolve.precision(settings))
-        labels = data.part_labels("train")
+        encoding = Encoding.of(data, settings.missing) if model is None else model.encoding
+        data = data if encoding is None else encoding.entered(data)
+        train, dtype = data.rows("train"), np.dtype(resolve.precision(settings))
+        rows, labels = data.x[train], data.part_labels("train")
         if model is None:
             kind = resolve.scaling(settings, data.value_range)
-            scaling = Scaling.of(kind, rows, data.value_range)
+            seen = None if data.observed is None else data.observed[train]
+            bounds = data.value_range
+            if bounds is None and kind == "unit" and resolve.compares_probabilities(settings):
+                bounds = float(data.x.min()), float(data.x.max())  # targets must be in [0, 1]
+            scaling = Scaling.of(kind, rows, bounds, seen)
+            if encoding is not None:
+                scaling = scaling.without(encoding.groups)
             scaled = scaling.apply(rows, dtype)
-            dim = data.dim + settings.extra
+            dim = rows.shape[1] + settings.extra
             coordinates = Coordinates.of(settings.rotation, scaled, dim, settings.seed)
             known = labels if settings.target == "numbers" else data.labels
             readout = Readout.of(settings.target, known, data.name)
@@ -55,4 +70,12 @@ class Encoded:
             scaling, coordinates, readout = model.scaling, model.coordinates, model.readout
             scaled = scaling.apply(rows, dtype)
         targets = None if readout.size is None else readout.targets(labels, dtype)
-        return cls(scaling, coordinates, readout, coordinates.enter(scaled, dtype), targets)
+        x = coordinates.enter(scaled, dtype)
+        return cls(data, encoding, scaling, coordinates, readout, x, targets)
+
+    @property
+    def by_column(self) -> bool:
+        """Whether there are categories, or values that were not observed do not count."""
+        return self.encoding is not None and (
+            bool(self.encoding.groups) or self.encoding.missing == "mask"
+        )

@@ -42,8 +42,12 @@ class Facts:
         The number of entries of a target that is no row.
     resolution : float
         The median distance from a row to the nearest other one, where that is to decide the noise.
-    image : (int, int), optional
-        Height and width, where the rows are images.
+    image : tuple, optional
+        Height and width, of colour images also 3, where the rows are images.
+    own_split : bool
+        Whether the data came with their split.
+    by_column : bool
+        Whether rows have categories, or values that were not observed.
     """
 
     dim: int
@@ -53,19 +57,30 @@ class Facts:
     carried: int | None = None
     outputs: int | None = None
     resolution: float = 0.0
-    image: tuple[int, int] | None = None
+    image: tuple[int, ...] | None = None
+    own_split: bool = False
+    by_column: bool = False
 
     @classmethod
-    def of(cls, settings: Settings, data: Dataset, x: Rows, y: Targets | None) -> Facts:
+    def of(
+        cls,
+        settings: Settings,
+        data: Dataset,
+        x: Rows,
+        y: Targets | None,
+        by_column: bool = False,
+    ) -> Facts:
         """The facts of particles (N, d), as far as the settings leave something to them.
 
-        ``y`` are their targets (N, k), where these are no rows.
+        ``y`` are their targets (N, k), where these are no rows; ``by_column``: whether there are
+        categories or values that were not observed.
         """
         variance = np.var(x, axis=0, dtype=np.float64)
         total = variance if y is None else np.var(y, axis=0, dtype=np.float64)
         carried = None
         if y is None and data.y is None and not settings.extra:
             carried = _carried(variance, np.asarray(np.mean(x, axis=0, dtype=np.float64)))
+        table = data.table
         return cls(
             x.shape[1],
             len(x),
@@ -75,6 +90,8 @@ class Facts:
             None if y is None else y.shape[1],
             _resolution(x) if settings.target == "classes" and settings.noise is None else 0.0,
             data.image_shape,
+            data.law or (table is not None and table.is_test is not None),
+            by_column and settings.target == "rows",
         )
 
 

@@ -8,7 +8,13 @@ from typing import Any
 from autoencodes.errors import InputError
 from autoencodes.plan.settings import Settings, to_toml
 
-_EARLIER = {"mirror": True, "cost": "squared", "order": "variance", "noise": 0.0}
+_EARLIER = {
+    "mirror": True,
+    "cost": "squared",
+    "order": "variance",
+    "noise": 0.0,
+    "validation_fraction": 0.0,
+}
 """What the runs of versions did that knew no such entry."""
 
 
@@ -23,7 +29,21 @@ class Plan:
     data: str
     data_dir: str | None
     test_fraction: float
+    validation_fraction: float
     split_seed: int
+    split: str | None
+    group: str | None
+    time: str | None
+    columns: tuple[str, ...] | None
+    drop: tuple[str, ...] | None
+    label: str | None
+    kinds: tuple[str, ...] | None
+    missing: str
+    sheet: str | None
+    key: str | None
+    delimiter: str | None
+    decimal: str | None
+    encoding: str | None
     scaling: str
     order: str | tuple[int, ...]
     rotation: str

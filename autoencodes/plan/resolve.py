@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from autoencodes.catalogue import COSTS, DATASETS, FIELDS, METHODS
+from autoencodes.datasets.parts import SHARE
 from autoencodes.plan.conflicts import refuse, refuse_shapes
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
@@ -68,6 +69,8 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
         "tikhonov": 0.1 * facts.variance / facts.rows,
         "scaling": scaling(settings, facts.value_range),
         "precision": precision(settings),
+        # Nothing that came with its split was split to choose by.
+        "validation_fraction": 0.0 if facts.own_split else SHARE,
         **shape,
         **course,
         **known,
@@ -90,9 +93,14 @@ def scaling(settings: Settings, value_range: tuple[float, float] | None) -> str:
     have, to [0, 1], and so all that are compared as probabilities.
     """
     known = settings.scaling or _named(settings.data).get("scaling")
-    facts = {} if settings.cost is None else COSTS.entries[settings.cost].facts
-    bounded = value_range is not None or facts.get("probabilities")
+    bounded = value_range is not None or compares_probabilities(settings)
     return str(known or ("unit" if bounded else "standard"))
+
+
+def compares_probabilities(settings: Settings) -> bool:
+    """Whether targets must lie in [0, 1]."""
+    facts = {} if settings.cost is None else COSTS.entries[settings.cost].facts
+    return bool(facts.get("probabilities"))
 
 
 def precision(settings: Settings) -> str:
@@ -177,8 +185,8 @@ def falling(first: int, latent: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(widths))  # small ones may coincide
 
 
-def _grids(image: tuple[int, int] | None) -> tuple[tuple[int, int, int], ...]:
+def _grids(image: tuple[int, ...] | None) -> tuple[tuple[int, int, int], ...]:
     """All pixels on one grid: every second one of every second row, in four channels, if it can."""
-    height, width = image or (1, 1)
+    height, width, *_ = image or (1, 1)
     stride = 1 if height % 2 or width % 2 else 2
     return ((stride**2, height // stride, width // stride),)

@@ -10,10 +10,11 @@ import dataclasses
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from autoencodes import checks
+from autoencodes import atomic, checks
 from autoencodes.catalogue import (
     ACTIVATIONS,
     COSTS,
@@ -26,19 +27,28 @@ from autoencodes.catalogue import (
 )
 from autoencodes.errors import InputError
 
+_LONGEST = 4_000_000
+"""The most bytes of a configuration: room for an order of half a million components."""
+
+_DOTS = 100
+"""The most dots of a line: the parser's time is quadratic in the parts of a dotted key."""
+
 Check = Callable[[Any, str], Any]
 """A converter of ``autoencodes.checks``: a value and its name in, the value as it should be out."""
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is declared of an entry beside its type and its default.
+    """What is declared of an entry beside its default.
 
     Parameters
     ----------
-    check : Check
+    kind : str
+        Its type, as it is written.
     words : str
         Its help, but for that of its choices.
+    check : Check, optional
+        By default that it is one of its choices, else that of its type in ``_CHECKS``.
     metavar : str, optional
         What its option on the command line takes; by default its choices, else its type.
     choices : iterable of str
@@ -54,8 +64,9 @@ class Declaration:
         Whether the command line has an option for it.
     """
 
-    check: Check
+    kind: str
     words: str
+    check: Check | None = None
     metavar: str | None = None
     choices: Iterable[str] = ()
     first: tuple[str, ...] = ()
@@ -66,7 +77,8 @@ class Declaration:
     @property
     def names(self) -> tuple[str, ...]:
         """The names that it may be, if it is a name."""
-        return (*self.first, *_names(self.choices))
+        names = self.choices.choices if isinstance(self.choices, Catalogue) else self.choices
+        return (*self.first, *names)
 
     @property
     def help(self) -> str:
@@ -76,27 +88,20 @@ class Declaration:
         entries = [self.choices.entries[name] for name in self.choices.choices]
         return f"{self.words} {'; '.join(f'{e.name}: {e.help}' for e in entries)}."
 
-
-def _names(choices: Iterable[str]) -> tuple[str, ...]:
-    return choices.choices if isinstance(choices, Catalogue) else tuple(choices)
-
-
-def _entry(default: Any, check: Check, words: str, **more: Any) -> Any:
-    """An entry of ``Settings``."""
-    return dataclasses.field(
-        default=default, metadata={"declaration": Declaration(check, words, **more)}
-    )
+    def checked(self, value: Any, name: str) -> Any:
+        """A value as the entry holds it; InputError if it is not as it should be."""
+        if self.check is None and self.names:
+            return checks.choice(value, name, self.names)
+        return (self.check or _CHECKS[self.kind.removesuffix(" | None")])(value, name)
 
 
-def _chosen(
-    default: Any, choices: Iterable[str], words: str, first: tuple[str, ...] = (), **more: Any
-) -> Any:
-    """An entry that is one of some names."""
+def _entry(default: Any, words: str, **more: Any) -> Any:
+    """An entry of ``Settings``, and what ``Declaration`` says of it."""
+    return dataclasses.field(default=default, metadata={"words": words, **more})
 
-    def check(value: Any, name: str) -> str:
-        return checks.choice(value, name, (*first, *_names(choices)))
 
-    return _entry(default, check, words, choices=choices, first=first, **more)
+_model = partial(_entry, start="model")
+_rows = partial(_entry, start="rows")
 
 
 def _within(check: Callable[..., Any], *bounds: Any, **more: Any) -> Check:
@@ -124,6 +129,10 @@ def _path(text: str) -> str:
     return str(Path(text))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return checks.names(text, "names of columns")
+
+
 def _read_grids(text: str) -> list[tuple[int, ...]]:
     return [checks.listed(grid, "--grids", "4x14x14,8x7x7", "x") for grid in text.split(",")]
 
@@ -141,14 +150,22 @@ def _read_order(text: str) -> str | tuple[int, ...]:
     return checks.listed(text, "--order", example) if text[:1].isdigit() else text
 
 
-_text = _within(checks.instance, str)
-_whole = checks.positive_integer
-_positive = checks.positive
+_CHECKS: dict[str, Check] = {
+    "bool": checks.flag,
+    "int": checks.positive_integer,
+    "float": checks.positive,
+    "str": _within(checks.instance, str),
+    "tuple[int, ...]": checks.positive_integers,
+    "tuple[str, ...]": checks.names,
+}
+"""The check of a type, where its entry declares no other."""
+_whole = _within(checks.integer, at_least=0)
 _not_negative = _within(checks.at_least, 0)
 _LAWS = [name for name, entry in DATASETS.entries.items() if entry.facts.get("law")]
 DATA = (
     f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
-    "or the path of an .npy, .npz, .csv or IDX file."
+    "or a file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; "
+    "a folder of images; or - for standard input."
 )
 """What data may be, in words."""
 ORDERS = ("variance", "index", "random", "natural")
@@ -167,182 +184,156 @@ class Settings:
         If an entry is unknown, or not as it should be; every fault is named.
     """
 
-    data: str = _entry(
-        "digits",
-        _text,
-        DATA,
-        metavar="[DATA]",
-        start="usual",
-    )
+    data: str = _entry("digits", DATA, metavar="[DATA]", start="usual")
     start: str | None = _entry(
-        None, _text, "Begin with the model of an earlier run.", metavar="RUN", read=_path
+        None, "Begin with the model of an earlier run.", metavar="RUN", read=_path
     )
     refine: int | None = _entry(
         None,
-        _within(checks.integer, at_least=2),
         "With --start: carry its control to a grid so much finer.",
+        check=_within(checks.integer, at_least=2),
     )
-    widths: tuple[int, ...] | None = _entry(
+    widths: tuple[int, ...] | None = _model(
         None,
-        checks.positive_integers,
         "The encoder's widths; the decoder mirrors them.",
         metavar="64,32,8",
         read=lambda text: checks.listed(text, "--widths", "64,32,8"),
-        start="model",
     )
-    mirror: bool | None = _entry(
-        None,
-        checks.flag,
-        "Whether the widths run back again.  [default: where rows are the target]",
-        start="model",
+    mirror: bool | None = _model(
+        None, "Whether the widths run back again.  [default: where rows are the target]"
     )
-    latent: int | None = _entry(
-        None, _whole, "The bottleneck's width, where no widths are given.", start="model"
-    )
-    steps_per_block: int | None = _entry(
-        None, _whole, "Steps of the control a block.", start="model"
-    )
-    horizon: float | None = _entry(None, _positive, "The final time T.", start="model")
-    scheme: str = _chosen("euler", SCHEMES, "How a step is crossed.", start="usual")
-    substeps: int = _entry(1, _whole, "Steps of the scheme that share one control.", start="usual")
-    memory: str = _chosen(
+    latent: int | None = _model(None, "The bottleneck's width, where no widths are given.")
+    steps_per_block: int | None = _model(None, "Steps of the control a block.")
+    horizon: float | None = _model(None, "The final time T.")
+    scheme: str = _entry("euler", "How a step is crossed.", choices=SCHEMES, start="usual")
+    substeps: int = _entry(1, "Steps of the scheme that share one control.", start="usual")
+    memory: str = _model(
         "reset",
-        ("reset", "hold", "skip"),
         "A switched-off value is dropped, kept, or seen again where it returns.",
-        start="model",
+        choices=("reset", "hold", "skip"),
     )
-    field: str = _chosen(
-        "perceptron",
-        FIELDS,
-        "The velocity, with s the activation:",
-        start="model",
+    field: str = _model("perceptron", "The velocity, with s the activation:", choices=FIELDS)
+    hidden: int | None = _model(
+        None, "Neurons of two layers, by default the width; channels of them in K*x."
     )
-    hidden: int | None = _entry(
-        None,
-        _whole,
-        "Neurons of two layers, by default the width; channels of them in K*x.",
-        start="model",
-    )
-    rank: int | None = _entry(None, _whole, "The most neurons of a step.", start="model")
-    target: str = _chosen(
+    rank: int | None = _model(None, "The most neurons of a step.")
+    target: str = _model(
         "rows",
-        ("rows", "classes", "numbers"),
         "What is predicted: the rows themselves, or what their label column holds.",
-        start="model",
+        choices=("rows", "classes", "numbers"),
     )
-    cost: str | None = _chosen(
+    cost: str | None = _model(
+        None, "The terminal cost; by default squared, for classes cross-entropy.", choices=COSTS
+    )
+    delta: float | None = _model(
+        None, "Where the cost becomes linear, in the target's scaled units; by default 1."
+    )
+    activation: str = _model("tanh", "The activation s(a) of neurons.", choices=ACTIVATIONS)
+    grids: tuple[tuple[int, int, int], ...] | None = _model(
         None,
-        COSTS,
-        "The terminal cost; by default squared, for classes cross-entropy.",
-        start="model",
-    )
-    delta: float | None = _entry(
-        None,
-        _positive,
-        "Where the cost becomes linear, in the target's scaled units; by default 1.",
-        start="model",
-    )
-    activation: str = _chosen(
-        "tanh",
-        ACTIVATIONS,
-        "The activation s(a) of neurons.",
-        start="model",
-    )
-    grids: tuple[tuple[int, int, int], ...] | None = _entry(
-        None,
-        _grids,
         "Blocks that convolve, before the widths: channels, height and width.",
+        check=_grids,
         metavar="4x14x14,8x7x7",
         read=_read_grids,
-        start="model",
     )
-    kernel: int | None = _entry(
-        None, _whole, "Rows and columns of a convolution's kernel, odd.", start="model"
+    kernel: int | None = _model(None, "Rows and columns of a convolution's kernel, odd.")
+    pointwise: int | None = _model(
+        None, "Neurons of a last step, one function of itself for every component."
     )
-    pointwise: int | None = _entry(
+    time_dependent: bool = _model(False, "Give the velocity t/T as one more input.")
+    order: str | tuple[int, ...] | None = _model(
         None,
-        _whole,
-        "Neurons of a last step, one function of itself for every component.",
-        start="model",
-    )
-    time_dependent: bool = _entry(
-        False, checks.flag, "Give the velocity t/T as one more input.", start="model"
-    )
-    order: str | tuple[int, ...] | None = _entry(
-        None,
-        _order,
         "Which components stay longest: by a rule, listed, or listed in a file.",
+        check=_order,
         metavar="|".join((*ORDERS, "3,0,2,1", "FILE")),
         read=_read_order,
-        start="model",
     )
-    rotation: str = _chosen(
-        "none", ("none", "pca", "random"), "Orthogonal coordinates to work in.", start="model"
+    rotation: str = _model(
+        "none", "Orthogonal coordinates to work in.", choices=("none", "pca", "random")
     )
-    extra: int = _entry(
-        0,
-        _within(checks.integer, at_least=0),
-        "Components beyond the data's, which begin at 0.",
-        start="model",
-    )
-    scaling: str | None = _chosen(
-        None,
-        ("unit", "standard", "none"),
-        "To [0,1]; to mean 0, deviation 1; not.",
-        start="model",
+    extra: int = _model(0, "Components beyond the data's, which begin at 0.", check=_whole)
+    scaling: str | None = _model(
+        None, "To [0,1]; to mean 0, deviation 1; not.", choices=("unit", "standard", "none")
     )
     tikhonov: float | None = _entry(
-        None, _not_negative, "The weight λ of |control|².", start="usual"
+        None, "The weight λ of |control|².", check=_not_negative, start="usual"
     )
-    init_scale: float | None = _entry(
-        None, _not_negative, "Size of the random initial control.", start="model"
+    init_scale: float | None = _model(
+        None, "Size of the random initial control.", check=_not_negative
     )
-    method: str | None = _chosen(
-        None,
-        METHODS,
-        "The training method.",
-    )
-    inner: str = _chosen(
+    method: str | None = _entry(None, "The training method.", choices=METHODS)
+    inner: str = _entry(
         "auto",
-        SOLVERS,
         "How a movement on all rows is solved; auto: by the problem's size;",
+        choices=SOLVERS,
         first=("auto",),
     )
-    learning_rate: float | None = _entry(None, _positive, "The peak rate of the steps.")
-    tau: float | None = _entry(None, _positive, "The largest step τ.")
+    learning_rate: float | None = _entry(None, "The peak rate of the steps.")
+    tau: float | None = _entry(None, "The largest step τ.")
     noise: float | None = _entry(
-        None, _not_negative, "Deviation of noise on mini-batches, in trained units."
+        None, "Deviation of noise on mini-batches, in trained units.", check=_not_negative
     )
-    epochs: int | None = _entry(None, _whole, "Passes over the training rows.")
+    epochs: int | None = _entry(None, "Passes over the training rows.")
     batch_size: int | None = _entry(
-        None,
-        _within(checks.integer, at_least=0),
-        "Rows of a mini-batch; 0: all rows in every step.",
+        None, "Rows of a mini-batch; 0: all rows in every step.", check=_whole
     )
-    tolerance: float = _entry(1e-6, _not_negative, "Stop at this PMP residual (whole batches).")
-    record: bool = _entry(
-        False, checks.flag, "Measure λ_min, residual and |control| along the way."
+    tolerance: float = _entry(
+        1e-6, "Stop at this PMP residual (whole batches).", check=_not_negative
     )
-    seed: int = _entry(0, checks.seed, "Of initial control and batches.")
-    precision: str | None = _chosen(
-        None, ("float32", "float64"), "Of all that is computed.", start="usual"
+    record: bool = _entry(False, "Measure λ_min, residual and |control| along the way.")
+    seed: int = _entry(0, "Of initial control and batches.", check=checks.seed)
+    precision: str | None = _entry(
+        None, "Of all that is computed.", choices=("float32", "float64"), start="usual"
     )
-    test_fraction: float = _entry(
+    test_fraction: float = _rows(
         0.2,
-        _within(checks.between, 0, 1, with_low=False, with_high=False),
         "The part held out, where the data has no split.",
-        start="rows",
+        check=_within(checks.between, 0, 1, with_low=False, with_high=False),
     )
-    split_seed: int = _entry(
-        0,
-        _within(checks.integer, at_least=0),
-        "Of the rows that are held out.",
-        start="rows",
-        option=False,
+    validation_fraction: float | None = _rows(
+        None,
+        "The part that choices look at; by default 0.1 where the data has no split, else none.",
+        check=_within(checks.between, 0, 1, with_high=False),
     )
+    split_seed: int = _rows(0, "Of the rows that are held out.", check=_whole, option=False)
+    split: str | None = _rows(
+        None, "The column that says train, validation or test.", metavar="NAME"
+    )
+    group: str | None = _rows(
+        None, "The column of groups: none of them in two parts.", metavar="NAME"
+    )
+    time: str | None = _rows(
+        None, "The column of times: the last rows test, those before validate.", metavar="NAME"
+    )
+    columns: tuple[str, ...] | None = _rows(
+        None, "The only columns to learn from.", metavar="a,b", read=_names
+    )
+    drop: tuple[str, ...] | None = _rows(None, "Columns to leave out.", metavar="a,b", read=_names)
+    label: str | None = _rows(
+        None, "The column of labels; by default one called label, class or target.", metavar="NAME"
+    )
+    kinds: tuple[str, ...] | None = _rows(
+        None,
+        "What columns are: number, log, category, boolean, ordinal or levels as S<M<L, date or "
+        "date(%d/%m/%Y), cyclic, constant, identifier.",
+        metavar="NAME=KIND,...",
+        read=_names,
+    )
+    missing: str = _model(
+        "refuse",
+        "Values that are missing: refused; taken for the mean; masked: not learned from, and "
+        "filled by reconstruction.",
+        choices=("refuse", "mean", "mask"),
+    )
+    sheet: str | None = _rows(None, "The sheet of a workbook.", metavar="NAME")
+    key: str | None = _rows(None, "The array of an archive or an HDF5 file.", metavar="NAME")
+    delimiter: str | None = _rows(None, "What parts the fields of a text file.", metavar="CHAR")
+    decimal: str | None = _rows(
+        None, "The mark before decimals in a text file.", choices=(".", ",")
+    )
+    encoding: str | None = _rows(None, "Of a text file, as utf-8 or cp1252.", metavar="NAME")
     data_dir: str | None = _entry(
         None,
-        _text,
         "Where MNIST's files lie; else $AUTOENCODES_DATA.",
         metavar="DIR",
         read=_path,
@@ -359,9 +350,9 @@ class Settings:
             if value is None:
                 object.__setattr__(self, entry.name, entry.default)
                 continue
-            check = DECLARATIONS[entry.name].check
             try:
-                object.__setattr__(self, entry.name, check(value, entry.name.replace("_", "-")))
+                checked = DECLARATIONS[entry.name].checked(value, entry.name.replace("_", "-"))
+                object.__setattr__(self, entry.name, checked)
             except InputError as error:
                 faults.append(str(error))
         if faults:
@@ -383,7 +374,8 @@ class Settings:
 
 
 DECLARATIONS: Mapping[str, Declaration] = {
-    entry.name: entry.metadata["declaration"] for entry in dataclasses.fields(Settings)
+    entry.name: Declaration(str(entry.type), **entry.metadata)
+    for entry in dataclasses.fields(Settings)
 }
 """What is declared of every entry, by name."""
 
@@ -391,9 +383,14 @@ DECLARATIONS: Mapping[str, Declaration] = {
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The entries of a TOML file, unchecked; InputError if it is not one."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: expected a configuration in TOML ({error})") from error
+        # An editor may have put a byte order mark before the text.
+        text = atomic.read(path, _LONGEST).decode("utf-8-sig").replace("\r\n", "\n")
+        if any(line.count(".") > _DOTS for line in text.split("\n")):
+            raise ValueError(f"a line has more than {_DOTS} dots")
+        return tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        fault = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{path}: expected a configuration in TOML ({fault})") from error
 
 
 def to_toml(entries: Mapping[str, Any]) -> str:
@@ -415,4 +412,9 @@ def _toml(value: Any) -> str:
 def _escape(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
+    if "\ud800" <= character <= "\udfff":
+        raise InputError(
+            "a path must be text that UTF-8 can hold, so that config.toml can name it; got one "
+            "whose name is of another encoding: rename the file, or link it under another name"
+        )
     return character if character.isprintable() else f"\\U{ord(character):08x}"

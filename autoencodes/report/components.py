@@ -19,6 +19,8 @@ from autoencodes.report.findings import Findings
 _MOST = 40
 _TARGET = "#C4C4C4"
 _WIDE_RANGE = 30.0
+_LONGEST = 28
+"""Characters of a name on an axis."""
 
 Errors = Float[np.ndarray, " dim"]
 
@@ -53,17 +55,23 @@ def picture(findings: Findings) -> Figure:
     figure = Figure(figsize=(style.COLUMN, 0.95 + 0.125 * len(shown)))
     axes = figure.subplots()
     _dots(axes, {name: errors[shown] for name, errors in rivals.items()}, findings)
-    axes.set_yticks(range(len(shown)), labels=[str(k) for k in shown], fontsize=6)
+    names = findings.features or [str(k) for k in range(findings.entries)]
+    axes.set_yticks(range(len(shown)), labels=[_label(names[k]) for k in shown], fontsize=6)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     dim = findings.entries
     by = "PCA’s" if "PCA" in rivals else "the"
-    axes.set_ylabel(
-        "component"
-        if len(shown) == dim
-        else f"component (of {dim} the {_MOST} with {by} largest errors)"
-    )
+    entry = "component" if findings.features is None else "feature"
+    if len(shown) < dim:
+        entry += f" (of {dim} the {_MOST} with {by} largest errors)"
+    axes.set_ylabel(entry)
     axes.set_xlabel(f"mean squared test error{findings.scale}")
     return figure
+
+
+def _label(name: str) -> str:
+    """A name as an axis has room for it, with nothing that matplotlib would set as a formula."""
+    text = "".join(c if c.isprintable() else "?" for c in name).replace("$", r"\$")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:

@@ -56,6 +56,12 @@ class Findings:
         return int(self.samples.facts.get("entries", self.schedule.dim))
 
     @property
+    def features(self) -> list[str] | None:
+        """The features' names; None where they are numbered, and in folders of before."""
+        names = self.samples.facts.get("features")
+        return None if names is None or self.target != "rows" else [str(name) for name in names]
+
+    @property
     def entry(self) -> str:
         """What an entry of a target is."""
         return {"rows": "feature", "classes": "class", "numbers": "row"}[self.target]

@@ -70,11 +70,12 @@ def _errors(axes: Axes, findings: Findings) -> None:
     history, squared = findings.history, findings.cost == "squared"
     size = findings.entries if squared else 1
     objective, error = (f"objective J / {findings.symbol}", "error") if squared else ("J", "cost")
-    tested = series(history, "test_mse" if squared else "test_cost")
+    part = "validation" if series(history, "validation_mse")[0].size else "test"
+    tested = series(history, f"{part}_mse" if squared else f"{part}_cost")
     curves = {
         objective: (series(history, "objective"), size, style.FAINT, 2.2),
         f"training {error}": (series(history, "terminal_cost"), size, style.AUTOENCODE, 1.2),
-        f"test {error}": (tested, 1, style.ACCENT, 1.2),
+        f"{part} {error}": (tested, 1, style.ACCENT, 1.2),
     }
     shown = []
     for label, ((x, y), unit, colour, linewidth) in curves.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autoencodes.experiments import Table
+from autoencodes.experiments import ResultTable
 from autoencodes.plot.images import limits
 from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.plot.picture import Picture
@@ -21,6 +21,7 @@ from autoencodes.run.verdict import verdict
 
 _MEASURED = {
     "test error": "test_mse",
+    "validation error": "validation_mse",
     "training error": "train_mse",
     "PCA's test error": "pca_test_mse",
     "test accuracy": "test_accuracy",
@@ -64,11 +65,11 @@ def contents(
     return pictures, page
 
 
-def _table(metrics: dict[str, Any]) -> Table:
+def _table(metrics: dict[str, Any]) -> ResultTable:
     rows = tuple(
         (name, metrics[key]) for name, key in _MEASURED.items() if metrics.get(key) is not None
     )
-    return Table(
+    return ResultTable(
         "Errors are per entry of the targets, in the units trained in", ("", "value"), rows
     )
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoencodes import atomic, datasets
+from autoencodes import atomic
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
 from autoencodes.errors import InputError
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import measures
+from autoencodes.run.source import read_again
 
 
 def certify(
-    path: str | Path, data_dir: str | Path | None = None, **options: Any
+    path: str | Path,
+    data_dir: str | Path | None = None,
+    data: str | Path | None = None,
+    **options: Any,
 ) -> tuple[Certificate, Path]:
     """Certifies a run's model over the rows it was trained on, and writes the certificate.
 
@@ -23,6 +28,7 @@ def certify(
     ----------
     path : a run folder that holds a model
     data_dir : where MNIST's files lie, if elsewhere than at the training
+    data : where the data are now, if elsewhere; their content must be what it was
     options : of ``autoencodes.certificate.certify``
 
     Returns
@@ -32,7 +38,7 @@ def certify(
     Raises
     ------
     InputError
-        If there is no run or no model in it yet, or its data are absent.
+        If there is no run or no model in it yet, or its data are absent or have changed.
     NumericalFailure
         If the model's particles leave the finite numbers.
     OSError
@@ -45,13 +51,11 @@ def certify(
             f"autoencodes train --out {path} --resume"
         )
     plan, model = folder.config, folder.model
-    data = datasets.load(
-        plan.data,
-        data_dir=data_dir or plan.data_dir,
-        seed=plan.split_seed,
-        test_fraction=plan.test_fraction,
-    )
-    train, test = measures(model, data)
+    given = plan if data_dir is None else replace(plan, data_dir=str(data_dir))
+    begun = None if plan.start is None else model
+    loaded = read_again(folder, None if data is None else str(data), given, begun)
+    parts = measures(model, loaded if model.encoding is None else model.encoding.entered(loaded))
+    train, test = parts["train"], parts.get("test")
     problem = model.problem(plan.tikhonov)
     certificate = certify_control(problem, model.control, train, test, **options)
     written = folder.path / "certificate.json"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from autoencodes import atomic
+from autoencodes import atomic, checks
+from autoencodes.datasets import Record
 from autoencodes.errors import InputError
 from autoencodes.model.model import Model
 from autoencodes.model.order import Order
 from autoencodes.model.storage import load, read_tensors, save, write_tensors
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings, read_toml
+from autoencodes.run import lock
 from autoencodes.training import Resumption
 
 _CHECKPOINT = "autoencodes-checkpoint-1"
@@ -38,9 +42,9 @@ class Samples:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder with ``config.toml``, ``history.jsonl``, ``metrics.json``, ``model.safetensors``,
-    ``samples.safetensors``, ``checkpoint/``, ``figures/`` and ``report.html``; for images also
-    ``strip.safetensors``.
+    """A folder with ``config.toml``, ``data.json``, ``history.jsonl``, ``metrics.json``,
+    ``model.safetensors``, ``samples.safetensors``, ``checkpoint/``, ``figures/`` and
+    ``report.html``; for images also ``strip.safetensors``.
     """
 
     path: Path
@@ -57,25 +61,48 @@ class RunFolder:
             If it cannot be written.
         """
         folder = cls(Path(path))
-        if folder.path.exists() and not folder.path.is_dir():
-            raise InputError(f"{path} is a file; expected the name of a folder for the run")
-        if folder.path.is_dir() and any(folder.path.iterdir()):
-            held = "already holds a run" if folder._file("config.toml").exists() else "is not empty"
-            raise InputError(
-                f"{path} {held}; choose another folder with --out, continue an unfinished run "
-                "with --resume, or remove it"
-            )
+        text = plan.toml
+        folder.require_vacant()
         folder.path.mkdir(parents=True, exist_ok=True)
-        atomic.write(folder._file("config.toml"), plan.toml)
+        atomic.write(folder._file("config.toml"), text)
         return folder
+
+    def require_vacant(self) -> None:
+        """Refuses what stands there already; what a killed training left before it began does not.
+
+        Raises
+        ------
+        InputError
+            If it is a file, or a folder that holds anything.
+        """
+        path = self.path
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file; expected the name of a folder for the run")
+        if not path.is_dir() or all(lock.is_leftover(entry.name) for entry in path.iterdir()):
+            return
+        if writer := lock.holder(path):
+            raise InputError(writer)
+        held = "already holds a run" if self.holds_run else "is not empty"
+        raise InputError(
+            f"{path} {held}; choose another folder with --out, continue an unfinished run "
+            "with --resume, or remove it"
+        )
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a training was begun here."""
+        return self._file("config.toml").is_file()
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """The folder of an earlier run; InputError if there is none."""
         folder = cls(Path(path))
-        if not folder._file("config.toml").is_file():
+        if not folder.holds_run:
+            entries = folder.path.iterdir() if folder.path.is_dir() else ["nothing to be seen"]
+            empty = all(lock.is_leftover(Path(entry).name) for entry in entries)
+            advice = "; it is as good as empty: train into it without --resume" if empty else ""
             raise InputError(
-                f"{path} holds no run; expected a folder that 'autoencodes train' wrote"
+                f"{path} holds no run; expected a folder that 'autoencodes train' wrote{advice}"
             )
         return folder
 
@@ -83,7 +110,7 @@ class RunFolder:
     def vacant(cls, parent: Path, name: str) -> Path:
         """The first of parent/name, parent/name-2, parent/name-3, ... that does not exist."""
         path, number = parent / name, 1
-        while path.exists():
+        while os.path.lexists(path):
             number += 1
             path = parent / f"{name}-{number}"
         return path
@@ -113,7 +140,7 @@ class RunFolder:
         """What was measured at the end."""
         path = self._file("metrics.json")
         try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
+            metrics = atomic.parsed(atomic.read(path))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: there are no metrics to read ({error})") from error
         if not isinstance(metrics, dict):
@@ -123,23 +150,45 @@ class RunFolder:
     @property
     def history(self) -> list[dict[str, Any]]:
         """The lines of history.jsonl; a last line cut short by a crash is left out."""
-        path = self._file("history.jsonl")
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        try:
-            records = [json.loads(line) for line in lines if line.endswith("\n")]
-            for record in records:
-                int(record["step"])
-        except (ValueError, TypeError, KeyError) as error:
+        records, damaged = self._lines()
+        if damaged:
             raise InputError(
-                f"{path}: expected one JSON object with a step on every line; the file is damaged "
-                f"({error}): remove the run and train anew"
-            ) from error
+                f"{self._file('history.jsonl')}: expected one JSON object with a step and numbers "
+                f"on every line; line {damaged[0][0]} is damaged ({damaged[0][1]}): remove it"
+            )
         return records
+
+    def _lines(self) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+        """The records of the history, and the numbers and faults of the lines that are none."""
+        path, records, damaged = self._file("history.jsonl"), [], []
+        content = atomic.read(path) if path.exists() else b""
+        for number, line in enumerate(content.split(b"\n")[:-1], 1):
+            try:
+                records.append(_record(atomic.parsed(line)))
+            except ValueError as error:
+                damaged.append((number, str(error)))
+        return records, damaged
 
     @property
     def figures(self) -> Path:
         """The folder of pictures."""
         return self._file("figures")
+
+    @property
+    def record(self) -> Record | None:
+        """What was kept of the data; None in folders of before that was kept."""
+        path = self._file("data.json")
+        if not path.exists():
+            return None
+        try:
+            return Record.read(atomic.parsed(atomic.read(path)))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: {error}; remove it, and the data are not checked") from error
+
+    def write_record(self, record: Record) -> None:
+        """Writes what is kept of the data, as ``data.json``."""
+        text = json.dumps(record.described, indent=1, allow_nan=False, ensure_ascii=False)
+        atomic.write(self._file("data.json"), text + "\n")
 
     def write_model(self, model: Model) -> None:
         """Replaces the model."""
@@ -158,16 +207,53 @@ class RunFolder:
         atomic.write(self._file("metrics.json"), text + "\n")
 
     def append_history(self, records: Iterable[dict[str, Any]]) -> None:
-        """Adds lines to the history."""
-        lines = [json.dumps(_known(record), allow_nan=False) + "\n" for record in records]
-        if lines:
-            with self._file("history.jsonl").open("a", encoding="utf-8") as stream:
-                stream.write("".join(lines))
+        """Adds lines to the history: all, or none if they cannot be written."""
+        text = _jsonl(records)
+        path = self._file("history.jsonl")
+        if not text:
+            return
+        try:
+            with path.open("ab", buffering=0) as stream:
+                before = stream.tell()
+                try:
+                    _write_whole(stream.fileno(), text.encode())
+                except OSError:
+                    stream.truncate(before)
+                    raise
+        except OSError as error:
+            raise atomic.named(error, path) from error
 
-    def rewind_history(self, step: int) -> None:
-        """Drops the lines that a checkpoint at ``step`` has not seen."""
-        kept = [json.dumps(record) + "\n" for record in self.history if record["step"] <= step]
-        atomic.write(self._file("history.jsonl"), "".join(kept))
+    def sync_history(self) -> None:
+        """Has what was added to the history written to the disk."""
+        path = self._file("history.jsonl")
+        try:
+            with path.open("ab") as stream:
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise atomic.named(error, path) from error
+
+    def write_history(self, records: Iterable[dict[str, Any]]) -> None:
+        """Replaces the history."""
+        atomic.write(self._file("history.jsonl"), _jsonl(records))
+
+    def rewind_history(self, step: int) -> list[dict[str, Any]]:
+        """Drops the lines that a checkpoint at ``step`` has not seen, and returns the others.
+
+        Lines that cannot be read are dropped too; the file as it was is kept then, beside it, as
+        ``history-damaged.jsonl``, and a warning says so.
+        """
+        records, damaged = self._lines()
+        if damaged:
+            kept = self._file("history-damaged.jsonl")
+            atomic.write(kept, atomic.read(self._file("history.jsonl")))
+            warnings.warn(
+                f"{self._file('history.jsonl')}: {len(damaged)} damaged lines are left out, the "
+                f"first is line {damaged[0][0]} ({damaged[0][1]}); the file as it was is {kept}",
+                stacklevel=2,
+            )
+        records = [record for record in records if record["step"] <= step]
+        self.write_history(records)
+        return records
 
     def write_samples(self, samples: Samples) -> None:
         """Replaces the samples for the pictures."""
@@ -186,15 +272,24 @@ class RunFolder:
     @property
     def strip(self) -> dict[int, np.ndarray]:
         """Reconstructions of the sample images by epoch; empty where rows are no images."""
-        return {int(epoch): images for epoch, images in sorted(self._strip.items())}
+        images = sorted(self._strip.items())
+        if not all(epoch.isdecimal() and rows.ndim == 2 for epoch, rows in images):
+            raise InputError(
+                f"{self._file('strip.safetensors')}: expected images by epoch; the file is damaged "
+                "and can be removed"
+            )
+        return {int(epoch): rows for epoch, rows in images}
 
     @property
     def _strip(self) -> dict[str, np.ndarray]:
         path = self._file("strip.safetensors")
         return read_tensors(path, "facts", "images")[1] if path.exists() else {}
 
-    def write_checkpoint(self, resumption: Resumption) -> None:
-        """Replaces the checkpoint, from which a training resumes bit for bit."""
+    def write_checkpoint(self, resumption: Resumption, plan: Plan | None = None) -> None:
+        """Replaces the checkpoint, from which a training resumes bit for bit.
+
+        With it stands what was trained, the plan, so that ``checkpoint_of`` can tell another.
+        """
         self._file("checkpoint").mkdir(exist_ok=True)
         leaves = jax.tree.leaves(resumption.state)
         arrays = {f"{k:05d}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
@@ -205,22 +300,61 @@ class RunFolder:
             "seconds": resumption.seconds,
             "pending": [_known(row) for row in resumption.pending],
         }
-        write_tensors(self._file("checkpoint") / "state.safetensors", arrays, facts)
+        if plan is not None:
+            facts["plan"] = plan.entries
+        write_tensors(self._state, arrays, facts)
 
     @property
     def checkpoint(self) -> Resumption | None:
         """The last checkpoint, or None if there is none yet."""
-        path = self._file("checkpoint") / "state.safetensors"
-        if not path.exists():
-            return None
-        facts, arrays = read_tensors(path, "facts", "a checkpoint")
-        return Resumption(
-            [arrays[name] for name in sorted(arrays)],
-            facts["step"],
-            facts["gradient_evaluations"],
-            facts["seconds"],
-            tuple(facts["pending"]),
-        )
+        return self._read_checkpoint()[0]
+
+    def checkpoint_of(self, plan: Plan) -> Resumption | None:
+        """The last checkpoint, or None; InputError if it is that of another plan.
+
+        The configuration is a file that anyone may edit: a training that went on with other
+        settings than it was begun with would be neither the one nor the other.
+        """
+        resumption, entries = self._read_checkpoint()
+        if entries is None:  # none yet, or that of an earlier version
+            return resumption
+        begun = Plan.of(Settings(**entries))
+        if begun != plan:
+            name = next(n for n in vars(plan) if getattr(plan, n) != getattr(begun, n))
+            before, now = getattr(begun, name), getattr(plan, name)
+            raise InputError(
+                f"{self._file('config.toml')}: {name} is {now}, but the training that is to go on "
+                f"was begun with {before}; put that back, or start another run with the new value"
+            )
+        return resumption
+
+    def _read_checkpoint(self) -> tuple[Resumption | None, dict[str, Any] | None]:
+        """The last checkpoint and the entries of its plan, as far as there are any."""
+        if not self._state.exists():
+            return None, None
+        facts, arrays = read_tensors(self._state, "facts", "a checkpoint")
+        try:
+            if facts["format"] != _CHECKPOINT:
+                raise ValueError(f"format {facts['format']!r}")
+            seconds = checks.at_least(facts["seconds"], "seconds", 0)
+            counts = (facts["step"], facts["gradient_evaluations"])
+            step, evaluations = (checks.integer(n, "a count", at_least=0) for n in counts)
+            pending = [_numbers(row) for row in facts["pending"]]
+            if any(row.keys() != pending[0].keys() for row in pending):
+                raise ValueError("pending steps that differ")
+            if not isinstance(entries := facts.get("plan"), dict | None):
+                raise ValueError("a plan without entries")
+            state = [arrays[name] for name in sorted(arrays)]
+            return Resumption(state, step, evaluations, seconds, tuple(pending)), entries
+        except (LookupError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self._state}: expected a checkpoint as autoencodes writes it; the file is of "
+                f"another version, or damaged ({error})"
+            ) from error
+
+    @property
+    def _state(self) -> Path:
+        return self._file("checkpoint") / "state.safetensors"
 
     def _file(self, name: str) -> Path:
         return self.path / name
@@ -232,3 +366,29 @@ def _known(entries: dict[str, Any]) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in entries.items()
     }
+
+
+def _jsonl(records: Iterable[dict[str, Any]]) -> str:
+    """Records as JSON, one a line."""
+    return "".join(json.dumps(_known(record), allow_nan=False) + "\n" for record in records)
+
+
+def _record(line: Any) -> dict[str, Any]:
+    """A line of the history; ValueError if it is none."""
+    if not isinstance(line, dict) or type(line.get("step")) is not int:
+        raise ValueError("no object with a step")
+    for name, value in line.items():
+        if value is not None and type(value) not in (int, float):
+            raise ValueError(f"{name} is no number")
+    return line
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a step; one that overflowed stands as None in a file."""
+    return {name: math.nan if value is None else float(value) for name, value in row.items()}
+
+
+def _write_whole(handle: int, data: bytes) -> None:
+    """Writes all of the data: the system may take a part at a time."""
+    while data:
+        data = data[os.write(handle, data) :]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
 
-from autoencodes import datasets
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
+from autoencodes.datasets.parts import PARTS
+from autoencodes.datasets.table import Observed
 from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.order import Order
+from autoencodes.model.readout import Readout
 from autoencodes.plan import build
 from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Facts, Rows
@@ -23,6 +28,7 @@ from autoencodes.plan.resolve import resolve
 from autoencodes.plan.settings import Settings
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
+from autoencodes.run import source
 from autoencodes.run.start import Start
 from autoencodes.training import Method
 
@@ -36,13 +42,29 @@ class Job:
 
     plan: Plan
     data: Dataset
+    """All rows, as features."""
     model: Model
     problem: ControlProblem
     method: Method
     train: EmpiricalMeasure
     test: EmpiricalMeasure
+    validation: EmpiricalMeasure | None
+    """None where no rows are kept to choose by."""
     order: Order | None
     """Of the components; None for a model of an earlier run, which has its own."""
+
+    @classmethod
+    def of(
+        cls, plan: Plan, data: Dataset, model: Model, order: Order | None, particles: Rows
+    ) -> Job:
+        """The training of a model on the training rows, which are particles already."""
+        parts = measures(model, data, particles)
+        if "test" not in parts:
+            raise InputError(f"{data.name} has no rows to test on; give more rows")
+        train, problem = parts["train"], model.problem(plan.tikhonov)
+        method = build.method(plan, train.size)
+        test, validation = parts["test"], parts.get("validation")
+        return cls(plan, data, model, problem, method, train, test, validation, order)
 
     @property
     def parameters(self) -> int:
@@ -54,12 +76,32 @@ class Job:
         """Whether the targets are the rows themselves."""
         return self.model.readout.target == "rows" and self.data.y is None
 
+    def measure(self, part: str) -> EmpiricalMeasure:
+        """The particles of a part; there must be some."""
+        measure = {"train": self.train, "validation": self.validation, "test": self.test}[part]
+        assert measure is not None
+        return measure
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that have rows."""
+        return tuple(part for part in PARTS if part != "validation" or self.validation is not None)
+
+    def observed(self, part: str) -> Observed | None:
+        """Which features of a part were observed; None where all were."""
+        seen = self.data.observed
+        return None if seen is None else seen[self.data.rows(part)]
+
     def features(self, part: str) -> np.ndarray:
         """The rows of a part, scaled."""
-        measure = self.train if part == "train" else self.test
         if self.model.coordinates.plain:
-            return np.asarray(measure.x)
+            return np.asarray(self.measure(part).x)
         return self.model.scaling.apply(self.data.part(part).x, self.model.dtype)
+
+    @property
+    def watched(self) -> str:
+        """The part whose error is measured along the way: what choices may look at, if any is."""
+        return "test" if self.validation is None else "validation"
 
     @property
     def whole(self) -> bool:
@@ -74,12 +116,12 @@ class Job:
 
     @property
     def tested(self) -> int:
-        """The number of epochs from one test error to the next.
+        """The number of epochs from one error of ``watched`` rows to the next.
 
-        A test row costs a push, a training row the three of a gradient. On the whole measure an
+        Such a row costs a push, a training row the three of a gradient. On the whole measure an
         epoch may take milliseconds, and rounds of many set the pace.
         """
-        pushes = self.test.size / (3 * self.train.size)
+        pushes = self.measure(self.watched).size / (3 * self.train.size)
         return 1 if self.whole else max(1, round(pushes / _TESTING))
 
     def errors(self, control: Control, measure: EmpiricalMeasure) -> dict[str, float]:
@@ -90,7 +132,7 @@ class Job:
         pushed = push(self.model.flow, control, measure.x)
         with precision(self.model.dtype):
             predicted = readout.predict(pushed)
-            errors = {"mse": float(np.mean((predicted - y) ** 2, dtype=np.float64))}
+            errors = {"mse": _mean_square(readout, predicted, y)}
             if type(readout.cost) is not SquaredError:
                 errors["cost"] = readout.mean_cost(pushed, y)
         if readout.target == "classes":
@@ -98,8 +140,11 @@ class Job:
         return errors
 
 
-def prepare(given: Settings | Plan) -> Job:
-    """Reads the data, decides what is left to them and draws the initial control.
+def prepare(
+    given: Settings | Plan,
+    read: Callable[[Settings, Model | None], Dataset] = source.read,
+) -> Job:
+    """Reads the data, decides what is left to them, and draws the initial control.
 
     A plan, as ``RunFolder.config`` is one, leaves nothing to them.
 
@@ -111,33 +156,26 @@ def prepare(given: Settings | Plan) -> Job:
     settings = Settings(**given.entries) if isinstance(given, Plan) else given
     start = Start.of(settings)
     settings = settings if start is None else start.continued(settings)
-    data = datasets.load(
-        settings.data,
-        data_dir=settings.data_dir,
-        seed=settings.split_seed,
-        test_fraction=settings.test_fraction,
-    )
-    started = None if start is None else start.beginning(settings, data.dim)
+    data = read(settings, None if start is None else start.model)
+    started = None if start is None else start.beginning(settings, data)
     encoded = Encoded.of(settings, data, started)
-    plan = resolve(settings, Facts.of(settings, data, encoded.x, encoded.targets))
+    facts = Facts.of(settings, encoded.data, encoded.x, encoded.targets, encoded.by_column)
+    plan = resolve(settings, facts)
     if started is None:
-        wanted = np.asarray(data.train.y) if encoded.targets is None else encoded.targets
+        wanted = np.asarray(encoded.data.train.y) if encoded.targets is None else encoded.targets
         order = build.order(plan, encoded.x, wanted)
         model = build.model(plan, encoded, data.image_shape, order)
     else:
         order, model = None, started
-    train, test = measures(model, data, encoded.x)
-    assert test is not None
-    problem = model.problem(plan.tikhonov)
-    return Job(plan, data, model, problem, build.method(plan, train.size), train, test, order)
+    return Job.of(plan, encoded.data, model, order, encoded.x)
 
 
 def measures(
     model: Model, data: Dataset, particles: Rows | None = None
-) -> tuple[EmpiricalMeasure, EmpiricalMeasure | None]:
-    """Train and test rows in the flow's units and precision; None where no row is for testing.
+) -> dict[str, EmpiricalMeasure]:
+    """The rows of each part, as far as there are some, in the flow's units and precision.
 
-    ``particles`` are the training rows, where they have been scaled.
+    ``data`` are features; ``particles`` the training rows, where they have been scaled.
     """
     features = model.coordinates.features
     if data.dim != features:
@@ -145,12 +183,26 @@ def measures(
             f"{data.name} has rows of {data.dim} features, but the run's model takes {features}; "
             "give the data that it was trained on"
         )
-    parts = []
-    for name in ("train", "test") if np.any(data.is_test) else ("train",):
+    parts = {}
+    for name in PARTS:
+        if not data.has(name):
+            continue
         part = data.part(name)
         y = None if part.reconstructs else part.y
         if model.readout.target != "rows":
             y = data.part_labels(name)
-        x = model.particles(part.x) if particles is None or name == "test" else particles
-        parts.append(model.paired(x, y))
-    return parts[0], parts[1] if len(parts) > 1 else None
+        known = particles is not None and name == "train"
+        observed = None if data.observed is None else data.observed[data.rows(name)]
+        x = particles if known else model.enter(part.x)
+        parts[name] = model.paired(x, y, observed)
+    return parts
+
+
+def _mean_square(readout: Readout, predicted: Any, y: Any) -> float:
+    """The mean over all entries that were observed, a few rows at a time."""
+    total, count = 0.0, 0.0
+    for rows in strips(len(predicted)):
+        squares, seen = readout.squares(predicted[rows], y[rows])
+        total += float(squares.sum())
+        count += float(squares.size if seen is None else seen.sum())
+    return total / count

@@ -23,13 +23,14 @@ _REGRESSED = 8000
 
 def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
     """All but the time; errors are per entry of the targets, in the flow's units."""
-    train, test = (job.errors(result.control, part) for part in (job.train, job.test))
+    errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
+    train = errors["train"]
     return {
-        **{f"train_{name}": value for name, value in train.items()},
-        **{f"test_{name}": value for name, value in test.items()},
+        **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},
         "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
         "around_bottleneck": _share_around(job, model),
-        "pca_test_mse": None if pca is None else pca.mean_squared_error(job.features("test")),
+        "pca_test_mse": None if pca is None else pca_error(job, pca, "test"),
+        "pca_exact": None if pca is None else pca_exact(job, pca),
         "objective": _objective(job, result.control, train),
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
@@ -42,17 +43,36 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "latent": model.flow.schedule.latent,
         "parameters": job.parameters,
         "train_rows": job.train.size,
+        "validation_rows": 0 if job.validation is None else job.validation.size,
         "test_rows": job.test.size,
+        "chosen": {"what": "the control of the last step", "by": None},
         "peak_memory_mb": _peak_memory_mb(),
         "machine": machine(),
     }
+
+
+def pca_error(job: Job, pca: Pca, part: str) -> float:
+    """The mean squared error of PCA over what was observed of a part."""
+    x, observed = job.features(part), job.observed(part)
+    if observed is None:
+        return pca.mean_squared_error(x)
+    squares = (pca.reconstruct(x) - x) ** 2 * observed
+    return float(squares.sum() / observed.sum())
+
+
+def pca_exact(job: Job, pca: Pca) -> bool:
+    """Whether PCA's training error is nothing but rounding: a ratio to it would say nothing."""
+    x = job.features("train")
+    rounding = float(np.finfo(x.dtype).eps) ** 2 * float(np.mean(np.square(x, dtype=np.float64)))
+    return pca.mean_squared_error(x) <= 100 * rounding
 
 
 def _objective(job: Job, control: Control, train: dict[str, float]) -> float:
     """J over the training rows, from their errors."""
     with precision(job.plan.precision):
         penalty = float(job.problem.penalty(control))
-    return train.get("cost", train["mse"] * np.shape(job.train.y)[1]) + penalty
+    entries = np.shape(job.train.y)[1]
+    return train.get("cost", train["mse"] * entries) + penalty
 
 
 def _error_through_bottleneck(job: Job, model: Model) -> float | None:
@@ -64,13 +84,14 @@ def _error_through_bottleneck(job: Job, model: Model) -> float | None:
     stored = layouts(model.flow.schedule)[model.flow.schedule.bottleneck].stored
     if not stored or model.readout.target != "rows":
         return None
-    part = job.data.test
+    x = np.asarray(job.test.x)
     try:
-        decoded = model.decode(model.encode(part.x).latent)
+        features = model.decode_features(model.encode_particles(x).latent)
     except NumericalFailure:
         return None
-    wanted = model.scaling.apply(part.y, np.float64)
-    return float(np.mean((model.scaling.apply(decoded, np.float64) - wanted) ** 2))
+    decoded = model.scaling.apply(features, np.float64)
+    squares, seen = model.readout.squares(decoded, np.asarray(job.test.y))
+    return float(squares.sum() / (squares.size if seen is None else seen.sum()))
 
 
 def _share_around(job: Job, model: Model) -> float | None:
@@ -84,10 +105,10 @@ def _share_around(job: Job, model: Model) -> float | None:
     if not stored or model.readout.target != "rows":
         return None
     parts = []
-    for part in (job.data.train, job.data.test):
+    for part in (job.train, job.test):
         rows = np.random.default_rng(0).permutation(part.size)[:_REGRESSED]
-        z, m = model.encode(part.x[rows])
-        wanted = model.scaling.apply(part.y[rows], np.float64)
+        z, m = model.encode_particles(np.asarray(part.x)[rows])
+        wanted = np.asarray(part.y, np.float64)[rows, : model.coordinates.features]
         parts.append((z.astype(np.float64), m.astype(np.float64), wanted))
     (z, m, y), (z_test, m_test, y_test) = parts
     alone = _explained(z, y, z_test, y_test)

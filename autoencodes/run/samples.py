@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Num
 
+from autoencodes.datasets.table import Observed
 from autoencodes.model.model import Model, push
 from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
@@ -23,12 +25,12 @@ _FOLLOWED_COMPONENTS = 6
 def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     """Test rows for the pictures, in the flow's units."""
     labels, names = _numbered(job.data.part_labels("test"))
-    part = job.data.test
+    part, particles = job.data.test, np.asarray(job.test.x)
     x = model.scaling.apply(part.x, model.dtype)
-    predicted = model.read(push(model.flow, model.control, np.asarray(job.test.x)))
+    predicted = model.read(push(model.flow, model.control, particles))
     # A random part, since a table may be sorted by class.
     shown = np.random.default_rng(0).permutation(len(x))[:_PICTURED_CODES]
-    arrays = {"latent": np.asarray(model.encode(part.x[shown]).latent)}
+    arrays = {"latent": np.asarray(model.encode_particles(particles[shown]).latent)}
     if labels is not None:
         arrays["labels"] = labels[shown]
     rows = _pictured(len(x), labels, job.data.image_shape is not None)
@@ -38,19 +40,19 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         arrays |= {
             "targets": y[rows],
             "reconstructions": predicted[rows],
-            "feature_error": np.asarray(np.mean((predicted - y) ** 2, axis=0, dtype=np.float64)),
+            "feature_error": _by_feature(predicted, y, job.observed("test")),
         }
         if labels is not None:
             arrays["sample_labels"] = labels[rows]
     else:
         arrays |= {"targets": np.asarray(job.test.y), "predictions": predicted}
     followed = shown[:_FOLLOWED_ROWS]
-    arrays |= _paths(model, np.asarray(job.test.x)[followed])
+    arrays |= _paths(model, particles[followed])
     if labels is not None:
         arrays["path_labels"] = labels[followed]
     if pca is not None:
         arrays["pca"] = pca.reconstruct(x[rows])
-        arrays["pca_feature_error"] = np.mean((pca.reconstruct(x) - x) ** 2, axis=0)
+        arrays["pca_feature_error"] = _by_feature(pca.reconstruct(x), x, job.observed("test"))
     facts = {
         "image_shape": job.data.image_shape,
         "reconstructs": job.reconstructs,
@@ -60,8 +62,21 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "cost": job.plan.cost,
         "entries": int(job.test.y.shape[1]),
         "units": job.plan.scaling,
+        "features": None if model.encoding is None else list(model.encoding.feature_names),
     }
     return Samples(arrays, facts)
+
+
+def _by_feature(
+    predicted: Num[np.ndarray, "particle feature"],
+    wanted: Num[np.ndarray, "particle feature"],
+    observed: Observed | None,
+) -> Float[np.ndarray, " feature"]:
+    """The mean squared error of every feature over the rows where it was observed."""
+    squares = (predicted.astype(np.float64) - wanted) ** 2
+    if observed is None:
+        return np.asarray(squares.mean(axis=0))
+    return np.asarray((squares * observed).sum(axis=0) / np.maximum(observed.sum(axis=0), 1))
 
 
 def pictured(job: Job) -> np.ndarray:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from autoencodes.control import refine
+from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow
 from autoencodes.model.model import Model
@@ -74,8 +75,8 @@ class Start:
                 raise InputError(self._contradiction(settings, name, given[name], value))
         return Settings(**{**self._entries("usual"), **given, **settled})
 
-    def beginning(self, settings: Settings, features: int) -> Model:
-        """The model that a training on rows of so many features begins with, on its grid.
+    def beginning(self, settings: Settings, data: Dataset) -> Model:
+        """The model that a training on these data begins with, on its grid.
 
         Raises
         ------
@@ -83,6 +84,7 @@ class Start:
             If it is not a model of such rows.
         """
         model = self.model
+        features = data.dim if model.encoding is None else model.encoding.size
         if model.coordinates.features != features:
             raise InputError(
                 f"the model of {self.path} has {model.coordinates.features} features; got data "
@@ -95,7 +97,14 @@ class Start:
         flow = Flow(finer.schedule, finer.field, scheme(settings.scheme, settings.substeps))
         control = jax.tree.map(lambda values: np.asarray(values, dtype), control)
         return Model(
-            flow, control, model.scaling, model.image_shape, model.coordinates, model.readout
+            flow,
+            control,
+            model.scaling,
+            model.image_shape,
+            model.coordinates,
+            model.readout,
+            model.encoding,
+            data.record,
         )
 
     def _entries(self, *parts: str) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +21,12 @@ from autoencodes.plan.settings import Settings
 from autoencodes.precision import precision
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
+from autoencodes.run.keeping import Keeper, begun
+from autoencodes.run.lock import Lock
 from autoencodes.run.metrics import metrics
 from autoencodes.run.recording import Course
 from autoencodes.run.samples import pictured, samples
+from autoencodes.run.source import read_again
 from autoencodes.training import Progress, Result, Resumption, fit
 
 _CHECKPOINT_SECONDS = 30.0
@@ -37,7 +42,8 @@ class Watcher(Protocol):
         """Called once, when data and settings are known to be good."""
 
     def advance(self, progress: Progress) -> None:
-        """Called after every round; the records hold ``test_mse`` where it was measured."""
+        """Called after every round; the records hold ``validation_mse``, or
+        without rows for that ``test_mse``, where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,9 @@ def train(
 
     By default the folder is ``runs/NAME``, numbered if that exists. Interrupted, by ``stop``
     (asked after every round) or without it by Ctrl-C, the folder holds the model as far as it
-    came, and a checkpoint for ``resume``.
+    came, and a checkpoint for ``resume``. A disk that is full for a while, or a folder that is
+    moved or removed, ends no training: a warning says so, and what could not be written is written
+    later.
 
     Raises
     ------
@@ -67,13 +75,16 @@ def train(
     NumericalFailure
         If the training failed and left no control that can be evaluated.
     OSError
-        If the folder cannot be written.
+        If the folder cannot be written, or the result at the end; then the checkpoint stays.
     """
     started = time.perf_counter()
+    if out is not None:
+        RunFolder(Path(out)).require_vacant()
     job = prepare(settings)
-    path = RunFolder.vacant(Path("runs"), _stem(job.data.name)) if out is None else Path(out)
-    folder = RunFolder.create(path, job.plan)
-    return _run(job, folder, watcher, stop, started)
+    path = None if out is None else Path(out)
+    with begun(path, _stem(job.data.name), job.plan) as keeper:
+        keeper.folder.write_record(job.data.record)
+        return _run(job, keeper, watcher, stop, started)
 
 
 def resume(
@@ -84,35 +95,61 @@ def resume(
 ) -> Outcome:
     """Goes on with an interrupted training, as if it had not been interrupted.
 
-    One that was killed before its first checkpoint begins anew in its folder.
+    One that was killed before its first checkpoint begins anew in its folder. Of a history that
+    lost lines, those that are left are kept, and a warning says which are missing.
 
     Raises
     ------
     InputError
-        If the folder holds no run or a finished one, or an entry of ``given`` differs from
-        the run's configuration.
+        If the folder holds no run or a finished one, or another process writes it, or an entry of
+        ``given`` or of an edited configuration differs from what the training was begun with.
     """
     started = time.perf_counter()
     folder = RunFolder.open(path)
-    if folder.finished:
-        raise InputError(f"{path} holds a finished run; there is nothing to resume")
-    settings = folder.settings
-    for name, value in (given or {}).items():
-        if (before := getattr(settings, name, None)) != value:
+    with Lock(path) as lock:
+        if folder.finished:
+            raise InputError(f"{path} holds a finished run; there is nothing to resume")
+        settings, given = folder.settings, dict(given or {})
+        data = given.pop("data", None)
+        if folder.record is None and data not in (None, settings.data):
+            given["data"] = data  # nothing is known of the content
+        for name, value in given.items():
+            if (before := getattr(settings, name, None)) != value:
+                raise InputError(
+                    f"{path} was started with {name.replace('_', '-')} {before}, not {value}; "
+                    "resume it with the same settings, or start another run"
+                )
+        checkpoint = folder.checkpoint_of(folder.config)
+        job = prepare(settings, lambda said, model: read_again(folder, data, said, model))
+        if folder.record is None:
+            folder.write_record(job.data.record)
+        step = 0 if checkpoint is None else checkpoint.step
+        if step > job.steps:
             raise InputError(
-                f"{path} was started with {name.replace('_', '-')} {before}, not {value}; "
-                "resume it with the same settings, or start another run"
+                f"{path}: the checkpoint is at step {step}, beyond the {job.steps} of the "
+                "training; it belongs to another run, or is damaged"
             )
-    checkpoint = folder.checkpoint
-    job = prepare(settings)
-    folder.rewind_history(0 if checkpoint is None else checkpoint.step)
-    spent = 0.0 if checkpoint is None else checkpoint.seconds
-    return _run(job, folder, watcher, stop, started - spent, checkpoint)
+        earlier = folder.rewind_history(step)
+        _say_what_is_missing(folder, earlier, step * job.plan.epochs // job.steps)
+        spent = 0.0 if checkpoint is None else checkpoint.seconds
+        return _run(job, Keeper(folder, lock, earlier), watcher, stop, started - spent, checkpoint)
+
+
+def _say_what_is_missing(folder: RunFolder, history: list[dict[str, Any]], epochs: int) -> None:
+    """Warns of a history that has not one line for every epoch so far."""
+    missing = sorted(set(range(1, epochs + 1)) - {record.get("epoch") for record in history})
+    if missing:
+        warnings.warn(
+            f"{folder.path}: the history has no line of {len(missing)} of {epochs} epochs, from "
+            f"{missing[0]} to {missing[-1]}; the training goes on from its checkpoint, which is "
+            "whole, and the history stays without them",
+            stacklevel=3,
+        )
 
 
 def _run(
     job: Job,
-    folder: RunFolder,
+    keeper: Keeper,
     watcher: Watcher | None,
     stop: Callable[[], bool] | None,
     started: float,
@@ -134,62 +171,83 @@ def _run(
             stream_size=_STREAMED,
             noise=plan.noise,
             tolerance=plan.tolerance,
-            callbacks=[_Recorder(job, folder, watcher)],
+            callbacks=[_Recorder(job, keeper, watcher)],
             every=1 if plan.record and job.whole else None,
             stop=stop,
             resume=checkpoint,
         )
-    return _finish(job, folder, result, started)
+    return _finish(job, keeper, result, started)
 
 
-def _finish(job: Job, folder: RunFolder, result: Result, started: float) -> Outcome:
+def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome:
     """Measures and writes the result of a training."""
-    folder.rewind_history(result.resumption.step)  # a failed training may have stepped back
-    written = max((record["step"] for record in folder.history), default=0)
-    # A KeyboardInterrupt may have come before the recorder had written the last round.
-    folder.append_history(record for record in result.history if record["step"] > written)
-    folder.write_checkpoint(result.resumption)
-    model = job.model.with_control(result.control)
-    folder.write_model(model)
+    folder, at = keeper.settled(), result.resumption
+    model, order = job.model.with_control(result.control), job.order
+    # A failed training may have stepped back behind lines that are written.
+    history = [r for r in (*keeper.earlier, *result.history) if r["step"] <= at.step]
+    failures: list[OSError] = []
+
+    def attempt(write: Callable[..., None], *contents: Any) -> None:
+        try:
+            write(*contents)
+        except OSError as error:
+            failures.append(error)
+
+    attempt(folder.write_history, history)
+    attempt(folder.write_checkpoint, at, keeper.plan)
+    attempt(folder.write_model, model)
     pca = None
     if job.reconstructs:
         pca = Pca.fit(job.features("train"), model.flow.schedule.latent)
-    folder.write_samples(samples(job, model, pca))
-    if job.order is not None:
-        folder.write_order(job.order)
+    attempt(folder.write_samples, samples(job, model, pca))
+    if order is not None:
+        attempt(folder.write_order, order)
+    if failures:  # without metrics the run is not finished, and can go on
+        raise _unsaved(failures[0], folder)
     measured = metrics(job, model, pca, result)
     measured["seconds"] = time.perf_counter() - started
-    folder.write_metrics(measured)
+    attempt(folder.write_metrics, measured)
+    if failures:
+        raise _unsaved(failures[0], folder)
     return Outcome(folder, measured)
 
 
-class _Recorder:
-    """Measures the test error every few epochs, and writes history and checkpoints."""
+def _unsaved(error: OSError, folder: RunFolder) -> OSError:
+    """An error of the disk at the end of a training, with what to do."""
+    text = (
+        f"{error.strerror}; what was written before is whole. Make room or give access, then go on "
+        f"from the last checkpoint with: autoencodes train --out {folder.path} --resume"
+    )
+    return OSError(error.errno, text, error.filename)
 
-    def __init__(self, job: Job, folder: RunFolder, watcher: Watcher | None) -> None:
+
+class _Recorder:
+    """Measures the error on ``watched`` rows every few epochs, writes history and checkpoints."""
+
+    def __init__(self, job: Job, keeper: Keeper, watcher: Watcher | None) -> None:
         self._job = job
-        self._folder = folder
+        self._keeper = keeper
         self._watcher = watcher
-        self._saved = time.perf_counter()
+        self._saved = -math.inf  # the first round is kept at once
         self._course = Course(job.problem, job.train) if job.plan.record else None
         images = job.data.image_shape is not None and job.plan.target == "rows"
         self._shown = pictured(job) if images else None
-        self._next = 2 * max(folder.strip, default=0) or 1
+        self._next = 2 * max(keeper.folder.strip, default=0) or 1
 
     def __call__(self, progress: Progress) -> None:
         if progress.records:
             last = progress.records[-1]
             ended = progress.step == progress.steps
             if ended or last["epoch"] == 1 or last["epoch"] % self._job.tested == 0:
-                last.update(self._test_errors(progress))
+                last.update(self._errors(progress))
                 self._picture(last["epoch"], progress.control, ended)
             if self._course is not None and last["step"] == progress.step:
                 entries = self._course.measured(progress.step, progress.control)
                 last.update({name: value for name, value in entries.items() if name not in last})
-            self._folder.append_history(progress.records)
+            self._keeper.add(progress.records)
         now = time.perf_counter()
         if now - self._saved > _CHECKPOINT_SECONDS:
-            self._folder.write_checkpoint(progress.resumption)
+            self._keeper.check(progress.resumption)
             self._saved = now
         if self._watcher is not None:
             self._watcher.advance(progress)
@@ -204,14 +262,15 @@ class _Recorder:
             pushed = push(model.flow, control, np.asarray(self._job.test.x)[self._shown])
         except NumericalFailure:
             return
-        self._folder.add_to_strip(epoch, model.read(pushed))
+        self._keeper.picture(epoch, model.read(pushed))
 
-    def _test_errors(self, progress: Progress) -> dict[str, float | None]:
+    def _errors(self, progress: Progress) -> dict[str, float | None]:
+        part = self._job.watched
         try:
-            errors = self._job.errors(progress.control, self._job.test)
+            errors = self._job.errors(progress.control, self._job.measure(part))
         except NumericalFailure:
-            return {"test_mse": None}
-        return {f"test_{name}": value for name, value in errors.items()}
+            return {f"{part}_mse": None}
+        return {f"{part}_{name}": value for name, value in errors.items()}
 
 
 def _stem(name: str) -> str:

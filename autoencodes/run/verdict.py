@@ -12,7 +12,9 @@ def verdict(name: str, target: str, metrics: dict[str, Any]) -> str:
         error += " per feature"
     if (accuracy := metrics.get("test_accuracy")) is not None:
         error = f"test accuracy {accuracy:.4f}, {error} of the probabilities"
-    if metrics.get("pca_test_mse") and metrics["test_mse"] is not None:
+    if metrics.get("pca_exact"):
+        error += "; PCA is exact here: as many numbers hold all that there is"
+    elif metrics.get("pca_test_mse") and metrics["test_mse"] is not None:
         ratio = metrics["test_mse"] / metrics["pca_test_mse"]
         error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
     if alone := metrics.get("test_mse_bottleneck_only"):

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoencodes.training.result import Progress
 
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
 _LINE_SECONDS = 10.0
 """The time between two plain lines."""
+
+
+def bar(text: str, total: float | None = None, **options: Any) -> Bar:
+    """A bar of one task, started; the options are those of rich's ``Progress``."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn())
+    made = Progress(*columns, **options)
+    made.add_task(text, total=total)
+    made.start()
+    return made
 
 
 class ProgressDisplay:
     """Shows every ``Progress`` that it is called with on standard error; a context, for the bar."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
+        self._bar: Bar | None = None
         self._numbers = self._line = ""
         self._due = 0.0
 
     def __enter__(self) -> ProgressDisplay:
         if sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
 
             # No thread, and the host's streams stay its own.
-            self._bar = Bar(
-                BarColumn(30),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                auto_refresh=False,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._bar.start()
-            self._bar.add_task("compiling", total=None)
+            own = {"auto_refresh": False, "redirect_stdout": False, "redirect_stderr": False}
+            self._bar = bar("compiling", console=Console(stderr=True), **own)
         return self
 
     def __call__(self, progress: Progress) -> None:

@@ -98,7 +98,7 @@ def test_the_real_one() -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("below", ["", "mnist"])
-def test_found_in_the_folder_or_below_it(tmp_path: Path, packed: bool, below: str) -> None:
+def test_it_is_read_from_the_folder_or_below_it(tmp_path: Path, packed: bool, below: str) -> None:
     _write(tmp_path / "data" / below, packed)
     assert _is_the_small_one(datasets.load("mnist", data_dir=tmp_path / "data"))
 

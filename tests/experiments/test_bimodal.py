@@ -40,7 +40,7 @@ def test_the_value_function_of_a_translation_is_the_shifted_cost() -> None:
 
 
 @pytest.mark.parametrize("degree", [1, 3])
-def test_the_slope_comes_to_the_costate_with_the_order_of_the_grid(degree: int) -> None:
+def test_the_slope_converges_to_the_costate_with_the_order_of_the_grid(degree: int) -> None:
     moving = flow(ac.fields.Perceptron())
     control = moving.init(jax.random.key(3), scale=2.0)
     problem = ac.ControlProblem(moving, tikhonov=0.1)
@@ -116,12 +116,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results[BimodalResult]:
     notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
     with pytest.MonkeyPatch.context() as patch:
         # Certificates have tests of their own, and take as long as all the rest.
-        patch.setattr(bimodal, "_certified", lambda *_: Part(facts={"lines": ["a line"]}))
+        patch.setattr(bimodal, "certified", lambda *_: Part(facts={"lines": ["a line"]}))
         return bimodal.run(TINY, notebook)
 
 
 @pytest.mark.slow
-def test_what_is_told_is_what_was_measured(results: Results[BimodalResult]) -> None:
+def test_results_state_what_was_measured(results: Results[BimodalResult]) -> None:
     rows = results.tables["agreement"].rows
     assert len(rows) == 2 * 2 * 3
     for row in rows:
@@ -137,7 +137,7 @@ def test_what_is_stored_reads_back(results: Results[BimodalResult]) -> None:
     result = results.measured
     again = BimodalResult.restored(result.stored())
     assert again.fields == result.fields == tuple(bimodal.FIELDS)
-    np.testing.assert_array_equal(again.errors[1][3], result.errors[1][3])
+    np.testing.assert_array_equal(again.errors[3, 1], result.errors[3, 1])
     np.testing.assert_array_equal(again.solutions[1].density, result.solutions[1].density)
 
 

@@ -23,7 +23,7 @@ def test_the_component_is_off_in_the_middle(off: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_training_is_told_as_it_was(tmp_path: Path) -> None:
+def test_results_of_a_training_are_those_of_its_states(tmp_path: Path) -> None:
     settings = ClassificationSettings(blocks=((3, 2, 3),), **TINY)
     results = classification.run(settings, Notebook(tmp_path))
     (row,) = results.tables["accuracy"].rows
@@ -37,7 +37,7 @@ def test_a_training_is_told_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_starts_that_do_not_arrive_are_begun_again_and_told(tmp_path: Path) -> None:
+def test_starts_that_do_not_converge_are_restarted_and_reported(tmp_path: Path) -> None:
     # From θ = 0, a saddle where x₁ is off, gradients vanish: no start can leave it.
     settings = ClassificationSettings(
         switched_off=0, blocks=((3, 2, 3),), scale=0.0, starts=2, **{**TINY, "steps": 3}

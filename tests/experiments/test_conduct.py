@@ -17,11 +17,11 @@ from autoencodes.experiments import (
     EXPERIMENTS,
     Experiment,
     ExperimentFolder,
+    ExperimentSettings,
     Measured,
     Plain,
     Results,
-    Settings,
-    Table,
+    ResultTable,
     conduct,
 )
 from autoencodes.experiments.notebook import Notebook, Part
@@ -31,7 +31,7 @@ COMPUTED: list[str] = []
 SCHEDULE = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0)
 
 
-class Sums(Settings):
+class Sums(ExperimentSettings):
     """How many numbers are summed."""
 
     size: int = 3
@@ -70,7 +70,7 @@ def run(settings: Sums, notebook: Notebook) -> Results[SumsResult]:
             return Part({"numbers": np.arange(settings.size)}, {"sum": 3.5})
 
         total += notebook.part(name, compute).facts["sum"]
-    table = Table("sums", ("a",), ((total,),))
+    table = ResultTable("sums", ("a",), ((total,),))
     result = SumsResult(np.arange(4.0), SCHEDULE, (1, None))
     return Results("7 came out.", {"sums": table}, result, (motion(),), {"c": ["fine"]})
 
@@ -91,13 +91,13 @@ def only_sums() -> Iterator[None]:
 
 
 class Reader:
-    """Notes what it is told."""
+    """Notes what it receives."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.received: list[Any] = []
 
     def part(self, name: str, number: int, total: int, known: bool) -> None:
-        self.told.append((name, number, total, known))
+        self.received.append((name, number, total, known))
 
     def advance(self, text: str, share: float | None) -> None:
         pass
@@ -131,7 +131,7 @@ def test_an_interrupted_experiment_goes_on_where_it_was(tmp_path: Path) -> None:
     reader = Reader()
     conduct("stops", tmp_path / "run", reader=reader)
     assert COMPUTED == ["second/part"]
-    assert reader.told == [("first", 1, 2, True), ("second/part", 2, 2, False)]
+    assert reader.received == [("first", 1, 2, True), ("second/part", 2, 2, False)]
     COMPUTED.clear()
     conduct("stops", tmp_path / "run")
     assert COMPUTED == []

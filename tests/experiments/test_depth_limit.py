@@ -1,4 +1,4 @@
-"""Controls on ever finer grids: how far they are apart, and what the results say."""
+"""Controls on ever finer grids: their distance, and what the results say."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def sampled(steps: int) -> tuple[dict[str, np.ndarray], ...]:
 
 def test_the_distance_of_functions_and_of_their_means() -> None:
     """Of θ = t: two steps in one of size h lie h/4 to either side of its mean, which is equal."""
-    apart, means = difference(sampled(4), sampled(8), 2.0)
-    assert apart == pytest.approx(np.sqrt(2.0) * 0.5 / 4)
+    distance, means = difference(sampled(4), sampled(8), 2.0)
+    assert distance == pytest.approx(np.sqrt(2.0) * 0.5 / 4)
     assert means == pytest.approx(0, abs=1e-15)
 
 

@@ -32,7 +32,7 @@ def test_it_learns_until_its_seconds_are_spent(monkeypatch: pytest.MonkeyPatch) 
     clock = itertools.count()  # every look at it is a second later: 40 rounds of 50 steps
     monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
     x = np.random.default_rng(0).uniform(size=(64, 1)) * np.ones(6)
-    told = []
+    shares = []
     network, steps = train(
         x,
         (6, 8, 1),
@@ -40,8 +40,8 @@ def test_it_learns_until_its_seconds_are_spent(monkeypatch: pytest.MonkeyPatch) 
         batch_size=16,
         learning_rate=1e-2,
         seed=0,
-        advance=lambda text, share: told.append(share),
+        advance=lambda text, share: shares.append(share),
     )
     assert steps == 2000
-    assert np.all(np.diff(told) > 0)
+    assert np.all(np.diff(shares) > 0)
     assert np.mean((network.reconstruct(x) - x) ** 2) < 0.1 * x.var()

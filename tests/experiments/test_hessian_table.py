@@ -1,4 +1,4 @@
-"""The table of λ_min: which epochs, known spectra, what is told of a training, its picture."""
+"""The table of λ_min: which epochs, known spectra, what is reported of a training, its picture."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from autoencodes.experiments import Results
 from autoencodes.experiments.hessian_table import problem as hessian_table
 from autoencodes.experiments.hessian_table.problem import HessianTableSettings, measured_epochs
 from autoencodes.experiments.hessian_table.result import (
-    Course,
     HessianTableResult,
+    Measurements,
     convex_from,
     exponent,
     reconstructs_from,
@@ -74,12 +74,12 @@ def test_the_trend_is_a_power_of_the_weight() -> None:
 
 def test_an_error_is_reached_at_the_first_epoch_that_has_it() -> None:
     errors = np.array([1.0, 0.1, 0.3, 0.05])
-    course = Course(np.array([0, 1, 2, 5]), errors, errors, errors, errors)
+    course = Measurements(np.array([0, 1, 2, 5]), errors, errors, errors, errors)
     assert reconstructs_from(course, 0.2) == 1
     assert reconstructs_from(course, 0.01) is None
 
 
-def test_what_is_told_of_an_end_is_so() -> None:
+def test_reported_ends_are_those_of_the_controls() -> None:
     results, controls = tiny()
     measure, fresh = hessian_table._measures(TINY)
     assert measure.size == 200

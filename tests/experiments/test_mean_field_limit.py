@@ -100,7 +100,7 @@ def test_weightless_particles_change_no_integral() -> None:
         assert integral[0] == pytest.approx(integral[1], abs=1e-16)
 
 
-def test_a_power_is_found_again() -> None:
+def test_a_power_law_has_its_fitted_exponent() -> None:
     counts = 2 ** np.arange(5, 12)
     power = Power.fitted(counts, 3 * counts**-0.37)
     assert power.slope == pytest.approx(-0.37, rel=1e-10)
@@ -167,7 +167,7 @@ def test_notes_say_which_slopes_leave_the_theorys_out() -> None:
     def fit(low: float, high: float) -> Fit:
         return Fit(1, None, TRANSPORT, Power((low + high) / 2, low, high, 0.0), -0.5, -0.5)
 
-    nothing = LimitResult(2 ** np.arange(3), {}, {})
+    nothing = LimitResult(2 ** np.arange(3), {}, {}, {})
     for low, high, word in ((-0.9, -0.6, "Faster"), (-0.4, -0.2, "Slower")):
         assert any(note.startswith(word) for note in notes([fit(low, high)], {}, nothing, ()))
     both = notes([fit(-0.6, -0.4)], {}, nothing, ())
@@ -179,7 +179,7 @@ def test_what_is_stored_reads_back() -> None:
     again = LimitResult.restored(result.stored())
     assert again.samples.keys() == result.samples.keys()
     np.testing.assert_array_equal(again.samples[1, 1].excess, result.samples[1, 1].excess)
-    np.testing.assert_array_equal(again.transports[1].values, result.transports[1].values)
+    np.testing.assert_array_equal(again.transport[1], result.transport[1])
 
 
 def test_the_quick_run_is_a_smaller_one() -> None:

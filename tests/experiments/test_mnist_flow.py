@@ -1,4 +1,4 @@
-"""What is told of the states over the layers."""
+"""What the results state of the states over the layers."""
 
 from __future__ import annotations
 

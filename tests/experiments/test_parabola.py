@@ -40,8 +40,8 @@ def test_a_decoder_of_the_same_field_and_layers_can_be_the_own_one() -> None:
     flow = parabola._problem(TINY).flow
     control = flow.init(jax.random.key(1), 1.0)
     x = np.random.default_rng(0).normal(size=(20, 2))
-    begun = parabola.embedded(flow, control, x)
-    alone = parabola.decoding(TINY, "perceptron", 2).flow.push(control[-1:], begun)
+    start = parabola.embedded(flow, control, x)
+    alone = parabola.decoding(TINY, "perceptron", 2).flow.push(control[-1:], start)
     np.testing.assert_allclose(alone, flow.push(control, x), atol=1e-12)
 
 
@@ -58,17 +58,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results[ParabolaResult]
     notebook = Notebook(Path(tmp_path_factory.mktemp("notebook")))
     with pytest.MonkeyPatch.context() as patch:
         # Certificates have tests of their own, and take as long as all the rest.
-        patch.setattr(parabola, "_certified", lambda *_: Part(facts={"lines": ["a line"]}))
+        patch.setattr(parabola, "certified", lambda *_: Part(facts={"lines": ["a line"]}))
         return parabola.run(TINY, notebook)
 
 
 @pytest.mark.slow
-def test_what_is_told_is_what_was_measured(results: Results[ParabolaResult]) -> None:
+def test_results_state_what_was_measured(results: Results[ParabolaResult]) -> None:
     rows = results.tables["errors"].rows
     error, per_component = rows[0][1:3]
     (motion,) = results.motions
     assert per_component == error / 2
-    # Few steps do not arrive: both starts are told, and the count is honest.
+    # Few steps do not converge: both starts are reported and counted.
     assert rows[0][-1] == 2
     assert "restarted" in results.notes[0]
     assert "no start remains" in results.notes[1]

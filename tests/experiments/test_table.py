@@ -7,10 +7,10 @@ import io
 
 import pytest
 
-from autoencodes.experiments import Table
+from autoencodes.experiments import ResultTable
 from autoencodes.experiments.table import shown
 
-TABLE = Table(
+TABLE = ResultTable(
     "λ_min over the epochs, 50 % of ‖θ‖ & more",
     ("λ", "λ_min", "note", "kept"),
     ((0.1, 0.2034567891234, "convex", True), (1e-5, -3.25e-7, "x_1 {a}", None)),
@@ -44,7 +44,7 @@ def test_latex_is_escaped_and_balanced() -> None:
 
 
 def test_what_is_written_reads_back() -> None:
-    assert Table.from_dict(TABLE.as_dict()) == TABLE
+    assert ResultTable.from_dict(TABLE.as_dict()) == TABLE
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_cells_for_people(cell: object, text: str) -> None:
 
 def test_a_cell_for_every_column() -> None:
     with pytest.raises(AssertionError, match="a cell for every column"):
-        Table("", ("a", "b"), ((1,),))
+        ResultTable("", ("a", "b"), ((1,),))

@@ -22,7 +22,12 @@ from autoencodes.experiments.tikhonov_sweep.problem import (
     TikhonovSweepSettings,
     problem_of,
 )
-from autoencodes.experiments.tikhonov_sweep.result import Row, TikhonovSweepResult, thresholds
+from autoencodes.experiments.tikhonov_sweep.result import (
+    Minimisers,
+    TikhonovSweepResult,
+    WeightRow,
+    thresholds,
+)
 from autoencodes.experiments.tikhonov_sweep.shooting_bound import ShootingBound
 from autoencodes.experiments.tikhonov_sweep.stationary import (
     distinct,
@@ -94,7 +99,7 @@ def test_the_error_of_the_zero_control_counts_what_the_switch_drops() -> None:
     assert ShootingBound(free, measure).at_zero == pytest.approx(dropped)
 
 
-def test_newton_finds_the_known_minimiser_and_spectrum() -> None:
+def test_newton_reaches_the_known_minimiser_and_spectrum() -> None:
     free, measure, theta = translation(0.3)
     starts = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4)))
     found = newton(free, measure, jnp.asarray(0.3), starts)
@@ -124,11 +129,11 @@ def test_points_are_grouped_and_levels_counted() -> None:
 
 
 def test_thresholds_are_read_off_the_grid() -> None:
-    def row(weight: float, found: int, q: float | None, arrived: int) -> Row:
+    def row(weight: float, found: int, q: float | None, arrived: int) -> WeightRow:
         counts = {"distinct": found, "arrived": arrived, "arrived_at": 1, "starts": 4}
-        entries = {**dict.fromkeys(f.name for f in fields(Row)), **counts, "converged": 4}
+        entries = {**dict.fromkeys(f.name for f in fields(WeightRow)), **counts, "converged": 4}
         zeros = dict.fromkeys(("saddles", "levels"), 0) | dict.fromkeys(("radius", "sampled"), 0.0)
-        return Row(**{**entries, **zeros, "tikhonov": weight, "q": q})
+        return WeightRow(**{**entries, **zeros, "tikhonov": weight, "q": q})
 
     rows = [row(0.1, 3, 40.0, 0), row(1.0, 1, 4.0, 0), row(10.0, 1, 0.25, 4)]
     known = thresholds(rows)
@@ -139,7 +144,7 @@ def test_thresholds_are_read_off_the_grid() -> None:
 
 
 @pytest.mark.slow
-def test_the_sweep_tells_what_it_measured() -> None:
+def test_the_sweep_states_what_it_measured() -> None:
     results = tiny()
     (sweep,) = results.measured.sweeps
     rows = sweep.rows
@@ -158,7 +163,7 @@ def test_the_sweep_tells_what_it_measured() -> None:
 
 
 def test_the_minimisers_are_minimisers() -> None:
-    found = tiny().measured.sweeps[0].columns
+    found = Minimisers(*tiny().measured.minimisers["bimodal-1d"].T)
     assert len(found.norm) == 2
     free, measure = problem_of("bimodal-1d", TINY)
     problem = ac.ControlProblem(free.flow, tikhonov=4.0)
@@ -173,21 +178,22 @@ def test_the_minimisers_are_minimisers() -> None:
     assert ravel_pytree(control)[0].size == 20
 
 
-def test_starts_that_lead_nowhere_are_told_and_not_counted() -> None:
+def test_starts_that_do_not_converge_are_reported_and_not_counted() -> None:
     settings = TINY.model_copy(update={"tikhonov": (1e-4,), "steps": 1, "scales": (4.0,)})
     with TemporaryDirectory() as folder:
         results = tikhonov_sweep.run(settings, Notebook(Path(folder)))
     (row,) = results.measured.sweeps[0].rows
     assert row.converged < row.starts
     assert "are not counted" in results.notes[-1]
-    assert len(results.measured.sweeps[0].minimisers) == row.distinct
+    assert len(results.measured.minimisers["bimodal-1d"]) == row.distinct
 
 
 def test_what_is_stored_reads_back() -> None:
-    (sweep,) = tiny().measured.sweeps
-    (again,) = TikhonovSweepResult.restored(tiny().measured.stored()).sweeps
-    assert again.rows == sweep.rows
-    np.testing.assert_array_equal(again.minimisers, sweep.minimisers)
+    result = tiny().measured
+    again = TikhonovSweepResult.restored(result.stored())
+    assert again.sweeps == result.sweeps
+    for law, values in result.minimisers.items():
+        np.testing.assert_array_equal(again.minimisers[law], values)
 
 
 def test_pictures_are_drawn_from_the_results() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from report.motions import motion
 
-from autoencodes.experiments import Table
+from autoencodes.experiments import ResultTable
 from autoencodes.plot.motion import longest
 from autoencodes.report.page import Drawn, Page, Strip, html
 from autoencodes.report.page.flows import scene
@@ -41,8 +41,10 @@ def png(width: int = 20, height: int = 10) -> bytes:
 
 def page(**entries: Any) -> Page:
     """One that has a part of every kind."""
-    results = Table("Errors", ("name", "error", "steps"), (("a", 0.123456, 3), ("b", None, 5)))
-    further = Table("More", ("ok",), ((True,),))
+    results = ResultTable(
+        "Errors", ("name", "error", "steps"), (("a", 0.123456, 3), ("b", None, 5))
+    )
+    further = ResultTable("More", ("ok",), ((True,),))
     images = [np.full((2, 3, 4), 50 * k, np.uint8) for k in range(3)]
     found: dict[str, Any] = {
         "title": "an experiment",
@@ -167,7 +169,7 @@ def test_names_from_the_data_stay_text() -> None:
         title=HOSTILE,
         about=HOSTILE,
         sentence=HOSTILE,
-        tables={HOSTILE: Table(HOSTILE, (HOSTILE,), ((HOSTILE,),))},
+        tables={HOSTILE: ResultTable(HOSTILE, (HOSTILE,), ((HOSTILE,),))},
         pictures=(Drawn("n", png(), HOSTILE, HOSTILE),),
         motions=(hostile,),
         certificates={HOSTILE: [HOSTILE]},

@@ -14,6 +14,7 @@ import pytest
 
 import autoencodes as ac
 from autoencodes import datasets
+from autoencodes.model.storage import read_tensors
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.certify import certify
 
@@ -69,10 +70,15 @@ def test_an_older_run_opens_and_gives_the_same_numbers(older: Path) -> None:
         assert folder.samples.facts["target"] == model.readout.target
 
 
-def test_an_older_model_is_written_as_it_was(older: Path) -> None:
+def test_an_older_model_is_written_as_it_was_and_gains_a_checksum(older: Path) -> None:
     for path in (older / "run" / "model.safetensors", older / "finished.safetensors"):
         ac.save("again.safetensors", ac.load(path))
-        assert (older / "again.safetensors").read_bytes() == path.read_bytes()
+        assert b"sha256" in (older / "again.safetensors").read_bytes()
+        (was, arrays), (found, written) = (
+            read_tensors(p, "autoencodes", "a model") for p in (path, older / "again.safetensors")
+        )
+        assert found == was
+        assert all(np.array_equal(written[name], arrays[name]) for name in arrays | written)
 
 
 @pytest.mark.slow

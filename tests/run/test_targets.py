@@ -64,7 +64,7 @@ def classifier(table: Path) -> RunFolder:
 
 
 @pytest.mark.slow
-def test_a_classifier_tells_classes_apart(classifier: RunFolder) -> None:
+def test_a_classifier_separates_the_classes(classifier: RunFolder) -> None:
     metrics, model = classifier.metrics, classifier.model
     assert metrics["test_accuracy"] >= 0.95
     assert 0 < metrics["train_cost"] < 0.2
@@ -147,22 +147,28 @@ def test_numbers_are_predicted_in_their_own_units(table: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "entries",
+    ("entries", "drawn"),
     [
-        {"extra": 2, "widths": (5, 2)},
-        {"rotation": "pca", "widths": (3, 2)},
-        {"rotation": "random", "extra": 1, "widths": (4, 1)},
-        {"cost": "binary-cross-entropy", "scaling": "unit", "widths": (3, 1)},
-        {"order": (2, 0, 1), "widths": (3, 1)},
-        {"order": "random", "widths": (3, 1)},
-        {"order": "natural", "mirror": False, "widths": (3, 1, 3)},
-        {"extra": 1, "memory": "skip", "cost": "huber", "delta": 0.5, "widths": (4, 2)},
+        ({"extra": 2, "widths": (5, 2)}, False),
+        ({"rotation": "pca", "order": "random", "widths": (3, 2)}, False),
+        ({"rotation": "random", "extra": 1, "widths": (4, 1)}, True),
+        (
+            {
+                "cost": "binary-cross-entropy",
+                "scaling": "unit",
+                "order": (2, 0, 1),
+                "widths": (3, 1),
+            },
+            True,
+        ),
+        ({"order": "natural", "mirror": False, "widths": (3, 1, 3)}, False),
+        ({"extra": 1, "memory": "skip", "cost": "huber", "delta": 0.5, "widths": (4, 2)}, True),
     ],
     ids=str,
 )
 @pytest.mark.slow
 def test_rows_in_other_coordinates_orders_and_costs(
-    table: Path, tmp_path: Path, entries: dict[str, Any]
+    table: Path, tmp_path: Path, entries: dict[str, Any], drawn: bool
 ) -> None:
     outcome = train(config(table / "classes.csv", **entries), tmp_path / "run")
     model, data = outcome.folder.model, datasets.load(table / "classes.csv")
@@ -179,7 +185,9 @@ def test_rows_in_other_coordinates_orders_and_costs(
     problem = ac.ControlProblem(model.flow, model.readout.cost, outcome.folder.config.tikhonov)
     objective = problem.objective(model.control, model.measure(data.train.x))
     assert float(objective) == pytest.approx(outcome.metrics["objective"], rel=1e-4)
-    assert not [path for path in report(outcome.folder.path).figures if path.stat().st_size == 0]
+    if drawn:
+        pictures = report(outcome.folder.path).figures
+        assert not [path for path in pictures if path.stat().st_size == 0]
 
 
 def test_zero_control_in_principal_coordinates_is_pca(table: Path) -> None:

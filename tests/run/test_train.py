@@ -166,8 +166,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path, entries: dict[st
 
 @pytest.mark.slow
 def test_a_recorded_training_knows_its_curvature_along_the_way(tmp_path: Path) -> None:
-    entries = {"data": "parabola", "epochs": 12, "steps_per_block": 2, "tikhonov": 0.1}
-    entries["widths"] = (2, 1)
+    entries = {"data": "parabola", "epochs": 5, "widths": (2, 1), "tikhonov": 0.1}
     outcome = train(config(**entries, record=True), tmp_path / "run")
     measured = [line for line in outcome.folder.history if "lambda_min" in line]
     assert [line["step"] for line in measured] == list(range(1, len(outcome.folder.history) + 1))
@@ -261,7 +260,7 @@ def test_an_entry_that_would_do_nothing_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path: Path) -> None:
     settings = config()
     RunFolder.create(tmp_path / "run", prepare(settings).plan)
     (tmp_path / "run" / "history.jsonl").write_text('{"step": 22, "epoch": 1}\n{"st')

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from autoencodes.experiments import Results
 from autoencodes.experiments.bimodal.problem import BimodalSettings
-from autoencodes.experiments.bimodal.result import BimodalResult, Solution, Values
+from autoencodes.experiments.bimodal.result import BimodalResult, FieldSolution, Values
 from autoencodes.plot import style
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.scales import logarithmic
@@ -65,7 +65,7 @@ def pictures(results: Results[BimodalResult], settings: BimodalSettings) -> list
 def _of_field(result: BimodalResult, k: int, name: str, settings: BimodalSettings) -> list[Picture]:
     """The value function and the density of one field."""
     solution = result.solutions[k]
-    best = min(float(errors.min()) for errors in result.errors[k].values())
+    best = min(float(result.errors[degree, k].min()) for degree in settings.degrees)
     return [
         Picture(
             f"value-{k + 1}",
@@ -157,7 +157,7 @@ def _paths(result: BimodalResult, settings: BimodalSettings) -> Figure:
     return figure
 
 
-def _value(solution: Solution, settings: BimodalSettings) -> Figure:
+def _value(solution: FieldSolution, settings: BimodalSettings) -> Figure:
     """ψ over time and space, and its slope with the costates at three times."""
     figure = Figure(figsize=(style.PAGE, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1], gridspec_kw={"wspace": 0.08})
@@ -176,7 +176,7 @@ def _value(solution: Solution, settings: BimodalSettings) -> Figure:
     return figure
 
 
-def _slopes(axes: Axes, solution: Solution, times: Values) -> None:
+def _slopes(axes: Axes, solution: FieldSolution, times: Values) -> None:
     """∂_x ψ over x for the two targets, and the costates of the particles on it."""
     x, targets = solution.x, solution.targets
     layers = (0, len(times) // 2, len(times) - 1)
@@ -199,7 +199,7 @@ def _slopes(axes: Axes, solution: Solution, times: Values) -> None:
     axes.legend(marks.values(), marks.keys(), loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _density(solution: Solution, settings: BimodalSettings, steps: tuple[int, ...]) -> Figure:
+def _density(solution: FieldSolution, settings: BimodalSettings, steps: tuple[int, ...]) -> Figure:
     figure = Figure(figsize=(style.PAGE, 2.0), layout="constrained")
     row = figure.subplots(1, len(steps), sharey=True, sharex=True)
     states = solution.states
@@ -225,7 +225,7 @@ def _order(result: BimodalResult, settings: BimodalSettings) -> Figure:
     everything = []
     for degree, colour in zip(settings.degrees, _DEGREES, strict=False):
         for k, (marker, size) in enumerate(zip("os", (5.5, 2.8), strict=True)):
-            errors = result.errors[k][degree]
+            errors = result.errors[degree, k]
             everything.append(errors)
             look: dict[str, Any] = {"markerfacecolor": "white"} if k == 0 else {}
             axes.plot(h, errors, marker, color=colour, markersize=size, zorder=3, **look)

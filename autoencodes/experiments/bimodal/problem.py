@@ -21,12 +21,12 @@ from jaxtyping import Array, Float, Key
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.bimodal.result import BimodalResult, Solution
+from autoencodes.experiments.bimodal.result import BimodalResult, FieldSolution
 from autoencodes.experiments.convergence import orders, spoken
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.starts import fresh_sample
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.fields import ControlledField, Perceptron
 from autoencodes.fields.field import StepControl
 from autoencodes.flow.adjoint import derivative, value_function
@@ -68,7 +68,7 @@ class ScaledTanh(ControlledField):
 FIELDS: dict[str, ControlledField] = {"tanh(θx)": ScaledTanh(), "tanh(θx + b)": Perceptron("tanh")}
 
 
-class BimodalSettings(Settings):
+class BimodalSettings(ExperimentSettings):
     """The problem, and the grids on which the backward equation is solved."""
 
     seed: int = 0
@@ -94,6 +94,7 @@ class BimodalSettings(Settings):
 def run(settings: BimodalSettings, notebook: Notebook) -> Results[BimodalResult]:
     """Trains both fields; solves the backward equation, and moves the density, for each."""
     notebook.expect(3 * len(FIELDS))
+    measures = _measure(settings), _measure(settings, fresh=True)
     fields: dict[str, dict[str, Part]] = {}
     for name in FIELDS:
         problem = _problem(settings, name)
@@ -108,7 +109,7 @@ def run(settings: BimodalSettings, notebook: Notebook) -> Results[BimodalResult]
                 partial(_solved, settings, problem, control, notebook),
             ),
             "certificate": notebook.part(
-                f"certificate {_word(name)}", partial(_certified, settings, problem, control)
+                f"certificate {_word(name)}", partial(certified, problem, control, *measures)
             ),
         }
     return Results(
@@ -158,11 +159,6 @@ def _trained(settings: BimodalSettings, problem: ControlProblem, notebook: Noteb
         ends=[float(ends[measure.y[:, 0] == y].mean()) for y in _TARGETS],
         reason=result.reason,
     )
-
-
-def _certified(settings: BimodalSettings, problem: ControlProblem, control: Control) -> Part:
-    fresh = _measure(settings, fresh=True)
-    return certified(problem, control, _measure(settings), fresh)
 
 
 # The density of μ_t.
@@ -264,14 +260,14 @@ def _root(values: Any) -> float:
 # Tables and text.
 
 
-def _agreement(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> Table:
+def _agreement(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> ResultTable:
     rows: list[Any] = []
     for name, parts in fields.items():
         for degree in settings.degrees:
             own = _of_degree(parts, degree)
             for h, root, largest, integral, order in own:
                 rows.append((name, degree, h, root, order, largest, integral))
-    return Table(
+    return ResultTable(
         "∂_x ψ on the particles against the costates p, by the degree k of the splines and the "
         "spacing h of the grid: root mean square over particles and layers, its order against the "
         "grid before, the largest difference, and what ∫ ψ₀ dμ₀ differs from ∫ ℓ dμ_T by; "
@@ -288,18 +284,15 @@ def _of_degree(parts: dict[str, Part], degree: int) -> list[tuple[Any, ...]]:
     return [(*row, order) for row, order in zip(own, steps, strict=True)]
 
 
-def _trainings(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> Table:
-    rows: list[Any] = []
-    for name, parts in fields.items():
-        facts = parts["trained"].facts
-        numbers = [facts[key] for key in ("objective", "cost", "law_cost", "residual")]
-        rows.append((name, *numbers, facts["lambda_min"], *facts["ends"]))
-    return Table(
+def _trainings(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> ResultTable:
+    keys = ("objective", "cost", "law_cost", "residual", "lambda_min")
+    trained = [(name, parts["trained"].facts) for name, parts in fields.items()]
+    return ResultTable(
         f"The trained controls, λ = {settings.tikhonov:g}: J and ∫ ℓ dμ_T on "
         f"{settings.particles:,} particles, ∫ ℓ dμ_T for the law itself, and where the two "
         "clusters end in the mean",
         ("field", "J", "∫ℓ", "∫ℓ, law", "PMP residual", "λ_min", "left end", "right end"),
-        tuple(rows),
+        tuple((name, *(facts[key] for key in keys), *facts["ends"]) for name, facts in trained),
     )
 
 
@@ -308,12 +301,12 @@ def _measured(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> 
     steps = [0, settings.layers // 2, settings.layers]
     x, density = nodes()
     fresh = _measure(settings, fresh=True)
-    solutions, errors = [], []
+    solutions = []
     for name, parts in fields.items():
         control, flow = parts["trained"].control, _problem(settings, name).flow
         places, moved = moved_density(flow, control, x, density.sum(axis=0))
         solutions.append(
-            Solution(
+            FieldSolution(
                 **parts["backward"].arrays,
                 control=np.stack([np.ravel(control[0][entry]) for entry in sorted(control[0])]),
                 places=places[steps],
@@ -321,10 +314,12 @@ def _measured(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> 
                 states=np.asarray(flow.trajectory(control, fresh.x))[steps, :, 0],
             )
         )
-        errors.append(
-            {d: np.array([row[1] for row in _of_degree(parts, d)]) for d in settings.degrees}
-        )
-    return BimodalResult(tuple(fields), tuple(solutions), tuple(errors), tuple(steps))
+    errors = {
+        (degree, k): np.array([row[1] for row in _of_degree(parts, degree)])
+        for k, parts in enumerate(fields.values())
+        for degree in settings.degrees
+    }
+    return BimodalResult(tuple(fields), tuple(solutions), errors, tuple(steps))
 
 
 def _motion(settings: BimodalSettings, name: str, control: Control) -> Motion:
@@ -381,6 +376,5 @@ EXPERIMENTS.register(
         BimodalSettings(particles=500, degrees=(1, 3), spacings=(0.4, 0.2, 0.1, 0.05, 0.025)),
         run,
         BimodalResult,
-        pictures=f"{__package__}.pictures",
     )
 )

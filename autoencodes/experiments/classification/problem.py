@@ -15,11 +15,11 @@ import numpy as np
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.classification.result import COLUMNS, ClassificationResult, Training
-from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
+from autoencodes.experiments.classification.result import ClassificationResult
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
@@ -32,9 +32,20 @@ from autoencodes.second_order.hessian import Hessian
 _LAW = "gaussian-sign"
 _ARRIVED = 0.99
 """The accuracy on the particles trained on from which a start counts as one that arrived."""
+_COLUMNS = {
+    "layers": "layers",
+    "seed": "seed",
+    "accuracy": "accuracy",
+    "cost on fresh": "fresh_cost",
+    "J": "objective",
+    "‖θ‖": "norm",
+    "λ_min": "lambda_min",
+    "starts": "starts",
+}
+"""A row of the table is one architecture trained from one seed."""
 
 
-class ClassificationSettings(Settings):
+class ClassificationSettings(ExperimentSettings):
     """Which component is off in the bottleneck, in which blocks, and how it is trained."""
 
     switched_off: int = 1
@@ -61,7 +72,7 @@ class ClassificationSettings(Settings):
 def run(settings: ClassificationSettings, notebook: Notebook) -> Results[ClassificationResult]:
     """Trains every architecture from every seed, and counts errors on fresh particles."""
     notebook.expect(len(settings.blocks) * len(settings.seeds) + 1)
-    rows: list[Training] = []
+    rows: list[dict[str, Any]] = []
     motions: list[Motion] = []
     notes: list[str] = []
     problems = [_problem(settings, blocks) for blocks in settings.blocks]
@@ -71,21 +82,22 @@ def run(settings: ClassificationSettings, notebook: Notebook) -> Results[Classif
         for seed in settings.seeds:
             train = partial(_trained, settings, problem, seed, notebook)
             part = notebook.part(f"{layers} layers, seed {seed}", train)
-            rows.append(Training(layers, seed, *(part.facts[n] for n in Training._fields[2:])))
+            rows.append({"layers": layers, "seed": seed, **part.facts})
             notes += [f"{layers} layers, seed {seed}: {fault}" for fault in part.facts["failures"]]
             controls.append(part.control)
         shown = controls[-len(settings.seeds)]
         motions.append(_motion(settings, problem, shown))
-    certify_first = partial(_certified, settings, problems[0], controls[0])
-    certified = f"{problems[0].flow.schedule.steps} layers, seed {settings.seeds[0]}"
+    measures = (_measure(settings, settings.seeds[0], fresh)[0] for fresh in (False, True))
+    certify_first = partial(certified, problems[0], controls[0], *measures)
+    first = f"{problems[0].flow.schedule.steps} layers, seed {settings.seeds[0]}"
     lines = notebook.part("certificate", certify_first).facts["lines"]
     caption = f"Accuracy on {settings.fresh:,} fresh particles, λ = {settings.tikhonov:g}"
     return Results(
-        _sentence(settings, [row.accuracy for row in rows]),
-        {"accuracy": Table(caption, COLUMNS, tuple(rows))},
+        _sentence(settings, [row["accuracy"] for row in rows]),
+        {"accuracy": ResultTable.of(caption, _COLUMNS, rows)},
         ClassificationResult(tuple(problem.flow.schedule for problem in problems)),
         motions=tuple(motions),
-        certificates={certified: lines},
+        certificates={first: lines},
         notes=tuple(notes) or ("Every training arrived from its first random start.",),
     )
 
@@ -172,13 +184,6 @@ def _accuracy(
     return float(np.mean(np.where(out[:, 0] < 0, -1, 1) == labels))
 
 
-def _certified(settings: ClassificationSettings, problem: ControlProblem, control: Control) -> Part:
-    """What can be said of the control of the first seed."""
-    measure, _ = _measure(settings, settings.seeds[0])
-    fresh, _ = _measure(settings, settings.seeds[0], fresh=True)
-    return certified(problem, control, measure, fresh)
-
-
 EXPERIMENTS.register(
     "classification-natural",
     "Gaussian particles, two classes by the sign of x₁, the component that does not matter off in "
@@ -188,11 +193,7 @@ EXPERIMENTS.register(
     quick="17 s",
 )(
     Experiment(
-        ClassificationSettings(),
-        ClassificationSettings(seeds=(0, 1)),
-        run,
-        ClassificationResult,
-        pictures=f"{__package__}.pictures",
+        ClassificationSettings(), ClassificationSettings(seeds=(0, 1)), run, ClassificationResult
     )
 )
 
@@ -209,6 +210,5 @@ EXPERIMENTS.register(
         ClassificationSettings(switched_off=0, blocks=((8, 4, 8), (16, 8, 16)), seeds=(0,)),
         run,
         ClassificationResult,
-        pictures=f"{__package__}.pictures",
     )
 )

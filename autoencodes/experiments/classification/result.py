@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from autoencodes.experiments.storing import Measured, Stored, schedule
+from autoencodes.experiments.storing import Plain
 from autoencodes.flow.schedule import WidthSchedule
 
 
-class Training(NamedTuple):
-    """A row of the table: one architecture trained from one seed; errors on fresh particles."""
-
-    layers: int
-    seed: int
-    accuracy: float
-    fresh_cost: float
-    objective: float
-    norm: float
-    lambda_min: float
-    starts: int
-
-
-COLUMNS = ("layers", "seed", "accuracy", "cost on fresh", "J", "‖θ‖", "λ_min", "starts")
-
-
 @dataclass(frozen=True)
-class ClassificationResult(Measured):
+class ClassificationResult(Plain):
     """The architectures, in the order of the motions."""
 
     schedules: tuple[WidthSchedule, ...]
-
-    def stored(self) -> Stored:
-        return Stored({}, {"schedules": [asdict(each) for each in self.schedules]})
-
-    @classmethod
-    def restored(cls, stored: Stored) -> ClassificationResult:
-        return cls(tuple(schedule(written) for written in stored.facts["schedules"]))

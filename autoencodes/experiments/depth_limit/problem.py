@@ -27,13 +27,13 @@ from autoencodes.experiments.convergence import orders
 from autoencodes.experiments.depth_limit.result import (
     TITLES,
     DepthLimitResult,
-    Row,
+    GridRow,
     Trained,
     notes,
     sentence,
     table,
 )
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
@@ -45,7 +45,7 @@ from autoencodes.second_order.hessian import Hessian
 from autoencodes.training import MinimizingMovement
 
 
-class DepthLimitSettings(Settings):
+class DepthLimitSettings(ExperimentSettings):
     """Two problems, each on its coarsest grid and on ``factors`` times finer ones."""
 
     seed: int = 0
@@ -182,7 +182,7 @@ def difference(coarse: Control, fine: Control, horizon: float) -> tuple[float, f
     )
 
 
-def _rows(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[Row]:
+def _rows(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[GridRow]:
     """A row for every grid."""
     factors = _factors(settings, name)
     schedules = [_problem(settings, name, f).flow.schedule for f in factors]
@@ -195,7 +195,7 @@ def _rows(settings: DepthLimitSettings, name: str, parts: list[Part]) -> list[Ro
         shown += [[*values, None], [None, *orders([1 / f for f in factors[:-1]], values), None]]
     keys = ("objective", "residual", "lambda_min")
     return [
-        Row(schedule.steps, schedule.step_size, *(part.facts[key] for key in keys), *rest)
+        GridRow(schedule.steps, schedule.step_size, *(part.facts[key] for key in keys), *rest)
         for schedule, part, *rest in zip(schedules, parts, *shown, strict=True)
     ]
 
@@ -253,6 +253,5 @@ EXPERIMENTS.register(
         ),
         run,
         DepthLimitResult,
-        pictures=f"{__package__}.pictures",
     )
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.experiments.storing import Measured, Stored
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.storing import Measured, Stored, typed
+from autoencodes.experiments.table import ResultTable
 
 TITLES = {
     "line": "clusters on the line, width 1",
@@ -17,7 +17,7 @@ TITLES = {
 }
 
 
-class Row(NamedTuple):
+class GridRow(NamedTuple):
     """One grid; differences are to the next finer one, their orders against the pair before."""
 
     steps: int
@@ -44,7 +44,7 @@ class Trained:
     title: str
     ends: tuple[float, ...]
     entries: tuple[tuple[str, ...], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[GridRow, ...]
     reasons: tuple[str, ...]
     controls: dict[int, tuple[Float[np.ndarray, "_ _"], ...]]
 
@@ -59,15 +59,8 @@ class DepthLimitResult(Measured):
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {}
         for name, problem in self.problems.items():
-            facts[name] = {
-                "title": problem.title,
-                "ends": problem.ends,
-                "entries": problem.entries,
-                "steps": [row.steps for row in problem.rows],
-                "rows": problem.rows,
-                "reasons": problem.reasons,
-            }
-            for steps, blocks in problem.controls.items():
+            facts[name] = {**asdict(problem), "steps": list(problem.controls)}
+            for steps, blocks in facts[name].pop("controls").items():
                 arrays |= {f"{name}.{steps}.{k}": values for k, values in enumerate(blocks)}
         return Stored(arrays, facts)
 
@@ -75,46 +68,44 @@ class DepthLimitResult(Measured):
     def restored(cls, stored: Stored) -> DepthLimitResult:
         problems = {}
         for name, facts in stored.facts.items():
-            blocks = range(len(facts["ends"]))
-            problems[name] = Trained(
-                facts["title"],
-                tuple(facts["ends"]),
-                tuple(tuple(block) for block in facts["entries"]),
-                tuple(Row(*row) for row in facts["rows"]),
-                tuple(facts["reasons"]),
-                {
-                    steps: tuple(stored.arrays[f"{name}.{steps}.{k}"] for k in blocks)
-                    for steps in facts["steps"]
-                },
-            )
+            controls = {
+                steps: tuple(
+                    stored.arrays[f"{name}.{steps}.{k}"] for k in range(len(facts["ends"]))
+                )
+                for steps in facts["steps"]
+            }
+            known = {key: value for key, value in facts.items() if key != "steps"}
+            problems[name] = typed(Trained, {**known, "controls": controls})
         return cls(problems)
 
 
-def table(result: DepthLimitResult) -> Table:
+def table(result: DepthLimitResult) -> ResultTable:
     """A row for every problem and grid."""
-    rows = [(name, *row) for name, problem in result.problems.items() for row in problem.rows]
-    return Table(_CAPTION, _COLUMNS, tuple(rows))
-
-
-_CAPTION = (
-    "Controls trained with L steps against those on the next finer grid, θ', as functions of time; "
-    "P takes means over a step of the coarser grid; an order is that against the pair of grids "
-    "before, and expected is 1"
-)
-_COLUMNS = (
-    "problem",
-    "L",
-    "Δt",
-    "J",
-    "PMP residual",
-    "λ_min",
-    "‖θ − θ'‖",
-    "order",
-    "‖θ − Pθ'‖",
-    "order of means",
-    "|J − J'|",
-    "order of J",
-)
+    columns = {
+        "problem": "problem",
+        "L": "steps",
+        "Δt": "size",
+        "J": "objective",
+        "PMP residual": "residual",
+        "λ_min": "lambda_min",
+        "‖θ − θ'‖": "difference",
+        "order": "order",
+        "‖θ − Pθ'‖": "means_difference",
+        "order of means": "means_order",
+        "|J − J'|": "fall",
+        "order of J": "fall_order",
+    }
+    return ResultTable.of(
+        "Controls trained with L steps against those on the next finer grid, θ', as functions of "
+        "time; P takes means over a step of the coarser grid; an order is that against the pair of "
+        "grids before, and expected is 1",
+        columns,
+        [
+            {"problem": name, **row._asdict()}
+            for name, problem in result.problems.items()
+            for row in problem.rows
+        ],
+    )
 
 
 def sentence(result: DepthLimitResult) -> str:

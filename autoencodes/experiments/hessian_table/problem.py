@@ -17,12 +17,12 @@ import numpy as np
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.hessian_table.result import (
     SMALL,
-    Course,
     Ending,
     HessianTableResult,
+    Measurements,
     convex_from,
     course_table,
     end_table,
@@ -45,7 +45,7 @@ from autoencodes.training import MinimizingMovement, Progress, Result
 _LAW = "parabola"
 
 
-class HessianTableSettings(Settings):
+class HessianTableSettings(ExperimentSettings):
     """The weights that are compared, the architecture, and how long it is trained."""
 
     seed: int = 0
@@ -79,7 +79,9 @@ def run(settings: HessianTableSettings, notebook: Notebook) -> Results[HessianTa
     ]
     measure, _ = _measures(settings)
     at_zero = _error_at_zero(settings, measure)
-    courses = tuple(Course(*(part.arrays[name] for name in Course._fields)) for part in parts)
+    courses = tuple(
+        Measurements(*(part.arrays[name] for name in Measurements._fields)) for part in parts
+    )
     ends = tuple(
         Ending(
             **part.facts,
@@ -131,7 +133,9 @@ def _trained(settings: HessianTableSettings, weight: float, notebook: Notebook) 
         if made < epoch:
             break
     assert result is not None
-    columns = {name: np.array([row[name] for row in rows]) for name in (*Course._fields, "bound")}
+    columns = {
+        name: np.array([row[name] for row in rows]) for name in (*Measurements._fields, "bound")
+    }
     error = float(free.terminal_cost(control, measure))
     ending = {
         "tikhonov": weight,
@@ -216,6 +220,5 @@ EXPERIMENTS.register(
         HessianTableSettings(epochs=500, growth=1.6),
         run,
         HessianTableResult,
-        pictures=f"{__package__}.pictures",
     )
 )

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from autoencodes.experiments.storing import Measured, Stored, gathered, numbered
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.storing import Plain
+from autoencodes.experiments.table import ResultTable
 
 SMALL = 0.01
 """The share of the error at θ = 0 below which a control counts as one that reconstructs."""
@@ -21,7 +21,7 @@ SMALL = 0.01
 Values = Float[np.ndarray, " measurement"]
 
 
-class Course(NamedTuple):
+class Measurements(NamedTuple):
     """What was measured along one training."""
 
     epoch: Int[np.ndarray, " measurement"]
@@ -50,30 +50,14 @@ class Ending:
 
 
 @dataclass(frozen=True, eq=False)
-class HessianTableResult(Measured):
+class HessianTableResult(Plain):
     """The trainings, a weight each, and the errors to compare with."""
 
-    courses: tuple[Course, ...]
+    courses: tuple[Measurements, ...]
     ends: tuple[Ending, ...]
     error_at_zero: float
     error_of_a_line: float
     exponent: float | None
-
-    def stored(self) -> Stored:
-        facts = {
-            "ends": [asdict(end) for end in self.ends],
-            "error_at_zero": self.error_at_zero,
-            "error_of_a_line": self.error_of_a_line,
-            "exponent": self.exponent,
-        }
-        return Stored(numbered(dict(enumerate(self.courses))), facts)
-
-    @classmethod
-    def restored(cls, stored: Stored) -> HessianTableResult:
-        courses = gathered(Course, stored.arrays)
-        facts = dict(stored.facts)
-        ends = tuple(Ending(**end) for end in facts.pop("ends"))
-        return cls(tuple(courses[str(k)] for k in range(len(ends))), ends, **facts)
 
 
 def table_epochs(epochs: int) -> list[int]:
@@ -89,7 +73,7 @@ def convex_from(epochs: np.ndarray, bounds: np.ndarray) -> int | None:
     return int(epochs[first]) if first < len(epochs) else None
 
 
-def reconstructs_from(course: Course, error: float) -> int | None:
+def reconstructs_from(course: Measurements, error: float) -> int | None:
     """The first measured epoch at which the error is at most this."""
     reached = np.flatnonzero(course.error <= error)
     return int(course.epoch[reached[0]]) if reached.size else None
@@ -104,7 +88,7 @@ def exponent(ends: Sequence[Ending]) -> float | None:
     return -float(np.polyfit(weights, epochs, 1)[0])
 
 
-def course_table(result: HessianTableResult, epochs: int, tau: float) -> Table:
+def course_table(result: HessianTableResult, epochs: int, tau: float) -> ResultTable:
     """λ_min of every weight at round epochs."""
     rows, weights = [], [end.tikhonov for end in result.ends]
     for epoch in table_epochs(epochs):
@@ -114,10 +98,10 @@ def course_table(result: HessianTableResult, epochs: int, tau: float) -> Table:
     caption = (
         f"λ_min(H) in L² over the epochs (movements of τ ≤ {tau:g}); – once the training has ended"
     )
-    return Table(caption, ("epoch", *(f"λ = {w:g}" for w in weights)), tuple(rows))
+    return ResultTable(caption, ("epoch", *(f"λ = {w:g}" for w in weights)), tuple(rows))
 
 
-def end_table(result: HessianTableResult) -> Table:
+def end_table(result: HessianTableResult) -> ResultTable:
     """Where each training ends."""
     columns = {
         "λ": "tikhonov",
@@ -133,20 +117,17 @@ def end_table(result: HessianTableResult) -> Table:
         "PMP residual": "residual",
         "converged": "converged",
     }
-    rows = []
-    for course, end in zip(result.courses, result.ends, strict=True):
-        last = {
-            "lambda_min": float(course.lambda_min[-1]),
-            "lambda_max": float(course.lambda_max[-1]),
-        }
-        cells = {**last, **asdict(end)}
-        rows.append(tuple(cells[name] for name in columns.values()))
+    last = [
+        {"lambda_min": float(course.lambda_min[-1]), "lambda_max": float(course.lambda_max[-1])}
+        for course in result.courses
+    ]
     caption = (
         "Where each training ends; error: the mean of |x − y|² over the particles; from: the first "
         f"measured epoch with at most {SMALL:.0%} of the error of θ = 0, and the first from which "
         "on λ_min stays positive"
     )
-    return Table(caption, tuple(columns), tuple(rows))
+    ends = [{**ends, **asdict(end)} for ends, end in zip(last, result.ends, strict=True)]
+    return ResultTable.of(caption, columns, ends)
 
 
 def sentence(result: HessianTableResult) -> str:

@@ -95,7 +95,7 @@ def _spoken(fits: Sequence[Fit], tikhonov: Sequence[float], only: str | None = N
 
 def _rates(result: LimitResult, fits: Sequence[Fit], tikhonov: Sequence[float]) -> Figure:
     """A panel for each d (columns) and λ (rows)."""
-    dims = list(result.transports)
+    dims = list(result.transport)
     shape = len(tikhonov), len(dims)
     figure = Figure(figsize=(style.PAGE, 0.45 + 1.95 * shape[0]), layout="constrained")
     panels = figure.subplots(*shape, sharex=True, squeeze=False, sharey="row")
@@ -132,7 +132,7 @@ def _points(
 ) -> tuple[Counts, Values, Values]:
     """Sizes, values and standard errors; that of a standard deviation as for normal samples."""
     if quantity == TRANSPORT:
-        counts, rows = result.transports[dim]
+        counts, rows = result.transported[dim], result.transport[dim]
         return counts, rows.mean(axis=1), _error(rows)
     samples = result.samples[dim, place]
     values = measured(samples)[quantity]
@@ -153,7 +153,7 @@ def _promise(axes: Axes, result: LimitResult, dim: int) -> Values:
     """The theory's rate of W_1, above what was measured."""
     counts = result.counts
     curve = rate(dim, counts)
-    curve *= 2 * result.transports[dim].values.mean(axis=1)[0] / curve[0]
+    curve *= 2 * result.transport[dim].mean(axis=1)[0] / curve[0]
     axes.plot(counts, curve, color=style.FAINT, linewidth=2.5, alpha=0.6, zorder=0.5)
     k = len(counts) // 2
     name = _THEORY.get(dim, f"$N^{{-1/{dim}}}$")
@@ -170,7 +170,7 @@ def _promise(axes: Axes, result: LimitResult, dim: int) -> Values:
 
 def _distances(result: LimitResult, tikhonov: Sequence[float]) -> Figure:
     """A panel for each λ: filled marks from θ*, hollow ones between samples."""
-    dims, wide = list(result.transports), len(tikhonov)
+    dims, wide = list(result.transport), len(tikhonov)
     figure = Figure(figsize=(style.PAGE, 2.7), layout="constrained")
     row = figure.subplots(1, wide, sharey=True, squeeze=False)[0]
     shown = []

@@ -25,13 +25,12 @@ from scipy.spatial.distance import pdist
 
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.mean_field_limit.result import (
     Limit,
     LimitResult,
     Limits,
-    Samples,
-    Transport,
+    SampleTrainings,
     curvatures,
     fitted,
     means,
@@ -56,7 +55,7 @@ _SECOND = 1
 """Ends the seed of a sample's independent companion."""
 
 
-class LimitSettings(Settings):
+class LimitSettings(ExperimentSettings):
     """In which dimensions, for which λ and N, how many samples, and how they are trained."""
 
     seed: int = 0
@@ -67,7 +66,7 @@ class LimitSettings(Settings):
     transported: int = 11
     """The largest k for which two samples are matched (d ≥ 2)."""
     samples: tuple[int, ...] = (64, 24, 16)
-    """Samples of each size, for d = 1, 2, 3."""
+    """SampleTrainings of each size, for d = 1, 2, 3."""
     nodes: tuple[int, ...] = (64, 24, 16)
     """Nodes of the quadrature along each component, for d = 1, 2, 3."""
     programs: tuple[int, ...] = (2**8, 2**11, 2**14)
@@ -115,16 +114,17 @@ def run(settings: LimitSettings, notebook: Notebook) -> Results[LimitResult]:
     """For every d the distances W_1; for every λ the law's training, then those of the samples."""
     weights = len(settings.tikhonov)
     notebook.expect(len(settings.dims) * (1 + weights * (1 + len(settings.exponents))))
-    transports: dict[int, Transport] = {}
-    samples: dict[tuple[int, int], Samples] = {}
+    transported: dict[int, np.ndarray] = {}
+    transport: dict[int, np.ndarray] = {}
+    samples: dict[tuple[int, int], SampleTrainings] = {}
     limits: Limits = {}
     for dim in settings.dims:
         moved = notebook.part(f"W1, d = {dim}", partial(_transported, settings, dim, notebook))
-        transports[dim] = Transport(moved.arrays["transport N"], moved.arrays["transport"])
+        transported[dim], transport[dim] = moved.arrays["transport N"], moved.arrays["transport"]
         for place in range(weights):
             trained = _Trained(settings, dim, place, notebook)
             limits[dim, place], samples[dim, place] = trained.parts()
-    result = LimitResult(2 ** np.array(settings.exponents), transports, samples)
+    result = LimitResult(2 ** np.array(settings.exponents), transported, transport, samples)
     fits = fitted(result)
     return Results(
         sentence(fits, limits, settings.tikhonov),
@@ -172,7 +172,7 @@ class _Trained:
     place: int
     notebook: Notebook
 
-    def parts(self) -> tuple[Limit, Samples]:
+    def parts(self) -> tuple[Limit, SampleTrainings]:
         """What is known at θ*, and for each N and sample what was measured."""
         name = f"d = {self.dim}, λ = {self.settings.tikhonov[self.place]:g}"
         limit = self.notebook.part(f"{name}, law", self._limit)
@@ -187,7 +187,7 @@ class _Trained:
         quadrature = float(columns.pop("quadrature").max())
         convex = limit.facts["convex"] == "yes"
         facts = {**limit.facts, "convex": convex, "quadrature": quadrature}
-        return Limit(**facts), Samples(**columns, convex=np.array(convex, float))
+        return Limit(**facts), SampleTrainings(**columns, convex=np.array(convex, float))
 
     @cached_property
     def problem(self) -> ControlProblem:
@@ -287,6 +287,5 @@ EXPERIMENTS.register(
         ),
         run,
         LimitResult,
-        pictures=f"{__package__}.pictures",
     )
 )

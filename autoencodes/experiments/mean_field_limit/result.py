@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
-from autoencodes.experiments.storing import Measured, Stored, gathered, numbered
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.storing import Plain
+from autoencodes.experiments.table import ResultTable
 
 Counts = Int[np.ndarray, " size"]
 Values = Float[np.ndarray, " size"]
@@ -45,14 +45,7 @@ Limits = dict[tuple[int, int], Limit]
 """By dimension and place of λ."""
 
 
-class Transport(NamedTuple):
-    """W_1 of samples of several sizes, in one dimension."""
-
-    counts: Counts
-    values: Rows
-
-
-class Samples(NamedTuple):
+class SampleTrainings(NamedTuple):
     """The trainings on samples, for one dimension and one λ."""
 
     gap: Rows
@@ -68,32 +61,15 @@ class Samples(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LimitResult(Measured):
-    """Distances by dimension, and trainings by dimension and place of λ, for N = ``counts``."""
+class LimitResult(Plain):
+    """Distances W_1 by dimension, and trainings by dimension and place of λ."""
 
-    counts: Counts
-    transports: dict[int, Transport]
-    samples: dict[tuple[int, int], Samples]
-
-    def stored(self) -> Stored:
-        arrays: dict[str, np.ndarray] = {"N": self.counts}
-        for dim, transport in self.transports.items():
-            arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"] = transport
-        samples = {f"{dim}.{place}": rows for (dim, place), rows in self.samples.items()}
-        return Stored(arrays | numbered(samples), {})
-
-    @classmethod
-    def restored(cls, stored: Stored) -> LimitResult:
-        arrays = stored.arrays
-        samples = {}
-        for key, rows in sorted(gathered(Samples, arrays).items()):  # a file has its own order
-            dim, place = key.split(".")
-            samples[int(dim), int(place)] = rows
-        transports = {
-            dim: Transport(arrays[f"transport N.{dim}"], arrays[f"transport.{dim}"])
-            for dim in sorted({dim for dim, _ in samples})
-        }
-        return cls(arrays["N"], transports, samples)
+    counts: Counts = field(metadata={"name": "N"})
+    """Of the samples that are trained on."""
+    transported: dict[int, Counts] = field(metadata={"name": "transport N"})
+    """Of those whose distances are measured, by dimension."""
+    transport: dict[int, Rows]
+    samples: dict[tuple[int, int], SampleTrainings]
 
 
 @dataclass(frozen=True)
@@ -174,8 +150,8 @@ def rate(dim: int, counts: Counts) -> Float[np.ndarray, " size"]:
 def fitted(result: LimitResult) -> list[Fit]:
     """The powers of N that fit what was measured."""
     fits = []
-    for dim, (counts, values) in result.transports.items():
-        fits.append(Fit.of(dim, None, TRANSPORT, counts, values.mean(axis=1)))
+    for dim, counts in result.transported.items():
+        fits.append(Fit.of(dim, None, TRANSPORT, counts, result.transport[dim].mean(axis=1)))
         for (its, place), samples in result.samples.items():
             for quantity, values in measured(samples).items() if its == dim else ():
                 fit = Fit.of(dim, place, quantity, result.counts, values)
@@ -185,7 +161,7 @@ def fitted(result: LimitResult) -> list[Fit]:
     return fits
 
 
-def measured(samples: Samples) -> dict[str, Values]:
+def measured(samples: SampleTrainings) -> dict[str, Values]:
     """For each quantity of a d and a λ its values over N."""
     return {
         SPREAD: samples.gap.std(axis=1, ddof=1),
@@ -194,7 +170,7 @@ def measured(samples: Samples) -> dict[str, Values]:
     }
 
 
-def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Table:
+def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> ResultTable:
     """Every slope with its interval, beside the theory's."""
     rows = []
     for fit in fits:
@@ -203,7 +179,7 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
         least = None if place is None else limits[fit.dim, place].lambda_min
         spread = (power.slope, power.low, power.high)
         rows.append((fit.dim, weight, least, fit.quantity, *spread, fit.late, fit.theory))
-    return Table(
+    return ResultTable(
         "Slopes of log-log regressions over N with 95% intervals (Student's t over the sizes), "
         "over the larger half of the sizes, and of the theory's rate of W₁ over the same N; gap = "
         "J^N(θ^N) − J(θ^N)",
@@ -212,11 +188,11 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Ta
     )
 
 
-def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
+def means(result: LimitResult, tikhonov: Sequence[float]) -> ResultTable:
     """What the slopes were fitted to, and what else was measured, over the samples of each size."""
     rows: list[Any] = []
     for (dim, place), samples in result.samples.items():
-        transport = dict(zip(*result.transports[dim], strict=True))
+        transport = dict(zip(result.transported[dim], result.transport[dim], strict=True))
         here = measured(samples)
         for k, count in enumerate(result.counts):
             w1 = float(transport[count].mean()) if count in transport else None
@@ -227,7 +203,7 @@ def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
             first = (dim, tikhonov[place], int(count), w1, float(gap.mean()))
             rows.append((*first, *rest, gap.size, ended))
     names = ("d", "λ", "N", TRANSPORT, "mean gap", SPREAD, GAP, DISTANCE)
-    return Table(
+    return ResultTable(
         "Over the samples of each size: gap = J^N(θ^N) − J(θ^N); apart is the mean ‖θ^N − θ'^N‖ "
         "of two samples; excess is the mean J(θ^N) − J(θ*); converged counts trainings",
         (*names, "apart", "excess", "samples", "converged"),
@@ -235,9 +211,9 @@ def means(result: LimitResult, tikhonov: Sequence[float]) -> Table:
     )
 
 
-def curvatures(limits: Limits, tikhonov: Sequence[float]) -> Table:
+def curvatures(limits: Limits, tikhonov: Sequence[float]) -> ResultTable:
     """Where the training on the law begins and ends."""
-    return Table(
+    return ResultTable(
         "The training on the law: λ_min(H) at the control that it begins with and at the one where "
         "it ends; quadrature is the largest error found in ∫ℓ dμ_T at a control of a sample",
         ("d", "λ", "λ_min(θ_0)", "λ_min(θ*)", "J(θ*)", "‖θ*‖", "PMP residual", "quadrature"),

@@ -14,15 +14,14 @@ from jaxtyping import Num
 
 from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.mnist import fully_connected
 from autoencodes.experiments.mnist.result import MnistResult
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.model.pca import Pca
-from autoencodes.plan import settings as training
 from autoencodes.plot.motion import Motion, switched_on
-from autoencodes.run import Model, RunFolder
+from autoencodes.run import Model, RunFolder, Settings
 
 _BINS = 64
 """Of the histogram whose entropy is taken."""
@@ -31,7 +30,7 @@ _PAIRS = ((3, 8), (4, 9), (1, 7), (0, 6))
 """Digits between which is interpolated."""
 
 
-class MnistSettings(Settings):
+class MnistSettings(ExperimentSettings):
     """The AutoencODE's training, the plain network's shape, and what is looked at."""
 
     seed: int = 0
@@ -82,7 +81,7 @@ class Digits:
 def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
     """Trains both, looks into the flow, and compares."""
     notebook.expect(3)
-    config = training.Settings(
+    config = Settings(
         data="mnist",
         data_dir=notebook.data_dir,
         latent=settings.latent,
@@ -123,8 +122,8 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
 
 def _table(
     settings: MnistSettings, errors: dict[str, float], counts: Any, spent: float, rows: int
-) -> Table:
-    return Table(
+) -> ResultTable:
+    return ResultTable(
         f"Reconstruction of {rows:,} test images, pixels in [0, 1]; equal training time",
         ("model", "latent", "parameters", "test error per pixel", "seconds"),
         tuple(
@@ -264,7 +263,6 @@ EXPERIMENTS.register(
         MnistSettings(epochs=1, followed=1000, codes=2000),
         run,
         MnistResult,
-        pictures=f"{__package__}.pictures",
         precision="float32",
     )
 )

@@ -19,11 +19,11 @@ from jaxtyping import Float
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
-from autoencodes.experiments.experiment import Experiment, Results, Settings, seeds
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part, certified
 from autoencodes.experiments.parabola.result import ParabolaResult
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.fields import ControlledField, Perceptron, TwoLayer
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
@@ -51,7 +51,7 @@ DECODERS: dict[str, ControlledField] = {
 _OWN = "its own"
 
 
-class ParabolaSettings(Settings):
+class ParabolaSettings(ExperimentSettings):
     """The architecture, how it is trained, and the other decoders."""
 
     blocks: tuple[int, int, int] = (7, 7, 7)
@@ -98,7 +98,9 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results[ParabolaResul
         )
         for kind, layers in settings.decoders
     }
-    certificate = notebook.part("certificate", lambda: _certified(settings, control))
+    certificate = notebook.part(
+        "certificate", lambda: certified(_problem(settings), control, *_measures(settings, first))
+    )
     return Results(
         _sentence(settings, trained, others),
         {"errors": _errors(settings, trained), "decoders": _decoders(settings, trained, others)},
@@ -159,12 +161,6 @@ def _pca(measure: EmpiricalMeasure, fresh: EmpiricalMeasure) -> float:
     return float(np.mean(np.sum(rest**2, axis=1)))
 
 
-def _certified(settings: ParabolaSettings, control: Control) -> Part:
-    """What can be said of the control of the first seed."""
-    measures = _measures(settings, settings.seeds[0])
-    return certified(_problem(settings), control, *measures)
-
-
 # Other decoders for the same encoder.
 
 
@@ -215,48 +211,40 @@ def _name(settings: ParabolaSettings) -> str:
     return f"{_OWN}, {settings.blocks[-1]} layers"
 
 
-def _errors(settings: ParabolaSettings, trained: dict[int, Part]) -> Table:
-    rows: list[Any] = []
-    for seed, part in trained.items():
-        facts = part.facts
-        keys = ("fresh_cost", "cost", "objective", "norm", "residual", "lambda_min", "starts")
-        rows.append((seed, *(facts[key] for key in keys)))
-        rows[-1] = (*rows[-1][:2], facts["fresh_cost"] / 2, *rows[-1][2:])
-    pca = trained[settings.seeds[0]].facts["pca_cost"]
-    rows.append(("PCA", pca, pca / 2, *[None] * 6))
-    return Table(
+def _errors(settings: ParabolaSettings, trained: dict[int, Part]) -> ResultTable:
+    records: list[dict[str, Any]] = [{"seed": seed, **p.facts} for seed, p in trained.items()]
+    records.append({"seed": "PCA", "fresh_cost": records[0]["pca_cost"]})
+    columns = {
+        "seed": "seed",
+        "error, fresh": "fresh_cost",
+        "per component": "half",
+        "error, trained on": "cost",
+        "J": "objective",
+        "‖θ‖": "norm",
+        "PMP residual": "residual",
+        "λ_min": "lambda_min",
+        "starts": "starts",
+    }
+    return ResultTable.of(
         f"Mean squared error of the reconstruction at λ = {settings.tikhonov:g}, summed over the "
         f"two components and per component, on {settings.fresh:,} fresh particles; trained on "
         f"{dataset(_LAW, 0).train.size}",
-        (
-            "seed",
-            "error, fresh",
-            "per component",
-            "error, trained on",
-            "J",
-            "‖θ‖",
-            "PMP residual",
-            "λ_min",
-            "starts",
-        ),
-        tuple(rows),
+        columns,
+        [{**record, "half": record["fresh_cost"] / 2} for record in records],
     )
 
 
 def _decoders(
     settings: ParabolaSettings, trained: dict[int, Part], others: dict[str, Part]
-) -> Table:
+) -> ResultTable:
     own = trained[settings.seeds[0]]
-    size = _entries(own.control[-1:])
-    rows: list[Any] = [(_name(settings), size, own.facts["fresh_cost"], own.facts["cost"])]
-    for name, part in others.items():
-        facts = part.facts
-        rows.append((name, facts["entries"], facts["fresh_cost"], facts["cost"]))
-    return Table(
+    first = {**own.facts, "name": _name(settings), "entries": _entries(own.control[-1:])}
+    columns = {"decoder": "name", "entries": "entries", "error, fresh": "fresh_cost"}
+    return ResultTable.of(
         "Decoders for the same encoder, each given its latent values alone: mean squared error, "
         "summed over the two components",
-        ("decoder", "entries", "error, fresh", "error, trained on"),
-        tuple(rows),
+        {**columns, "error, trained on": "cost"},
+        [first, *({**part.facts, "name": name} for name, part in others.items())],
     )
 
 
@@ -301,20 +289,17 @@ def _sentence(settings: ParabolaSettings, trained: dict[int, Part], others: dict
     best = min(others, key=lambda name: others[name].facts["fresh_cost"])
     facts = trained[settings.seeds[0]].facts
     reached = sum(error <= settings.arrived for error in errors)
+    low, high = f"{min(errors):.1e}", f"{max(errors):.1e}"
+    spread = low if low == high else f"from {low} to {high}"
     return (
         f"At λ = {settings.tikhonov:g}, {reached} of {len(errors)} trainings reconstruct "
         f"{settings.fresh:,} fresh particles with a mean squared error, summed over both "
-        f"components, of at most {settings.arrived:g}: it is {_range(errors)}, half of that per "
+        f"components, of at most {settings.arrived:g}: it is {spread}, half of that per "
         "component. PCA of as many components has "
         f"{facts['pca_cost']:.1e}. From the latent values of the first encoder another decoder "
         f"({best}) reaches {others[best].facts['fresh_cost']:.1e}, its own "
         f"{facts['fresh_cost']:.1e}."
     )
-
-
-def _range(values: list[float]) -> str:
-    low, high = f"{min(values):.1e}", f"{max(values):.1e}"
-    return low if low == high else f"from {low} to {high}"
 
 
 def _notes(settings: ParabolaSettings, trained: dict[int, Part]) -> tuple[str, ...]:
@@ -338,6 +323,5 @@ EXPERIMENTS.register(
         ParabolaSettings(seeds=(0,), decoders=(("perceptron", 14),)),
         run,
         ParabolaResult,
-        pictures=f"{__package__}.pictures",
     )
 )

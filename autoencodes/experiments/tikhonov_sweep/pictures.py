@@ -14,8 +14,8 @@ from autoencodes.experiments import Results
 from autoencodes.experiments.tikhonov_sweep.problem import TikhonovSweepSettings
 from autoencodes.experiments.tikhonov_sweep.result import (
     Column,
+    LawSweep,
     Minimisers,
-    Sweep,
     TikhonovSweepResult,
 )
 from autoencodes.plot import style
@@ -37,10 +37,11 @@ def pictures(
     results: Results[TikhonovSweepResult], settings: TikhonovSweepSettings
 ) -> list[Picture]:
     """A page for each law."""
-    return [_picture(sweep) for sweep in results.measured.sweeps]
+    result = results.measured
+    return [_picture(sweep, Minimisers(*result.minimisers[sweep.law].T)) for sweep in result.sweeps]
 
 
-def _picture(sweep: Sweep) -> Picture:
+def _picture(sweep: LawSweep, minimisers: Minimisers) -> Picture:
     law, rows = sweep.law, sweep.rows
     known = sorted(
         (getattr(sweep, key), name) for key, (name, *_) in _LINES.items() if getattr(sweep, key)
@@ -60,11 +61,10 @@ def _picture(sweep: Sweep) -> Picture:
         f"Up to {most.distinct} minimisers, at λ = {most.tikhonov:g}; thresholds from left "
         f"to right: {', '.join(said)}."
     )
-    return Picture(f"minimisers-{law}", _drawn(sweep), caption, alt)
+    return Picture(f"minimisers-{law}", _drawn(sweep, minimisers), caption, alt)
 
 
-def _drawn(sweep: Sweep) -> Figure:
-    minimisers = sweep.columns
+def _drawn(sweep: LawSweep, minimisers: Minimisers) -> Figure:
     figure = Figure(figsize=(style.PAGE, 4.6))
     grid = figure.subplots(2, 2, sharex=True)
     drawing = (_objectives, _numbers, _curvatures, _factors)
@@ -95,7 +95,7 @@ def _drawn(sweep: Sweep) -> Figure:
 
 
 def _discs(
-    axes: Axes, minimisers: Minimisers, sweep: Sweep, values: Column, label: str = ""
+    axes: Axes, minimisers: Minimisers, sweep: LawSweep, values: Column, label: str = ""
 ) -> None:
     look: dict[str, Any] = {
         "facecolor": style.AUTOENCODE,
@@ -107,7 +107,7 @@ def _discs(
     axes.scatter(minimisers.tikhonov, values, s=areas, label=label or None, **look)
 
 
-def _objectives(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+def _objectives(axes: Axes, minimisers: Minimisers, sweep: LawSweep) -> None:
     values = minimisers.objective
     _discs(axes, minimisers, sweep, values)
     logarithmic(axes, "y", values)
@@ -115,7 +115,7 @@ def _objectives(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
     axes.grid(axis="y")
 
 
-def _numbers(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+def _numbers(axes: Axes, minimisers: Minimisers, sweep: LawSweep) -> None:
     x = [row.tikhonov for row in sweep.rows]
     y = [row.distinct for row in sweep.rows]
     axes.vlines(x, 0, y, color=style.PALE, linewidth=1.5, zorder=0.6)
@@ -126,7 +126,7 @@ def _numbers(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
     axes.grid(axis="y")
 
 
-def _curvatures(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+def _curvatures(axes: Axes, minimisers: Minimisers, sweep: LawSweep) -> None:
     values = minimisers.lambda_min
     _discs(axes, minimisers, sweep, values)
     weights = np.array([row.tikhonov for row in sweep.rows])
@@ -137,7 +137,7 @@ def _curvatures(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
     axes.legend(loc="upper left")
 
 
-def _factors(axes: Axes, minimisers: Minimisers, sweep: Sweep) -> None:
+def _factors(axes: Axes, minimisers: Minimisers, sweep: LawSweep) -> None:
     values = minimisers.factors
     _discs(axes, minimisers, sweep, values, "q at a minimiser")
     shown = [values, np.ones(1)]

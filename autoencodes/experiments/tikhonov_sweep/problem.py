@@ -21,13 +21,13 @@ from jaxtyping import Float, Int
 
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.tikhonov_sweep.result import (
+    LawSweep,
     Minimisers,
-    Row,
-    Sweep,
     TikhonovSweepResult,
+    WeightRow,
     notes,
     sentence,
     table,
@@ -64,7 +64,7 @@ _ROUNDED = 1e-11
 """Differences of iterates below it, beside max(1, ‖θ‖), are rounding."""
 
 
-class TikhonovSweepSettings(Settings):
+class TikhonovSweepSettings(ExperimentSettings):
     """The problems, the grid, and how minimisers are looked for and distinguished."""
 
     seed: int = 0
@@ -96,28 +96,28 @@ class TikhonovSweepSettings(Settings):
 def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[TikhonovSweepResult]:
     """Trains from every start with every weight, counts minimisers, and shoots."""
     notebook.expect(len(settings.laws) * len(settings.tikhonov))
-    sweeps = []
+    sweeps, minimisers = [], {}
     for law in settings.laws:
         free, measure = problem_of(law, settings)
         bounds = ShootingBound(free, measure)
-        rows, minimisers = [], []
+        rows, own = [], []
         for weight in settings.tikhonov:
             part = notebook.part(
                 f"{law}, λ = {weight:g}",
                 partial(_explored, settings, law, weight, notebook),
             )
             factor = bounds.factor(weight)
-            rows.append(Row(**part.facts, bound=factor if np.isfinite(factor) else None))
-            minimisers.append(part.arrays["minimisers"])
-        places = np.concatenate(minimisers)
+            rows.append(WeightRow(**part.facts, bound=factor if np.isfinite(factor) else None))
+            own.append(part.arrays["minimisers"])
+        minimisers[law] = np.concatenate(own)
         limits = thresholds(rows)
         sweeps.append(
-            Sweep(law, settings.shots, tuple(rows), places, **limits, bound=bounds.threshold())
+            LawSweep(law, settings.shots, tuple(rows), **limits, bound=bounds.threshold())
         )
     return Results(
         " ".join(sentence(sweep) for sweep in sweeps),
         {sweep.law: table(sweep) for sweep in sweeps},
-        TikhonovSweepResult(tuple(sweeps)),
+        TikhonovSweepResult(tuple(sweeps), minimisers),
         notes=notes(sweeps, settings.apart, settings.tolerance, settings.steps),
     )
 
@@ -302,6 +302,5 @@ EXPERIMENTS.register(
         ),
         run,
         TikhonovSweepResult,
-        pictures=f"{__package__}.pictures",
     )
 )

@@ -7,21 +7,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.experiments.storing import Measured, Stored
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.storing import Plain
+from autoencodes.experiments.table import ResultTable
 
 Column = Float[np.ndarray, " minimiser"]
 
 
 class Minimisers(NamedTuple):
-    """The columns of ``Sweep.minimisers``, a row for each that is distinct."""
+    """The columns of a law's minimisers, a row for each that is distinct."""
 
     tikhonov: Column
     objective: Column
@@ -42,7 +42,7 @@ class Minimisers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightRow:
     """One λ: starts, the lowest minimiser (None where there is none), shooting, and bounds."""
 
     tikhonov: float
@@ -64,52 +64,28 @@ class Row:
     bound: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class Sweep:
+@dataclass(frozen=True)
+class LawSweep:
     """One law over the grid of λ, its thresholds, and the theory's bound."""
 
     law: str
     shots: int
-    rows: tuple[Row, ...]
-    minimisers: Float[np.ndarray, "minimiser column"]
+    rows: tuple[WeightRow, ...]
     unique: float | None
     shooting: float | None
     contracting: float | None
     bound: float
 
-    @property
-    def columns(self) -> Minimisers:
-        """The minimisers by columns."""
-        return Minimisers(*self.minimisers.T)
-
 
 @dataclass(frozen=True, eq=False)
-class TikhonovSweepResult(Measured):
-    """A sweep for each law."""
+class TikhonovSweepResult(Plain):
+    """A sweep for each law, and its minimisers by law, with the columns of ``Minimisers``."""
 
-    sweeps: tuple[Sweep, ...]
-
-    def stored(self) -> Stored:
-        arrays = {f"minimisers.{sweep.law}": sweep.minimisers for sweep in self.sweeps}
-        facts = [asdict(sweep) for sweep in self.sweeps]
-        for entries in facts:
-            del entries["minimisers"]
-        return Stored(arrays, {"sweeps": facts})
-
-    @classmethod
-    def restored(cls, stored: Stored) -> TikhonovSweepResult:
-        return cls(
-            tuple(
-                Sweep(
-                    **{**entries, "rows": tuple(Row(**row) for row in entries["rows"])},
-                    minimisers=stored.arrays[f"minimisers.{entries['law']}"],
-                )
-                for entries in stored.facts["sweeps"]
-            )
-        )
+    sweeps: tuple[LawSweep, ...]
+    minimisers: dict[str, Float[np.ndarray, "minimiser column"]]
 
 
-def thresholds(rows: Sequence[Row]) -> dict[str, float | None]:
+def thresholds(rows: Sequence[WeightRow]) -> dict[str, float | None]:
     """What the grid says; None where it does not say.
 
     - ``unique``: the least λ from which on one minimiser was found,
@@ -141,7 +117,7 @@ def _from_on(grid: Sequence[float], holds: Sequence[bool]) -> float | None:
     return grid[first] if first < len(grid) else None
 
 
-def table(sweep: Sweep) -> Table:
+def table(sweep: LawSweep) -> ResultTable:
     """One law's rows, a λ each."""
     columns = {
         "λ": "tikhonov",
@@ -161,11 +137,10 @@ def table(sweep: Sweep) -> Table:
         "q = max|eig(H) − 2λ|/(2λ) at the lowest minimiser; shots: iterations of θ → −g(θ)/(2λ), "
         "and the last measured ratio; K is the theory's bound of Lip(g) on the a-priori ball"
     )
-    rows = tuple(tuple(getattr(row, name) for name in columns.values()) for row in sweep.rows)
-    return Table(caption, tuple(columns), rows)
+    return ResultTable.of(caption, columns, sweep.rows)
 
 
-def sentence(sweep: Sweep) -> str:
+def sentence(sweep: LawSweep) -> str:
     """One law's thresholds, measured and promised."""
     rows = sweep.rows
     most = max(rows, key=lambda row: row.distinct)
@@ -195,7 +170,9 @@ def sentence(sweep: Sweep) -> str:
     return "; ".join([*parts, bound]) + "."
 
 
-def notes(sweeps: Sequence[Sweep], apart: float, tolerance: float, steps: int) -> tuple[str, ...]:
+def notes(
+    sweeps: Sequence[LawSweep], apart: float, tolerance: float, steps: int
+) -> tuple[str, ...]:
     """What a reader has to know of how minimisers were found and distinguished."""
     lines = [
         f"Minimisers are distinct if their L² distance exceeds {apart:g}; their number is "

@@ -15,17 +15,16 @@ import numpy as np
 
 from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.experiments.experiment import Experiment, Results, Settings
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.table import Table
+from autoencodes.experiments.table import ResultTable
 from autoencodes.experiments.unet.result import Memory, UnetResult
-from autoencodes.plan import settings as training
-from autoencodes.run import RunFolder
+from autoencodes.run import RunFolder, Settings
 
 MEANING = {"reset": "none", "skip": "stored", "hold": "held"}
 
 
-class UnetSettings(Settings):
+class UnetSettings(ExperimentSettings):
     """Data, bottleneck, and the two tasks."""
 
     seed: int = 0
@@ -47,43 +46,34 @@ class UnetSettings(Settings):
 def run(settings: UnetSettings, notebook: Notebook) -> Results[UnetResult]:
     """Trains each memory to reconstruct, and to clean; measures what went around."""
     notebook.expect(4 * len(settings.memories))
-    rows: list[Any] = []
+    rows: list[dict[str, Any]] = []
     memories: dict[str, Memory] = {}
     for memory in settings.memories:
         metrics, made = _trained(settings, notebook, memory, 0.0)
         _, cleaned = _trained(settings, notebook, memory, settings.noise)
-        rows.append(
-            (
-                memory,
-                MEANING[memory],
-                metrics["parameters"],
-                metrics["test_mse"],
-                metrics["test_mse_bottleneck_only"],
-                metrics["around_bottleneck"],
-                cleaned.facts["error"],
-            )
-        )
+        names = {"memory": memory, "meaning": MEANING[memory], "cleaning": cleaned.facts["error"]}
+        rows.append({**metrics, **names})
         images = made.arrays["made"], cleaned.arrays["made"]
         memories[memory] = Memory(*images, metrics["test_mse"], cleaned.facts["error"])
     noisy = cleaned.facts["noisy"]
-    columns = (*_COLUMNS, f"error from noisy rows, s = {settings.noise:g}")
+    columns = {**_COLUMNS, f"error from noisy rows, s = {settings.noise:g}": "cleaning"}
     caption = f"{settings.data} through {settings.latent} components; errors per pixel"
     return Results(
-        _sentence(settings, {row[0]: row for row in rows}, noisy),
-        {"memories": Table(caption, columns, tuple(rows))},
+        _sentence(settings, rows, noisy),
+        {"memories": ResultTable.of(caption, columns, rows)},
         UnetResult(cleaned.arrays["original"], cleaned.arrays["noisy"], noisy, memories),
         notes=_NOTES,
     )
 
 
-_COLUMNS = (
-    "memory",
-    "values around",
-    "parameters",
-    "test error",
-    "through the bottleneck alone",
-    "share of R² around",
-)
+_COLUMNS = {
+    "memory": "memory",
+    "values around": "meaning",
+    "parameters": "parameters",
+    "test error": "test_mse",
+    "through the bottleneck alone": "test_mse_bottleneck_only",
+    "share of R² around": "around_bottleneck",
+}
 _NOTES = (
     "Cleaning, the network is trained on rows with fresh noise in every step; its targets are the "
     "rows without. The error through the bottleneck alone puts what goes around to 0, which the "
@@ -96,7 +86,7 @@ def _trained(
 ) -> tuple[dict[str, Any], Part]:
     """The metrics of one training, and what its model makes of test rows as noisy."""
     task = "clean" if noise else "reconstruct"
-    config = training.Settings(
+    config = Settings(
         data=settings.data,
         latent=settings.latent,
         epochs=settings.epochs,
@@ -109,11 +99,13 @@ def _trained(
     return folder.metrics, notebook.part(f"{memory}, {task}, measured", measure)
 
 
-def _sentence(settings: UnetSettings, rows: dict[str, Any], noisy: float) -> str:
+def _sentence(settings: UnetSettings, rows: list[dict[str, Any]], noisy: float) -> str:
     errors = []
-    for memory, row in rows.items():
-        around = "" if row[5] is None else f", with {row[5]:.0%} of what is known going around"
-        errors.append(f"{memory} {row[3]:.2g}{around} (cleaning: {row[6]:.2g})")
+    for row in rows:
+        share = row["around_bottleneck"]
+        around = "" if share is None else f", with {share:.0%} of what is known going around"
+        cleaning = f"(cleaning: {row['cleaning']:.2g})"
+        errors.append(f"{row['memory']} {row['test_mse']:.2g}{around} {cleaning}")
     return (
         f"Test error per pixel on {settings.data} through {settings.latent} components, by what "
         f"happens to a value that is switched off: {'; '.join(errors)}. The noisy rows themselves "
@@ -153,7 +145,6 @@ EXPERIMENTS.register(
         UnetSettings(epochs=60, memories=("reset", "skip")),
         run,
         UnetResult,
-        pictures=f"{__package__}.pictures",
         precision="float32",
     )
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from autoencodes.experiments import Table
+from autoencodes.experiments import ResultTable
 from autoencodes.plot.motion import Motion
 
 
@@ -56,7 +56,7 @@ class Page:
         What was run, in one line.
     sentence : str
         The result.
-    tables : dict of Table
+    tables : dict of ResultTable
     pictures : tuple of Drawn
     motions : tuple of Motion
         Shown with a slider each.
@@ -70,7 +70,7 @@ class Page:
     title: str
     about: str
     sentence: str
-    tables: dict[str, Table]
+    tables: dict[str, ResultTable]
     pictures: tuple[Drawn, ...]
     motions: tuple[Motion, ...]
     certificates: dict[str, list[str]]

@@ -6,11 +6,11 @@ import json
 from html import escape
 from typing import Any
 
-from autoencodes.experiments import Table
+from autoencodes.experiments import ResultTable
 from autoencodes.experiments.table import Cell, shown
 
 
-def table(content: Table) -> str:
+def table(content: ResultTable) -> str:
     """A table under its caption; the first cell of a row names the row."""
     numeric = content.numeric
     head = "".join(

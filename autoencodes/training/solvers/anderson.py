@@ -28,7 +28,7 @@ _DIVERGED = 100.0
 """A residual that many times the first one will not come down again."""
 
 
-class _Loop(NamedTuple):
+class _Mixing(NamedTuple):
     point: Point
     next: Float[Array, " entry"]
     image: Float[Array, " entry"]
@@ -91,7 +91,7 @@ class Anderson(InnerSolver):
         image = ravel_pytree(shoot(problem, start, start, tau))[0]
         first = jnp.linalg.norm(image - flat)
 
-        def sweep(loop: _Loop) -> _Loop:
+        def sweep(loop: _Mixing) -> _Mixing:
             control: Any = unravel(loop.next)
             point = evaluate(problem, control, batch)
             image = ravel_pytree(shoot(problem, start, point, tau))[0]
@@ -103,14 +103,14 @@ class Anderson(InnerSolver):
                 problem, start, point, residual, first, tau, batch, loop.sweeps + 1
             )
             following = _mixed(image, residual, images, residuals)
-            return _Loop(
+            return _Mixing(
                 point, following, image, residual, images, residuals,
                 loop.sweeps + 1, solved, broken,
             )  # fmt: skip
 
         empty = jnp.zeros((self.window, flat.size), flat.dtype)
         no = jnp.asarray(False)
-        begin = _Loop(start, image, image, image - flat, empty, empty, jnp.asarray(0), no, no)
+        begin = _Mixing(start, image, image, image - flat, empty, empty, jnp.asarray(0), no, no)
         end = jax.lax.while_loop(lambda loop: ~loop.solved & ~loop.broken, sweep, begin)
         ratio = jnp.linalg.norm(end.residual) / jnp.where(first > 0, first, 1)
         factor = ratio ** (1 / end.sweeps)

@@ -32,7 +32,7 @@ _WORTH_KEEPING = 0.6
 as_share = partial(between, low=0, high=1, with_low=False, with_high=False)
 
 
-class _Loop(NamedTuple):
+class _Contracting(NamedTuple):
     point: Point
     next: Control
     residual: Float[Array, ""]
@@ -88,7 +88,7 @@ class Contraction(InnerSolver):
         tau: Float[Array, ""],
         batch: Batch,
     ) -> Inner:
-        def sweep(loop: _Loop) -> _Loop:
+        def sweep(loop: _Contracting) -> _Contracting:
             point = evaluate(problem, loop.next, batch)
             following = shoot(problem, start, point, tau)
             residual = distance(problem, following, point.control)
@@ -103,12 +103,12 @@ class Contraction(InnerSolver):
             solved = rounded | (contracts & near)
             broken = ~solved & (~contracts | (loop.sweeps + 1 >= self.sweeps))
             factor = jnp.where(rounded, loop.factor, jnp.maximum(loop.factor, q))
-            return _Loop(point, following, residual, factor, loop.sweeps + 1, solved, broken)
+            return _Contracting(point, following, residual, factor, loop.sweeps + 1, solved, broken)
 
         following = shoot(problem, start, start, tau)
         first = distance(problem, following, start.control)
         no = jnp.asarray(False)
-        begin = _Loop(start, following, first, jnp.zeros_like(first), jnp.asarray(0), no, no)
+        begin = _Contracting(start, following, first, jnp.zeros_like(first), jnp.asarray(0), no, no)
         end = jax.lax.while_loop(lambda loop: ~loop.solved & ~loop.broken, sweep, begin)
         growth, shrinkage = steered(end.factor)
         return Inner(end.point, (), end.solved, end.factor, end.sweeps, growth, shrinkage)

@@ -1,0 +1,88 @@
+"""Options of the command line that are entries of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from inspect import Parameter, Signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from autoencodes.catalogue import COSTS, FIELDS, METHODS
+from autoencodes.plan.settings import DECLARATIONS, Settings
+
+DATA_ENTRIES = (
+    "data",
+    "columns",
+    "drop",
+    "label",
+    "kinds",
+    "missing",
+    "split",
+    "group",
+    "time",
+    "test_fraction",
+    "validation_fraction",
+    "sheet",
+    "key",
+    "delimiter",
+    "decimal",
+    "encoding",
+    "data_dir",
+)
+"""The entries that say what the data are and how they are read."""
+
+
+def derived(
+    names: Iterable[str] = tuple(DECLARATIONS),
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a function a parameter for every entry of the settings that has an option."""
+    wanted = set(names)
+
+    def derive(function: Callable[..., None]) -> Callable[..., None]:
+        parameters = [
+            _parameter(entry.name, entry.default)
+            for entry in fields(Settings)
+            if entry.name in wanted and DECLARATIONS[entry.name].option
+        ]
+        own = Signature.from_callable(function, eval_str=True).parameters.values()
+        parameters += [parameter for parameter in own if parameter.kind is Parameter.KEYWORD_ONLY]
+        function.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        function.__annotations__ = {p.name: p.annotation for p in parameters}
+        return function
+
+    return derive
+
+
+def settings_of(given: Mapping[str, Any], usual: Mapping[str, Any]) -> Settings:
+    """The settings that options say, and ``usual`` where they say nothing."""
+    options = {
+        name: read(value) if (read := DECLARATIONS[name].read) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    return Settings(**{**usual, **options})
+
+
+def _parameter(name: str, default: Any) -> Parameter:
+    """The parameter of an entry."""
+    declared, hint = DECLARATIONS[name], get_type_hints(Settings)[name]
+    text = declared.help
+    for catalogue in (FIELDS, COSTS, METHODS):
+        if owners := catalogue.having(name):
+            text += f" With the {catalogue.noun} {' or '.join(owners)}."
+    metavar = declared.metavar or "|".join(declared.names) or None
+    if default not in (None, False):
+        text = f"{text}  [default: {default}]"
+    info: Any = typer.Option(help=text, metavar=metavar)
+    kinds = () if declared.read else (bool, int, float)
+    kind = next((k for k in kinds if hint in (k, k | None)), str)
+    if kind is bool:
+        option = f"--{name.replace('_', '-')}"
+        negation = f"/--no-{option.removeprefix('--')}" if default is None else ""
+        info = typer.Option(option + negation, help=text, show_default=False)
+    if name == "data":
+        info = typer.Argument(help=text, metavar=metavar)
+    annotation = Annotated[kind | None, info]  # type: ignore[valid-type]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

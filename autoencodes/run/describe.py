@@ -1,0 +1,146 @@
+"""What would be done with data, column by column, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Real
+
+from autoencodes.datasets import Column, Dataset, Table
+from autoencodes.model.encoding import Encoding
+from autoencodes.plan.settings import Settings
+from autoencodes.run import source
+
+_SKEWED, _WIDE = 2.0, 20.0
+"""Skewness, and largest value over smallest, from which the logarithm is offered."""
+_WORDS = {
+    "number": "scaled",
+    "log": "its logarithm, scaled",
+    "category": "one of its levels; cross-entropy",
+    "boolean": "one of two; cross-entropy",
+    "ordinal": "its place in the order, scaled",
+    "date": "a moment, scaled",
+    "cyclic": "a moment and its place in year, week and day, scaled",
+    "constant": "carried along, no feature",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What would be done with a column."""
+
+    name: str
+    kind: str
+    done: str
+    features: int
+    missing: int
+    values: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What would be done with data.
+
+    Parameters
+    ----------
+    data : Dataset
+    lines : tuple of Line
+        One for each column, those first that are features.
+    notes : tuple of str
+        What was recognised, and what may be done better.
+    """
+
+    data: Dataset
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+
+def describe(settings: Settings) -> Description:
+    """What a training with these settings would do with its data; nothing is trained.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be used; missing values are counted, and refused by ``train`` alone.
+    """
+    lenient = settings.missing == "refuse"
+    given = Settings(**settings.given | ({"missing": "mask"} if lenient else {}))
+    data = source.read(given)
+    table = data.table or Table(data.x, data.labels)
+    encoding = Encoding.of(replace(data, table=table), given.missing)
+    columns = encoding.columns if encoding else tuple(Column(name) for name in table.names)
+    missing = table.missing
+    counts = np.zeros(len(columns), int) if missing is None else missing.sum(axis=0)
+    sizes = np.ones(len(columns), int)
+    if encoding is not None:
+        sizes = np.bincount(encoding.owner, minlength=len(columns))
+    lines = [
+        Line(
+            c.name, c.kind, _WORDS[c.kind], int(sizes[k]), int(counts[k]), _values(c, table.x[:, k])
+        )
+        for k, c in enumerate(columns)
+    ]
+    lines += [
+        Line(name, "identifier", "left out, returned beside the results", 0, 0, _first(values))
+        for name, values in table.identifiers.items()
+    ]
+    if data.labels is not None:
+        name, several = table.label_name or "label", len(np.unique(data.labels))
+        done = "left out; for colours, --target classes or numbers"
+        lines.append(Line(name, "label", done, 0, 0, f"{several:,} different"))
+    notes = [*table.notes, *advice(table)]
+    if missing is not None and lenient:
+        notes.append(
+            f"{int(missing.sum()):,} values are missing in {int((counts > 0).sum())} columns: "
+            "train refuses them unless --missing mask or --missing mean is given"
+        )
+    return Description(data, tuple(lines), tuple(notes))
+
+
+def advice(table: Table) -> tuple[str, ...]:
+    """What might be done better with columns."""
+    if table.columns is None:
+        return ()
+    skewed = [
+        column.name
+        for k, column in enumerate(table.columns)
+        if column.kind == "number" and _is_skewed(table.x[:, k])
+    ]
+    if not skewed:
+        return ()
+    shown = ", ".join(map(repr, skewed[:6])) + (
+        f" and {len(skewed) - 6} more" if skewed[6:] else ""
+    )
+    kinds = ",".join(f"{name}=log" for name in skewed[:6])
+    verb = "is positive and strongly skewed" if len(skewed) == 1 else "are positive and skewed"
+    return (f"{shown} {verb}: the logarithm may suit better (--kinds '{kinds}')",)
+
+
+def _is_skewed(x: Real[np.ndarray, " particle"]) -> bool:
+    """Whether the values of a positive column lie mostly at its lower end."""
+    values = x[~np.isnan(x)].astype(np.float64) if x.dtype.kind == "f" else x.astype(np.float64)
+    if len(values) < 10 or values.min() <= 0 or values.max() < _WIDE * values.min():
+        return False
+    unit = values / values.max()
+    centred = unit - unit.mean()
+    deviation = float(np.sqrt(np.mean(centred**2)))
+    return deviation > 0 and float(np.mean(centred**3)) / deviation**3 > _SKEWED
+
+
+def _values(column: Column, x: Real[np.ndarray, " particle"]) -> str:
+    """The range or the levels of a column."""
+    if column.levelled:
+        return _first(np.array(column.levels, object))
+    present = x[~np.isnan(x)] if x.dtype.kind == "f" else x
+    if not present.size:
+        return "none"
+    low, high = column.values(np.array([present.min(), present.max()], np.float64)).tolist()
+    text = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in (low, high)]
+    return f"{text[0]} to {text[1]}"
+
+
+def _first(values: np.ndarray) -> str:
+    """A few values."""
+    few = ", ".join(str(v)[:20] for v in values[:4].tolist())
+    return few + (f", ... ({len(values):,})" if len(values) > 4 else "")

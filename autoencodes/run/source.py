@@ -1,0 +1,113 @@
+"""The data of a run: read as its settings say, and known again later."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from autoencodes import datasets
+from autoencodes.datasets import Dataset, Reading, Record
+from autoencodes.errors import InputError
+from autoencodes.model.encoding import Encoding
+from autoencodes.model.model import Model
+from autoencodes.plan.plan import Plan
+from autoencodes.plan.settings import Settings
+from autoencodes.run.folder import RunFolder
+
+
+def reading(given: Settings | Plan, encoding: Encoding | None = None) -> Reading:
+    """How the settings say that columns are read; as a model takes them, where there is one."""
+    entries = given.entries
+    own = {name: entries[name] for name in Reading.__dataclass_fields__ if name in entries}
+    if encoding is not None:
+        own |= {"schema": encoding.columns, "missing": encoding.missing, "kinds": ()}
+    return Reading(**own)
+
+
+def read(given: Settings | Plan, model: Model | None = None, place: str | None = None) -> Dataset:
+    """The data that settings name, or those at another place, in their parts."""
+    return datasets.load(
+        given.data if place is None else place,
+        data_dir=given.data_dir,
+        seed=given.split_seed,
+        test_fraction=given.test_fraction,
+        validation_fraction=given.validation_fraction,
+        reading=reading(given, None if model is None else model.encoding),
+    )
+
+
+def read_again(
+    folder: RunFolder, data: str | None, given: Settings | Plan, model: Model | None
+) -> Dataset:
+    """The data that a run was trained on, which must be what they were.
+
+    They are looked for where the run was told (from the working folder) and where they were then,
+    or where ``data`` says; the same content in another place will do.
+
+    Raises
+    ------
+    InputError
+        If they are not there, or their content is not what it was; with what changed.
+    """
+    record = folder.record
+    if record is None or record.path is None:
+        loaded = read(given, model, data)
+        _require_same(record, loaded, folder.path)
+        return loaded
+    places = [data] if data is not None else [given.data, record.path]
+    there = [place for place in dict.fromkeys(places) if place and os.path.exists(place)]
+    if not there:
+        raise InputError(
+            f"the data of {folder.path} are not there any more: looked for {' and '.join(places)}; "
+            "say where they are with --data PATH"
+        )
+    refusal: InputError | None = None
+    for place in there:
+        try:
+            loaded = read(given, model, place)
+            _require_same(record, loaded, folder.path)
+        except InputError as error:
+            refusal = refusal or error
+        else:
+            return loaded
+    assert refusal is not None
+    raise refusal
+
+
+def _require_same(record: Record | None, data: Dataset, run: Path) -> None:
+    """InputError if the content of data is not what a record says."""
+    if record is None:
+        return
+    changes = record.changes(data.record)
+    if changes:
+        raise InputError(
+            f"{data.path or data.name} is not what {run} was trained on: {changes}; give the data "
+            "as they were (--data PATH says where they are), or train anew"
+        )
+
+
+def apply_to(folder: RunFolder, data: str, data_dir: Path | None = None) -> Dataset:
+    """Data that a run's model is to be applied to: the run's own in their parts, others whole.
+
+    Columns are matched to those of the model by name. Whether they are the run's own is known by
+    their content.
+    """
+    plan, model, record = folder.config, folder.model, folder.record
+    own = data in (plan.data, None if record is None else record.path)
+    of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
+    options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
+    if model.encoding is not None:
+        options |= {"schema": model.encoding.columns, "missing": model.encoding.missing}
+    if record is not None:
+        options |= {"aside": record.others, "label": record.label}
+    loaded = datasets.load(
+        data,
+        data_dir=data_dir or plan.data_dir,
+        seed=plan.split_seed,
+        test_fraction=plan.test_fraction,
+        validation_fraction=plan.validation_fraction,
+        to_split=record is None and data == plan.data,
+        reading=Reading(**options),
+    )
+    return loaded if record is None else loaded.parted(record)
