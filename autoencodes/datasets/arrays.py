@@ -72,6 +72,9 @@ def arranged(made: Table, options: Reading, where: str) -> Table:
     whole = built.x.shape == made.x.shape
     return replace(
         built,
+        identifiers={**made.identifiers, **built.identifiers},
+        roles={**made.roles, **built.roles},
+        notes=(*made.notes, *built.notes),
         labels=made.labels if built.labels is None else built.labels,
         is_test=made.is_test,
         image_shape=made.image_shape if whole else None,
@@ -109,7 +112,7 @@ def column(name: str, values: Sequence[Any], number: int, where: str) -> Given:
         return Given(name, np.array(filled, np.float64), number, missing)
     if types <= {datetime.datetime, datetime.date} or types <= {datetime.timedelta}:
         return _of_time(name, items, types, number, missing)
-    texts = [None if item is None else item if isinstance(item, str) else str(item) for item in items]
+    texts = [item if item is None or isinstance(item, str) else str(item) for item in items]
     return Given(name, np.array(texts, object), number, missing)
 
 
@@ -126,7 +129,7 @@ def _float(item: Any) -> float:
 def _of_time(
     name: str, items: list[Any], types: set[type], number: int, missing: np.ndarray | None
 ) -> Given:
-    """A column of moments, in universal time where they have a zone; or of durations, in seconds."""
+    """A column of moments, in universal time if they have a zone; or of durations in seconds."""
     if datetime.timedelta in types:
         seconds = [np.nan if item is None else item.total_seconds() for item in items]
         return Given(name, np.array(seconds), number, missing)
@@ -151,11 +154,12 @@ def _item(value: Any) -> Any:
         return None
     if isinstance(value, float | Decimal) and value != value:
         return None
-    for kind in (bool, int, float, Decimal, str, datetime.datetime, datetime.date):
-        if type(value) is not kind and isinstance(value, kind) and kind is not datetime.date:
-            return value.to_pydatetime() if hasattr(value, "to_pydatetime") else kind(value)
-        if type(value) is kind:
-            break
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False)
+    if hasattr(value, "to_pytimedelta"):
+        return value.to_pytimedelta()
+    if type(value) not in _TYPES and isinstance(value, str):
+        return str.__str__(value)
     return value
 
 
@@ -172,9 +176,7 @@ def _by_columns(array: np.ndarray, options: Reading, where: str) -> Table:
         raise InputError(f"{where}: expected a table (N, d), got shape {array.shape}; {advice}")
     if 0 in array.shape:
         raise InputError(f"{where}: expected {SHAPES}, got shape {array.shape}, which is empty")
-    given = [
-        _column(f"x_{k}", array[:, k], k + 1, where) for k in range(array.shape[1])
-    ]
+    given = [_column(f"x_{k}", array[:, k], k + 1, where) for k in range(array.shape[1])]
     return build(given, options, where)
 
 
@@ -185,7 +187,9 @@ def _column(name: str, values: np.ndarray, number: int, where: str) -> Given:
         missing = np.ma.getmaskarray(values)
         values = values.data
     if values.dtype.kind in "OUm":
-        found = column(name, values.tolist() if values.dtype.kind != "m" else values, number, where)
+        found = column(
+            name, list(values) if values.dtype.kind == "m" else values.tolist(), number, where
+        )
         return found if missing is None else replace(found, missing=_either(found, missing))
     if values.dtype.kind in "cSV":
         return Given(name, values, number, fault=f"is of dtype {values.dtype}")

@@ -68,20 +68,20 @@ def build(
     """
     made = Builder(where, line, reading, numbered)
     rest = _selected(list(given), reading, where)
-    for column in rest:
-        if column.fault is not None:
+    for g in rest:
+        if g.fault is not None:
             raise InputError(
-                f"{where}: column {column.name!r} {column.fault}; expected numbers, text, truths "
-                f"or dates: convert it, or leave it out with --drop {column.name}"
+                f"{where}: column {g.name!r} {g.fault}; expected numbers, text, truths or dates: "
+                f"convert it, or leave it out with --drop {g.name}"
             )
     label = _label(rest, reading, where)
     roles: dict[str, np.ndarray] = {}
     for role, name in reading.roles.items():
-        column = next((g for g in rest if g.name == name), None)
-        if column is None:
+        named_one = next((g for g in rest if g.name == name), None)
+        if named_one is None:
             named(name, [g.name for g in rest], role, where)
             raise InputError(f"{where}: column {name!r} cannot be dropped and be the {role}")
-        roles[role] = made.identifiers[name] = plain(column)
+        roles[role] = made.identifiers[name] = plain(named_one)
         made.notes.append(f"{name!r} is the {role} of the rows, and no feature")
     rest = [g for g in rest if g is not label and g.name not in reading.roles.values()]
     said = reading.said

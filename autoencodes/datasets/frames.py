@@ -81,7 +81,7 @@ def to_frame_like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
     nw = _narwhals()
     library = type(frame).__module__.split(".")[0]
     if library == "pandas":
-        import pandas
+        import pandas  # type: ignore[import-untyped,unused-ignore]
 
         index = frame.index if all(len(v) == len(frame) for v in columns.values()) else None
         return pandas.DataFrame({k: _column_out(v) for k, v in columns.items()}, index=index)
@@ -111,24 +111,22 @@ def _names(frame: Any) -> list[str]:
     ]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise InputError(
-            f"the data frame: two columns are called {twice!r}; rename one of them"
-        )
+        raise InputError(f"the data frame: two columns are called {twice!r}; rename one of them")
     return names
 
 
 def _index(frame: Any, where: str) -> list[Given]:
     """The index of a pandas frame, unless it is the default one, which has no name and counts."""
     index = frame.index
-    if type(index).__name__ == "RangeIndex" and index.name is None:
+    counts = type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
+    if counts and index.name is None:
         return []
-    if index.name is None and index.nlevels == 1 and index.dtype.kind in "iu":
-        # What is left of a default index once rows were chosen, sorted or shuffled.
-        name = "index"
     given = []
     for level in range(index.nlevels):
         name = index.names[level]
-        name = str(name) if name is not None else "index" if index.nlevels == 1 else f"level_{level}"
+        if name is None:
+            name = "index" if index.nlevels == 1 else f"level_{level}"
+        name = str(name)
         if name in map(str, frame.columns):
             continue
         values = index.get_level_values(level)

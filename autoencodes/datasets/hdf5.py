@@ -28,9 +28,10 @@ def read_hdf5(source: Source, options: Reading) -> Table:
         If h5py is not installed.
     """
     try:
-        import h5py
+        import h5py as library
     except ImportError as error:
         raise MissingExtra("h5py", "tables", "reading HDF5 files") from error
+    h5py: Any = library
     try:
         with reading(source), source.raw() as stream, h5py.File(stream, "r") as file:
             keys: list[str] = []

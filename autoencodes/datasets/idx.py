@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def read_table(source: Source) -> Table:
     return table(array, str(source))
 
 
-def _header(stream: BinaryIO, source: Source) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(stream: BufferedIOBase, source: Source) -> tuple[tuple[int, ...], np.dtype[Any]]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
         codes = " ".join(f"{code:02x}" for code in TYPES)

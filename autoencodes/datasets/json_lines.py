@@ -35,10 +35,10 @@ def read_json(source: Source, options: Reading) -> Table:
         try:
             text = io.TextIOWrapper(cast(Any, stream), encoding)
             values: list[Any] = []
-            lines: list[int] | None = []
+            numbers: list[int] = []
             for number, line in _lines(text, str(source)):
                 values.append(_parsed(line, f"{source}, line {number}"))
-                lines.append(number)
+                numbers.append(number)
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{source}: expected text in {encoding}, got other bytes ({error.reason} at byte "
@@ -47,18 +47,16 @@ def read_json(source: Source, options: Reading) -> Table:
         except LookupError as error:
             raise InputError(f"the encoding {encoding!r} is not known") from error
     if len(values) == 1 and isinstance(values[0], list) and _all(values[0], (dict, list)):
-        values, lines = values[0], None
-    where = [f"row {k}" for k in range(len(values))] if lines is None else None
-    at = lines or []
+        values, numbers = values[0], []
 
     def place(k: int) -> str:
-        return f"{source}, row {k} (counted from 0)" if where else f"{source}, line {at[k]}"
+        return f"{source}, line {numbers[k]}" if numbers else f"{source}, row {k + 1}"
 
     if not values:
         raise InputError(f"{source}: expected JSON objects, one a line, got none; give data")
     given, numbered = _columns(values, place, str(source))
-    line = None if lines is None else np.array(lines)
-    return build(given, options, str(source), line=line, numbered=numbered)
+    starts = np.array(numbers) if numbers else None
+    return build(given, options, str(source), line=starts, numbered=numbered)
 
 
 def _lines(text: io.TextIOWrapper[Any], where: str) -> Iterator[tuple[int, str]]:
@@ -87,7 +85,7 @@ def _parsed(line: str, where: str) -> Any:
     try:
         value = json.loads(line, object_pairs_hook=_once)
     except RecursionError as error:
-        raise InputError(f"{where}: expected a flat JSON object, got a deeply nested one") from error
+        raise InputError(f"{where}: expected a flat JSON object, got nested ones") from error
     except ValueError as error:
         raise InputError(
             f"{where}: expected a JSON object of numbers, text, true, false and null, got what "

@@ -11,7 +11,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from io import BufferedIOBase
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from autoencodes.datasets.streams import (
     read_array,
     reading,
 )
-from autoencodes.datasets.table import image_shape, require_real
+from autoencodes.datasets.table import Table, image_shape, require_real
 from autoencodes.errors import InputError
 
 _PYTHON_2 = re.compile(r"(?<=\d)L(?=[,)])")
@@ -83,7 +84,9 @@ def _sound_archive(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _member(archive: zipfile.ZipFile, name: str, source: Source, *, text: bool = False) -> np.ndarray:
+def _member(
+    archive: zipfile.ZipFile, name: str, source: Source, *, text: bool = False
+) -> np.ndarray:
     """One array of an archive, once its declared size is known to be possible."""
     where = f"{source}, array {name[:-4]}"
     info = archive.getinfo(name)
@@ -99,10 +102,10 @@ def _member(archive: zipfile.ZipFile, name: str, source: Source, *, text: bool =
             "not possible; the file is damaged: write it again"
         )
     with archive.open(info) as stream:
-        return _array(cast(BinaryIO, stream), info.file_size, where, text=text)
+        return _array(cast(BufferedIOBase, stream), info.file_size, where, text=text)
 
 
-def _array(stream: BinaryIO, size: int, where: str, *, text: bool = False) -> np.ndarray:
+def _array(stream: BufferedIOBase, size: int, where: str, *, text: bool = False) -> np.ndarray:
     """The array of a stream in NumPy's format that has `size` bytes in all."""
     shape, fortran, dtype = _header(stream, where)
     if text:
@@ -140,7 +143,7 @@ def _require_labels(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) ->
         )
 
 
-def _header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(stream: BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = np.lib.format.read_magic(cast(Any, stream))
         size = _SIZES[version]

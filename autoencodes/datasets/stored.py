@@ -107,9 +107,9 @@ def _whole(frame: Any) -> Any:
         series = frame[name]
         if series.dtype == pl.Float64:
             values = series.drop_nulls().to_numpy()
-            if len(values) and bool((np.abs(values) < 2**53).all()):
-                if bool((values == np.round(values)).all()):
-                    whole.append(pl.col(name).cast(pl.Int64))
+            small = len(values) > 0 and bool((np.abs(values) < 2**53).all())
+            if small and bool((values == np.round(values)).all()):
+                whole.append(pl.col(name).cast(pl.Int64))
     return frame.with_columns(whole)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Source:
         """The number of bytes, as they are stored."""
         return len(self.content) if self.path is None else self.path.stat().st_size
 
-    def raw(self) -> BinaryIO:
+    def raw(self) -> BufferedIOBase:
         """The bytes as they are stored, as a stream that can be closed."""
         return io.BytesIO(self.content) if self.path is None else open(self.path, "rb")
 
@@ -68,14 +69,14 @@ class Source:
         return self.size * DEFLATE_RATIO if self.packed else self.size
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def opened(self) -> Iterator[BufferedIOBase]:
         """The bytes, decompressed where they are compressed by gzip."""
         with self.raw() as raw:
             if not self.packed:
                 yield raw
                 return
             with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield cast(BinaryIO, unpacked)
+                yield cast(BufferedIOBase, unpacked)
 
     def start(self, count: int) -> bytes:
         """The first bytes, decompressed; those as stored where they are no sound gzip."""
@@ -123,7 +124,7 @@ def promised_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 
 def read_array(
-    stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], where: str
+    stream: BufferedIOBase, shape: tuple[int, ...], dtype: np.dtype[Any], where: str
 ) -> np.ndarray:
     """The next bytes of a stream as an array in row order, in this machine's byte order.
 
