@@ -3,52 +3,48 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import numpy as np
 
 from autoencodes.catalogue import DATASETS
 from autoencodes.checks import between, flag, integer, optional
-from autoencodes.datasets import delimited, idx, laws, npy
+from autoencodes.datasets import formats, laws
+from autoencodes.datasets.arrays import arranged, from_array
 from autoencodes.datasets.dataset import Dataset
+from autoencodes.datasets.formats import FORMATS, STANDARD_INPUT
+from autoencodes.datasets.frames import from_frame, is_frame, to_frame_like
 from autoencodes.datasets.laws import sample
 from autoencodes.datasets.matching import matched
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
+from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Column, Table, require_usable
-from autoencodes.errors import InputError
 
 __all__ = [
+    "FORMATS",
     "LAWS",
     "Column",
     "Dataset",
     "Reading",
     "Record",
     "Table",
+    "from_array",
+    "from_frame",
     "is_frame",
     "load",
     "matched",
     "names",
     "sample",
+    "to_frame_like",
 ]
-
-FORMATS = ".npy, .npz, .csv, .csv.gz, IDX (*-ubyte or *.idx, plain or .gz)"
 
 
 def names() -> tuple[str, ...]:
     """The names of the built-in data sets."""
     return DATASETS.names
-
-
-def is_frame(value: object) -> bool:
-    """Whether a value is a data frame: of pandas, Polars, Arrow, or what narwhals wraps."""
-    return hasattr(value, "__narwhals_dataframe__") or (
-        type(value).__module__.split(".")[0] in ("pandas", "polars", "pyarrow", "modin", "cudf")
-    )
 
 
 def __getattr__(name: str) -> Any:
@@ -72,8 +68,8 @@ def load(
     Parameters
     ----------
     source : str or path
-        A built-in name (see `names`), or the path of a file in one of the formats
-        .npy, .npz, .csv, .csv.gz, IDX.
+        A built-in name (see `names`), the path of a file in one of the `FORMATS` or of a folder of
+        images, or "-" for standard input, whose first bytes tell its format.
     data_dir : path, optional
         Where MNIST's files lie; other sources do not use it.
     seed : int
@@ -106,8 +102,18 @@ def load(
     source = os.fspath(source)
     if source in laws.laws():
         return laws.dataset(source, seed)
-    path = None if source in DATASETS else _existing(source)
-    table = DATASETS[source](data_dir) if path is None else _read(path, reading)
+    path = None
+    if source in DATASETS:
+        table = arranged(DATASETS[source](data_dir), reading, source)
+    elif source == STANDARD_INPUT:
+        table = formats.read(formats.standard_input(), reading)
+        source = "standard input"
+    else:
+        path = formats.existing(source, names())
+        if path.is_dir():
+            table = formats.read_folder(path, reading)
+        else:
+            table = formats.read(Source(path), reading, names())
     require_usable(table, source, to_split=to_split, missing=reading.missing)
     part = np.zeros(len(table.x), np.int64)
     if to_split or table.is_test is not None:
@@ -124,60 +130,4 @@ def load(
         is_validation=chosen if chosen.any() else None,
         table=table,
         path=None if path is None else os.path.abspath(path),
-    )
-
-
-def _read(path: Path, reading: Reading) -> Table:
-    lower = path.name.lower()
-    if lower.endswith(".npy"):
-        return npy.read_npy(path)
-    if lower.endswith(".npz"):
-        return npy.read_npz(path)
-    if lower.endswith((".csv", ".csv.gz")):
-        return delimited.read_text(path, reading)
-    if idx.recognises(path):
-        return idx.read_table(path)
-    raise InputError(
-        f"{path}: expected a file in one of the formats {FORMATS}, or a built-in name among "
-        f"{', '.join(names())}; got the ending {path.suffix!r}: convert the file"
-    )
-
-
-def _existing(source: str) -> Path:
-    """The file that a source names, if it is one and not empty."""
-    if not source:
-        raise InputError(_unknown(source))  # Path("") would be the working folder
-    path = Path(os.path.expanduser(source))
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(_unknown(source)) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"{source!r} cannot be read ({reason}); expected a readable file or a built-in name "
-            f"among {', '.join(names())}"
-        ) from error
-    if S_ISDIR(status.st_mode):
-        raise InputError(
-            f"{path} is a folder; expected a file in one of the formats {FORMATS}: name one in it"
-        )
-    if not S_ISREG(status.st_mode):
-        raise InputError(
-            f"{path} is not a regular file; expected one in the formats {FORMATS}: save it first"
-        )
-    if status.st_size == 0:
-        raise InputError(
-            f"{path} is empty (0 bytes); expected data in one of the formats {FORMATS}"
-        )
-    return path
-
-
-def _unknown(source: str) -> str:
-    near = get_close_matches(source.lower(), names(), 3, 0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    what = "file" if os.sep in source or "." in source else "data set or file"
-    return (
-        f"there is no {what} {source!r}{hint}; expected a built-in name among "
-        f"{', '.join(names())}, or the path of a file in the formats {FORMATS}"
     )

@@ -68,14 +68,20 @@ def build(
     """
     made = Builder(where, line, reading, numbered)
     rest = _selected(list(given), reading, where)
+    for g in rest:
+        if g.fault is not None:
+            raise InputError(
+                f"{where}: column {g.name!r} {g.fault}; expected numbers, text, truths or dates: "
+                f"convert it, or leave it out with --drop {g.name}"
+            )
     label = _label(rest, reading, where)
     roles: dict[str, np.ndarray] = {}
     for role, name in reading.roles.items():
-        column = next((g for g in rest if g.name == name), None)
-        if column is None:
+        named_one = next((g for g in rest if g.name == name), None)
+        if named_one is None:
             named(name, [g.name for g in rest], role, where)
             raise InputError(f"{where}: column {name!r} cannot be dropped and be the {role}")
-        roles[role] = made.identifiers[name] = plain(column)
+        roles[role] = made.identifiers[name] = plain(named_one)
         made.notes.append(f"{name!r} is the {role} of the rows, and no feature")
     rest = [g for g in rest if g is not label and g.name not in reading.roles.values()]
     said = reading.said
@@ -144,7 +150,8 @@ def _matched(given: list[Given], wanted: list[str], made: Builder) -> list[Given
     for column in given:
         if column.name in wanted:
             continue
-        if column.name not in made.reading.aside and not _INDEX.fullmatch(column.name):
+        known = column.aside or column.name in made.reading.aside
+        if not known and not _INDEX.fullmatch(column.name):
             raise InputError(
                 f"{made.where}: the model was trained without a column {column.name!r}; remove or "
                 "rename it, or train anew with it"
@@ -166,7 +173,7 @@ def _numbered(given: list[Given], wanted: int, made: Builder) -> list[Given]:
 
 def _decide(given: Given, said: str | None, made: Builder, count: int) -> None:
     """Makes of a column a feature of its kind, an identifier, or what is carried along."""
-    if said == "identifier":
+    if said == "identifier" or (said is None and given.aside):
         made.identifiers[given.name] = plain(given)
         return
     if said is not None:

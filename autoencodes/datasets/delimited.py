@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -33,7 +32,7 @@ from autoencodes.datasets.dialect import (
 )
 from autoencodes.datasets.kinds import LABEL_NAMES, Given
 from autoencodes.datasets.reading import Reading
-from autoencodes.datasets.streams import opened, reading
+from autoencodes.datasets.streams import Source, reading
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError
 
@@ -63,7 +62,7 @@ class _NotPlain(Exception):
     """The fast pass cannot read the file as it should be read."""
 
 
-def read_text(path: Path, options: Reading) -> Table:
+def read_text(source: Source, options: Reading) -> Table:
     """The table of a text file whose lines are rows of fields with a delimiter between them.
 
     A first line in which no field is a number is a header; so are the numbers 0, 1, 2, ... that
@@ -76,19 +75,19 @@ def read_text(path: Path, options: Reading) -> Table:
         If the lines are no table, or as ``columns.build`` says; with the line (from 1, as an editor
         shows it) and column.
     """
-    with reading(path):
-        marked = _marked(path)
+    with reading(source):
+        marked = _marked(source)
         encoding = options.encoding or marked
         if encoding is not None:
-            return _decoded(path, options, encoding)
+            return _decoded(source, options, encoding)
         try:
-            return _decoded(path, options, "utf-8")
+            return _decoded(source, options, "utf-8")
         except UnicodeDecodeError as error:
             found = error
-        if _mostly_utf8(path) or _binary(path):
-            raise _undecodable(path, found, "UTF-8")
+        if _mostly_utf8(source) or _binary(source):
+            raise _undecodable(source, found, "UTF-8")
         try:
-            table = _decoded(path, options, "cp1252")
+            table = _decoded(source, options, "cp1252")
         except InputError as error:
             raise InputError(
                 f"{error} (the text is not in UTF-8 and was read in Windows' cp1252: name another "
@@ -97,44 +96,44 @@ def read_text(path: Path, options: Reading) -> Table:
         return table
 
 
-def _decoded(path: Path, options: Reading, encoding: str) -> Table:
+def _decoded(source: Source, options: Reading, encoding: str) -> Table:
     """The table in an encoding; UnicodeDecodeError if UTF-8 was supposed and is not there."""
     try:
-        file = _File(path, encoding)
+        file = _File(source, encoding)
         table = _read(file, options)
     except UnicodeDecodeError as error:
         if encoding == "utf-8" and options.encoding is None:
             raise
-        raise _undecodable(path, error, "UTF-8" if encoding == "cp1252" else encoding) from error
+        raise _undecodable(source, error, "UTF-8" if encoding == "cp1252" else encoding) from error
     return table
 
 
-def _undecodable(path: Path, error: UnicodeDecodeError, encoding: str) -> InputError:
+def _undecodable(source: Source, error: UnicodeDecodeError, encoding: str) -> InputError:
     return InputError(
-        f"{path}: expected text in {encoding}, got other bytes ({error.reason} at byte "
+        f"{source}: expected text in {encoding}, got other bytes ({error.reason} at byte "
         f"{error.start}); save it in UTF-8, or name its encoding with --encoding"
     )
 
 
-def _marked(path: Path) -> str | None:
+def _marked(source: Source) -> str | None:
     """The encoding that a byte order mark at the start tells of; InputError for other formats."""
-    with opened(path) as stream:
+    with source.opened() as stream:
         start = stream.read(32)
     other = next((what for mark, what in _OTHERS.items() if start.startswith(mark)), None)
     if other is not None:
-        raise InputError(f"{path}: expected a text of rows, got {other}")
+        raise InputError(f"{source}: expected a text of rows, got {other}")
     return next((name for mark, name in _BOMS.items() if start.startswith(mark)), None)
 
 
-def _mostly_utf8(path: Path) -> bool:
+def _mostly_utf8(source: Source) -> bool:
     """Whether there are letters in UTF-8: then other bytes are damage, and no other encoding."""
-    with opened(path) as stream:
+    with source.opened() as stream:
         return any(_MULTIBYTE.search(part) for part in iter(lambda: stream.read(_CHUNK), b""))
 
 
-def _binary(path: Path) -> bool:
+def _binary(source: Source) -> bool:
     """Whether there are control characters that no text has."""
-    with opened(path) as stream:
+    with source.opened() as stream:
         parts = iter(lambda: stream.read(_CHUNK), b"")
         return any(_CONTROL.search(part.decode("latin-1")) for part in parts)
 
@@ -143,7 +142,7 @@ def _binary(path: Path) -> bool:
 class _File:
     """A file as text."""
 
-    path: Path
+    source: Source
     encoding: str
 
     @contextmanager
@@ -151,10 +150,10 @@ class _File:
         """Its lines, from the first, with their ends as they are."""
         try:
             with (
-                opened(self.path) as stream,
+                self.source.opened() as stream,
                 io.TextIOWrapper(cast(Any, stream), self.encoding, newline="") as text,
             ):
-                yield lines(text, str(self.path))
+                yield lines(text, str(self.source))
         except LookupError as error:
             raise InputError(
                 f"the encoding must be one that Python knows, as utf-8, cp1252 or utf-16; got "
@@ -167,9 +166,9 @@ def _read(file: _File, options: Reading) -> Table:
     mark = None if options.delimiter is None else delimiter_called(options.delimiter)
     if options.decimal not in (None, ".", ","):
         raise InputError(f"the decimal mark must be . or ,; got {options.decimal!r}")
-    spaces = not file.path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+    spaces = not file.source.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
     with file.lines() as text:
-        form = dialect(list(islice(text, HEAD)), str(file.path), mark, spaces)
+        form = dialect(list(islice(text, HEAD)), str(file.source), mark, spaces)
     kept = _as_text(form, options)
     decimal: str | None = None
     line: int | np.ndarray

@@ -37,6 +37,10 @@ class Given:
         Whether these have an order.
     gap : str, optional
         What stands in the file where the first value is missing.
+    fault : str, optional
+        Why the values can be nothing that a table holds, in words that go on from the name.
+    aside : bool
+        Whether it is known to name the rows, as the index of a data frame.
     """
 
     name: str
@@ -46,6 +50,8 @@ class Given:
     levels: tuple[Any, ...] | None = None
     ordered: bool = False
     gap: str | None = None
+    fault: str | None = None
+    aside: bool = False
 
     @property
     def text(self) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from autoencodes.datasets.columns import Given, build
+from autoencodes.datasets.columns import build
+from autoencodes.datasets.kinds import Given
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.table import Column, Table
 from autoencodes.errors import InputError

@@ -11,6 +11,7 @@ from pathlib import Path
 from autoencodes import atomic
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import idx
+from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Table, classes, joined
 from autoencodes.errors import InputError
 
@@ -59,13 +60,13 @@ def cache() -> Path:
 
 
 def _part(images_path: Path, labels_path: Path) -> Table:
-    images = idx.read_table(images_path)
+    images = idx.read_table(Source(images_path))
     if images.image_shape is None or images.value_range is None:
         raise InputError(
             f"{images_path}: expected images of unsigned bytes (rank 3), got rows of "
             f"{images.x.shape[1]} values of dtype {images.x.dtype}; give MNIST's own file"
         )
-    labels = idx.read(labels_path)
+    labels = idx.read(Source(labels_path))
     count = images.x.shape[0]
     if labels.shape != (count,):
         raise InputError(
@@ -108,12 +109,13 @@ def _find(data_dir: str | Path | None) -> dict[str, Path]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Those of the four files that lie in the folder or in its subfolder mnist/."""
+    """Those of the four files that lie in the folder or in a subfolder that is usual for them."""
     files = {}
     for name in CHECKSUMS:
         candidates = (
-            place / (name + suffix)
-            for place in (folder, folder / "mnist")
+            folder / place / (spelled + suffix)
+            for place in ("", "mnist", "raw", "MNIST/raw")
+            for spelled in (name, name.replace("-idx", ".idx"))
             for suffix in ("", ".gz")
         )
         path = next((path for path in candidates if os.path.isfile(path)), None)
@@ -122,11 +124,16 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def lies_in(folder: Path) -> bool:
+    """Whether all four files lie in a folder."""
+    return len(_files(folder)) == len(CHECKSUMS)
+
+
 def _lack(folder: Path, files: dict[str, Path]) -> str:
     if not os.path.isdir(folder):
         return f"{folder} is not a folder that can be read"
     missing = [name for name in CHECKSUMS if name not in files]
-    return f"{folder} lacks {', '.join(missing)} (plain or .gz, there or in mnist/)"
+    return f"{folder} lacks {', '.join(missing)} (plain or .gz, there or in mnist/ or MNIST/raw/)"
 
 
 def _downloaded(files: dict[str, Path], tried: list[str]) -> dict[str, Path]:

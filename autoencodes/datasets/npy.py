@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
+import ast
+import operator
+import re
 import struct
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BufferedIOBase
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from autoencodes.datasets.streams import DEFLATE_RATIO, promised_bytes, read_array, reading
-from autoencodes.datasets.table import (
-    Classes,
-    Table,
-    classes,
-    image_shape,
-    joined,
-    require_real,
-    table,
+from autoencodes.datasets.archives import Archive, archive_table
+from autoencodes.datasets.arrays import table_of
+from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.streams import (
+    DEFLATE_RATIO,
+    Source,
+    promised_bytes,
+    read_array,
+    reading,
 )
+from autoencodes.datasets.table import Table, image_shape, require_real
 from autoencodes.errors import InputError
 
-LABEL_KEYS = ("y", "labels", "label", "class", "target")
-_KEYS = f"x (with labels in {', '.join(LABEL_KEYS)}), or x_train and x_test, or a single array"
+_PYTHON_2 = re.compile(r"(?<=\d)L(?=[,)])")
+"""The mark of a long integer, as in (10L, 3L)."""
+_LONGEST_HEADER = 1 << 16
+_SIZES = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}
 
 
-def read_npy(path: Path) -> Table:
+def read_npy(source: Source, options: Reading) -> Table:
     """The table of a `.npy` file.
 
     Raises
     ------
     InputError
         If the file is damaged, promises more than it holds, needs pickle, or holds
-        neither a table nor a stack of grey images of real numbers.
+        neither a table nor a stack of images of real numbers, and no records.
     """
-    with reading(path), open(path, "rb") as stream:
-        return table(_array(stream, path.stat().st_size, str(path)), str(path))
+    with reading(source), source.opened() as stream:
+        return table_of(_array(stream, source.most, str(source)), options, str(source))
 
 
-def read_npz(path: Path) -> Table:
+def read_npz(source: Source, options: Reading) -> Table:
     """The table of an `.npz` archive, with the labels and the split that its keys name.
 
     Raises
@@ -50,24 +56,22 @@ def read_npz(path: Path) -> Table:
     InputError
         As `read_npy`, and if the keys do not say which array is the data.
     """
-    with reading(path), _sound_archive(path), zipfile.ZipFile(path) as archive:
+    with (
+        reading(source),
+        _sound_archive(source),
+        source.raw() as stream,
+        zipfile.ZipFile(stream) as archive,
+    ):
         keys = {name[:-4]: name for name in archive.namelist() if name.endswith(".npy")}
-        if "x_train" in keys or "x_test" in keys:
-            return _split_table(archive, keys, path)
-        key = _data_key(keys, path)
-        rows = table(_member(archive, keys[key], path), f"{path}, array {key}")
-        named = [k for k in LABEL_KEYS if k in keys and k != key]
-        if len(named) > 1:
-            raise InputError(
-                f"{path}: expected the labels in one array, got {' and '.join(named)}; "
-                "leave all but one out"
-            )
-        labels = _labels(archive, keys, named[0], rows, path) if named else None
-        return replace(rows, labels=labels)
+
+        def fetch(key: str, text: bool) -> np.ndarray:
+            return _member(archive, keys[key], source, text=text)
+
+        return archive_table(Archive(str(source), list(keys), fetch), options)
 
 
 @contextmanager
-def _sound_archive(path: Path) -> Iterator[None]:
+def _sound_archive(source: Source) -> Iterator[None]:
     """What zipfile raises for a damaged directory, a password or a foreign compression."""
     try:
         yield
@@ -75,57 +79,23 @@ def _sound_archive(path: Path) -> Iterator[None]:
         raise
     except (RuntimeError, struct.error, LookupError, ValueError, OverflowError) as error:
         raise InputError(
-            f"{path}: expected a sound .npz archive of plain arrays, got: {error}; "
+            f"{source}: expected a sound .npz archive of plain arrays, got: {error}; "
             "write it again with numpy.savez"
         ) from error
 
 
-def _data_key(keys: dict[str, str], path: Path) -> str:
-    if "x" in keys:
-        return "x"
-    candidates = list(keys) if len(keys) == 1 else [k for k in keys if k not in LABEL_KEYS]
-    if len(candidates) != 1:
-        raise InputError(
-            f"{path}: expected the arrays {_KEYS}; got {', '.join(keys) or 'no array'}; "
-            "save the rows under the key x"
-        )
-    return candidates[0]
-
-
-def _split_table(archive: zipfile.ZipFile, keys: dict[str, str], path: Path) -> Table:
-    for pair in (("x_train", "x_test"), ("y_train", "y_test")):
-        if (pair[0] in keys) != (pair[1] in keys):
-            got, missing = pair if pair[0] in keys else pair[::-1]
-            raise InputError(
-                f"{path}: expected both {pair[0]} and {pair[1]}, got {got} only; "
-                f"add {missing} or rename {got}"
-            )
-    parts = []
-    for part in ("train", "test"):
-        rows = table(_member(archive, keys[f"x_{part}"], path), f"{path}, array x_{part}")
-        if f"y_{part}" in keys:
-            rows = replace(rows, labels=_labels(archive, keys, f"y_{part}", rows, path))
-        parts.append(rows)
-    return joined(parts[0], parts[1], str(path))
-
-
-def _labels(
-    archive: zipfile.ZipFile, keys: dict[str, str], key: str, rows: Table, path: Path
-) -> Classes:
-    values = _member(archive, keys[key], path, text=True)
-    return classes(values, rows.x.shape[0], f"{path}, array {key}")
-
-
-def _member(archive: zipfile.ZipFile, name: str, path: Path, *, text: bool = False) -> np.ndarray:
+def _member(
+    archive: zipfile.ZipFile, name: str, source: Source, *, text: bool = False
+) -> np.ndarray:
     """One array of an archive, once its declared size is known to be possible."""
-    where = f"{path}, array {name[:-4]}"
+    where = f"{source}, array {name[:-4]}"
     info = archive.getinfo(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise InputError(
             f"{where}: expected it stored or deflated, got compression type "
             f"{info.compress_type}; write the file again with numpy.savez_compressed"
         )
-    held = min(info.compress_size, path.stat().st_size)
+    held = min(info.compress_size, source.size)
     if info.file_size > held * DEFLATE_RATIO:
         raise InputError(
             f"{where}: the archive promises {info.file_size:,} bytes out of {held:,}, which is "
@@ -140,6 +110,8 @@ def _array(stream: BufferedIOBase, size: int, where: str, *, text: bool = False)
     shape, fortran, dtype = _header(stream, where)
     if text:
         _require_labels(shape, dtype, where)
+    elif dtype.names is not None or dtype.kind in "UMm":
+        _require_plain(dtype, where)
     else:
         require_real(dtype, where)
         image_shape(shape, where)
@@ -154,6 +126,15 @@ def _array(stream: BufferedIOBase, size: int, where: str, *, text: bool = False)
     return read_array(stream, shape, dtype, where)
 
 
+def _require_plain(dtype: np.dtype[Any], where: str) -> None:
+    """Refuses records and other values that only pickle restores."""
+    if dtype.hasobject or dtype.itemsize == 0:
+        raise InputError(
+            f"{where}: expected plain values, got dtype {dtype}; convert it (objects need pickle, "
+            "which is never loaded)"
+        )
+
+
 def _require_labels(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
     if dtype.kind not in "biufUS" or dtype.itemsize == 0 or 0 in shape or len(shape) > 2:
         raise InputError(
@@ -163,14 +144,23 @@ def _require_labels(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) ->
 
 
 def _header(stream: BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
     try:
-        version = np.lib.format.read_magic(stream)
-        shape, fortran, dtype = readers[version](stream)
-    except (OSError, EOFError, MemoryError, zipfile.BadZipFile):
+        version = np.lib.format.read_magic(cast(Any, stream))
+        size = _SIZES[version]
+        (length,) = struct.unpack(size, stream.read(struct.calcsize(size)))
+        if length > _LONGEST_HEADER:
+            raise ValueError(f"a header of {length:,} bytes")
+        text = stream.read(length)
+        if len(text) < length:
+            raise ValueError(f"{len(text):,} bytes of a header of {length:,}")
+        spelled = text.decode("utf-8" if version == (3, 0) else "latin-1").strip()
+        with warnings.catch_warnings(action="ignore"):
+            header = ast.literal_eval(_PYTHON_2.sub("", spelled))
+        dtype = np.lib.format.descr_to_dtype(header["descr"])
+        shape, fortran = tuple(operator.index(n) for n in header["shape"]), header["fortran_order"]
+        if not isinstance(fortran, bool):
+            raise ValueError(f"fortran_order {fortran!r}")
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
         raise
     except Exception as error:  # a damaged header ends in tokenizer, syntax, type, ... errors
         raise InputError(
@@ -181,4 +171,4 @@ def _header(stream: BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, 
         raise InputError(
             f"{where}: expected sizes of at least 0, got shape {shape}; write it again"
         )
-    return tuple(int(n) for n in shape), bool(fortran), dtype
+    return shape, fortran, dtype

@@ -17,7 +17,7 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
 SHARE = 0.1
 """The part of all rows that validates where nothing else is said and the split is drawn."""
-_SPELLED = {
+SPELLED = {
     "train": TRAIN,
     "training": TRAIN,
     "validation": VALIDATION,
@@ -27,6 +27,7 @@ _SPELLED = {
     "test": TEST,
     "testing": TEST,
 }
+"""What a column or a folder may call the parts."""
 
 Parts = Int[np.ndarray, " particle"]
 """0, 1 or 2 for every row: its place in ``PARTS``."""
@@ -71,13 +72,13 @@ def parts(table: Table, where: str, *, seed: int, test: float, validation: float
 def _spelled(values: Shaped[np.ndarray, " particle"], where: str) -> Parts:
     """Parts that a column names."""
     names = [str(v).strip().lower() for v in values.tolist()]
-    strange = next((k for k, name in enumerate(names) if name not in _SPELLED), None)
+    strange = next((k for k, name in enumerate(names) if name not in SPELLED), None)
     if strange is not None:
         raise InputError(
             f"{where}: the column of the split must say train, validation or test of every row; "
             f"got {values[strange]!r} in row {strange + 1}"
         )
-    part = np.array([_SPELLED[name] for name in names])
+    part = np.array([SPELLED[name] for name in names])
     for number in (TRAIN, TEST):
         if not (part == number).any():
             raise InputError(f"{where}: the column of the split names no row for {PARTS[number]}")

@@ -70,7 +70,8 @@ class Record:
         return cls(
             source,
             None if path is None else os.path.abspath(path),
-            *table.x.shape,
+            table.x.shape[0],
+            table.x.shape[1],
             str(table.x.dtype),
             _sha256(table),
             table.columns,

@@ -1,16 +1,19 @@
-"""Bytes of a file, plain or gzip: how many can come, and exactly as many as were promised."""
+"""Bytes of a source, plain or gzip: how many can come, and exactly as many as were promised."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,56 +25,97 @@ DEFLATE_RATIO = 1032
 _CHUNK = 1 << 24
 
 
+@dataclass(frozen=True)
+class Source:
+    """Bytes that are read: a file's, or those of standard input; ``str`` is what messages say.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; absent for standard input.
+    content : bytes
+        What came from standard input.
+    """
+
+    path: Path | None
+    content: bytes = b""
+
+    def __str__(self) -> str:
+        return "standard input" if self.path is None else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return "standard input" if self.path is None else self.path.name
+
+    @property
+    def size(self) -> int:
+        """The number of bytes, as they are stored."""
+        return len(self.content) if self.path is None else self.path.stat().st_size
+
+    def raw(self) -> BufferedIOBase:
+        """The bytes as they are stored, as a stream that can be closed."""
+        return io.BytesIO(self.content) if self.path is None else open(self.path, "rb")
+
+    @cached_property
+    def packed(self) -> bool:
+        """Whether the content is compressed by gzip, whatever the name says."""
+        with self.raw() as stream:
+            return stream.read(2) == b"\x1f\x8b"
+
+    @property
+    def most(self) -> int:
+        """The most bytes that ``opened`` can deliver."""
+        return self.size * DEFLATE_RATIO if self.packed else self.size
+
+    @contextmanager
+    def opened(self) -> Iterator[BufferedIOBase]:
+        """The bytes, decompressed where they are compressed by gzip."""
+        with self.raw() as raw:
+            if not self.packed:
+                yield raw
+                return
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield cast(BufferedIOBase, unpacked)
+
+    def start(self, count: int) -> bytes:
+        """The first bytes, decompressed; those as stored where they are no sound gzip."""
+        try:
+            with self.opened() as stream:
+                return stream.read(count)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            with self.raw() as stream:
+                return stream.read(count)
+
+
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(source: Source) -> Iterator[None]:
     """Turns whatever a damaged or forbidden file makes the readers raise into an InputError."""
     try:
         yield
     except PermissionError as error:
         raise InputError(
-            f"{path}: permission denied; expected a file that this user may read: "
+            f"{source}: permission denied; expected a file that this user may read: "
             "change its permissions or give another file"
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"{path}: expected sound gzip data, got a truncated or damaged file ({error}); "
+            f"{source}: expected sound gzip data, got a truncated or damaged file ({error}); "
             "download or compress it again"
         ) from error
     except zipfile.BadZipFile as error:
         raise InputError(
-            f"{path}: expected a sound .npz archive, got a truncated or damaged file ({error}); "
+            f"{source}: expected a sound .npz archive, got a truncated or damaged file ({error}); "
             "write it again with numpy.savez"
         ) from error
     except MemoryError as error:
         raise InputError(
-            f"{path}: its content does not fit in memory; give a file with fewer rows"
+            f"{source}: its content does not fit in memory; give a file with fewer rows"
         ) from error
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); check the file and its disk"
+            f"{source}: cannot be read ({error.strerror or error}); check the file and its disk"
         ) from error
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether the name says that the file is compressed by gzip."""
-    return path.suffix.lower() == ".gz"
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BufferedIOBase]:
-    """The file's bytes, decompressed where its name ends in `.gz`."""
-    with open(path, "rb") as raw:
-        if not is_gzip(path):
-            yield raw
-            return
-        with gzip.GzipFile(fileobj=raw) as unpacked:
-            yield unpacked
-
-
-def most_bytes(path: Path) -> int:
-    """The most bytes that `opened(path)` can deliver."""
-    size = path.stat().st_size
-    return size * DEFLATE_RATIO if is_gzip(path) else size
 
 
 def promised_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
@@ -96,7 +140,7 @@ def read_array(
     got = 0
     while got < len(view):
         # In pieces, because a decompressor doubles each piece in memory.
-        count = stream.readinto(view[got : got + _CHUNK])
+        count = cast(Any, stream).readinto(view[got : got + _CHUNK])
         if not count:
             raise InputError(
                 f"{where}: the header promises {len(view):,} bytes of data (shape {shape}), "

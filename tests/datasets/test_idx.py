@@ -88,7 +88,7 @@ def test_gzip_that_could_hold_the_promise_but_does_not(tmp_path: Path) -> None:
 def test_a_file_that_is_no_gzip_is_refused(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "x-ubyte.gz"
     path.write_bytes(raw)
-    with pytest.raises(InputError, match=r"x-ubyte\.gz.*gzip"):
+    with pytest.raises(InputError, match=r"x-ubyte\.gz.*(gzip|magic number)"):
         datasets.load(str(path))
 
 

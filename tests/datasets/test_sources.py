@@ -95,7 +95,6 @@ def test_a_path_and_a_home_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("", ["''"]),
         ("a\0b", ["built-in name"]),
         ("x" * 5000, ["built-in name"]),
-        (".", ["is a folder", ".npy"]),
         ("/dev/null", ["not a regular file"]),
     ],
 )
@@ -106,6 +105,12 @@ def test_an_unknown_source_says_what_there_is(source: str, facts: list[str]) -> 
         assert fact in str(caught.value)
 
 
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2")
+    with pytest.raises(InputError, match=r"is a folder without images .*\.npy"):
+        datasets.load(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.npz", "a-ubyte", "a.csv.gz", "a"])
 def test_an_empty_file_says_so(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
@@ -113,7 +118,7 @@ def test_an_empty_file_says_so(tmp_path: Path, name: str) -> None:
         datasets.load(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a", "a.tar.gz"])
+@pytest.mark.parametrize("name", ["a.foo", "a", "a.tar.gz"])
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(InputError) as caught:
@@ -192,6 +197,7 @@ def test_a_data_set_and_a_law_are_added_by_registering_them() -> None:
 
 def test_the_command_lists_every_data_set() -> None:
     assert DATA == (
-        "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or the "
-        "path of an .npy, .npz, .csv or IDX file."
+        "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or a "
+        "file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; "
+        "a folder of images; or - for standard input."
     )
