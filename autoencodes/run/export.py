@@ -42,9 +42,9 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
     path = Path(path)
     if str(path) == STDOUT:
         return path
-    if _ending(path) not in _WRITERS:
+    if _ending(path) not in ENDINGS:
         raise InputError(
-            f"{path}: expected an output file that ends in {', '.join(_WRITERS)}; "
+            f"{path}: expected an output file that ends in {', '.join(ENDINGS)}; "
             f"got the ending {path.suffix!r}"
         )
     try:
@@ -236,10 +236,9 @@ _WRITERS: dict[str, Callable[[Path, Columns], None]] = {
     ".csv": _delimited(","),
     ".tsv": _delimited("\t"),
     ".jsonl": _json_lines,
-    ".npy": _json_lines,  # those two are written as arrays, by ``write_rows``
-    ".npz": _json_lines,
     **_BY_POLARS,
 }
+ENDINGS = (".npy", ".npz", *_WRITERS)
 
 
 def _texts(values: Shaped[np.ndarray, " particle"]) -> Iterator[str]:
