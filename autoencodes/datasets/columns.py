@@ -181,7 +181,12 @@ def _decide(given: Given, said: str | None, made: Builder, count: int) -> None:
         return
     gone, values = present(given)
     seen = values[~gone]
-    if made.numbered and values.dtype.kind == "O":
+    if made.reading.as_numbers:
+        if values.dtype.kind in "biuf":
+            number(given, gone, values, "number", made)
+        else:
+            made.identifiers[given.name] = plain(given)
+    elif made.numbered and values.dtype.kind == "O":
         text(given, gone, values, made)  # which refuses what is no number
     elif not seen.size or (len(values) > 1 and same(seen)):
         constant(given, gone, seen, made)
