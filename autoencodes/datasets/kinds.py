@@ -285,7 +285,7 @@ def as_said(given: Given, said: str, made: Builder) -> None:
             row = int(np.argmax(~gone & (values != seen[0])))
             raise InputError(
                 f"{made.place(given, row)}: column {given.name!r} is not constant: got "
-                f"{values[row]!r} after {seen[0]!r}"
+                f"{str(values[row])!r} after {str(seen[0])!r}"
             )
         constant(given, gone, seen, made)
     else:
