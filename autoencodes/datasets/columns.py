@@ -181,10 +181,17 @@ def _decide(given: Given, said: str | None, made: Builder, count: int) -> None:
         return
     gone, values = present(given)
     seen = values[~gone]
-    if made.numbered and values.dtype.kind == "O":
+    if made.reading.as_numbers:
+        if values.dtype.kind in "biuf":
+            number(given, gone, values, "number", made)
+        else:
+            made.identifiers[given.name] = plain(given)
+    elif made.numbered and values.dtype.kind == "O":
         text(given, gone, values, made)  # which refuses what is no number
     elif not seen.size or (len(values) > 1 and same(seen)):
         constant(given, gone, seen, made)
+    elif count > 1 and _INDEX.fullmatch(given.name):
+        set_aside(given, "is the index that a program wrote beside the rows", made)
     elif count > 1 and _counts_rows(given, gone, seen):
         set_aside(given, "names the rows", made)
     elif given.levels is not None:
@@ -208,15 +215,18 @@ def _counts_rows(given: Given, gone: np.ndarray, seen: np.ndarray) -> bool:
         return False
     likely = bool(_IDENTIFIES.fullmatch(given.name))
     if given.text and not as_numbers(seen):
-        few = len(seen) < _FEW and not likely
-        return not few and not texts.date_format(seen.tolist())
-    numbers = np.array([float(v) for v in seen.tolist()]) if given.text else seen
-    if numbers.dtype.kind == "M" or not np.array_equal(numbers, np.round(numbers)):
+        fields = seen.tolist()
+        numbers = any(map(texts.is_number, fields)) or all(map(texts.nearly_number, fields))
+        mixed = numbers and not all(map(texts.is_integer, fields))
+        doubt = not likely and (len(seen) < _FEW or mixed)
+        return not doubt and not texts.date_format(fields)
+    values = np.array([float(v) for v in seen.tolist()]) if given.text else seen
+    if values.dtype.kind == "M" or not np.array_equal(values, np.round(values)):
         return False
-    counting = bool((np.diff(numbers.astype(np.float64)) == 1).all())
-    if not given.name or likely:
-        return True if counting else likely and len(seen) >= _FEW
-    return counting and given.number == 1 and numbers[0] in (0, 1) and len(seen) >= _FEW
+    counting = bool((np.diff(values.astype(np.float64)) == 1).all())
+    if likely:
+        return counting or len(seen) >= _FEW
+    return counting and given.number == 1 and values[0] in (0, 1) and len(seen) >= _FEW
 
 
 def _labels(given: Given, made: Builder) -> np.ndarray:

@@ -293,6 +293,7 @@ class _Survey:
     certain: bool = False
     codes: bool = False
     digits: int = 0
+    large: bool = False
     gap: str | None = None
     known: set[str] = field(default_factory=set)
 
@@ -307,6 +308,7 @@ class _Survey:
         if texts.is_integer(field):
             self.codes |= texts.is_code(field)
             self.digits = max(self.digits, len(field))
+            self.large |= len(field) > 18 and (len(field) > 20 or abs(int(field)) >= 2**63)
         elif texts.is_number(field):
             self.whole = False
             self.point |= "." in field
@@ -321,9 +323,8 @@ class _Survey:
         other = self.comma if decimal == "." else self.point
         if self.text or other or (self.codes and not numbered):
             return ""
-        longest = 15 if self.gap is not None else 18
-        if self.whole:
-            return "q" if self.digits <= longest else ""
+        if self.whole:  # with gaps they stand among floats
+            return "" if self.large or (self.gap is not None and self.digits > 15) else "q"
         return "d"
 
 

@@ -249,10 +249,10 @@ def _is_header(first: list[str], rows: list[list[str]], where: str, number: int)
     if not any(first):
         return False
     if not numbers:
-        fitting = [row for row in rows if len(row) == len(first)]
-        pairs = zip(first, zip(*fitting, strict=True), strict=True) if fitting else ()
-        alike = sum(_alike(name, column) for name, column in pairs)
-        if fitting and 2 * alike >= len(first):
+        columns = [*zip(*(row for row in rows if len(row) == len(first)), strict=True)]
+        alike = sum(_alike(*pair) for pair in zip(first, columns, strict=False))
+        numeric = any(all(map(_numeric, column)) for column in columns)
+        if columns and not numeric and 2 * alike >= len(first):
             raise InputError(
                 f"{where}, line {number}: expected a header, got {_short(first)}, which may be a "
                 "row: its fields are as those below; write the columns' names above it"

@@ -264,7 +264,7 @@ def as_said(given: Given, said: str, made: Builder) -> None:
     gone, values = present(given)
     if "<" in said:
         said, levels = "ordinal", tuple(v.strip() for v in said.split("<"))
-        values = np.array([str(v) for v in values.tolist()], object)
+        values = np.array([_name(v) for v in values.tolist()], object)
         levelled(given, gone, values, said, levels, made)
         return
     kind, _, form = said.rstrip(")").partition("(") if said.endswith(")") else (said, "", "")
@@ -285,7 +285,7 @@ def as_said(given: Given, said: str, made: Builder) -> None:
             row = int(np.argmax(~gone & (values != seen[0])))
             raise InputError(
                 f"{made.place(given, row)}: column {given.name!r} is not constant: got "
-                f"{values[row]!r} after {seen[0]!r}"
+                f"{str(values[row])!r} after {str(seen[0])!r}"
             )
         constant(given, gone, seen, made)
     else:
@@ -300,6 +300,11 @@ def as_said(given: Given, said: str, made: Builder) -> None:
                 f"{len(levels)}: take --kinds {given.name}=category"
             )
         levelled(given, gone, values, kind, levels, made)
+
+
+def _name(value: Any) -> str:
+    """What a level is called: a float that is whole as an integer is."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _as_date(
@@ -327,7 +332,8 @@ def as_known(given: Given, column: Column, made: Builder) -> None:
     gone, values = present(given)
     if column.kind == "constant":
         x = np.where(gone, np.nan, 0.0)
-        same = np.array([str(v) for v in values.tolist()]) == str((*column.levels, None)[0])
+        only = _name((*column.levels, None)[0])
+        same = np.array([_name(v) == only for v in values.tolist()], bool)
         if not (gone | same).all():
             made.notes.append(
                 f"{column.name!r} was constant ({(*column.levels, None)[0]!r}) where the model was "
@@ -335,15 +341,11 @@ def as_known(given: Given, column: Column, made: Builder) -> None:
             )
         _add(given, column, x, made)
     elif column.levelled:
-        levels: Any = column.levels
-        if values.dtype.kind != "O" and not isinstance(levels[0], str):
-            values = values.astype(object)
-        if values.dtype.kind == "O" and not isinstance(levels[0], str):
-            names = {str(level): level for level in levels}
-            values = np.array([names.get(str(v), v) for v in values.tolist()], object)
-        elif isinstance(levels[0], str):
-            values = np.array([str(v) for v in values.tolist()], object)
-        levelled(given, gone, values, column.kind, levels, made)
+        # However the file's format spells them: 1 and 1.0 are one level, True and TRUE one truth.
+        fold = str.lower if column.kind == "boolean" else str
+        names = {fold(_name(level)): level for level in column.levels}
+        values = np.array([names.get(fold(_name(v)), v) for v in values.tolist()], object)
+        levelled(given, gone, values, column.kind, column.levels, made)
         made.columns[-1] = column
     elif column.moments:
         form = "" if column.dtype.startswith("datetime64") else column.dtype

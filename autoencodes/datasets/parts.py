@@ -76,7 +76,7 @@ def _spelled(values: Shaped[np.ndarray, " particle"], where: str) -> Parts:
     if strange is not None:
         raise InputError(
             f"{where}: the column of the split must say train, validation or test of every row; "
-            f"got {values[strange]!r} in row {strange + 1}"
+            f"got {str(values[strange])!r} in row {strange + 1}"
         )
     part = np.array([SPELLED[name] for name in names])
     for number in (TRAIN, TEST):
@@ -89,11 +89,12 @@ def _by_group(
     values: Shaped[np.ndarray, " particle"], where: str, seed: int, test: float, validation: float
 ) -> Parts:
     """Whole groups, drawn until each part has its share of the rows."""
+    _require_whole(values, where, "groups")
     names, number = np.unique(values.astype(str), return_inverse=True)
     if len(names) < 2:
         raise InputError(
-            f"{where}: the column of groups has one group, {names[0]!r}, which cannot be parted; "
-            "name another column"
+            f"{where}: the column of groups has one group, {str(names[0])!r}, which cannot be "
+            "parted; name another column"
         )
     order = np.random.default_rng(seed).permutation(len(names))
     sizes = np.bincount(number)[order]
@@ -129,6 +130,7 @@ def _by_time(
 
 def _moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
     """Times as numbers that can be compared."""
+    _require_whole(values, where, "times")
     if values.dtype.kind == "M":
         values = values.astype("datetime64[us]").astype(np.int64).astype(np.float64)
     elif values.dtype.kind == "O":
@@ -141,9 +143,21 @@ def _moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
             values = texts.seconds(fields, present, form)
         else:
             raise InputError(
-                f"{where}: the column of times must hold numbers or dates of one form; got "
-                f"{fields[0]!r}, ..."
+                f"{where}: the column of times must hold numbers or dates of one form, as "
+                f"2020-01-31; got {fields[0]!r}, ..."
             )
-    if not np.isfinite(values.astype(np.float64)).all():
-        raise InputError(f"{where}: the column of times has empty fields; fill them in")
     return np.asarray(values, np.float64)
+
+
+def _require_whole(values: Shaped[np.ndarray, " particle"], where: str, what: str) -> None:
+    """InputError where rows have no value in the column that parts them."""
+    if values.dtype.kind == "O":
+        gone = np.array([v is None or texts.absent(str(v).strip()) for v in values.tolist()])
+    else:
+        gone = values != values  # NaN and NaT
+    if gone.any():
+        row = int(np.argmax(gone))
+        raise InputError(
+            f"{where}: the column of {what} has no value in {int(gone.sum()):,} rows, the first is "
+            f"row {row + 1}; fill it in, or remove them"
+        )

@@ -44,6 +44,8 @@ class Reading:
         as they were then.
     aside : tuple of str
         Columns that were no features then, and may be there.
+    as_numbers : bool
+        Whether every column of numbers is one of plain numbers, and all others name the rows.
     """
 
     columns: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Reading:
     encoding: str | None = None
     schema: tuple[Column, ...] | None = None
     aside: tuple[str, ...] = ()
+    as_numbers: bool = False
 
     def __post_init__(self) -> None:
         for name in ("columns", "drop", "kinds"):

@@ -143,7 +143,8 @@ class Record:
                     raise TypeError(f"{name} is no text")
             record = cls(**entries)
             record.part_of_rows()
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError,
+                ValueError) as error:  # fmt: skip
             raise InputError(f"the record of the data is damaged ({error})") from error
         return record
 

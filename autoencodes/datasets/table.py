@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -125,11 +126,13 @@ def moments(seconds: np.ndarray, dtype: str) -> np.ndarray:
         dates = micro.astype(dtype)
         dates[missing] = np.datetime64("NaT")
         return dates
-    if "%H" not in dtype:  # whole days: to the nearest
+    if "%H" not in dtype and "%I" not in dtype:  # whole days: to the nearest
         micro = (micro + np.timedelta64(12, "h")).astype("datetime64[D]").astype("datetime64[us]")
     elif "%f" not in dtype:
         micro = (micro + np.timedelta64(500, "ms")).astype("datetime64[s]").astype("datetime64[us]")
-    texts = np.array([when.strftime(dtype) for when in micro.tolist()], dtype=object)
+    zone = UTC if "%z" in dtype else None
+    spelled = [when.replace(tzinfo=zone).strftime(dtype) for when in micro.tolist()]
+    texts = np.array(spelled, dtype=object)
     texts[missing] = None
     return texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -28,11 +28,16 @@ _FORMATS = (
       for day in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
       for mark in (" ", "T")
       for s in _SECOND
-      for zone in ("", "Z")),
-    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%B %d, %Y",
-    "%b %d, %Y", "%b %d %Y", "%Y-%m",
+      for zone in ("", "Z", "%z")),
+    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y",
+    "%d %B %Y", "%B %d, %Y", "%b %d, %Y", "%b %d %Y", "%Y-%m", "%b %Y", "%B %Y", "%b-%Y",
 )  # fmt: skip
-_EITHER = (("%d/%m/%Y", "%m/%d/%Y"), ("%d-%m-%Y", "%m-%d-%Y"))
+_EITHER = tuple(
+    (f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}")
+    for mark in "/-"
+    for year in ("%Y", "%y")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+)
 _LOOKED_AT = 200
 
 
@@ -95,9 +100,15 @@ def seconds(texts: Texts, present: Mask, form: str) -> Float[np.ndarray, " parti
         If a field is no date of the format.
     """
     values = np.full(len(texts), np.nan)
-    moments = [np.datetime64(datetime.strptime(text, form), "us") for text in texts[present]]
+    moments = [np.datetime64(_universal(text, form), "us") for text in texts[present]]
     values[present] = np.array(moments, "datetime64[us]").astype(np.int64) / 1e6
     return values
+
+
+def _universal(text: str, form: str) -> datetime:
+    """A moment, in universal time where it has a zone."""
+    moment = datetime.strptime(text, form)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _all(fields: list[str], form: str) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
+import re
 import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from jaxtyping import Shaped
@@ -23,6 +25,8 @@ from autoencodes.flow.flow import Latent
 from autoencodes.measure.streaming import strips
 
 STDOUT = "-"
+_LATENT = re.compile(r"latent(_\d+)?")
+_LONGEST_NAME = 255
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell of text begins that a spreadsheet computes."""
 
@@ -39,7 +43,7 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
     InputError
         If the ending is not known, no file can be written there, or it is one of the ``inputs``.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if str(path) == STDOUT:
         return path
     if _ending(path) not in ENDINGS:
@@ -49,6 +53,10 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
         )
     try:
         str(path).encode()
+        if "\0" in str(path) or len(path.name.encode()) > _LONGEST_NAME:
+            raise OSError(
+                errno.ENAMETOOLONG, f"it holds NUL or has more than {_LONGEST_NAME} bytes"
+            )
         is_folder, in_folder, there = path.is_dir(), path.parent.is_dir(), path.exists()
     except (OSError, UnicodeEncodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8"
@@ -58,7 +66,7 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
         raise InputError(f"{path}: {fault}; give the name of a file in an existing folder")
     if _ending(path) in _BY_POLARS:
         _polars()
-    for source in inputs:
+    for source in map(os.path.expanduser, inputs):
         if there and os.path.exists(source) and os.path.samefile(path, source):
             raise InputError(
                 f"{path} is the file that is read; its rows would be replaced by what is made of "
@@ -102,7 +110,7 @@ def write_rows(
         _save(path, lambda buffer: np.save(buffer, rows, allow_pickle=False))
     elif _ending(path) == ".npz":
         arrays = {stem: rows, **more, **{name: _plain(v) for name, v in beside.items()}}
-        _save(path, lambda buffer: np.savez(buffer, **arrays))  # type: ignore[arg-type]
+        _save(path, lambda buffer: _archive(buffer, arrays))
     else:
         table = rows.reshape(len(rows), -1)
         stems = [stem] if rows.ndim == 1 else [f"{stem}_{k}" for k in range(table.shape[1])]
@@ -136,25 +144,40 @@ def write_table(
         )
     elif _ending(path) == ".npz":
         arrays = {name: _plain(values) for name, values in {**beside, **columns}.items()}
-        _save(path, lambda buffer: np.savez(buffer, **arrays))  # type: ignore[arg-type]
+        _save(path, lambda buffer: _archive(buffer, arrays))
     else:
         _write(path, {**beside, **columns})
 
 
 def read_latent(path: str | Path) -> tuple[Latent, dict[str, np.ndarray]]:
-    """Latent rows from a file that ``encode`` wrote, the held ones that .npz has, identifiers."""
+    """Latent rows from a file that ``encode`` wrote, the held ones that .npz has, identifiers.
+
+    Columns are numbers as they are; those that are not called latent_0, ... stand beside, where
+    some are.
+    """
     if str(path).lower().endswith(".npz"):
         try:
             with np.load(path, allow_pickle=False) as archive:
-                if "latent" in archive and "held" in archive:
-                    return Latent(archive["latent"], archive["held"]), {}
+                if "latent" in archive:
+                    latent = archive["latent"]
+                    held = archive["held"] if "held" in archive else latent[:, :0]
+                    beside = {k: archive[k] for k in archive if k not in ("latent", "held")}
+                    return Latent(latent, held), beside
         except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise InputError(
                 f"{path}: expected an .npz archive of latent rows ({error})"
             ) from error
-    rows = datasets.load(path, to_split=False)
-    identifiers = {} if rows.table is None else dict(rows.table.identifiers)
-    return Latent(rows.x, np.zeros((rows.size, 0), rows.x.dtype)), identifiers
+    rows = datasets.load(path, to_split=False, reading=datasets.Reading(as_numbers=True))
+    table = rows.table
+    assert table is not None
+    identifiers = dict(table.identifiers)
+    named = [k for k, name in enumerate(table.names) if _LATENT.fullmatch(name)]
+    if table.columns is None or not named:
+        return Latent(table.x, table.x[:, :0]), identifiers
+    for k, column in enumerate(table.columns):
+        if k not in named:
+            identifiers[column.name] = column.values(table.x[:, k])
+    return Latent(table.x[:, named], table.x[:, :0]), identifiers
 
 
 def _ending(path: Path) -> str:
@@ -173,6 +196,16 @@ def _save(path: Path, write: Callable[[io.BytesIO], None]) -> None:
     atomic.write(path, buffer.getvalue())
 
 
+def _archive(buffer: io.BytesIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes an .npz archive, in which an array may have any name: numpy.savez has none for
+    ``file``.
+    """
+    with ZipFile(buffer, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
+
+
 def _delimited(mark: str) -> Callable[[Path, Columns], None]:
     def write(path: Path, columns: Columns) -> None:
         text = io.StringIO()
@@ -180,12 +213,23 @@ def _delimited(mark: str) -> Callable[[Path, Columns], None]:
         writer.writerow(columns)
         for rows in strips(len(next(iter(columns.values())))):
             writer.writerows(zip(*(_texts(v[rows]) for v in columns.values()), strict=True))
+        content = text.getvalue().encode("utf-8", "backslashreplace")
         if str(path) == STDOUT:
-            sys.stdout.write(text.getvalue())
+            _print(content)
         else:
-            atomic.write(path, text.getvalue())
+            atomic.write(path, content)
 
     return write
+
+
+def _print(content: bytes) -> None:
+    """Writes to standard output, in UTF-8 as to a file, as long as someone reads it."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as by | head: the rest is not wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _json_lines(path: Path, columns: Columns) -> None:
