@@ -30,7 +30,7 @@ _CHECKSUM = "sha256"
 _MOST = 100_000
 """The most dimensions beyond the numbers in a file, and the most parts of a step."""
 
-_NO_FILE_OF_OURS = (
+DAMAGED = (
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -111,7 +111,7 @@ def load(
         return _restored(header, tensors, field)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except _NO_FILE_OF_OURS as error:
+    except DAMAGED as error:
         raise InputError(
             f"{path}: the model file is incomplete or damaged ({type(error).__name__}: {error})"
         ) from error
@@ -242,7 +242,7 @@ def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[
         raise InputError(f"{path}: there is no such file; expected {kind}") from error
     except InputError:
         raise
-    except (SafetensorError, *_NO_FILE_OF_OURS, struct.error) as error:
+    except (SafetensorError, *DAMAGED, struct.error) as error:
         raise InputError(
             f"{path}: expected {kind} as autoencodes writes it; the file is something else, or "
             f"damaged ({type(error).__name__})"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from autoencodes.errors import InputError, Notice
+from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.plan.settings import Settings
 from autoencodes.run import RunFolder, resume, train
 
@@ -223,4 +224,13 @@ def test_a_checkpoint_of_another_training_is_refused(cut: Path) -> None:
     assert checkpoint is not None
     folder.write_checkpoint(type(checkpoint)(checkpoint.state, 10**6))
     with pytest.raises(InputError, match="step 1000000, beyond the 600"):
+        resume(cut)
+    path = cut / "checkpoint" / "state.safetensors"
+    facts, arrays = read_tensors(path, "facts", "a checkpoint")
+    for name, value in (("pending", ["x"]), ("plan", 7), ("step", "1"), ("seconds", None)):
+        write_tensors(path, arrays, {**facts, name: value})
+        with pytest.raises(InputError, match="expected a checkpoint"):
+            resume(cut)
+    write_tensors(path, {}, facts)
+    with pytest.raises(InputError, match=r"beyond|another control"):
         resume(cut)
