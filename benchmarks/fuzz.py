@@ -228,7 +228,7 @@ def tensors(data: bytes, rng: random.Random) -> bytes:
         )
         if rng.random() < 0.4 and arrays:
             name = rng.choice(sorted(arrays))
-            arrays[name] = altered(arrays[name], rng)
+            arrays[name] = np.asarray(altered(arrays[name], rng), order="C")
         entries = entries | ({_CHECKSUM: _digest(arrays, entries)} if rng.random() < 0.5 else {})
         return save(arrays, metadata={key: json.dumps(entries)})
     header = values(header, rng)
@@ -244,7 +244,7 @@ def altered(array: np.ndarray, rng: random.Random) -> np.ndarray:
         case 1:
             return array.reshape(-1)
         case 2:
-            return array[:0]
+            return array.reshape(-1)[:0]
         case 3:
             return array.astype(rng.choice(["f2", "f8", "i8", "u1", "?"]))
         case 4 if array.size and array.dtype.kind == "f":
