@@ -22,6 +22,7 @@ from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Column, Table, require_usable
+from autoencodes.errors import InputError
 
 __all__ = [
     "FORMATS",

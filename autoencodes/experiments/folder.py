@@ -13,8 +13,13 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.storing import Stored
+<<<<<<< HEAD
 from autoencodes.experiments.table import ResultTable
 from autoencodes.model.storage import read_tensors, write_tensors
+=======
+from autoencodes.experiments.table import Table
+from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
+>>>>>>> w-locks
 from autoencodes.plot.motion import Motion
 from autoencodes.run.machine import machine
 
@@ -168,7 +173,7 @@ class ExperimentFolder:
         facts, arrays = read_tensors(path, "facts", "the results of an experiment")
         try:
             return self._results(facts, arrays), float(facts["seconds"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except DAMAGED as error:
             raise InputError(
                 f"{path}: expected the results of an experiment as this version writes them; the "
                 f"file is of another, or damaged ({type(error).__name__}: {error})"
