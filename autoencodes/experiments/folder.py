@@ -13,13 +13,8 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.storing import Stored
-<<<<<<< HEAD
 from autoencodes.experiments.table import ResultTable
-from autoencodes.model.storage import read_tensors, write_tensors
-=======
-from autoencodes.experiments.table import Table
 from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
->>>>>>> w-locks
 from autoencodes.plot.motion import Motion
 from autoencodes.run.machine import machine
 

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 from autoencodes import atomic
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.experiments import ExperimentFolder
-<<<<<<< HEAD
-=======
 from autoencodes.model.storage import DAMAGED
-from autoencodes.plot.motion import Motion
->>>>>>> w-locks
 from autoencodes.run.folder import RunFolder
 
 if TYPE_CHECKING:
