@@ -23,7 +23,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.streaming import map_rows
 from autoencodes.model.coordinates import Coordinates
 from autoencodes.model.encoding import Encoding, Observed
-from autoencodes.model.readout import Readout
+from autoencodes.model.readout import Readout, row_means
 from autoencodes.model.scaling import Scaling
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
@@ -279,10 +279,7 @@ class Model(Summarised, eqx.Module):
         ``y`` are the targets in the data's units, as for ``measure``. Of classes the error is that
         of the probabilities. What is missing does not count.
         """
-        squares, seen = self._squares(x, y)
-        if seen is None:
-            return np.asarray(np.mean(squares, axis=1))
-        return np.asarray(squares.sum(axis=1) / seen.sum(axis=1))
+        return row_means(*self._squares(x, y))
 
     def column_errors(self, x: Rows) -> dict[str, Float[np.ndarray, " particle"]]:
         """Of every column the squared error of every row, summed over the column's features.

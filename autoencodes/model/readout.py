@@ -11,7 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.catalogue import COSTS
@@ -174,3 +174,13 @@ def _numbers(labels: ArrayLike, name: str) -> np.ndarray:
     if not np.isfinite(numbers).all():
         raise InputError(f"the labels of {name} hold a NaN or an infinity; remove those rows")
     return numbers[:, None]
+
+
+def row_means(
+    squares: Float[np.ndarray, "particle target"],
+    seen: Shaped[np.ndarray, "particle target"] | None,
+) -> Float[np.ndarray, " particle"]:
+    """The mean of every row over its entries that count; those that do not are 0."""
+    if seen is None:
+        return np.asarray(squares.mean(axis=1))
+    return np.asarray(squares.sum(axis=1) / np.maximum(seen.sum(axis=1), 1))

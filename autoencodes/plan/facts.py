@@ -20,6 +20,9 @@ Targets = Float[np.ndarray, "particle target"]
 _NEGLIGIBLE = 1e-4
 """The share of the data's variance that components which are never active may carry."""
 
+COPIES = 4
+"""Copies of a row from which some values are hidden, where a model is to know of missing ones."""
+
 _COMPARED = 500
 """Rows whose nearest neighbours are looked for."""
 
@@ -49,6 +52,8 @@ class Facts:
         Whether the data came with their split, or are built in.
     by_column : bool
         Whether rows have categories, or values that were not observed.
+    learned : int
+        The number of rows that are learned from: more, where copies have more values hidden.
     """
 
     dim: int
@@ -61,6 +66,7 @@ class Facts:
     image: tuple[int, ...] | None = None
     own_split: bool = False
     by_column: bool = False
+    learned: int = 0
 
     @classmethod
     def of(
@@ -93,6 +99,7 @@ class Facts:
             data.image_shape,
             settings.data in DATASETS or (table is not None and table.is_test is not None),
             by_column and settings.target == "rows",
+            len(x) * (1 + COPIES if settings.missing == "mask" and y is None else 1),
         )
 
 

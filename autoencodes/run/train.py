@@ -164,7 +164,7 @@ def _run(
         result = fit(
             job.problem,
             job.model.control,
-            job.train,
+            job.learned,
             method=job.method,
             steps=job.steps,
             key=jax.random.fold_in(jax.random.key(plan.seed), 1),
@@ -230,7 +230,7 @@ class _Recorder:
         self._keeper = keeper
         self._watcher = watcher
         self._saved = -math.inf  # the first round is kept at once
-        self._course = Course(job.problem, job.train) if job.plan.record else None
+        self._course = Course(job.problem, job.learned) if job.plan.record else None
         images = job.data.image_shape is not None and job.plan.target == "rows"
         self._shown = pictured(job) if images else None
         self._next = 2 * max(keeper.folder.strip, default=0) or 1
