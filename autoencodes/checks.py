@@ -176,7 +176,7 @@ def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
     if array.ndim != 2 or width not in (None, array.shape[1]):
         count = "k" if width is None else width
         raise InputError(
-            f"{name} must be rows of {count} features, an array (N, {count}); got shape "
+            f"{name} must be an array (N, {count}), rows of {count} features; got shape "
             f"{array.shape}"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():

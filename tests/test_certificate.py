@@ -412,10 +412,11 @@ def test_what_does_not_fit_the_problem_is_refused() -> None:
 
 
 def test_a_run_is_certified_by_the_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from test_cli import call
 
+    from autoencodes.cli.interruption import Interruption
     from autoencodes.plan.settings import Settings
     from autoencodes.run import train
 
@@ -427,6 +428,24 @@ def test_a_run_is_certified_by_the_command(
     assert "50 of 200" in said.out
     written = json.loads((run / "certificate.json").read_text())
     assert written["contraction"]["tau"] == 0.1
+    whole = (run / "certificate.json").read_bytes()
+    monkeypatch.setattr(Interruption, "asked", lambda interruption: True)
+    assert call("certify", run) == 130
+    said = capsys.readouterr()
+    assert "the complete certificate.json is kept" in said.err
+    assert "Interrupted" in said.out
+    assert (run / "certificate.json").read_bytes() == whole
+    assert json.loads((run / "certificate-partial.json").read_text())["interrupted"]
+
+    def read_only(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied", "certificate.json")
+
+    monkeypatch.setattr("autoencodes.atomic.write", read_only)
+    assert call("certify", run) == 2
+    said = capsys.readouterr()
+    assert "Interrupted" in said.out  # shown, though it could not be written
+    assert "certificate.json: Permission denied" in said.err
+    monkeypatch.undo()
     assert call("certify", run, "--digits", 99) == 2
     (run / "model.safetensors").unlink()
     assert call("certify", run) == 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +18,7 @@ import numpy as np
 import pytest
 
 from autoencodes import cli, datasets
+from autoencodes.cli import streams
 from autoencodes.cli.app import INTERRUPTED
 from autoencodes.cli.interruption import Interruption
 from autoencodes.plan.settings import DECLARATIONS, Settings
@@ -263,6 +267,81 @@ def test_a_disk_that_is_full_ends_in_one_message(
     assert call("train", "digits", *QUICK, "--out", tmp_path / "run") == 2
     assert capsys.readouterr().err.count("No space left on device") == 2
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_a_terminal_that_is_closed_ends_the_work_as_termination_does() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    with Interruption() as interruption:
+        interruption.take()
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)  # a shell and the system both send one
+        assert interruption.asked()
+        signal.raise_signal(signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        with Interruption() as interruption:
+            interruption.take()
+            signal.raise_signal(signal.SIGHUP)
+            assert not interruption.asked()
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Gone(io.StringIO):
+    """A stream whose reader has gone, or whose disk is full."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, text: str) -> int:
+        raise OSError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize("stream", [None, Gone(errno.EPIPE), Gone(errno.EIO)])
+def test_a_closed_standard_error_ends_no_training(
+    tmp_path: Path, stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert call("train", "parabola", "--epochs", 2, "--out", tmp_path / "run") == 0
+    assert RunFolder.open(tmp_path / "run").finished
+
+
+def test_standard_output_takes_any_text_and_says_when_it_is_full(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", narrow)
+    with streams.guarded():
+        print("λ \x1b[31m \u202e caf\udce9\tend")
+    assert narrow.buffer.getvalue() == b"\\u03bb \\x1b[31m \\u202e caf\\udce9\tend\n"  # type: ignore[attr-defined]
+    for number, code in ((errno.EPIPE, 0), (errno.ENOSPC, 2)):
+        monkeypatch.setattr(sys, "stdout", Gone(number))
+        assert call("info", run) == code
+    assert "standard output: No space left on device" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_said(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def short(path: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(RunFolder, "open", short)
+    assert call("info", run) == 1
+    assert "the memory does not suffice" in capsys.readouterr().err
+
+
+def test_home_is_known_where_no_shell_has_seen_it(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(run, tmp_path / "run")
+    assert call("encode", "~/run", "digits", "--output=~/z.npy") == 0
+    assert (tmp_path / "z.npy").exists()
+    assert call("train", "digits", "--config=~/absent.toml") == 2
 
 
 def test_interruptions_are_noted_once_and_once_more_while_the_work_is_saved() -> None:

@@ -17,13 +17,12 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-SLOW = ("continuous.md", "own-field.md")
-"""Pages whose examples take more than five seconds."""
-
-
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW), id=p.name) for p in PAGES],
+    [
+        pytest.param(p, marks=[pytest.mark.slow] * (p.name == "own-field.md"), id=p.name)
+        for p in PAGES
+    ],
 )
 def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

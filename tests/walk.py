@@ -25,7 +25,9 @@ from autoencodes.checks import shown
 
 NO_ENTRY = {
     "Certificate", "Control", "InputError", "Latent", "MissingExtra", "NumericalFailure",
-    "Progress", "Result", "fields.Placed", "datasets.Dataset", "order.Order", "load", "save",
+    "Progress", "Result", "fields.Placed", "datasets.Column", "datasets.Dataset",
+    "datasets.Reading", "datasets.Record", "datasets.Table", "datasets.matched", "order.Order",
+    "load", "save",
 }  # fmt: skip
 """What users are given and do not make, and what takes no number."""
 

@@ -22,6 +22,7 @@ from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Column, Table, require_usable
+from autoencodes.errors import InputError
 
 __all__ = [
     "FORMATS",
@@ -80,8 +81,8 @@ def load(
         Whether to draw a split where the data has none. Without one, a file may hold a
         single row, and no row is held out.
     validation_fraction : float, optional
-        The part that validates, in [0, 1); None: a tenth where the split is drawn, and nothing
-        where the data have their own.
+        The part that validates, in [0, 1); None: a tenth of the rows of a file whose split is
+        drawn, and nothing of those that came with it and of built-in sets.
     reading : Reading, optional
         What is known of the data's columns, and how missing values are taken.
 
@@ -100,8 +101,14 @@ def load(
     )
     to_split, reading = flag(to_split, "to_split"), reading or Reading()
     source = os.fspath(source)
+    if validation_fraction is None and source in DATASETS:
+        validation_fraction = 0.0
     if source in laws.laws():
-        return laws.dataset(source, seed)
+        if said := reading.given:
+            raise InputError(
+                f"{source} is a law, whose rows are drawn and have no columns; leave {said[0]} out"
+            )
+        return laws.dataset(source, seed).validating(validation_fraction or 0.0, seed)
     path = None
     if source in DATASETS:
         table = arranged(DATASETS[source](data_dir), reading, source)

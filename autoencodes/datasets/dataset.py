@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Real
 
 from autoencodes.checks import choice
-from autoencodes.datasets.parts import TEST, VALIDATION
+from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.table import Classes, Mask, Observed, Rows, Table
 from autoencodes.measure.empirical import EmpiricalMeasure
@@ -151,6 +151,15 @@ class Dataset(Summarised):
         if rows.size and rows[-1] - rows[0] + 1 == rows.size:
             return slice(int(rows[0]), int(rows[-1]) + 1)
         return rows
+
+    def validating(self, share: float, seed: int) -> Dataset:
+        """The data set with a part of its training rows, drawn at random, to validate on."""
+        if not share:
+            return self
+        part = parts(
+            Table(self.x, is_test=self.is_test), self.name, seed=seed, test=0.0, validation=share
+        )
+        return replace(self, is_validation=part == VALIDATION)
 
     def parted(self, record: Record) -> Dataset:
         """The data set with the parts that a record tells of, where its content is the same."""

@@ -81,6 +81,11 @@ class Reading:
             raise InputError(f"column {both[0]!r} is both to take and to drop; say one of the two")
 
     @property
+    def given(self) -> list[str]:
+        """The names of what was said, other than by default."""
+        return [e.name for e in fields(self) if getattr(self, e.name) != e.default]
+
+    @property
     def roles(self) -> dict[str, str]:
         """The columns that part the rows, by what they say."""
         roles = {name: getattr(self, name) for name in ("split", "group", "time")}

@@ -14,7 +14,7 @@ from autoencodes.errors import InputError
 from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.storing import Stored
 from autoencodes.experiments.table import ResultTable
-from autoencodes.model.storage import read_tensors, write_tensors
+from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
 from autoencodes.plot.motion import Motion
 from autoencodes.run.machine import machine
 
@@ -168,7 +168,7 @@ class ExperimentFolder:
         facts, arrays = read_tensors(path, "facts", "the results of an experiment")
         try:
             return self._results(facts, arrays), float(facts["seconds"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except DAMAGED as error:
             raise InputError(
                 f"{path}: expected the results of an experiment as this version writes them; the "
                 f"file is of another, or damaged ({type(error).__name__}: {error})"

@@ -63,12 +63,7 @@ def divergence(
 
 
 def draw_probes(
-    flow: Flow,
-    control: Control,
-    kind: str,
-    key: Key[Array, ""] | None,
-    probes: int,
-    particles: int,
+    flow: Flow, control: Control, kind: str, key: Key[Array, ""] | None, probes: int, particles: int
 ) -> Probes:
     """The probes of an estimate of div F, for every particle and step of the control.
 

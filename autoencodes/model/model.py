@@ -321,11 +321,12 @@ class Model(Summarised, eqx.Module):
         """The encoding; where there is none, that of columns without names."""
         if self.encoding is not None:
             return self.encoding
-        count, dtype = self.coordinates.features, "float64"
-        if self.record is not None:
-            dtype = self.record.dtype
-        columns = tuple(Column(f"x_{k}", dtype=dtype) for k in range(count))
-        return Encoding(columns, "refuse", np.zeros(count), dtype)
+        count = self.coordinates.features
+        dtype = np.dtype("float64" if self.record is None else self.record.dtype)
+        if dtype.kind not in "iu" or dtype.itemsize <= 2:  # pixels are not rounded
+            dtype = _precise(dtype, self.dtype)
+        columns = tuple(Column(f"x_{k}", dtype=str(dtype)) for k in range(count))
+        return Encoding(columns, "refuse", np.zeros(count), str(dtype))
 
     def _table(self, x: Rows) -> Table:
         """Rows as a table."""

@@ -29,6 +29,18 @@ from autoencodes.schemes import name_of, scheme
 
 _FORMAT = "autoencodes-model-1"
 _CHECKSUM = "sha256"
+_MOST = 100_000
+"""The most dimensions beyond the numbers in a file, and the most parts of a step."""
+
+DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What comes of values that have other types, names or shapes than ours."""
 
 
 def save(path: str | Path, model: Model) -> None:
@@ -96,8 +108,7 @@ def load(
     path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path
     header, tensors = read_tensors(path, "autoencodes", "a model")
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        header = header if isinstance(header, dict) else {}
+    if header.get("format") != _FORMAT:
         raise InputError(
             f"{path}: expected a model of format {_FORMAT}, got {header.get('format')!r}; "
             "load it with the version of autoencodes that wrote it"
@@ -106,7 +117,7 @@ def load(
         return _restored(header, tensors, field)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(
             f"{path}: the model file is incomplete or damaged ({type(error).__name__}: {error})"
         ) from error
@@ -136,8 +147,15 @@ def _restored(
     coordinates, readout = _surroundings(header, tensors, schedule.dim)
     if not all(control) or scaling.shift.shape != (coordinates.features,):
         raise InputError("the model file is incomplete: the control or the scaling is not whole")
-    stepped = header.get("scheme", {"name": "euler"})
-    flow = Flow(schedule, field or _built(header["field"]), scheme(**stepped))
+    stepped = scheme(**header.get("scheme", {"name": "euler"}))
+    # Of what no array bears out, no more is believed than any model has.
+    held = sum(array.size for array in tensors.values())
+    if schedule.dim > max(held, _MOST) or stepped.substeps > _MOST:
+        raise InputError(
+            f"the model is damaged: {schedule.dim} dimensions in steps of {stepped.substeps} "
+            f"parts, with {held} numbers"
+        )
+    flow = Flow(schedule, field or _built(header["field"]), stepped)
     shape = header["image_shape"]
     if shape is not None:
         shape = positive_integers(shape, "image_shape", None, "height and width", 2)
@@ -232,16 +250,19 @@ def read_tensors(path: Path, key: str, kind: str) -> tuple[dict[str, Any], dict[
         (length,) = struct.unpack("<Q", data[:8])
         header = atomic.parsed(atomic.parsed(data[8 : 8 + length])["__metadata__"][key])
         tensors = deserialise(data)
-        whole = isinstance(header, dict)
+        # Files of earlier versions have no checksum.
+        written = header.pop(_CHECKSUM, None)
+        whole = written in (None, _digest(tensors, header))
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; expected {kind}") from error
-    except (SafetensorError, LookupError, TypeError, ValueError, struct.error) as error:
+    except InputError:
+        raise
+    except (SafetensorError, *DAMAGED, struct.error) as error:
         raise InputError(
             f"{path}: expected {kind} as autoencodes writes it; the file is something else, or "
             f"damaged ({type(error).__name__})"
         ) from error
-    # Files of earlier versions have no checksum.
-    if not whole or header.pop(_CHECKSUM, None) not in (None, _digest(tensors, header)):
+    if not whole:
         raise InputError(
             f"{path}: the content is not what was written (its checksum differs): the file was "
             f"damaged or altered; expected {kind} as autoencodes writes it"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import Dataset
 from autoencodes.plan.settings import Settings
 
@@ -45,7 +46,7 @@ class Facts:
     image : tuple, optional
         Height and width, of colour images also 3, where the rows are images.
     own_split : bool
-        Whether the data came with their split.
+        Whether the data came with their split, or are built in.
     by_column : bool
         Whether rows have categories, or values that were not observed.
     """
@@ -90,7 +91,7 @@ class Facts:
             None if y is None else y.shape[1],
             _resolution(x) if settings.target == "classes" and settings.noise is None else 0.0,
             data.image_shape,
-            data.law or (table is not None and table.is_test is not None),
+            settings.data in DATASETS or (table is not None and table.is_test is not None),
             by_column and settings.target == "rows",
         )
 

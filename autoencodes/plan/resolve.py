@@ -70,7 +70,7 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
         "tikhonov": 0.1 * facts.variance / facts.rows,
         "scaling": scaling(settings, facts.value_range),
         "precision": precision(settings),
-        # Nothing that came with its split was split to choose by.
+        # What was published with its rows keeps them, so that its figures stay comparable.
         "validation_fraction": 0.0 if facts.own_split else SHARE,
         **shape,
         **course,

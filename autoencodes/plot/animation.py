@@ -22,7 +22,7 @@ from autoencodes.errors import InputError
 from autoencodes.plot import film, style
 from autoencodes.plot.classes import Classes, legend
 from autoencodes.plot.film import Pixels
-from autoencodes.plot.frame import height, show, window
+from autoencodes.plot.frame import Corner, height, show, window
 from autoencodes.plot.motion import Motion, longest
 from autoencodes.plot.words import plain
 
@@ -139,7 +139,7 @@ class _Scene:
             return None
         return np.unique(targets[:, self.plane], axis=0)
 
-    def _window(self) -> tuple[Any, Any]:
+    def _window(self) -> tuple[Corner, Corner]:
         """The corners of a window that holds all layers, and the targets."""
         points = self.motion.states[..., self.plane].reshape(-1, len(self.plane))
         targets = self._targets()
@@ -148,7 +148,7 @@ class _Scene:
             return window(points)
         low, high = float(points.min()), float(points.max())
         pad = 0.05 * (high - low) or 1.0
-        return (0.0, low - pad), (float(self.last), high + pad)
+        return np.array([0.0, low - pad]), np.array([float(self.last), high + pad])
 
 
 def _classes(motion: Motion) -> Classes:
@@ -227,7 +227,9 @@ def _dots(axes: Axes, classes: Classes) -> list[tuple[PathCollection, Any]]:
     return drawn
 
 
-def _targets(axes: Axes, places: Any, last: int | None) -> Line2D | None:
+def _targets(
+    axes: Axes, places: Float[np.ndarray, "particle axis"] | None, last: int | None
+) -> Line2D | None:
     """Marks the places where particles are to arrive; faint if they are many."""
     if places is None:
         return None

@@ -71,9 +71,7 @@ def _strips(axes: Axes, codes: Num[np.ndarray, " particle"], classes: Classes) -
     axes.set_ylabel("class")
 
 
-def principal(
-    codes: Codes,
-) -> tuple[Float[np.ndarray, "particle 2"], Float[np.ndarray, " 2"]]:
+def principal(codes: Codes) -> tuple[Float[np.ndarray, "particle 2"], Float[np.ndarray, " 2"]]:
     """The codes along their two principal axes, and the axes' shares of the variance.
 
     Each axis points to where its largest entry is positive.

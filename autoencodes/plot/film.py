@@ -48,7 +48,10 @@ def gif(pictures: Iterable[Pixels], colours: Float[np.ndarray, "colour 3"], path
     every = 1
     while True:
         chosen = images[:-1:every] + images[-1:]
-        content = _encoded(chosen, every * PACE)
+        stream, (first, *rest) = io.BytesIO(), chosen
+        times = [every * PACE] * len(rest) + [HOLD]
+        first.save(stream, "GIF", save_all=True, append_images=rest, duration=times, loop=0)
+        content = stream.getvalue()
         if len(content) <= LARGEST or len(chosen) <= 2:
             break
         every *= 2
@@ -73,14 +76,6 @@ def _nearest(palette: UInt8[np.ndarray, "shade 3"]) -> UInt8[np.ndarray, "32 32 
     # |c − s|² without |c|², which is the same for all shades s.
     distances = (shades**2).sum(axis=1) - 2 * cube @ shades.T
     return distances.argmin(axis=1).reshape(32, 32, 32).astype(np.uint8)
-
-
-def _encoded(images: list[Image.Image], pace: int) -> bytes:
-    stream = io.BytesIO()
-    first, *rest = images
-    times = [pace] * len(rest) + [HOLD]
-    first.save(stream, "GIF", save_all=True, append_images=rest, duration=times, loop=0)
-    return stream.getvalue()
 
 
 def require_encoder() -> str:

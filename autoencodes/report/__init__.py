@@ -1,6 +1,5 @@
 """Reports: what a folder shows, drawn and in words. Reads folders only, trains nothing."""
 
-from autoencodes.report.compose import Report as Report
-from autoencodes.report.compose import report as report
+from autoencodes.report.compose import Report, report
 
 __all__ = ["Report", "report"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autoencodes import atomic
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.experiments import ExperimentFolder
+from autoencodes.model.storage import DAMAGED
 from autoencodes.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def report(path: str | Path, *, animate: str | None = None) -> Report:
             return _written(path, *training.contents(RunFolder.open(path)), animate)
     except InputError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except DAMAGED as error:
         # What the files hold is anyone's: a shape, a type or a name may be none of ours.
         raise InputError(
             f"{path}: what the folder holds cannot be drawn ({type(error).__name__}: {error}); its "

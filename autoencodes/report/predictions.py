@@ -68,10 +68,6 @@ def _scatter(findings: Findings) -> Figure:
     if np.var(true) > 0:
         share = 1 - float(np.mean((true - predicted) ** 2) / np.var(true))
         title += f", R² = {share:.4f}"
-    axes.set(
-        xlabel="true number (standardised)",
-        ylabel="predicted",
-        title=title,
-    )
+    axes.set(xlabel="true number (standardised)", ylabel="predicted", title=title)
     axes.set_aspect("equal")
     return figure

@@ -19,7 +19,7 @@ from autoencodes.datasets import Record
 from autoencodes.errors import InputError, Notice
 from autoencodes.model.model import Model
 from autoencodes.model.order import Order
-from autoencodes.model.storage import load, read_tensors, save, write_tensors
+from autoencodes.model.storage import DAMAGED, load, read_tensors, save, write_tensors
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings, read_toml
 from autoencodes.run import lock
@@ -347,7 +347,7 @@ class RunFolder:
                 raise ValueError("a plan without entries")
             state = [arrays[name] for name in sorted(arrays)]
             return Resumption(state, step, evaluations, seconds, tuple(pending)), entries
-        except (LookupError, TypeError, ValueError) as error:
+        except DAMAGED as error:
             raise InputError(
                 f"{self._state}: expected a checkpoint as autoencodes writes it; the file is of "
                 f"another version, or damaged ({error})"

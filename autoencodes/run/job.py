@@ -191,9 +191,9 @@ def measures(
         y = None if part.reconstructs else part.y
         if model.readout.target != "rows":
             y = data.part_labels(name)
-        known = particles is not None and name == "train"
+        known = name == "train"
         observed = None if data.observed is None else data.observed[data.rows(name)]
-        x = particles if known else model.enter(part.x)
+        x = particles if known and particles is not None else model.enter(part.x)
         parts[name] = model.paired(x, y, observed)
     return parts
 

@@ -94,7 +94,7 @@ def lowest(
     Stathopoulos (2007) for the restart.
     """
     each = 2 * start.dtype.itemsize * start.size
-    basis = _Basis(
+    basis = _RitzBasis(
         start.size, start.dtype, int(most_vectors or min(_MOST_VECTORS, _MEMORY // each))
     )
     falls: list[float] = []
@@ -156,7 +156,7 @@ def _to_come(falls: list[float]) -> float:
     return now / (1 - now / before) if now < before else np.inf
 
 
-class _Basis:
+class _RitzBasis:
     """An orthonormal basis, A times it, and A on it."""
 
     def __init__(self, size: int, dtype: DTypeLike, room: int) -> None:

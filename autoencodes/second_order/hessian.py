@@ -92,11 +92,7 @@ def _add_tangent(tape: Tape, control: Control, eta: Entries, total: Entries) -> 
 
 @eqx.filter_jit
 def _add_swept(
-    problem: ControlProblem,
-    control: Control,
-    part: EmpiricalMeasure,
-    eta: Entries,
-    total: Entries,
+    problem: ControlProblem, control: Control, part: EmpiricalMeasure, eta: Entries, total: Entries
 ) -> Entries:
     direction = ravel_pytree(control)[1](eta)
     tangent = jax.jvp(lambda theta: problem.sweep(theta, part)[1], (control,), (direction,))[1]

@@ -235,7 +235,7 @@ def _terminal(x: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node target"]
     return (x[:, None] - np.array(_TARGETS)) ** 2
 
 
-def _root(values: Any) -> float:
+def _root(values: Float[np.ndarray, "layer particle"]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
@@ -243,19 +243,19 @@ def _root(values: Any) -> float:
 
 
 def _agreement(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> ResultTable:
-    rows: list[Any] = []
-    for name, parts in fields.items():
-        for degree in settings.degrees:
-            own = _of_degree(parts, degree)
-            for h, root, largest, integral, order in own:
-                rows.append((name, degree, h, root, order, largest, integral))
+    rows = tuple(
+        (name, degree, h, root, order, largest, integral)
+        for name, parts in fields.items()
+        for degree in settings.degrees
+        for h, root, largest, integral, order in _of_degree(parts, degree)
+    )
     return ResultTable(
         "∂_x ψ on the particles against the costates p, by the degree k of the splines and the "
         "spacing h of the grid: root mean square over particles and layers, its order against the "
         "grid before, the largest difference, and what ∫ ψ₀ dμ₀ differs from ∫ ℓ dμ_T by; "
         "expected is the order k",
         ("field", "k", "h", "rms of ∂ψ − p", "order", "largest", "∫ψ₀ − ∫ℓ"),
-        tuple(rows),
+        rows,
     )
 
 

@@ -11,10 +11,7 @@ from jaxtyping import Float
 from autoencodes.experiments.storing import Measured, Stored, typed
 from autoencodes.experiments.table import ResultTable
 
-TITLES = {
-    "line": "clusters on the line, width 1",
-    "plane": "clusters in the plane, widths 2, 1, 2",
-}
+TITLES = {"line": "clusters on the line, width 1", "plane": "clusters in the plane, widths 2, 1, 2"}
 
 
 class GridRow(NamedTuple):

@@ -162,7 +162,7 @@ def notes(result: HessianTableResult, tau: float) -> tuple[str, ...]:
         "which the error is flat, the gradient flow shrinks θ at the rate 2λ: that takes of the "
         "order of 1/(2λτ) epochs, "
         + ", ".join(f"{1 / (2 * end.tikhonov * tau):,.0f}" for end in result.ends)
-        + " for the weights in their order.",
+        + " for the weights in their order."
     ]
     lines += [
         f"λ = {end.tikhonov:g} did not converge: {end.reason}; its last row is that of a "

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
 from autoencodes.experiments.storing import Plain
-from autoencodes.experiments.table import ResultTable
+from autoencodes.experiments.table import Cell, ResultTable
 
 Counts = Int[np.ndarray, " size"]
 Values = Float[np.ndarray, " size"]
@@ -190,7 +190,7 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Re
 
 def means(result: LimitResult, tikhonov: Sequence[float]) -> ResultTable:
     """What the slopes were fitted to, and what else was measured, over the samples of each size."""
-    rows: list[Any] = []
+    rows: list[tuple[Cell, ...]] = []
     for (dim, place), samples in result.samples.items():
         transport = dict(zip(result.transported[dim], result.transport[dim], strict=True))
         here = measured(samples)

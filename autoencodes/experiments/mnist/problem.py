@@ -123,7 +123,11 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
 
 
 def _table(
-    settings: MnistSettings, errors: dict[str, float], counts: Any, spent: float, rows: int
+    settings: MnistSettings,
+    errors: dict[str, float],
+    counts: tuple[int | None, ...],
+    spent: float,
+    rows: int,
 ) -> ResultTable:
     return ResultTable(
         f"Reconstruction of {rows:,} test images, pixels in [0, 1]; equal training time",

@@ -72,9 +72,7 @@ def _reconstructions(result: ParabolaResult) -> Figure:
 
 
 def _errors(
-    axes: Axes,
-    s: Float[np.ndarray, " place"],
-    errors: Float[np.ndarray, "decoder place"],
+    axes: Axes, s: Float[np.ndarray, " place"], errors: Float[np.ndarray, "decoder place"]
 ) -> None:
     for error, (colour, dashes) in zip(errors, _LINES, strict=False):
         axes.plot(s, error, color=colour, linestyle=dashes, linewidth=1.0)

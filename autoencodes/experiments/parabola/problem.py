@@ -274,14 +274,7 @@ def _motion(settings: ParabolaSettings, control: Control) -> Motion:
     names = tuple(f"s = {middle:.2f}".replace("-", "−") for middle in middles)
     flow = _problem(settings).flow
     return Motion.of(
-        "parabola",
-        flow,
-        control,
-        x,
-        labels=bins,
-        label_names=names,
-        targets=x,
-        particles=len(x),
+        "parabola", flow, control, x, labels=bins, label_names=names, targets=x, particles=len(x)
     )
 
 

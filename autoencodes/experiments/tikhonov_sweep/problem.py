@@ -103,8 +103,7 @@ def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[Tikhonov
         rows, own = [], []
         for weight in settings.tikhonov:
             part = notebook.part(
-                f"{law}, λ = {weight:g}",
-                partial(_explored, settings, law, weight, notebook),
+                f"{law}, λ = {weight:g}", partial(_explored, settings, law, weight, notebook)
             )
             factor = bounds.factor(weight)
             rows.append(WeightRow(**part.facts, bound=factor if np.isfinite(factor) else None))

@@ -4,9 +4,7 @@
 write a part each. ``page.css``, ``scene.js`` and ``flow.js`` lie beside them.
 """
 
-from autoencodes.report.page.contents import Drawn as Drawn
-from autoencodes.report.page.contents import Page as Page
-from autoencodes.report.page.contents import Strip as Strip
-from autoencodes.report.page.document import html as html
+from autoencodes.report.page.contents import Drawn, Page, Strip
+from autoencodes.report.page.document import html
 
 __all__ = ["Drawn", "Page", "Strip", "html"]

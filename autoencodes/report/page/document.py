@@ -46,8 +46,9 @@ def html(page: Page) -> str:
         _section("Configuration", entries("What was run", page.configuration)),
         _section("Machine", entries("Where, and with which versions", ran_on)),
     ]
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
     return _TEMPLATE.format(
-        policy=escape(_policy()),
+        policy=escape(_POLICY.format(digest=digest)),
         title=escape(page.title),
         about=escape(page.about),
         style=_packed("page.css"),
@@ -79,13 +80,11 @@ _TEMPLATE = """\
 """
 
 
-def _policy() -> str:
-    """Only this script may run, and nothing may be fetched."""
-    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
-    return (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+)
+"""Only this script may run, and nothing may be fetched."""
 
 
 def _script() -> str:

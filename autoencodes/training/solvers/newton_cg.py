@@ -21,13 +21,7 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Point, evaluate, setting
 from autoencodes.training.rounding import extent, slack
 from autoencodes.training.solvers.contraction import as_share
-from autoencodes.training.solvers.solver import (
-    Inner,
-    InnerSolver,
-    gradient,
-    modelled,
-    plain_begin,
-)
+from autoencodes.training.solvers.solver import Inner, InnerSolver, gradient, modelled, plain_begin
 
 Vector = Float[Array, " entry"]
 
