@@ -78,7 +78,7 @@ def read_run(path: Path) -> Any:
     from autoencodes.run import RunFolder
 
     folder = RunFolder.open(path.parent if path.parent.name != "checkpoint" else path.parents[1])
-    return folder.config, folder.history, folder.strip, folder.metrics, folder.samples
+    return folder.config, folder.history, folder.strip, folder.metrics, folder.record
 
 
 def read_checkpoint(path: Path) -> Any:
@@ -304,6 +304,7 @@ READERS: dict[str, Reader] = {
     "strip": Reader("run/strip.safetensors", read_report, tensors),
     "metrics": Reader("run/metrics.json", read_run, whole_json),
     "metrics in a report": Reader("run/metrics.json", read_report, whole_json),
+    "record": Reader("run/data.json", read_run, whole_json),
     "config": Reader("run/config.toml", read_run, toml),
     "settings": Reader("run/config.toml", read_settings, toml),
     "npy": Reader("x.npy", read_data, numpy_file),
