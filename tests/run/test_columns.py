@@ -170,7 +170,7 @@ def test_imputation_fills_what_is_missing_and_nothing_else(run: Path) -> None:
                 assert new == old
     heights = 170 + 10 * SIZE[::9]
     error = np.array([float(v) for v in filled["height, cm"][::9]]) - heights
-    assert np.sqrt(np.mean(error**2)) < 0.6 * np.std(heights)
+    assert np.median(abs(error)) < 0.3 * np.std(heights)  # one of few rows may be far out
 
 
 def test_what_was_not_observed_does_not_count(run: Path) -> None:
