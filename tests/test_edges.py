@@ -220,3 +220,68 @@ def test_a_row_that_leaves_the_finite_numbers_is_named() -> None:
             push(control, far)
     with pytest.raises(ac.NumericalFailure, match="first row that does is 2500"):
         ac.Model(flow, control).reconstruct(far)
+
+
+LINEAR = ac.Flow(ac.WidthSchedule.autoencoder(2, (2, 1), 1, 1.0), ac.fields.Perceptron("identity"))
+METHODS = (ac.MinimizingMovement(), ac.LBFGS(), ac.SGD(1e-2), ac.AdamW(), ac.ExtendedMSA())
+
+
+@pytest.mark.parametrize("size", [1e10, 1e15, 1e18, 1e19, 1e30])
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_what_float32_cannot_square_fails_with_a_reason(method: Any, size: float) -> None:
+    control = LINEAR.init(jax.random.key(0), dtype=np.float32)
+    result = ac.fit(
+        ac.ControlProblem(LINEAR), control, ac.EmpiricalMeasure(X * size), steps=3, method=method
+    )
+    assert result.failed
+    assert "scale the data" in result.reason
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.control))
+    for record in result.history:
+        assert np.isfinite([value for value in record.values() if value is not None]).all()
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_a_descent_that_diverges_fails_and_keeps_its_best_control(batch_size: int | None) -> None:
+    problem, measure = ac.ControlProblem(LINEAR), ac.EmpiricalMeasure(X * 1e3)
+    result = ac.fit(
+        problem,
+        LINEAR.init(jax.random.key(0)),
+        measure,
+        steps=400,
+        method=ac.SGD(1e-6, warmup=0.5),
+        batch_size=batch_size,
+        key=jax.random.key(1),
+    )
+    objectives = [record["objective"] for record in result.history]
+    assert result.failed
+    kept = float(problem.objective(result.control, measure))
+    if batch_size is None:
+        assert min(objectives) < objectives[0]
+        np.testing.assert_allclose(kept, min(objectives), 1e-12)
+    else:
+        assert kept < 2 * objectives[0]
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e-22), (np.float64, 1e-150)])
+def test_what_is_too_small_to_square_is_refused_and_nothing_is_not(dtype: Any, size: float) -> None:
+    control = FLOW.init(jax.random.key(0), dtype=dtype)
+    with pytest.raises(ac.InputError, match="too small for squares"):
+        ac.fit(PROBLEM, control, ac.EmpiricalMeasure(X * size), steps=1)
+    assert ac.fit(PROBLEM, control, ac.EmpiricalMeasure(X * 0), steps=1).history
+
+
+def test_a_checkpoint_goes_on_where_integers_are_wider_or_narrower() -> None:
+    measure = ac.EmpiricalMeasure(X)
+
+    def fit(steps: int, resume: Any = None) -> ac.Result:
+        with precision.precision(np.float32):
+            control = FLOW.init(jax.random.key(0), dtype=np.float32)
+            return ac.fit(PROBLEM, control, measure, steps=steps, method=ac.LBFGS(), resume=resume)
+
+    whole, part = fit(6), fit(3).resumption
+    for wide in (np.int32, np.int64):
+        leaves = [
+            np.asarray(a).astype(wide if a.dtype.kind == "i" else a.dtype)
+            for a in jax.tree.leaves(part.state)
+        ]
+        same(fit(6, type(part)(leaves, part.step)).control, whole.control)

@@ -158,6 +158,33 @@ def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator
         yield part.with_weights(jnp.where(k * size + np.arange(size) < measure.size, weights, 0))
 
 
+def reach(measure: EmpiricalMeasure) -> float:
+    """The largest absolute value of particles and targets."""
+    arrays = [measure.x] if measure.reconstructs else [measure.x, measure.y]
+    ends = [(float(np.max(a)), float(np.min(a))) for a in map(np.asarray, arrays)]
+    return max(abs(end) for pair in ends for end in pair)
+
+
+def check_size(measure: EmpiricalMeasure, dtype: DTypeLike, large: bool = False) -> None:
+    """InputError for values so small, and if asked so large, that a precision loses their squares.
+
+    Objectives and gradients of such data are 0, or no finite numbers: a training on them would end
+    at once, with nothing learned.
+    """
+    numbers, size = np.finfo(np.dtype(dtype)), reach(measure)
+    fault = ""
+    if 0 < size < (float(numbers.tiny) / float(numbers.eps)) ** 0.5:
+        fault = "at most", "small"
+    elif large and size > float(numbers.max) ** 0.5 / 1e3:
+        fault = "up to", "large"
+    if fault:
+        raise InputError(
+            f"the data's values are {fault[0]} {size:.1e}, too {fault[1]} for squares in "
+            f"{np.dtype(dtype)}: take scaling standard (autoencodes.Scaling in Python)"
+            + (", or precision float64" if numbers.dtype == np.float32 else "")
+        )
+
+
 def _replace(
     measure: EmpiricalMeasure, x: Particles, y: Targets, weights: Weights
 ) -> EmpiricalMeasure:

@@ -332,7 +332,11 @@ class Model(Summarised, eqx.Module):
         if isinstance(x, Table):
             return x
         encoding = self._encoding
-        reading = Reading(schema=encoding.columns, missing=encoding.missing)
+        others = () if self.record is None else self.record.others
+        label = None if self.record is None else self.record.label
+        reading = Reading(
+            schema=encoding.columns, missing=encoding.missing, aside=others, label=label
+        )
         if datasets.is_frame(x):
             return datasets.from_frame(x, reading)
         return datasets.from_array(x, reading)
