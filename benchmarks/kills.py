@@ -35,6 +35,8 @@ from typing import Any
 import numpy as np
 
 CALLS = ("mkdir", "open", "fdopen", "write", "fsync", "ftruncate", "replace", "unlink")
+MEASURED = ("test_", "validation_")
+"""What begins a history's entries that are measured when there is time."""
 CASES: dict[str, dict[str, Any]] = {
     "law": {"data": "parabola", "method": "adam", "epochs": 3000, "batch_size": 0},
     "table": {"data": "table.npy", "epochs": 20, "noise": 0.1, "latent": 2, "batch_size": 16},
@@ -148,6 +150,7 @@ def unreadable(folder: Path) -> list[str]:
         "samples.safetensors": lambda: run.samples,
         "strip.safetensors": lambda: run.strip,
         "metrics.json": lambda: run.metrics,
+        "data.json": lambda: run.record,
     }
     for name, read in readers.items():
         try:
@@ -163,7 +166,7 @@ def contents(folder: Path) -> tuple[Any, ...]:
     from autoencodes.run import RunFolder
 
     lines = [
-        {k: v for k, v in line.items() if k != "seconds" and not k.startswith("test_")}
+        {k: v for k, v in line.items() if k != "seconds" and not k.startswith(MEASURED)}
         for line in RunFolder.open(folder).history
     ]
     files = ("model.safetensors", "config.toml")

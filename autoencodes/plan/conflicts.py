@@ -42,7 +42,7 @@ def refuse(settings: Settings, plan: Plan, facts: Facts) -> None:
             "refine carries the control of an earlier run to a finer grid; got no start: add "
             "--start RUN, or set steps-per-block"
         )
-    _refuse_course(settings, plan, facts.rows)
+    _refuse_course(settings, plan, facts.learned or facts.rows)
     _refuse_target(plan)
     if facts.by_column and plan.rotation != "none":
         raise InputError(

@@ -144,7 +144,7 @@ def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str,
 
 def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """The method, its steps and its mini-batches."""
-    rows, method = facts.rows, known.get("method", "movement")
+    rows, method = facts.learned or facts.rows, known.get("method", "movement")
     batch_size = known.get(
         "batch_size", 0 if METHODS.entries[method].facts.get("whole") else min(128, rows)
     )

@@ -15,6 +15,7 @@ from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
 from autoencodes.errors import InputError, Notice
 from autoencodes.run.folder import RunFolder
+from autoencodes.run.hiding import with_holes
 from autoencodes.run.job import measures
 from autoencodes.run.lock import Lock
 from autoencodes.run.source import read_again
@@ -89,8 +90,9 @@ def certified(
     given = plan if data_dir is None else replace(plan, data_dir=str(data_dir))
     begun = None if plan.start is None else model
     loaded = read_again(folder, None if data is None else str(data), given, begun)
-    parts = measures(model, loaded if model.encoding is None else model.encoding.entered(loaded))
-    train, test = parts["train"], parts.get("test")
+    features = loaded if model.encoding is None else model.encoding.entered(loaded)
+    parts = measures(model, features)
+    train, test = with_holes(model, features, parts["train"], plan.seed), parts.get("test")
     problem = model.problem(plan.tikhonov)
     return certify_control(problem, model.control, train, test, **options)
 

@@ -19,7 +19,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.order import Order
-from autoencodes.model.readout import Readout
+from autoencodes.model.readout import Readout, row_means
 from autoencodes.plan import build
 from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Facts, Rows
@@ -29,6 +29,7 @@ from autoencodes.plan.settings import Settings
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
 from autoencodes.run import source
+from autoencodes.run.hiding import with_holes
 from autoencodes.run.start import Start
 from autoencodes.training import Method
 
@@ -47,6 +48,8 @@ class Job:
     problem: ControlProblem
     method: Method
     train: EmpiricalMeasure
+    learned: EmpiricalMeasure
+    """What the objective is over: the training rows, and copies with holes if some may have."""
     test: EmpiricalMeasure
     validation: EmpiricalMeasure | None
     """None where no rows are kept to choose by."""
@@ -62,9 +65,10 @@ class Job:
         if "test" not in parts:
             raise InputError(f"{data.name} has no rows to test on; give more rows")
         train, problem = parts["train"], model.problem(plan.tikhonov)
-        method = build.method(plan, train.size)
+        learned = with_holes(model, data, train, plan.seed)
+        method = build.method(plan, learned.size)
         test, validation = parts["test"], parts.get("validation")
-        return cls(plan, data, model, problem, method, train, test, validation, order)
+        return cls(plan, data, model, problem, method, train, learned, test, validation, order)
 
     @property
     def parameters(self) -> int:
@@ -106,12 +110,12 @@ class Job:
     @property
     def whole(self) -> bool:
         """Whether every step sees all training rows."""
-        return self.plan.sees_all(self.train.size)
+        return self.plan.sees_all(self.learned.size)
 
     @property
     def steps(self) -> int:
         """The most steps of the training."""
-        batches = 1 if self.whole else self.train.size // self.plan.batch_size
+        batches = 1 if self.whole else self.learned.size // self.plan.batch_size
         return self.plan.epochs * batches
 
     @property
@@ -121,7 +125,7 @@ class Job:
         Such a row costs a push, a training row the three of a gradient. On the whole measure an
         epoch may take milliseconds, and rounds of many set the pace.
         """
-        pushes = self.measure(self.watched).size / (3 * self.train.size)
+        pushes = self.measure(self.watched).size / (3 * self.learned.size)
         return 1 if self.whole else max(1, round(pushes / _TESTING))
 
     def errors(self, control: Control, measure: EmpiricalMeasure) -> dict[str, float]:
@@ -199,10 +203,9 @@ def measures(
 
 
 def _mean_square(readout: Readout, predicted: Any, y: Any) -> float:
-    """The mean over all entries that were observed, a few rows at a time."""
-    total, count = 0.0, 0.0
+    """The mean over rows of a row's mean over the entries that were observed, in pieces."""
+    total = 0.0
     for rows in strips(len(predicted)):
         squares, seen = readout.squares(predicted[rows], y[rows])
-        total += float(squares.sum())
-        count += float(squares.size if seen is None else seen.sum())
-    return total / count
+        total += float(np.sum(row_means(squares, seen)))
+    return total / len(predicted)

@@ -12,6 +12,7 @@ from autoencodes.errors import NumericalFailure
 from autoencodes.flow.layout import layouts
 from autoencodes.model.model import Model
 from autoencodes.model.pca import Pca
+from autoencodes.model.readout import row_means
 from autoencodes.precision import precision
 from autoencodes.run.job import Job
 from autoencodes.run.machine import machine
@@ -24,14 +25,13 @@ _REGRESSED = 8000
 def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
     """All but the time; errors are per entry of the targets, in the flow's units."""
     errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
-    train = errors["train"]
     return {
         **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},
         "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
         "around_bottleneck": _share_around(job, model),
         "pca_test_mse": None if pca is None else pca_error(job, pca, "test"),
         "pca_exact": None if pca is None else pca_exact(job, pca),
-        "objective": _objective(job, result.control, train),
+        "objective": _objective(job, result.control),
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
         "seed": job.plan.seed,
@@ -56,8 +56,7 @@ def pca_error(job: Job, pca: Pca, part: str) -> float:
     x, observed = job.features(part), job.observed(part)
     if observed is None:
         return pca.mean_squared_error(x)
-    squares = (pca.reconstruct(x) - x) ** 2 * observed
-    return float(squares.sum() / observed.sum())
+    return float(np.mean(row_means((pca.reconstruct(x) - x) ** 2 * observed, observed)))
 
 
 def pca_exact(job: Job, pca: Pca) -> bool:
@@ -67,11 +66,12 @@ def pca_exact(job: Job, pca: Pca) -> bool:
     return pca.mean_squared_error(x) <= 100 * rounding
 
 
-def _objective(job: Job, control: Control, train: dict[str, float]) -> float:
-    """J over the training rows, from their errors."""
+def _objective(job: Job, control: Control) -> float:
+    """J over what is learned from, from its errors."""
+    train = job.errors(control, job.learned)
     with precision(job.plan.precision):
         penalty = float(job.problem.penalty(control))
-    entries = np.shape(job.train.y)[1]
+    entries = np.shape(job.learned.y)[1]
     return train.get("cost", train["mse"] * entries) + penalty
 
 
@@ -91,7 +91,7 @@ def _error_through_bottleneck(job: Job, model: Model) -> float | None:
         return None
     decoded = model.scaling.apply(features, np.float64)
     squares, seen = model.readout.squares(decoded, np.asarray(job.test.y))
-    return float(squares.sum() / (squares.size if seen is None else seen.sum()))
+    return float(np.mean(row_means(squares, seen)))
 
 
 def _share_around(job: Job, model: Model) -> float | None:

@@ -164,7 +164,7 @@ def _run(
         result = fit(
             job.problem,
             job.model.control,
-            job.train,
+            job.learned,
             method=job.method,
             steps=job.steps,
             key=jax.random.fold_in(jax.random.key(plan.seed), 1),
@@ -194,6 +194,8 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
         except OSError as error:
             failures.append(error)
 
+    if folder.record is None:  # a folder that had to be made anew
+        attempt(folder.write_record, job.data.record)
     attempt(folder.write_history, history)
     attempt(folder.write_checkpoint, at, keeper.plan)
     attempt(folder.write_model, model)
@@ -230,7 +232,7 @@ class _Recorder:
         self._keeper = keeper
         self._watcher = watcher
         self._saved = -math.inf  # the first round is kept at once
-        self._course = Course(job.problem, job.train) if job.plan.record else None
+        self._course = Course(job.problem, job.learned) if job.plan.record else None
         images = job.data.image_shape is not None and job.plan.target == "rows"
         self._shown = pictured(job) if images else None
         self._next = 2 * max(keeper.folder.strip, default=0) or 1

@@ -20,6 +20,7 @@ from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import compiled, native
 from autoencodes.training.display import ProgressDisplay
 from autoencodes.training.method import Batch, Info, Method, all_finite
 from autoencodes.training.metric import MetricMovement
@@ -135,7 +136,7 @@ def fit(
         )
     if batch_size is not None and key is None:
         raise InputError("mini-batches are drawn at random: pass key=jax.random.key(seed)")
-    control = jax.tree.map(jnp.asarray, control)
+    control = jax.tree.map(jnp.asarray, native(control))
     if not bool(_finite(control)):
         raise InputError("the control to begin with must be finite; it holds a NaN or an infinity")
     if method is None:
@@ -358,10 +359,10 @@ def _record(
     }
 
 
-_finite = eqx.filter_jit(all_finite)
+_finite = compiled(all_finite)
 
 
-@eqx.filter_jit
+@compiled
 def _begin(
     method: Method,
     problem: ControlProblem,
@@ -377,7 +378,7 @@ def _begin(
     return method.init(problem, control, batch, steps)
 
 
-@eqx.filter_jit
+@compiled
 def _round(
     method: Method,
     problem: ControlProblem,
