@@ -58,7 +58,7 @@ def probe(source: Source, kind: str, what: str) -> None:
         return
     limit = _MEMORY + _TIMES * source.size
     path = "-" if source.path is None else os.path.abspath(source.path)
-    command = [sys.executable, "-I", "-c", PROGRAM, kind, path, str(limit)]
+    command = [sys.executable, "-P", "-c", PROGRAM, kind, path, str(limit)]
     seconds = _SECONDS + source.size / _BYTES_A_SECOND
     try:
         done = subprocess.run(

@@ -87,10 +87,16 @@ def read_workbook(source: Source, options: Reading) -> Table:
 
 
 def _loaded(book: Any, name: str) -> Any:
-    """A sheet as a frame, its types by all of its rows: by some of them, others would be lost."""
-    return book.load_sheet(
-        name, schema_sample_rows=None, skip_whitespace_tail_rows=True, whitespace_as_null=True
-    ).to_polars()
+    """A sheet as a frame without the empty rows at its end, its types by all of its rows: by some
+    of them, values of another type further down would be lost.
+    """
+    import polars as pl
+
+    frame = book.load_sheet(name, schema_sample_rows=None).to_polars()
+    if not frame.width:
+        return frame
+    full = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+    return frame.head(full[-1] + 1 if len(full) else 0)
 
 
 def _sheet(wanted: str, names: list[str], source: Source) -> str:
