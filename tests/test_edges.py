@@ -285,3 +285,16 @@ def test_a_checkpoint_goes_on_where_integers_are_wider_or_narrower() -> None:
             for a in jax.tree.leaves(part.state)
         ]
         same(fit(6, type(part)(leaves, part.step)).control, whole.control)
+
+
+def test_a_descent_goes_on_from_a_checkpoint_of_before_it_kept_its_best_control() -> None:
+    def fit(steps: int, resume: Any = None) -> ac.Result:
+        control = FLOW.init(jax.random.key(0))
+        options = {"method": ac.Adam(), "resume": resume}
+        return ac.fit(PROBLEM, control, MEASURE, steps=steps, **options)
+
+    part = fit(6).resumption
+    older = type(part)(jax.tree.leaves(part.state)[:-1], part.step)
+    same(fit(6, older).control, fit(6, part).control)
+    with pytest.raises(ac.InputError, match="another control, method or precision"):
+        fit(6, type(part)(jax.tree.leaves(part.state)[:-2], part.step))
