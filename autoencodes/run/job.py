@@ -194,7 +194,7 @@ def measures(
             y = data.part_labels(name)
         known = particles is not None and name == "train"
         observed = None if data.observed is None else data.observed[data.rows(name)]
-        x = particles if known else model.enter(part.x)
+        x = particles if known else model.enter(part.x, np.arange(data.size)[data.rows(name)])
         parts[name] = model.paired(x, y, observed)
     return parts
 
