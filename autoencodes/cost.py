@@ -68,6 +68,8 @@ class Comparison(TerminalCost):
     )
     masked: ClassVar[bool] = False
     """Whether a target has, behind its entries, a 1 or 0 for each: whether it was observed."""
+    bounded: ClassVar[bool] = False
+    """Whether targets are shares or probabilities, which lie in [0, 1]."""
 
     def __call__(self, x: Float[Array, " dim"], y: Float[Array, " target"]) -> Float[Array, ""]:
         return self.loss(self.compared(x), y)
@@ -186,6 +188,8 @@ class BinaryCrossEntropy(Separable):
     the prediction: the states at the end are log-odds.
     """
 
+    bounded: ClassVar[bool] = True
+
     def entries(
         self, z: Float[Array, " target"], y: Float[Array, " target"]
     ) -> Float[Array, " target"]:
@@ -205,6 +209,8 @@ class CrossEntropy(Comparison):
     y is 1 there and 0 elsewhere. With a flow that ends narrow, A are the active components of
     its last block, one for each class.
     """
+
+    bounded: ClassVar[bool] = True
 
     def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
         return jax.nn.logsumexp(z) * jnp.sum(y) - jnp.dot(y, z)
@@ -268,6 +274,10 @@ class ByColumn(Comparison):
     delta: float | None = eqx.field(
         static=True, default=None, converter=partial(optional, positive, name="delta")
     )
+
+    @property
+    def bounded(self) -> bool:  # type: ignore[override]  # decided by the cost of numbers
+        return self._base.bounded
 
     def __check_init__(self) -> None:
         if not isinstance(self._base, Separable):

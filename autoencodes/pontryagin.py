@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.checks import at_least, optional, positive_integer
@@ -195,6 +196,15 @@ class ControlProblem(Summarised, eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
+        if getattr(self.cost, "bounded", False) and not isinstance(measure.y, jax.core.Tracer):
+            y = np.asarray(measure.y)
+            if (outside := (y < 0) | (y > 1)).any():
+                row, entry = (int(k) for k in np.argwhere(outside)[0])
+                raise InputError(
+                    f"targets of {type(self.cost).__name__} lie in [0, 1]; got {y[row, entry]} in "
+                    f"row {row}, column {entry} (counted from 0): scale them (Scaling.of('unit', "
+                    "x)), or take another cost"
+                )
 
 
 def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Sweep:

@@ -285,3 +285,71 @@ def test_a_checkpoint_goes_on_where_integers_are_wider_or_narrower() -> None:
             for a in jax.tree.leaves(part.state)
         ]
         same(fit(6, type(part)(leaves, part.step)).control, whole.control)
+
+
+def test_a_descent_goes_on_from_a_checkpoint_of_before_it_kept_its_best_control() -> None:
+    def fit(steps: int, resume: Any = None) -> ac.Result:
+        control = FLOW.init(jax.random.key(0))
+        options = {"method": ac.Adam(), "resume": resume}
+        return ac.fit(PROBLEM, control, MEASURE, steps=steps, **options)
+
+    part = fit(6).resumption
+    older = type(part)(jax.tree.leaves(part.state)[:-1], part.step)
+    same(fit(6, older).control, fit(6, part).control)
+    with pytest.raises(ac.InputError, match="another control, method or precision"):
+        fit(6, type(part)(jax.tree.leaves(part.state)[:-2], part.step))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_errors_of_absurd_rows_are_finite_and_in_order_or_refused_with_the_row(dtype: Any) -> None:
+    far = np.array([1.0, 1e5, 1e10, 1e15, 1e20, 1e30])
+    rows = np.outer(far, [1.0, -2.0])
+    model = ac.Model(LINEAR, LINEAR.init(jax.random.key(0), 1e-3, dtype), MODEL.scaling)
+    errors = model.errors(rows)
+    assert errors.dtype == np.float64
+    assert np.isfinite(errors).all()
+    assert (np.diff(errors) > 0).all()
+    np.testing.assert_allclose(errors[1:-1] * (far[2:] / far[1:-1]) ** 2, errors[2:], 1e-3)
+    assert np.isfinite(model.reconstruct(rows.astype(np.float32))).all()
+    assert np.isfinite(model.column_errors(rows)["x_1"]).all()
+    rows[4] = 9.97e36 * (1e3 if dtype == np.float32 else 1e200)
+    for measured in (model.errors, model.column_errors):
+        with pytest.raises(ac.InputError, match="row 4"):
+            measured(rows)
+    assert np.isfinite(PCA.mean_squared_error(rows[:4]))
+    huber = ac.Readout(ac.Huber())
+    assert np.isfinite(huber.mean_cost(rows[:4].astype(np.float32), X[:4].astype(np.float32)))
+
+
+@pytest.mark.parametrize("cost", [ac.BinaryCrossEntropy(), ac.CrossEntropy()])
+def test_targets_that_are_no_probabilities_are_refused_with_the_row(cost: Any) -> None:
+    problem = ac.ControlProblem(FLOW, cost)
+    y = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
+    assert np.isfinite(problem.objective(CONTROL, ac.EmpiricalMeasure(X[:3], y)))
+    for wrong in (-1e-3, 1.5):
+        y[1, 1] = wrong
+        measure = ac.EmpiricalMeasure(X[:3], y)
+        for use in (problem.objective, problem.gradient, problem.pmp_residual):
+            with pytest.raises(ac.InputError, match=rf"\[0, 1\]; got {wrong} in row 1, column 1"):
+                use(CONTROL, measure)
+        with pytest.raises(ac.InputError, match="row 1"):
+            ac.fit(problem, CONTROL, measure, steps=1)
+
+
+def test_labels_are_known_and_what_they_are() -> None:
+    text = ac.Readout.of("classes", np.array(["007", "7", "007"]), "a table")
+    assert text.classes == ("007", "7")
+    np.testing.assert_array_equal(text.targets(["7", "007"], float), [[0, 1], [1, 0]])
+    integers = ac.Readout.of("classes", np.array([7, 8], ">i4"), "a table")
+    assert integers.classes == (7, 8)
+    with pytest.raises(ac.InputError, match="'007' is none of"):
+        integers.targets(np.array(["007"]), float)
+    for kind in ("classes", "numbers"):
+        for strange in (np.nan, np.inf, None, np.ma.masked):
+            labels = np.ma.masked_array([1.0, 2.0, 1.0]).astype(object)
+            labels[1] = strange
+            given = labels if strange is np.ma.masked else np.array(list(labels))
+            with pytest.raises(ac.InputError, match="labels of a table"):
+                ac.Readout.of(kind, given, "a table")
+        with pytest.raises(ac.InputError, match="nan in row 1"):
+            ac.Readout.of(kind, np.array([1.0, np.nan]), "a table")

@@ -32,6 +32,9 @@ from autoencodes.summary import Summarised, first
 Rows = Any
 """An array (N, c), a data frame, or a ``Table``: see ``Model.features``."""
 
+_FARTHEST = 1e150
+"""The largest difference whose square, and sums of many, are finite."""
+
 _ROWS = 1024
 """Rows pushed at a time: enough for the full rate of matrix products."""
 
@@ -177,9 +180,12 @@ class Model(Summarised, eqx.Module):
         table = datasets.matched(table, encoding.columns, encoding.missing, "the data")
         return encoding.enter(table)
 
-    def enter(self, features: ArrayLike) -> Num[np.ndarray, "particle dim"]:
-        """Features (N, k) as particles (N, d) of the flow."""
-        return self.coordinates.enter(self.scaling.apply(features, self.dtype), self.dtype)
+    def enter(
+        self, features: ArrayLike, numbers: Shaped[np.ndarray, " particle"] | None = None
+    ) -> Num[np.ndarray, "particle dim"]:
+        """Features (N, k) as particles (N, d) of the flow; ``numbers`` as ``Scaling.apply``."""
+        scaled = self.scaling.apply(features, self.dtype, numbers)
+        return self.coordinates.enter(scaled, self.dtype)
 
     def particles(self, x: Rows) -> Num[np.ndarray, "particle dim"]:
         """Rows of the data as particles (N, d) of the flow."""
@@ -348,10 +354,21 @@ class Model(Summarised, eqx.Module):
         features, observed = self.features(x)
         predicted = self.read(push(self.flow, self.control, self.enter(features)))
         if self.readout.target != "rows":
-            return (predicted - self.readout.targets(y, self.dtype).astype(np.float64)) ** 2, None
-        wanted = self.scaling.apply(features if y is None else self.features(y)[0], np.float64)
-        squares = (predicted - wanted) ** 2
-        return (squares, None) if observed is None else (squares * observed, observed)
+            wanted, observed = self.readout.targets(y, self.dtype), None
+        else:
+            wanted = self.scaling.apply(features if y is None else self.features(y)[0], np.float64)
+        differences = predicted.astype(np.float64) - wanted
+        if observed is not None:
+            differences = np.where(observed, differences, 0)
+        far = np.abs(differences) > _FARTHEST
+        if far.any():
+            row, column = (int(k) for k in np.argwhere(far)[0])
+            raise InputError(
+                f"row {row} (counted from 0) is off by {differences[row, column]:.1e} in the units "
+                "of training, whose square is beyond float64; if it stands for a value that is "
+                "missing, leave it empty and take --missing mask, else leave the row out"
+            )
+        return differences**2, observed
 
     def _predicted(self, x: Rows) -> Num[np.ndarray, "particle target"]:
         return self.read(push(self.flow, self.control, self.particles(x)))
@@ -382,7 +399,8 @@ class Model(Summarised, eqx.Module):
         """One array of all columns: numbers where all are, else objects."""
         encoding = self._encoding
         if all(column.kind in ("number", "log") for column in encoding.columns):
-            return numbers.astype(dtype, copy=False)
+            most = float(np.finfo(dtype).max)  # a reconstruction may be beyond a narrow precision
+            return np.clip(numbers, -most, most).astype(dtype, copy=False)
         values = encoding.values(numbers)
         return np.stack([values[name].astype(object) for name in encoding.names], axis=1)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.checks import choice, finite_numbers, real_rows
@@ -116,8 +116,13 @@ class Scaling(Summarised, eqx.Module):
             shift[start : start + count], scale[start : start + count] = 0, 1
         return Scaling(shift, scale)
 
-    def apply(self, x: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle dim"]:
-        """The rows in the flow's units.
+    def apply(
+        self,
+        x: ArrayLike,
+        dtype: DTypeLike,
+        numbers: Shaped[np.ndarray, " particle"] | None = None,
+    ) -> Float[np.ndarray, "particle dim"]:
+        """The rows in the flow's units; errors name a row by its place, or as ``numbers`` say.
 
         Raises
         ------
@@ -139,10 +144,11 @@ class Scaling(Summarised, eqx.Module):
         z: Float[np.ndarray, "particle dim"] = map_rows(scaled, rows, dtype=dtype)
         if seen > largest:
             row, column = (int(k) for k in np.argwhere(np.abs(z) == largest)[0])
+            number = row if numbers is None else numbers[row]
             raise InputError(
-                f"row {row}, column {column} (counted from 0) is {rows[row, column]:g}, which in "
-                f"the units of training is beyond {np.dtype(dtype)}; if it stands for a value that "
-                "is missing, leave it empty and take --missing mask"
+                f"row {number}, column {column} (counted from 0) is {rows[row, column]:g}, which "
+                f"in the units of training is beyond {np.dtype(dtype)}; if it stands for a value "
+                "that is missing, leave it empty and take --missing mask"
             )
         if 0 < seen < least:
             raise InputError(

@@ -198,7 +198,10 @@ def measures(
             y = data.part_labels(name)
         known = name == "train"
         observed = None if data.observed is None else data.observed[data.rows(name)]
-        x = particles if known and particles is not None else model.enter(part.x)
+        if known and particles is not None:
+            x = particles
+        else:
+            x = model.enter(part.x, np.arange(data.size)[data.rows(name)])
         parts[name] = model.paired(x, y, observed)
     return parts
 

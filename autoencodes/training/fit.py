@@ -208,8 +208,8 @@ class _Loop:
         """The given position, its arrays put back into the method's state."""
         expected, structure = jax.tree.flatten(eqx.filter_eval_shape(self.begin, control))
         leaves = jax.tree.leaves(resume.state)
-        if len(leaves) < len(expected):  # of a version whose states ended earlier
-            leaves = [*leaves, *jax.tree.leaves(self.begin(control))[len(leaves) :]]
+        if len(leaves) == len(expected) - 1:  # earlier, a descent had not ``seen``
+            leaves = [*leaves, jax.tree.leaves(self.begin(control))[-1]]
         if list(map(_kind, leaves)) != list(map(_kind, expected)):
             raise InputError(
                 "the training to resume had another control, method or precision; "
