@@ -8,9 +8,12 @@ JAX; True and False are no numbers, and text is none.
 from __future__ import annotations
 
 import csv
+import decimal
 import difflib
 import math
+import numbers
 import operator
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 Checked = TypeVar("Checked")
+
+_STRIP = 4096
+"""Rows that are looked at together: a large table is not doubled."""
 
 
 def integer(value: object, name: str, at_least: int | None = None, below: int | None = None) -> int:
@@ -139,12 +145,12 @@ def positive_integers(
     ``entries`` says what they are, as "height and width".
     """
     given = entries_of(values, name)
-    numbers = tuple(number for v in given if (number := _integer(v)) is not None and number > 0)
-    if len(numbers) != len(given) or len(given) < least or length not in (None, len(given)):
+    whole = tuple(number for v in given if (number := _integer(v)) is not None and number > 0)
+    if len(whole) != len(given) or len(given) < least or length not in (None, len(given)):
         count = "" if length is None else f"{length} "
         what = f"{count}positive integers" + (f", {entries}" if entries else "")
         raise InputError(f"{name} must be {what}; got {shown(values)}")
-    return numbers
+    return whole
 
 
 def instance(value: object, name: str, kind: type[Checked], advice: str = "") -> Checked:
@@ -155,37 +161,120 @@ def instance(value: object, name: str, kind: type[Checked], advice: str = "") ->
     raise InputError(f"{name} must be {article} {kind.__name__}{advice}; got {shown(value)}")
 
 
-def real_rows(value: object, name: str, width: int | None = None) -> np.ndarray:
-    """A matrix (N, width) of finite real numbers, one row each, in this machine's byte order.
+def real(value: object, name: str) -> Any:
+    """Real numbers of any shape: JAX's arrays as they are, all else NumPy's, in native byte order.
 
-    Arrays of another byte order are brought into it, and objects that are all numbers are numbers;
-    complex numbers, text, dates and masked entries are refused, and what is not finite by its row.
+    Objects that are all real numbers become float64, and so do floats that are wider.
+
+    Raises
+    ------
+    InputError
+        For complex numbers, text, dates, other objects and masked entries, with the first one's
+        place.
     """
     import numpy as np  # the command's help does without
 
-    array = np.asarray(value)
-    if np.ma.is_masked(value):
-        raise InputError(f"{name} has masked entries; fill them, or train with missing='mask'")
-    if array.dtype.kind == "O":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{name} must be real numbers; got objects ({error})") from None
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{name} must be real numbers; got an array of dtype {array.dtype}")
-    if array.ndim != 2 or width not in (None, array.shape[1]):
-        count = "k" if width is None else width
+    jax = sys.modules.get("jax")  # without JAX there are none of its arrays
+    if jax is not None and isinstance(value, jax.Array):
+        if not _is_real(value.dtype):
+            raise InputError(f"{name} must hold real numbers; got dtype {value.dtype}")
+        return value
+    parts = value if isinstance(value, list | tuple) else ()
+    if np.ma.is_masked(value) or any(np.ma.is_masked(part) for part in parts):
+        masked = np.argwhere(np.ma.getmaskarray(np.ma.array(value)))[0]
+        place = _place(masked.tolist())
         raise InputError(
-            f"{name} must be an array (N, {count}), rows of {count} features; got shape "
-            f"{array.shape}"
+            f"{name} must hold real numbers; {place} is masked: fill it in, or leave its row out"
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row, column = (int(k) for k in np.argwhere(~np.isfinite(array))[0])
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # as rows of different lengths
         raise InputError(
-            f"{name} must be finite; got {array[row, column]} in row {row}, column {column} "
-            "(counted from 0)"
-        )
+            f"{name} must be one array of real numbers; got {shown(value)} ({error})"
+        ) from None
+    if array.dtype.kind == "O" and array.ndim:
+        return _numbers(array, name)
+    if not _is_real(array.dtype):
+        dense = "; give its toarray()" if hasattr(value, "toarray") else ""
+        raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}{dense}")
+    if array.dtype.kind == "V" or array.dtype.itemsize > 8:  # bfloat16, long double
+        return array.astype(np.float32 if array.dtype.kind == "V" else np.float64)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def finite_numbers(value: object, name: str) -> Any:
+    """Real numbers as ``real`` has them, all finite.
+
+    Inside a compiled function nothing is known of them, and nothing checked.
+    """
+    array = real(value, name)
+    jax = sys.modules.get("jax")
+    if str(array.dtype).startswith(("bool", "int", "uint")):
+        return array
+    if (
+        jax is not None
+        and isinstance(array, jax.Array)
+        and (isinstance(array, jax.core.Tracer) or bool(jax.numpy.isfinite(array).all()))
+    ):
+        return array
+    import numpy as np
+
+    for start in range(0, len(array) if array.ndim else 0, _STRIP):
+        part = np.asarray(array[start : start + _STRIP])
+        wrong = ~np.isfinite(part)
+        if wrong.any():
+            first = np.argwhere(wrong)[0]
+            got = part[tuple(first)]
+            first[0] += start
+            raise InputError(
+                f"{name} must hold finite numbers; the first that is not is {got} in "
+                f"{_place(first.tolist())}"
+            )
+    return array
+
+
+def real_rows(value: object, name: str, width: int | None = None, columns: str = "features") -> Any:
+    """A matrix (N, width) of finite real numbers, one row each, as ``finite_numbers`` has them.
+
+    What is not finite is named by its row and column.
+    """
+    array = real(value, name)
+    if array.ndim != 2 or width not in (None, array.shape[1]):
+        count = "k" if width is None else str(width)
+        rows = "one a row" if width is None else f"rows of {count} {columns}"
+        raise InputError(
+            f"{name} must be an array (N, {count}), {rows}; got shape {tuple(array.shape)}"
+        )
+    return finite_numbers(array, name)
+
+
+def _is_real(dtype: Any) -> bool:
+    """Whether a dtype is one of real numbers; those of JAX beyond NumPy's are known by name."""
+    return str(dtype.name).startswith(("bool", "int", "uint", "float", "bfloat", "longdouble"))
+
+
+def _numbers(array: np.ndarray, name: str) -> np.ndarray:
+    """Objects as float64, where all of them are real numbers; text that looks like one is none."""
+    import numpy as np
+
+    kinds = (numbers.Real, decimal.Decimal, np.bool_)
+    for index in np.ndindex(array.shape):
+        if not isinstance(array[index], kinds):
+            raise InputError(
+                f"{name} must hold real numbers; got {shown(array[index])}, a "
+                f"{type(array[index]).__name__}, in {_place(index)}"
+            )
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{name} must hold real numbers; got objects ({error})") from None
+
+
+def _place(index: Iterable[int]) -> str:
+    """Where an entry of an array is, in words."""
+    row, *more = [int(k) for k in index] or [0]
+    column = f", column {more[0]}" if len(more) == 1 else f", entry {tuple(more)}" if more else ""
+    return f"row {row}{column} (counted from 0)"
 
 
 def names(value: object, name: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.checks import positive_integer
+from autoencodes.precision import native
 from autoencodes.summary import Summarised
 
 Control = tuple[Mapping[str, Float[Array, "..."] | Float[np.ndarray, "..."]], ...]
@@ -60,7 +61,7 @@ def like(control: Control, blocks: Iterable[Any]) -> Control:
 
 def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""]:
     """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (theory, section 1)."""
-    products = jax.tree.map(jnp.vdot, tuple(control), tuple(other))
+    products = jax.tree.map(jnp.vdot, native(tuple(control)), native(tuple(other)))
     return jnp.asarray(step_size * sum(jax.tree.leaves(products)))
 
 
@@ -95,4 +96,4 @@ def refine(control: Control, factor: int) -> Control:
         repeat = np.repeat if isinstance(values, np.ndarray) else jnp.repeat
         return repeat(values, factor, axis=0)
 
-    return jax.tree.map(repeated, control)
+    return jax.tree.map(repeated, native(control))

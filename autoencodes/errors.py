@@ -16,7 +16,23 @@ class MissingExtra(ImportError):
 
 
 class NumericalFailure(ArithmeticError):
-    """A computation left the finite numbers; the message says which, and what to try."""
+    """A computation left the finite numbers; the message says which, and what to try.
+
+    Parameters
+    ----------
+    message : str
+    row : int, optional
+        The first row, counted from 0, of which the result is not finite, where rows are pushed.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        place = "" if row is None else f" (the first row that does is {row}, counted from 0)"
+        super().__init__(message + place)
+        self.message, self.row = message, row
+
+    def after(self, rows: int) -> "NumericalFailure":
+        """The same of rows that stand behind so many others."""
+        return self if self.row is None else NumericalFailure(self.message, self.row + rows)
 
 
 class Notice(UserWarning):

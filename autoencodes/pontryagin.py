@@ -23,6 +23,7 @@ from autoencodes.flow import sweep
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.layout import State, beside, finite, layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.precision import compiled
 from autoencodes.summary import Summarised
 
 
@@ -276,7 +277,7 @@ def _costate_steps(
     return State(active, stored), path, g
 
 
-@eqx.filter_jit
+@compiled
 def _terminal_cost(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
@@ -290,7 +291,7 @@ def _terminal_cost(
     return measure.integrate(piece, batch_size)
 
 
-@eqx.filter_jit
+@compiled
 def _gradient(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Control:
@@ -299,7 +300,7 @@ def _gradient(
     return jax.tree.map(lambda theta, slope: 2 * problem.tikhonov * theta + slope, control, g)
 
 
-@eqx.filter_jit
+@compiled
 def _hvp(
     problem: ControlProblem,
     control: Control,
@@ -323,7 +324,7 @@ def _hvp(
     return jax.tree.map(lambda eta, c: 2 * problem.tikhonov * eta + c, direction, curved)
 
 
-@eqx.filter_jit
+@compiled
 def _pmp_residual(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
@@ -331,7 +332,7 @@ def _pmp_residual(
     return problem.residual(control, problem.sweep(control, measure, batch_size)[1])
 
 
-@eqx.filter_jit
+@compiled
 def _costate(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure
 ) -> Float[Array, "time particle dim"]:
@@ -340,7 +341,7 @@ def _costate(
     return _sweep(problem, control, unweighted).costate
 
 
-@eqx.filter_jit
+@compiled
 def _hamiltonian(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, candidate: Control
 ) -> Float[Array, " step"]:

@@ -1,18 +1,68 @@
-"""Double precision where it is asked for, and nowhere else."""
+"""Where Python's arrays become JAX's: in which precision, and as what they are."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+import equinox as eqx
 import jax
 import numpy as np
 from numpy.typing import DTypeLike
+
+from autoencodes.checks import real
+
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
 
 
 def precision(dtype: DTypeLike) -> AbstractContextManager[object]:
     """A context in which JAX computes in ``dtype``, whatever its global setting.
 
-    By default JAX rounds float64 to float32; the context sets that, for this thread and for as
-    long as it lasts. float32 needs no setting.
+    By default JAX rounds float64 to float32, and where it is told not to, integers and random
+    numbers become wider; the context decides that, for this thread and for as long as it lasts, so
+    that a result does not depend on it.
     """
-    return jax.enable_x64(True) if np.dtype(dtype) == np.float64 else nullcontext()
+    return jax.enable_x64(np.dtype(dtype) == np.float64)
+
+
+def native(tree: Any) -> Any:
+    """A tree whose NumPy arrays are real and in this machine's byte order: all that JAX knows.
+
+    JAX's caches do not tell ``>i4`` from ``i4``: compiled for the one, it would read the other's
+    bytes as if they were its own. Integers of 64 bits become floats where JAX would cut them.
+
+    Raises
+    ------
+    InputError
+        For complex numbers, text, other objects and masked entries.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    if not any(isinstance(leaf, np.ndarray) for leaf in leaves):
+        return tree
+    known = [_native(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+    if all(a is b for a, b in zip(leaves, known, strict=True)):
+        return tree
+    return jax.tree.unflatten(structure, known)
+
+
+def compiled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
+    """The function, compiled by JAX; its arrays enter as ``native`` has them."""
+    inner = eqx.filter_jit(function)
+
+    @wraps(function)
+    def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Returned:
+        given, more = native((arguments, named))
+        result: Returned = inner(*given, **more)
+        return result
+
+    return call
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    known: np.ndarray = real(array, "an array")
+    if known.dtype.kind in "iu" and known.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
+        return known.astype(np.float64)
+    return array if known.dtype == array.dtype and type(array) is np.ndarray else known

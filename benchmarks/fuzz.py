@@ -78,7 +78,7 @@ def read_run(path: Path) -> Any:
     from autoencodes.run import RunFolder
 
     folder = RunFolder.open(path.parent if path.parent.name != "checkpoint" else path.parents[1])
-    return folder.config, folder.history, folder.strip, folder.metrics, folder.samples
+    return folder.config, folder.history, folder.strip, folder.metrics, folder.record
 
 
 def read_checkpoint(path: Path) -> Any:
@@ -304,6 +304,7 @@ READERS: dict[str, Reader] = {
     "strip": Reader("run/strip.safetensors", read_report, tensors),
     "metrics": Reader("run/metrics.json", read_run, whole_json),
     "metrics in a report": Reader("run/metrics.json", read_report, whole_json),
+    "record": Reader("run/data.json", read_run, whole_json),
     "config": Reader("run/config.toml", read_run, toml),
     "settings": Reader("run/config.toml", read_settings, toml),
     "npy": Reader("x.npy", read_data, numpy_file),
@@ -311,6 +312,13 @@ READERS: dict[str, Reader] = {
     "csv": Reader("x.csv", read_data, text),
     "idx": Reader("x-idx3-ubyte", read_data, bits),
     "idx.gz": Reader("x-idx3-ubyte.gz", read_data, bits),
+    "jsonl": Reader("x.jsonl", read_data, lines),
+    "parquet": Reader("x.parquet", read_data, bits),
+    "arrow": Reader("x.arrow", read_data, bits),
+    "xlsx": Reader("x.xlsx", read_data, bits),
+    "hdf5": Reader("x.h5", read_data, bits),
+    "csv.gz": Reader("x.csv.gz", read_data, bits),
+    "image": Reader("pictures/3.png", lambda path: read_data(path.parent), bits),
     "codes": Reader("codes.npz", read_codes, bits),
 }
 
@@ -332,6 +340,8 @@ def corpus(folder: Path) -> None:
     idx = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in images.shape)
     (folder / "x-idx3-ubyte").write_bytes(idx + images.tobytes())
     (folder / "x-idx3-ubyte.gz").write_bytes(gzip.compress(idx + images.tobytes()))
+    (folder / "x.csv.gz").write_bytes(gzip.compress((folder / "x.csv").read_bytes()))
+    tables(folder, {name: rng.normal(size=9) for name in "abc"} | {"name": list("xyzxyzxyz")})
     data = str(folder / "images.npy")
     train(Settings(data=data, widths=(4, 2), steps_per_block=1, epochs=3), folder / "run")
     whole = (folder / "run" / "model.safetensors").read_bytes()
@@ -343,6 +353,24 @@ def corpus(folder: Path) -> None:
     text = json.dumps(header).encode()
     older = struct.pack("<Q", len(text)) + text + whole[8 + length :]
     (folder / "older.safetensors").write_bytes(older)
+
+
+def tables(folder: Path, columns: dict[str, Any]) -> None:
+    """One small file of every format of tables that a library reads, and a folder of images."""
+    import h5py
+    import polars
+    from PIL import Image
+
+    frame = polars.DataFrame(columns)
+    frame.write_ndjson(folder / "x.jsonl")
+    frame.write_parquet(folder / "x.parquet")
+    frame.write_ipc(folder / "x.arrow")
+    frame.write_excel(folder / "x.xlsx")
+    with h5py.File(folder / "x.h5", "w") as file:
+        file["x"] = np.arange(36.0).reshape(9, 4)
+    (folder / "pictures").mkdir()
+    for k in range(9):
+        Image.fromarray(np.full((4, 4), 20 * k, np.uint8)).save(folder / "pictures" / f"{k}.png")
 
 
 def verdict(reader: Reader, path: Path, size: int) -> str:

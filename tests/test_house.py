@@ -15,8 +15,8 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
-    {"atomic", "checks", "precision", "summary"},
-    {"catalogue"},
+    {"atomic", "checks", "summary"},
+    {"catalogue", "precision"},
     {"control", "cost", "fields", "measure", "schemes"},
     {"datasets", "flow"},
     {"pontryagin"},

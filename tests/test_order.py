@@ -8,6 +8,8 @@ from sklearn.linear_model import LinearRegression
 
 import autoencodes as ac
 from autoencodes.model.order import at_random, by_index, by_variance, natural
+from autoencodes.model.scaling import Scaling
+from autoencodes.plan.facts import _carried
 
 
 def explained(x: np.ndarray, y: np.ndarray) -> float:
@@ -57,3 +59,27 @@ def test_constant_components_come_last_and_every_order_is_a_permutation() -> Non
         scores = order.scores[list(order.components)]
         assert (np.diff(scores) <= 1e-12).all()
     assert at_random(4, 7) != at_random(4, 8)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_variances_keep_the_order_of_the_columns_in_any_precision(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(201, 7)) * 10.0 ** random.integers(-3, 4, 7) + random.normal(size=7)
+    for dtype in (np.float32, np.float64):
+        z = Scaling.of("standard", x).apply(x, dtype)
+        for rows in (z, z[::-1]):  # summed in another order
+            assert by_variance(rows).components == tuple(range(7))
+    x = np.hstack([x, x[:, 2:3], np.ones((201, 2))])  # two columns alike, two that are constant
+    z = Scaling.of("standard", x).apply(x, np.float32)
+    assert by_variance(z).components == tuple(range(10))
+    z[:, 4] *= 1.0001  # beyond rounding
+    assert by_variance(z).components == (4, 0, 1, 2, 3, 5, 6, 7, 8, 9)
+    assert natural(z).components == natural(z.astype(np.float64)).components
+
+
+def test_the_components_that_are_carried_are_not_a_matter_of_rounding() -> None:
+    # The last of 10,000 equal variances is a share of exactly 1e-4.
+    for noise in (0.0, 1e-15, -1e-15, 1e-8, -1e-8):
+        variance = np.ones(10_000)
+        variance[-1] += noise
+        assert _carried(variance, np.zeros(10_000)) == 9_999

@@ -27,7 +27,7 @@ from autoencodes.control import Control
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.precision import precision
+from autoencodes.precision import native, precision
 from autoencodes.second_order.curvature import Curvature, curvature
 from autoencodes.second_order.hessian import Hessian
 from autoencodes.second_order.preconditioner import Preconditioner
@@ -119,6 +119,7 @@ def certify(
     if test is not None:
         problem.check_measure(instance(test, "test", EmpiricalMeasure))
     start = time.monotonic()
+    control = native(control)
     leaves = jax.tree.leaves(control)
     with precision(leaves[0].dtype if leaves else float):
         dtype = np.dtype(check_control(problem.flow, control))

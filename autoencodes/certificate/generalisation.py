@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +16,7 @@ from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.measure.wasserstein import sampled, wasserstein
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import compiled
 
 ROWS = 1000
 """Rows of a sample of which an optimal assignment is computed within a second."""
@@ -93,7 +93,7 @@ def _rows(measure: EmpiricalMeasure) -> Float[np.ndarray, "particle row"]:
     return x if measure.reconstructs else np.hstack([x, np.asarray(measure.y, float)])
 
 
-@eqx.filter_jit
+@compiled
 def _costs(
     problem: ControlProblem, control: Control, part: EmpiricalMeasure
 ) -> Float[Array, " particle"]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +16,7 @@ from jaxtyping import Array, Float
 from autoencodes.control import Control
 from autoencodes.flow.flow import Flow
 from autoencodes.measure.streaming import blocks
+from autoencodes.precision import compiled
 
 _JACOBIAN_NUMBERS = 2**21
 
@@ -77,7 +77,7 @@ def lipschitz(
     return estimates[0], estimates[1]
 
 
-@eqx.filter_jit
+@compiled
 def _largest(
     flow: Flow, control: Control, x: Float[Array, "particle dim"]
 ) -> Float[Array, "2 particle"]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
@@ -21,12 +21,12 @@ import numpy as np
 from autoencodes.datasets import texts
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.dialect import (
-    HEAD,
     SPACES,
     Dialect,
     Record,
     delimiter_called,
     dialect,
+    head_of,
     lines,
     records,
 )
@@ -168,7 +168,7 @@ def _read(file: _File, options: Reading) -> Table:
         raise InputError(f"the decimal mark must be . or ,; got {options.decimal!r}")
     spaces = not file.source.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
     with file.lines() as text:
-        form = dialect(list(islice(text, HEAD)), str(file.source), mark, spaces)
+        form = dialect(head_of(text), str(file.source), mark, spaces)
     kept = _as_text(form, options)
     decimal: str | None = None
     line: int | np.ndarray

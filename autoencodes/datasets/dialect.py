@@ -14,8 +14,10 @@ from autoencodes.errors import InputError
 
 # A gzip bomb without a line break would otherwise be unpacked into one string.
 LONGEST_LINE = 1 << 26
-HEAD = 200
-"""Lines from which the dialect is read."""
+_HEAD, _HEAD_CHARACTERS = 200, 1 << 20
+"""The most lines from which the dialect is read, and characters after which no more are."""
+_WIDEST = 1 << 20
+"""The most columns of a text file."""
 SPACES = " "
 """The delimiter that stands for runs of spaces."""
 _MARKS = "\t;|,"
@@ -98,6 +100,16 @@ def lines(text: Iterable[str], where: str) -> Iterator[str]:
         yield line
 
 
+def head_of(text: Iterator[str]) -> list[str]:
+    """The first lines, enough to know the dialect."""
+    found: list[str] = []
+    size = 0
+    while len(found) < _HEAD and size < _HEAD_CHARACTERS and (line := next(text, None)):
+        found.append(line)
+        size += len(line)
+    return found
+
+
 def records(text: Iterable[str], delimiter: str, where: str, first: int = 1) -> Iterator[Record]:
     """The records of lines from the number ``first`` on, without blank lines at the end.
 
@@ -175,6 +187,11 @@ def dialect(head: list[str], where: str, delimiter: str | None, spaces: bool) ->
     if not any(line.strip() for line in looked_at):
         raise InputError(f"{where}: expected lines of numbers or text, got none; give data")
     mark = delimiter or _delimiter(looked_at, spaces)
+    if looked_at[0].count(mark) >= _WIDEST:
+        raise InputError(
+            f"{where}: expected at most {_WIDEST:,} columns, got {looked_at[0].count(mark) + 1:,} "
+            f"fields in the first line, parted by {mark!r}; write rows as lines"
+        )
     rows = [fields for _, fields in _tolerant(plain, mark, where)]
     names = _hashed(marked[-1], mark, where) if marked else None
     if names is not None and _heads(names, rows):

@@ -109,7 +109,7 @@ def standard_input() -> Source:
         If nothing is.
     """
     stream = sys.stdin
-    if stream is None or stream.closed or stream.isatty():
+    if stream is None or not hasattr(stream, "buffer") or stream.closed or stream.isatty():
         raise InputError(
             "- is standard input, into which nothing is piped; give a file, or pipe one: "
             "cat FILE | autoencodes ..."

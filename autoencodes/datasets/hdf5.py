@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.archives import Archive, archive_table
+from autoencodes.datasets.probing import probe
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.streams import DEFLATE_RATIO, Source, reading
 from autoencodes.datasets.table import Table
@@ -32,6 +33,7 @@ def read_hdf5(source: Source, options: Reading) -> Table:
     except ImportError as error:
         raise MissingExtra("h5py", "tables", "reading HDF5 files") from error
     h5py: Any = library
+    probe(source, "hdf5", "HDF5")
     try:
         with reading(source), source.raw() as stream, h5py.File(stream, "r") as file:
             keys: list[str] = []

@@ -18,7 +18,8 @@ from autoencodes.datasets.streams import Source, reading
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError
 
-_LARGEST_LIST = 1 << 30
+_TIMES = 50
+"""How many times its size a compressed list may have of characters."""
 
 
 def read_json(source: Source, options: Reading) -> Table:
@@ -36,7 +37,7 @@ def read_json(source: Source, options: Reading) -> Table:
             text = io.TextIOWrapper(cast(Any, stream), encoding)
             values: list[Any] = []
             numbers: list[int] = []
-            for number, line in _lines(text, str(source)):
+            for number, line in _lines(text, str(source), max(LONGEST_LINE, _TIMES * source.size)):
                 values.append(_parsed(line, f"{source}, line {number}"))
                 numbers.append(number)
         except UnicodeDecodeError as error:
@@ -59,7 +60,7 @@ def read_json(source: Source, options: Reading) -> Table:
     return build(given, options, str(source), line=starts, numbered=numbered)
 
 
-def _lines(text: io.TextIOWrapper[Any], where: str) -> Iterator[tuple[int, str]]:
+def _lines(text: io.TextIOWrapper[Any], where: str, most: int) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, or the whole text where it is one value on several lines."""
     number = 0
     first = True
@@ -73,7 +74,7 @@ def _lines(text: io.TextIOWrapper[Any], where: str) -> Iterator[tuple[int, str]]
         if not line.strip():
             continue
         if first and line.strip() in ("[", "{"):  # printed over several lines
-            rest = text.read(_LARGEST_LIST)
+            rest = text.read(most)
             yield number, line + rest
             return
         first = False

@@ -6,6 +6,7 @@ import ast
 import operator
 import re
 import struct
+import sys
 import warnings
 import zipfile
 import zlib
@@ -121,9 +122,19 @@ def _array(stream: BufferedIOBase, size: int, where: str, *, text: bool = False)
             f"{where}: the header promises {promise:,} bytes of data (shape {shape}, dtype "
             f"{dtype}), but {held:,} are there; the file is truncated or damaged: write it again"
         )
-    if fortran:
-        return read_array(stream, shape[::-1], dtype, where).T
-    return read_array(stream, shape, dtype, where)
+    array = read_array(stream, shape[::-1] if fortran else shape, dtype, where)
+    _require_characters(array, where)
+    return array.T if fortran else array
+
+
+def _require_characters(array: np.ndarray, where: str) -> None:
+    """Refuses text with codes that are no characters, of which Python makes no text."""
+    for name in array.dtype.names or ("",):
+        values = array[name] if name else array
+        if values.dtype.kind == "U" and values.dtype.itemsize:
+            codes = np.ascontiguousarray(values).view(np.uint32)
+            if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+                raise InputError(f"{where}: holds codes that are no characters; it is damaged")
 
 
 def _require_plain(dtype: np.dtype[Any], where: str) -> None:

@@ -21,10 +21,11 @@ _MOST = 1 << 27
 
 
 def found_in(folder: Path) -> list[Path]:
-    """The images in a folder and its subfolders, by name; hidden ones are passed over."""
+    """The images in a folder and two levels of subfolders, by name, but for hidden ones."""
     return sorted(
         path
-        for path in folder.rglob("*")
+        for level in ("*", "*/*", "*/*/*")
+        for path in folder.glob(level)
         if path.suffix.lower() in ENDINGS
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()

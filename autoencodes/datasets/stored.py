@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets.frames import table_of_frame
+from autoencodes.datasets.probing import probe
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.streams import Source, reading
 from autoencodes.datasets.table import Table
@@ -23,6 +24,7 @@ _SMALL = 1 << 26
 def read_parquet(source: Source, options: Reading) -> Table:
     """The table of a Parquet file; an index that pandas kept in it names the rows."""
     pl = _polars("Parquet files")
+    probe(source, "read_parquet", "Parquet")
     with _sound(source, "Parquet"):
         content = source.raw() if source.path is None else source.path
         lazy = pl.scan_parquet(content)
@@ -43,9 +45,10 @@ def read_arrow(source: Source, options: Reading) -> Table:
             f"{source}: expected a Feather file of version 2, got version 1; write it again with "
             "a newer pandas or pyarrow"
         )
+    reader = "read_ipc" if start == b"ARROW1" else "read_ipc_stream"
+    probe(source, reader, "Arrow")
     with _sound(source, "Arrow"), source.raw() as stream:
-        read = pl.read_ipc if start == b"ARROW1" else pl.read_ipc_stream
-        frame = read(stream)
+        frame = getattr(pl, reader)(stream)
     return table_of_frame(frame, options, str(source))
 
 
@@ -84,10 +87,16 @@ def read_workbook(source: Source, options: Reading) -> Table:
 
 
 def _loaded(book: Any, name: str) -> Any:
-    """A sheet as a frame, its types by all of its rows: by some of them, others would be lost."""
-    return book.load_sheet(
-        name, schema_sample_rows=None, skip_whitespace_tail_rows=True, whitespace_as_null=True
-    ).to_polars()
+    """A sheet as a frame without the empty rows at its end, its types by all of its rows: by some
+    of them, values of another type further down would be lost.
+    """
+    import polars as pl
+
+    frame = book.load_sheet(name, schema_sample_rows=None).to_polars()
+    if not frame.width:
+        return frame
+    full = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+    return frame.head(full[-1] + 1 if len(full) else 0)
 
 
 def _sheet(wanted: str, names: list[str], source: Source) -> str:

@@ -10,19 +10,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.interpolate import BSpline, make_interp_spline
 
-from autoencodes.checks import integer
+from autoencodes.checks import finite_numbers, integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow import sweep
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.layout import finite
+from autoencodes.precision import compiled
 
 Terminal = Callable[[Float[np.ndarray, " node"]], Float[np.ndarray, "node ..."]]
 
@@ -82,7 +82,7 @@ def value_function(
             f"degree must be odd, positive and below the number of nodes; got {degree} with "
             f"{len(grid)} nodes"
         )
-    grid = np.asarray(grid, np.float64)
+    grid = np.asarray(finite_numbers(grid, "grid"), np.float64)
     psi = [make_interp_spline(grid, terminal(grid), k=degree)]
     velocities = finite(_velocities(flow, control, jnp.asarray(grid)[:, None]), "the field")
     feet = grid + flow.schedule.step_size * np.asarray(velocities)  # where a step takes each node
@@ -96,7 +96,7 @@ def derivative(psi: BSpline) -> BSpline:
     return psi.derivative()  # type: ignore[no-untyped-call]
 
 
-@eqx.filter_jit
+@compiled
 def _velocities(
     flow: Flow, control: Control, x: Float[Array, "node 1"]
 ) -> Float[Array, "step node"]:

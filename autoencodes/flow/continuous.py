@@ -16,13 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Num
 
+from autoencodes.checks import real_rows
 from autoencodes.control import Control
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.flow import sweep
 from autoencodes.flow.density import draw_probes, log_volume, retraced
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.inverse import check_invertible
-from autoencodes.flow.layout import Latent, finite, rows
+from autoencodes.flow.layout import Latent, finite
+from autoencodes.precision import compiled
 from autoencodes.schemes.adaptive import Adaptive
 from autoencodes.summary import Summarised
 
@@ -111,12 +113,12 @@ class ContinuousFlow(Summarised, eqx.Module):
         try:
             return self.flow.decode(control, z, held)
         except NumericalFailure as error:
-            raise NumericalFailure(_lost("decoder")) from error
+            raise NumericalFailure(_lost("decoder"), error.row) from error
 
     def inverse(self, control: Control, y: Any) -> Float[Array, "particle dim"]:
         """x with push(control, x) = y, by the same ODE backwards in time: (N, d)."""
         check_invertible(self.flow.schedule)
-        x, _ = retraced(self.flow, control, rows(y, self.flow.schedule.dim, "particles"))
+        x, _ = retraced(self.flow, control, real_rows(y, "particles", self.flow.schedule.dim))
         return _solved(x, "inverse")
 
     def log_volume(
@@ -134,7 +136,7 @@ class ContinuousFlow(Summarised, eqx.Module):
         ``log_density``.
         """
         check_invertible(self.flow.schedule)
-        x = rows(x, self.flow.schedule.dim, "particles")
+        x = real_rows(x, "particles", self.flow.schedule.dim)
         drawn = draw_probes(self.flow, control, divergence, key, probes, len(x))
         return _solved(log_volume(self.flow, control, x, drawn), "log-volume")
 
@@ -171,7 +173,7 @@ class ContinuousFlow(Summarised, eqx.Module):
             If the flow is no homeomorphism, or there is no key where one is needed.
         """
         check_invertible(self.flow.schedule)
-        y = rows(y, self.flow.schedule.dim, "particles")
+        y = real_rows(y, "particles", self.flow.schedule.dim)
         drawn = draw_probes(self.flow, control, divergence, key, probes, len(y))
         x, volume = retraced(self.flow, control, y, drawn)
         start = jnp.asarray(log_density_0(_solved(x, "inverse")))
@@ -207,13 +209,13 @@ def _explained(flow: Flow, control: Control, x: Any) -> Iterator[None]:
     try:
         yield
     except NumericalFailure as error:
-        raise NumericalFailure(_reason(flow, control, x)) from error
+        raise NumericalFailure(_reason(flow, control, x), error.row) from error
 
 
 def _reason(flow: Flow, control: Control, x: Any) -> str:
     """The first step of the control that the solver did not cross, and why."""
     assert isinstance(flow.scheme, Adaptive)
-    inputs = _inputs(flow, control, rows(x, flow.schedule.dim, "particles"))
+    inputs = _inputs(flow, control, real_rows(x, "particles", flow.schedule.dim))
     for j, first in enumerate(flow.schedule.first_steps):
         for k, given in enumerate(inputs[j]):
             t = sweep.times(flow, j, given.dtype)[k]
@@ -240,12 +242,12 @@ _WORDS: dict[int, Callable[[int], str]] = {
 }
 
 
-@eqx.filter_jit
+@compiled
 def _inputs(flow: Flow, control: Control, x: Num[Array, "particle dim"]) -> Any:
     return sweep.inputs(flow, control, x.astype(sweep.check_control(flow, control)))
 
 
-@eqx.filter_jit
+@compiled
 def _reasons(
     flow: Flow, block: int, t: Float[Array, ""], theta: Any, x: Float[Array, "particle input"]
 ) -> Int[Array, " particle"]:

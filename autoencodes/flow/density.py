@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
@@ -18,6 +17,7 @@ from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.sweep import check_control, fields, inputs, retrace, times
+from autoencodes.precision import compiled
 
 DIVERGENCES = ("auto", "exact", "hutchinson")
 
@@ -88,7 +88,7 @@ def draw_probes(
     )
 
 
-@eqx.filter_jit
+@compiled
 def retraced(
     flow: Flow, control: Control, y: Num[Array, "particle dim"], probes: Probes | None = None
 ) -> tuple[Float[Array, "particle dim"], Float[Array, " particle"]]:
@@ -103,7 +103,7 @@ def retraced(
     return x, volumes.sum(axis=0)
 
 
-@eqx.filter_jit
+@compiled
 def log_volume(
     flow: Flow, control: Control, x: Num[Array, "particle dim"], probes: Probes
 ) -> Float[Array, "time particle"]:

@@ -15,14 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from autoencodes.checks import at_least
+from autoencodes.checks import at_least, real_rows
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.fields import ControlledField, Perceptron, Placed
 from autoencodes.flow import sweep
 from autoencodes.flow.inverse import check_invertible, check_preimages
 from autoencodes.flow.layout import Latent as Latent
-from autoencodes.flow.layout import State, layouts, rows
+from autoencodes.flow.layout import State, layouts
 from autoencodes.flow.layout import finite as finite
 from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.schemes import Euler, Scheme
@@ -100,8 +100,8 @@ class Flow(Summarised, eqx.Module):
         NumericalFailure
             If a particle leaves the finite numbers.
         """
-        state = sweep.encode(self, control, rows(x, self.schedule.dim, "particles"))
-        return finite(sweep.decode(self, control, state), "the flow")
+        state = sweep.encode(self, control, real_rows(x, "particles", self.schedule.dim))
+        return finite(sweep.decode(self, control, state), "the flow", rows=0)
 
     def trajectory(self, control: Control, x: Any) -> Float[Array, "time particle dim"]:
         """x_l for l = 0..L, in the ambient space: an array (L + 1, N, d).
@@ -110,8 +110,8 @@ class Flow(Summarised, eqx.Module):
         x itself and the last is ``push(control, x)``. Inactive components are 0, but under
         ``hold``, where they have their held values.
         """
-        x = rows(x, self.schedule.dim, "particles")
-        return finite(sweep.trajectory(self, control, x), "the trajectory")
+        x = real_rows(x, "particles", self.schedule.dim)
+        return finite(sweep.trajectory(self, control, x), "the trajectory", rows=1)
 
     @overload
     def encode(
@@ -131,10 +131,10 @@ class Flow(Summarised, eqx.Module):
         ``skip`` of those of them that return; under ``reset`` there are none, and ``held`` is
         (N, 0).
         """
-        state = sweep.encode(self, control, rows(x, self.schedule.dim, "particles"))
-        latent = finite(state.active, "the encoder")
+        state = sweep.encode(self, control, real_rows(x, "particles", self.schedule.dim))
+        latent = finite(state.active, "the encoder", rows=0)
         around = state.stored[:, len(layouts(self.schedule)[self.schedule.bottleneck].seen) :]
-        return Latent(latent, finite(around, "the encoder")) if held else latent
+        return Latent(latent, finite(around, "the encoder", rows=0)) if held else latent
 
     def decode(self, control: Control, z: Any, held: Any = None) -> Float[Array, "particle dim"]:
         """The final state that the blocks after the bottleneck make of latent values (N, latent).
@@ -143,9 +143,10 @@ class Flow(Summarised, eqx.Module):
         decoder makes of it comes through the bottleneck alone.
         """
         layout = layouts(self.schedule)[self.schedule.bottleneck]
-        z, width = rows(z, self.schedule.latent, "latent values"), len(layout.stored)
+        z = real_rows(z, "latent values", self.schedule.latent, "values")
+        width = len(layout.stored)
         stored = np.zeros((z.shape[0], width)) if held is None else held
-        stored = rows(stored, width, "held values")
+        stored = real_rows(stored, "held values", width, "values")
         if stored.shape[0] != z.shape[0]:
             raise InputError(
                 f"held values must have one row for each latent row: expected {z.shape[0]}, "
@@ -153,7 +154,9 @@ class Flow(Summarised, eqx.Module):
             )
         if layout.seen:  # no field sees them any more
             stored = jnp.pad(stored, ((0, 0), (len(layout.seen), 0)))
-        return finite(sweep.decode(self, control, State(z, jnp.asarray(stored))), "the decoder")
+        return finite(
+            sweep.decode(self, control, State(z, jnp.asarray(stored))), "the decoder", rows=0
+        )
 
     def inverse(self, control: Control, y: Any) -> Float[Array, "particle dim"]:
         """x with push(control, x) = y: each step x_(l+1) = x_l + Δt Φ(x_l), solved for x_l.
@@ -169,9 +172,9 @@ class Flow(Summarised, eqx.Module):
             If a step could not be solved.
         """
         check_invertible(self.schedule)
-        x, sizes = sweep.invert(self, control, rows(y, self.schedule.dim, "particles"))
+        x, sizes = sweep.invert(self, control, real_rows(y, "particles", self.schedule.dim))
         check_preimages(sizes, self.schedule.step_size)
-        return finite(x, "the inverse")
+        return finite(x, "the inverse", rows=0)
 
     def refined(self, factor: int) -> Flow:
         """The flow on the ``factor`` times finer grid, to which refined controls belong."""

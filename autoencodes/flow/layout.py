@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.errors import NumericalFailure
 from autoencodes.flow.schedule import WidthSchedule
 
 Coordinate = tuple[int, int]
@@ -163,21 +163,19 @@ def beside(
     return jnp.concatenate([x, seen], axis=1) if seen.shape[1] else x
 
 
-def finite(values: Float[Array, ...], name: str) -> Float[Array, ...]:
-    """The values, once they are known to be finite; inside a compiled function, unchecked."""
+def finite(values: Float[Array, ...], name: str, rows: int | None = None) -> Float[Array, ...]:
+    """The values, once they are known to be finite; inside a compiled function, unchecked.
+
+    ``rows`` is the axis of the particles, if there is one: the first that is not finite is named.
+    """
     if not isinstance(values, jax.core.Tracer) and not bool(jnp.isfinite(values).all()):
+        first = None
+        if rows is not None:
+            others = tuple(axis for axis in range(values.ndim) if axis != rows)
+            first = int(np.argmin(np.isfinite(np.asarray(values)).all(axis=others)))
         raise NumericalFailure(
             f"{name} left the finite numbers of {values.dtype}: the states grow too fast along "
-            "the flow; take a bounded activation (tanh), a smaller control or a shorter horizon"
-        )
-    return values
-
-
-def rows(values: Any, width: int, name: str) -> Any:
-    """The values as an array (N, width), or an error that says what came instead."""
-    values = values if isinstance(values, jax.Array) else np.asarray(values)
-    if np.ndim(values) != 2 or np.shape(values)[1] != width:
-        raise InputError(
-            f"{name} must be an array (N, {width}), one a row; got shape {np.shape(values)}"
+            "the flow; take a bounded activation (tanh), a smaller control or a shorter horizon",
+            first,
         )
     return values

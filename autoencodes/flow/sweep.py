@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +22,7 @@ from autoencodes.fields.field import StepControl
 from autoencodes.flow.inverse import preimages
 from autoencodes.flow.layout import Layout, State, beside, layouts
 from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.precision import compiled
 from autoencodes.schemes import Scheme
 
 Undo = Callable[[int, Float[Array, ""], Any, Float[Array, "particle width"]], Any]
@@ -177,7 +177,7 @@ def parameters(flow: Dynamics) -> str:
     return f"{sum(a.size for a in jax.tree.leaves(control)):,}"
 
 
-@eqx.filter_jit
+@compiled
 def drawn(flow: Dynamics, key: Key[Array, ""], scale: float) -> Control:
     """A random control, block by block."""
     layout, keys = layouts(flow.schedule), jax.random.split(key, len(flow.schedule.blocks))
@@ -189,7 +189,7 @@ def drawn(flow: Dynamics, key: Key[Array, ""], scale: float) -> Control:
     )
 
 
-@eqx.filter_jit
+@compiled
 def encode(flow: Dynamics, control: Control, x: Num[Array, "particle dim"]) -> State:
     """The state at the end of the bottleneck."""
     layout = layouts(flow.schedule)
@@ -201,7 +201,7 @@ def encode(flow: Dynamics, control: Control, x: Num[Array, "particle dim"]) -> S
     return state
 
 
-@eqx.filter_jit
+@compiled
 def decode(flow: Dynamics, control: Control, state: State) -> Float[Array, "particle dim"]:
     """Where the particles end that have the given state at the end of the bottleneck."""
     dtype, layout = check_control(flow, control), layouts(flow.schedule)
@@ -211,7 +211,7 @@ def decode(flow: Dynamics, control: Control, state: State) -> Float[Array, "part
     return layout[-1].lift(state)
 
 
-@eqx.filter_jit
+@compiled
 def invert(
     flow: Dynamics, control: Control, y: Num[Array, "particle dim"]
 ) -> tuple[Float[Array, "particle dim"], Float[Array, "step particle"]]:
@@ -226,7 +226,7 @@ def invert(
     return retrace(flow, control, y.astype(check_control(flow, control)), undo)
 
 
-@eqx.filter_jit
+@compiled
 def trajectory(
     flow: Dynamics, control: Control, x: Num[Array, "particle dim"]
 ) -> Float[Array, "time particle dim"]:

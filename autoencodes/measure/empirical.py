@@ -13,9 +13,9 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key, Real
 from numpy.typing import ArrayLike
 
-from autoencodes.checks import shown
+from autoencodes.checks import finite_numbers, real
 from autoencodes.errors import InputError
-from autoencodes.measure.streaming import blocks, first_non_finite
+from autoencodes.measure.streaming import blocks
 
 Integral = TypeVar("Integral")
 Particles = Real[Array, "particle dim"] | Real[np.ndarray, "particle dim"]
@@ -158,6 +158,33 @@ def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator
         yield part.with_weights(jnp.where(k * size + np.arange(size) < measure.size, weights, 0))
 
 
+def reach(measure: EmpiricalMeasure) -> float:
+    """The largest absolute value of particles and targets."""
+    arrays = [measure.x] if measure.reconstructs else [measure.x, measure.y]
+    ends = [(float(np.max(a)), float(np.min(a))) for a in map(np.asarray, arrays)]
+    return max(abs(end) for pair in ends for end in pair)
+
+
+def check_size(measure: EmpiricalMeasure, dtype: DTypeLike, large: bool = False) -> None:
+    """InputError for values so small, and if asked so large, that a precision loses their squares.
+
+    Objectives and gradients of such data are 0, or no finite numbers: a training on them would end
+    at once, with nothing learned.
+    """
+    numbers, size = np.finfo(np.dtype(dtype)), reach(measure)
+    fault = ""
+    if 0 < size < (float(numbers.tiny) / float(numbers.eps)) ** 0.5:
+        fault = "at most", "small"
+    elif large and size > float(numbers.max) ** 0.5 / 1e3:
+        fault = "up to", "large"
+    if fault:
+        raise InputError(
+            f"the data's values are {fault[0]} {size:.1e}, too {fault[1]} for squares in "
+            f"{np.dtype(dtype)}: take scaling standard (autoencodes.Scaling in Python)"
+            + (", or precision float64" if numbers.dtype == np.float32 else "")
+        )
+
+
 def _replace(
     measure: EmpiricalMeasure, x: Particles, y: Targets, weights: Weights
 ) -> EmpiricalMeasure:
@@ -167,38 +194,27 @@ def _replace(
 
 def _matrix(values: ArrayLike, name: str, meaning: str) -> Particles:
     """A non-empty, finite, real matrix, or an error that says what it was instead."""
-    try:
-        array = values if isinstance(values, jax.Array) else np.asarray(values)
-    except ValueError:  # rows of different lengths
-        raise InputError(f"{name} must be a matrix of {meaning}; got {shown(values)}") from None
+    array: Particles = real(values, name)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(
             f"{name} must be a non-empty matrix of {meaning}; got shape {tuple(array.shape)}"
         )
-    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    if isinstance(array, jax.core.Tracer):
-        return array
-    if position := first_non_finite(np.asarray(array)):
-        row, column = position
-        raise InputError(
-            f"{name} must hold finite numbers; the first that is not is {array[row, column]} "
-            f"in row {row}, column {column} (counted from 0)"
-        )
-    return array
+    if array.dtype == bool:
+        raise InputError(f"{name} must hold real numbers; got dtype bool")
+    return finite_numbers(array, name)
 
 
 def checked_weights(weights: ArrayLike, count: int) -> Float[np.ndarray, " particle"]:
     """Weights of ``count`` particles in float64, not normalised, or an error that says why not."""
-    try:
-        given = np.asarray(weights, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"weights must be numbers; got {shown(weights)}") from None
+    given = np.asarray(real(weights, "weights"), np.float64)
     if given.shape != (count,):
         raise InputError(
             f"weights must have one entry for each of the {count} particles; "
             f"got shape {given.shape}"
         )
-    if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
-        raise InputError("weights must be finite and non-negative, and not all zero")
+    wrong = ~(np.isfinite(given) & (given >= 0))
+    if wrong.any() or not given.any():
+        first = int(np.argmax(wrong))
+        got = f"{given[first]} in row {first}" if wrong.any() else "0 in every row"
+        raise InputError(f"weights must be finite and non-negative, and not all zero; got {got}")
     return given

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
+from autoencodes.checks import real_rows
+from autoencodes.errors import InputError
 from autoencodes.measure.empirical import checked_weights
 
 Rows = Float[np.ndarray, "particle dim"]
@@ -19,10 +22,10 @@ Weights = Float[np.ndarray, " particle"]
 
 
 def wasserstein(
-    x: Rows,
-    y: Float[np.ndarray, "other dim"],
-    weights: Weights | None = None,
-    others: Float[np.ndarray, " other"] | None = None,
+    x: ArrayLike,
+    y: ArrayLike,
+    weights: ArrayLike | None = None,
+    others: ArrayLike | None = None,
 ) -> float | None:
     """W_1 = min_π Σ_ij π_ij |x_i − y_j|, over the couplings π of the two weighted samples.
 
@@ -42,10 +45,15 @@ def wasserstein(
     Raises
     ------
     InputError
-        If weights are negative, not finite, or all zero.
+        If rows are not finite, of different widths or none, or weights are negative, not finite,
+        or all zero.
 
     Source: Peyré and Cuturi, Computational Optimal Transport (2019), sections 2.3, 2.6 and 3.5.
     """
+    x = np.asarray(real_rows(x, "x"), np.float64)
+    y = np.asarray(real_rows(y, "y", x.shape[1], "numbers"), np.float64)
+    if not (len(x) and len(y) and x.shape[1]):
+        raise InputError(f"both samples must have rows; got shapes {x.shape} and {y.shape}")
     a, b = _weights(weights, len(x)), _weights(others, len(y))
     if x.shape[1] == 1:
         points = np.concatenate([x, y])[:, 0]
@@ -71,10 +79,11 @@ def sampled(
     return random.choice(len(weights), count, p=weights / weights.sum())
 
 
-def _weights(weights: Weights | None, count: int) -> Weights:
+def _weights(weights: ArrayLike | None, count: int) -> Weights:
     if weights is None:
         return np.full(count, 1 / count)
     given = checked_weights(weights, count)
+    given = given / given.max()  # so that the sum cannot overflow
     return given / given.sum()
 
 

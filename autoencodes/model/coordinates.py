@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, Real
+from jaxtyping import Float
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencodes.checks import choice, integer, positive_integer
+from autoencodes.checks import choice, finite_numbers, integer, positive_integer, real_rows
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import map_rows, strips
 from autoencodes.model.pca import mean, principal_axes
@@ -66,8 +66,12 @@ class Coordinates(Summarised, eqx.Module):
                 f"rows of {features} features do not fit into {dim} dimensions; give the flow at "
                 "least as many"
             )
-        self.rotation = None if rotation is None else np.asarray(rotation, np.float64)
-        self.centre = None if centre is None else np.asarray(centre, np.float64)
+        self.rotation = None if rotation is None else _float64(rotation, "rotation")
+        self.centre = None if centre is None else _float64(centre, "centre")
+        if self.centre is not None and self.centre.shape != (features,):
+            raise InputError(
+                f"a centre must have {features} entries; got shape {self.centre.shape}"
+            )
         if self.rotation is not None:
             Q = self.rotation
             square = Q.shape == (features, features)
@@ -78,14 +82,13 @@ class Coordinates(Summarised, eqx.Module):
                 )
 
     @classmethod
-    def of(
-        cls, kind: str, z: Real[Array | np.ndarray, "particle feature"], dim: int, seed: int = 0
-    ) -> Coordinates:
+    def of(cls, kind: str, z: ArrayLike, dim: int, seed: int = 0) -> Coordinates:
         """The coordinates of a kind, fitted to rows (N, k) in the flow's units.
 
         ``none``: the features themselves. ``pca``: c the mean and Q the principal axes, the most
         varied first. ``random``: c the mean and Q drawn uniformly (Haar).
         """
+        z = np.asarray(real_rows(z, "rows"))
         features = z.shape[1]
         kind, seed = choice(kind, "rotation", KINDS), integer(seed, "seed", at_least=0)
         if kind == "none":
@@ -108,7 +111,7 @@ class Coordinates(Summarised, eqx.Module):
 
     def enter(self, z: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle dim"]:
         """Rows (N, k) as particles (N, d)."""
-        z = np.asarray(z)
+        z = np.asarray(real_rows(z, "rows", self.features))
         if self.plain:
             return z.astype(dtype, copy=False)
         x = np.zeros((len(z), self.dim), dtype)
@@ -118,7 +121,7 @@ class Coordinates(Summarised, eqx.Module):
 
     def leave(self, x: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle feature"]:
         """The rows (N, k) that particles (N, d), or their first k components, stand for."""
-        x = np.asarray(x)[:, : self.features]
+        x = np.asarray(real_rows(x, "particles"))[:, : self.features]
         if self.rotation is None:
             return x.astype(dtype, copy=False)
         back, centre = self.rotation.T, 0 if self.centre is None else self.centre
@@ -129,3 +132,7 @@ class Coordinates(Summarised, eqx.Module):
             return z
         turned: np.ndarray = (z - (0 if self.centre is None else self.centre)) @ self.rotation
         return turned
+
+
+def _float64(values: ArrayLike, name: str) -> np.ndarray:
+    return np.asarray(finite_numbers(values, name), np.float64)

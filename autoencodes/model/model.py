@@ -16,7 +16,7 @@ from autoencodes.checks import optional, positive_integers, real_rows
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
 from autoencodes.datasets import Column, Reading, Record, Table
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.flow.flow import Flow, Latent
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
@@ -26,7 +26,7 @@ from autoencodes.model.encoding import Encoding, Observed
 from autoencodes.model.readout import Readout, row_means
 from autoencodes.model.scaling import Scaling
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.precision import precision
+from autoencodes.precision import native, precision
 from autoencodes.summary import Summarised, first
 
 Rows = Any
@@ -82,7 +82,7 @@ class Model(Summarised, eqx.Module):
     ) -> None:
         dim = flow.schedule.dim
         self.flow = flow
-        self.control = jax.tree.map(np.asarray, control)
+        self.control = jax.tree.map(np.asarray, native(control))
         with precision(self.dtype):
             check_control(flow, self.control)
         self.coordinates = coordinates or Coordinates(dim, dim)
@@ -124,7 +124,9 @@ class Model(Summarised, eqx.Module):
 
     def with_control(self, control: Control) -> Model:
         """The same model at another control."""
-        return eqx.tree_at(lambda model: model.control, self, jax.tree.map(np.asarray, control))
+        return eqx.tree_at(
+            lambda model: model.control, self, jax.tree.map(np.asarray, native(control))
+        )
 
     def problem(self, tikhonov: float) -> ControlProblem:
         """The control problem that the model's control is to solve."""
@@ -151,7 +153,7 @@ class Model(Summarised, eqx.Module):
         cost, size = self.readout.cost, self.coordinates.features
         if y is None and cost.components is None and not cost.masked:
             return EmpiricalMeasure(particles)
-        targets = (particles if y is None else self.enter(np.asarray(y)))[:, :size]
+        targets = (particles if y is None else self.enter(y))[:, :size]
         if cost.masked:
             seen = np.ones(targets.shape, bool) if observed is None else observed
             targets = np.hstack([targets, seen.astype(targets.dtype)])
@@ -169,7 +171,7 @@ class Model(Summarised, eqx.Module):
             If they are not rows of the data's kind.
         """
         if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
-            return real_rows(x, "the data", self.coordinates.features), None
+            return np.asarray(real_rows(x, "the data", self.coordinates.features)), None
         encoding = self._encoding
         table = self._table(x)
         table = datasets.matched(table, encoding.columns, encoding.missing, "the data")
@@ -213,9 +215,9 @@ class Model(Summarised, eqx.Module):
 
         self._require_rows("decode")
         width = self.flow.schedule.latent
-        given = [real_rows(latent, "latent values", width)]
+        given = [np.asarray(real_rows(latent, "latent values", width, "values"))]
         if held is not None:
-            given.append(real_rows(held, "held values", None))
+            given.append(np.asarray(real_rows(held, "held values")))
             if len(given[1]) != len(given[0]):
                 raise InputError(
                     f"held values must have one row for each of the {len(given[0])} latent rows; "
@@ -330,7 +332,11 @@ class Model(Summarised, eqx.Module):
         if isinstance(x, Table):
             return x
         encoding = self._encoding
-        reading = Reading(schema=encoding.columns, missing=encoding.missing)
+        others = () if self.record is None else self.record.others
+        label = None if self.record is None else self.record.label
+        reading = Reading(
+            schema=encoding.columns, missing=encoding.missing, aside=others, label=label
+        )
         if datasets.is_frame(x):
             return datasets.from_frame(x, reading)
         return datasets.from_array(x, reading)
@@ -410,5 +416,16 @@ def _in_pieces(function: Callable[..., Any], control: Control, *arrays: np.ndarr
     """
     if len(arrays[0]) == 0:
         raise InputError("expected at least one row; got none")
+    done = 0
+
+    def following(*parts: np.ndarray) -> Any:
+        nonlocal done
+        try:
+            result = function(*parts)
+        except NumericalFailure as failure:
+            raise failure.after(done) from None
+        done += len(parts[0])
+        return result
+
     with precision(jax.tree.leaves(control)[0].dtype):
-        return map_rows(function, *arrays, size=_ROWS, filled=True)
+        return map_rows(following, *arrays, size=_ROWS, filled=True)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Array, Float, Real
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from autoencodes.checks import integer, positive_integer, short
+from autoencodes.checks import integer, positive_integer, real_rows, short
 from autoencodes.errors import InputError
 from autoencodes.model.pca import covariance
 from autoencodes.summary import Summarised, first
+
+_EQUAL = 1e-6
+"""How much scores may differ, relatively, that rounding alone may have told apart."""
 
 _NOTHING = 1e-12
 """The share of its own variance below which a component counts as a combination of others."""
@@ -49,11 +53,27 @@ def by_index(dim: int) -> Order:
     return Order(tuple(range(dim)), -np.arange(dim, dtype=float), "place, counted down")
 
 
-def by_variance(x: Real[Array | np.ndarray, "particle dim"]) -> Order:
+def by_variance(x: ArrayLike) -> Order:
     """The most varied first; scores are variances."""
-    variance = np.var(x, axis=0, dtype=np.float64)
-    ranked = np.argsort(-variance, kind="stable")
-    return Order(tuple(int(i) for i in ranked), variance, "variance")
+    variance = np.var(np.asarray(real_rows(x, "rows")), axis=0, dtype=np.float64)
+    return Order(ranked(variance), variance, "variance")
+
+
+def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
+    """Indices from the largest score ≥ 0 down; of scores that are equal but for rounding, as those
+    of standardised columns are, from the lowest index up.
+
+    Equal to the largest that is left are those within 1e-6 of it, relatively: more than the
+    rounding of float32, so that the order is the same in any precision and on any machine.
+    """
+    order = np.argsort(-scores, kind="stable")
+    descending, result, start = scores[order], [], 0
+    while start < len(order):
+        least = descending[start] * (1 - _EQUAL)
+        end = start + int(np.searchsorted(-descending[start:], -least, side="right"))
+        result += sorted(order[start:end].tolist())
+        start = end
+    return tuple(result)
 
 
 def at_random(dim: int, seed: int) -> Order:
@@ -66,8 +86,8 @@ def at_random(dim: int, seed: int) -> Order:
 
 
 def natural(
-    x: Real[Array | np.ndarray, "particle dim"],
-    y: Real[Array | np.ndarray, "particle target"] | None = None,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
 ) -> Order:
     """The order in which components say most about the targets, one after the other.
 
@@ -96,7 +116,8 @@ def natural(
     InputError
         If the targets do not vary.
     """
-    y = x if y is None else y
+    x = np.asarray(real_rows(x, "rows"))
+    y = x if y is None else np.asarray(real_rows(y, "targets"))
     G, C, total = covariance(x), covariance(x, y), float(np.var(y, axis=0, dtype=np.float64).sum())
     if not total > 0:
         raise InputError(
@@ -111,13 +132,12 @@ def natural(
         if not usable.any():
             break
         gains = np.where(usable, np.sum(C**2, axis=1) / np.where(usable, remaining, 1.0), -1.0)
-        i = int(np.argmax(gains))
+        i = int(np.argmax(gains >= gains.max() * (1 - _EQUAL)))  # ties go to the lowest index
         scores[i] = gains[i] / total
         kept.append(i)
         free[i] = False
         column = G[:, i] / G[i, i]
         C -= np.outer(column, C[i])
         G -= np.outer(column, G[i])
-    rest = np.flatnonzero(free)
-    rest = rest[np.argsort(-variance[rest], kind="stable")]
-    return Order(tuple(kept) + tuple(int(i) for i in rest), scores, "gain in R² of the targets")
+    rest = [i for i in ranked(variance) if free[i]]
+    return Order((*kept, *rest), scores, "gain in R² of the targets")

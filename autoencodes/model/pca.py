@@ -10,23 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Array, Float, Real
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from autoencodes.checks import positive_integer
+from autoencodes.checks import positive_integer, real_rows
 from autoencodes.measure.streaming import strips
 
 
-def mean(x: Real[Array | np.ndarray, "particle dim"]) -> Float[np.ndarray, " dim"]:
+def mean(x: ArrayLike) -> Float[np.ndarray, " dim"]:
     """x̄ of rows (N, d)."""
-    return np.asarray(np.mean(x, axis=0, dtype=np.float64))
+    return np.asarray(np.mean(np.asarray(real_rows(x, "rows")), axis=0, dtype=np.float64))
 
 
 def covariance(
-    x: Real[Array | np.ndarray, "particle dim"],
-    y: Real[Array | np.ndarray, "particle other"] | None = None,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
 ) -> Float[np.ndarray, "dim other"]:
     """(X − x̄)ᵀ (Y − ȳ) / N of rows (N, d) and (N, k); by default Y = X."""
-    y = x if y is None else y
+    x = np.asarray(real_rows(x, "rows"))
+    y = x if y is None else np.asarray(real_rows(y, "targets"))
     x_mean, y_mean = mean(x), mean(y)
     total = np.zeros((len(x_mean), len(y_mean)))
     for rows in strips(len(x)):
@@ -34,7 +36,7 @@ def covariance(
     return total / len(x)
 
 
-def principal_axes(x: Real[Array | np.ndarray, "particle dim"]) -> Float[np.ndarray, "dim axis"]:
+def principal_axes(x: ArrayLike) -> Float[np.ndarray, "dim axis"]:
     """The eigenvectors of the covariance as columns, those of the largest eigenvalues first."""
     return np.linalg.eigh(covariance(x))[1][:, ::-1]
 
@@ -51,17 +53,17 @@ class Pca:
     axes: Float[np.ndarray, "dim latent"]
 
     @classmethod
-    def fit(cls, x: Real[Array | np.ndarray, "particle dim"], latent: int) -> Pca:
+    def fit(cls, x: ArrayLike, latent: int) -> Pca:
         """The leading ``latent`` components of rows (N, d)."""
         return cls(mean(x), principal_axes(x)[:, : positive_integer(latent, "latent")])
 
-    def reconstruct(
-        self, x: Real[Array | np.ndarray, "particle dim"]
-    ) -> Float[np.ndarray, "particle dim"]:
+    def reconstruct(self, x: ArrayLike) -> Float[np.ndarray, "particle dim"]:
         """The projection of rows (N, d)."""
+        x = np.asarray(real_rows(x, "rows", len(self.mean)))
         return self.mean + (x - self.mean) @ self.axes @ self.axes.T
 
-    def mean_squared_error(self, x: Real[Array | np.ndarray, "particle dim"]) -> float:
+    def mean_squared_error(self, x: ArrayLike) -> float:
         """The error per feature over rows (N, d)."""
+        x = np.asarray(real_rows(x, "rows", len(self.mean)))
         pieces = (x[rows] for rows in strips(len(x)))
         return sum(float(np.sum((self.reconstruct(p) - p) ** 2)) for p in pieces) / x.size

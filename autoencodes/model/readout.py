@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -15,14 +16,15 @@ from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.catalogue import COSTS
-from autoencodes.checks import choice
+from autoencodes.checks import choice, finite_numbers, real, real_rows, shown
 from autoencodes.cost import Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
 from autoencodes.model.scaling import Scaling
+from autoencodes.precision import compiled, precision
 from autoencodes.summary import Summarised, first
 
-_costs = eqx.filter_jit(lambda cost, x, y: jax.vmap(cost)(x, y))
-_linked = eqx.filter_jit(lambda cost, x: jax.vmap(cost.predict)(x))
+_costs = compiled(lambda cost, x, y: jax.vmap(cost)(x, y))
+_linked = compiled(lambda cost, x: jax.vmap(cost.predict)(x))
 
 TARGETS = ("rows", "classes", "numbers")
 
@@ -72,7 +74,7 @@ class Readout(Summarised, eqx.Module):
                 "label, class or target, or leave --target out to reconstruct the rows"
             )
         if target == "classes":
-            classes = np.unique(labels)
+            classes = np.unique(_labels(labels, name))
             if len(classes) < 2:
                 raise InputError(f"the labels of {name} are all {classes[0]!r}: nothing to learn")
             return cls(cost, target, tuple(classes.tolist()))
@@ -97,9 +99,8 @@ class Readout(Summarised, eqx.Module):
                 f"this model predicts {self.target}, and the data have no labels to compare with: "
                 "add a column label, or use predict"
             )
-        labels = np.asarray(labels)
         if self.target == "classes":
-            known = np.array(self.classes)
+            labels, known = _labels(labels, "the data"), np.array(self.classes)
             if known.dtype.kind != labels.dtype.kind and "U" in (
                 known.dtype.kind,
                 labels.dtype.kind,
@@ -117,7 +118,9 @@ class Readout(Summarised, eqx.Module):
 
     def predict(self, x: ArrayLike) -> Float[np.ndarray, "particle target"]:
         """Predictions in the flow's units, from final states (N, d)."""
-        return np.asarray(_linked(self.cost, x))
+        states = np.asarray(real_rows(x, "final states"))
+        states = states if states.dtype.kind == "f" else states.astype(np.float64)
+        return np.asarray(_linked(self.cost, states))
 
     def squares(
         self,
@@ -134,11 +137,14 @@ class Readout(Summarised, eqx.Module):
         return (squares, None) if seen is None else (squares * seen, seen)
 
     def mean_cost(self, x: ArrayLike, y: ArrayLike) -> float:
-        """The mean of ℓ over final states (N, d) and targets."""
-        return float(np.mean(np.asarray(_costs(self.cost, x, y)), dtype=np.float64))
+        """The mean of ℓ over final states (N, d) and targets, in float64: squares overflow late."""
+        with precision(np.float64):
+            wide = (np.asarray(real_rows(part, "states"), np.float64) for part in (x, y))
+            return float(np.mean(np.asarray(_costs(self.cost, *wide))))
 
     def named(self, predictions: ArrayLike) -> np.ndarray:
         """Predictions in the data's units: the likeliest class of a row, or its number."""
+        predictions = real_rows(predictions, "predictions", self.size, "entries")
         if self.target == "classes":
             return np.array(self.classes)[np.argmax(predictions, axis=1)]
         assert self.scaling is not None
@@ -163,17 +169,43 @@ class Readout(Summarised, eqx.Module):
         return cls(cost, description["target"], tuple(description["classes"]), scaling)
 
 
+def _labels(labels: ArrayLike, name: str) -> np.ndarray:
+    """Labels of classes (N,), all numbers or all text: 007 as text is not 7."""
+    given = np.asarray(labels)
+    if np.ma.is_masked(labels) or given.ndim != 1:
+        raise InputError(
+            f"the labels of {name} must be one for each row, none of them masked; got "
+            f"{shown(labels)}"
+        )
+    if given.dtype.kind in "SM":  # bytes, dates
+        given = np.char.decode(given, "utf-8", "replace") if given.dtype.kind == "S" else given
+        given = given.astype(str)
+    for row, label in enumerate(given.tolist()):
+        if label is None or (isinstance(label, float) and not math.isfinite(label)):
+            raise InputError(
+                f"the labels of {name} must be known; got {label} in row {row} (counted from 0): "
+                "leave its row out"
+            )
+    if given.dtype.kind == "O":
+        kinds = {str if isinstance(label, str) else type(label) for label in given.tolist()}
+        if kinds == {str}:
+            return given.astype(str)
+        given = np.asarray(real(given, f"the labels of {name}"))
+    if given.dtype.kind not in "biufU":
+        raise InputError(f"the labels of {name} must be numbers or text; got {given.dtype}")
+    return given.astype(np.int64) if given.dtype.kind == "b" else given
+
+
 def _numbers(labels: ArrayLike, name: str) -> np.ndarray:
     """Labels as numbers (N, 1)."""
-    try:
-        numbers = np.asarray(labels).astype(np.float64)
-    except ValueError as error:
-        raise InputError(
-            f"the labels of {name} are no numbers ({error}); take --target classes"
-        ) from error
-    if not np.isfinite(numbers).all():
-        raise InputError(f"the labels of {name} hold a NaN or an infinity; remove those rows")
-    return numbers[:, None]
+    if np.asarray(labels).dtype.kind in "US":  # as a column of text has them
+        try:
+            labels = np.asarray(labels).astype(np.float64)
+        except ValueError as error:
+            raise InputError(
+                f"the labels of {name} are no numbers ({error}); take --target classes"
+            ) from error
+    return np.asarray(finite_numbers(labels, f"the labels of {name}"), np.float64)[:, None]
 
 
 def row_means(

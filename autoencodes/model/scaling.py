@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Bool, Float, Real
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencodes.checks import choice
+from autoencodes.checks import choice, finite_numbers, real_rows
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import map_rows
 from autoencodes.summary import Summarised, first
@@ -36,8 +36,22 @@ class Scaling(Summarised, eqx.Module):
     trained in" are those of z.
     """
 
-    shift: Float[np.ndarray, " dim"] = eqx.field(converter=lambda a: np.asarray(a, np.float64))
-    scale: Float[np.ndarray, " dim"] = eqx.field(converter=lambda a: np.asarray(a, np.float64))
+    shift: Float[np.ndarray, " dim"] = eqx.field(
+        converter=lambda a: np.asarray(finite_numbers(a, "shift"), np.float64)
+    )
+    scale: Float[np.ndarray, " dim"] = eqx.field(
+        converter=lambda a: np.asarray(finite_numbers(a, "scale"), np.float64)
+    )
+
+    def __check_init__(self) -> None:
+        if self.shift.ndim != 1 or self.shift.shape != self.scale.shape:
+            raise InputError(
+                "shift and scale must be arrays (d,); got shapes "
+                f"{self.shift.shape} and {self.scale.shape}"
+            )
+        if not (self.scale > 0).all():
+            k = int(np.argmin(self.scale > 0))
+            raise InputError(f"scale must be positive; got {self.scale[k]} for component {k}")
 
     def _summary(self) -> dict[str, str]:
         """The first entries of shift and scale."""
@@ -47,7 +61,7 @@ class Scaling(Summarised, eqx.Module):
     def of(
         cls,
         kind: str,
-        x: Real[Array | np.ndarray, "particle dim"],
+        x: ArrayLike,
         value_range: tuple[float, float] | None = None,
         observed: Bool[np.ndarray, "particle dim"] | None = None,
     ) -> Scaling:
@@ -62,11 +76,15 @@ class Scaling(Summarised, eqx.Module):
         Raises
         ------
         InputError
-            If the kind is none of these, or a range overflows.
+            If the kind is none of these, the rows are no finite numbers or none, or a range
+            overflows.
         """
-        dim, kind = x.shape[1], choice(kind, "scaling", KINDS)
+        kind, x = choice(kind, "scaling", KINDS), np.asarray(real_rows(x, "rows"))
+        dim = x.shape[1]
         if kind == "none":
             return cls(np.zeros(dim), np.ones(dim))
+        if not len(x):
+            raise InputError(f"scaling {kind} is fitted to rows; got none")
         if kind == "unit":
             low, high = value_range or (float(x.min()), float(x.max()))
             return cls._checked(np.full(dim, low), np.full(dim, (high - low) or 1.0))
@@ -104,10 +122,11 @@ class Scaling(Summarised, eqx.Module):
         Raises
         ------
         InputError
-            If a row is so far off that the flow's precision has no such number, or all rows so
-            small that it has none but 0.
+            If the rows are no finite numbers, a row is so far off that the flow's precision has no
+            such number, or all rows so small that it has none but 0.
         """
-        rows, largest = np.asarray(x), float(np.finfo(np.dtype(dtype)).max)
+        rows = np.asarray(real_rows(x, "rows", len(self.shift)))
+        largest = float(np.finfo(np.dtype(dtype)).max)
         least, seen = float(np.finfo(np.dtype(dtype)).smallest_subnormal), 0.0
 
         def scaled(block: np.ndarray) -> np.ndarray:
@@ -134,7 +153,8 @@ class Scaling(Summarised, eqx.Module):
 
     def undo(self, z: ArrayLike, dtype: DTypeLike) -> Float[np.ndarray, "particle dim"]:
         """Rows of the flow, in the data's units."""
-        return map_rows(lambda r: self.shift + self.scale * r, np.asarray(z), dtype=dtype)
+        z = np.asarray(real_rows(z, "rows", len(self.shift)))
+        return map_rows(lambda r: self.shift + self.scale * r, z, dtype=dtype)
 
 
 def _moments(x: Float[np.ndarray, " particle"]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import struct
 import sys
 import warnings
 import zlib
@@ -149,6 +150,14 @@ def write_table(
         _write(path, {**beside, **columns})
 
 
+_NO_ARCHIVE = (
+    *(OSError, ValueError, EOFError, LookupError, OverflowError, MemoryError, RuntimeError),
+    *(BadZipFile, zlib.error, struct.error, SyntaxError, TypeError),
+)
+"""What zipfile and NumPy raise of a damaged archive: also of a password, and of a promise of
+terabytes."""
+
+
 def read_latent(path: str | Path) -> tuple[Latent, dict[str, np.ndarray]]:
     """Latent rows from a file that ``encode`` wrote, the held ones that .npz has, identifiers.
 
@@ -163,7 +172,9 @@ def read_latent(path: str | Path) -> tuple[Latent, dict[str, np.ndarray]]:
                     held = archive["held"] if "held" in archive else latent[:, :0]
                     beside = {k: archive[k] for k in archive if k not in ("latent", "held")}
                     return Latent(latent, held), beside
-        except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: there is no such file; expected latent rows") from error
+        except _NO_ARCHIVE as error:
             raise InputError(
                 f"{path}: expected an .npz archive of latent rows ({error})"
             ) from error

@@ -15,7 +15,7 @@ from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import PARTS
 from autoencodes.datasets.table import Observed
 from autoencodes.errors import InputError
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure, check_size
 from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.order import Order
@@ -65,6 +65,7 @@ class Job:
         if "test" not in parts:
             raise InputError(f"{data.name} has no rows to test on; give more rows")
         train, problem = parts["train"], model.problem(plan.tikhonov)
+        check_size(train, model.dtype, large=True)
         learned = with_holes(model, data, train, plan.seed)
         method = build.method(plan, learned.size)
         test, validation = parts["test"], parts.get("validation")

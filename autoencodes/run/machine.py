@@ -11,7 +11,13 @@ import jax
 
 from autoencodes import __version__
 
-_PACKAGES = ("jax", "equinox", "optax", "numpy", "scipy")
+_PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
+
+_SETTINGS = ("jax_default_matmul_precision", "jax_default_prng_impl", "jax_threefry_partitionable")
+"""Of JAX: those that decide about numbers. In which precision it computes, a run decides."""
+
+_VARIABLES = ("XLA_FLAGS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Of the environment: they may decide in which order sums are taken."""
 
 
 def machine() -> dict[str, Any]:
@@ -24,7 +30,13 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "device": f"{device.platform} {device.device_kind}",
         "cores": _cores(),
+        **{name: str(getattr(jax.config, name, None)) for name in _SETTINGS},
+        **{name: _without_paths(os.environ[name]) for name in _VARIABLES if name in os.environ},
     }
+
+
+def _without_paths(text: str) -> str:
+    return " ".join(word for word in text.split() if "/" not in word and "\\" not in word)
 
 
 def _cores() -> int:

@@ -194,6 +194,8 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
         except OSError as error:
             failures.append(error)
 
+    if folder.record is None:  # a folder that had to be made anew
+        attempt(folder.write_record, job.data.record)
     attempt(folder.write_history, history)
     attempt(folder.write_checkpoint, at, keeper.plan)
     attempt(folder.write_model, model)

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import compiled, native
 
 Entries = Float[Array, " entry"]
 Tape = Callable[[Control], Control]
@@ -52,6 +53,7 @@ class Hessian:
         batch_size: int | None = None,
         tape_bytes: int = _TAPE_BYTES,
     ) -> None:
+        control = native(control)
         leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(control)]
         self.size = sum(leaf.size for leaf in leaves)
         self.dtype = np.dtype(jnp.result_type(*leaves))
@@ -79,18 +81,18 @@ class Hessian:
         return np.array([np.asarray(self(row), float) for row in identity])
 
 
-@eqx.filter_jit
+@compiled
 def _linearise(problem: ControlProblem, control: Control, part: EmpiricalMeasure) -> Tape:
     """The tangent of g, with what it keeps of the sweeps."""
     return jax.linearize(lambda theta: problem.sweep(theta, part)[1], control)[1]
 
 
-@eqx.filter_jit
+@compiled
 def _add_tangent(tape: Tape, control: Control, eta: Entries, total: Entries) -> Entries:
     return total + ravel_pytree(tape(ravel_pytree(control)[1](eta)))[0]
 
 
-@eqx.filter_jit
+@compiled
 def _add_swept(
     problem: ControlProblem, control: Control, part: EmpiricalMeasure, eta: Entries, total: Entries
 ) -> Entries:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure, pieces
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import compiled
 
 Entries = Float[Array, " entry"]
 Moved = Float[Array, "particle dim"]
@@ -65,13 +65,13 @@ class Preconditioner:
         return _solve(self._problem, self._control, self._pieces, self._tapes, right, shift)
 
 
-@eqx.filter_jit
+@compiled
 def _linearise(problem: ControlProblem, control: Control, x: Float[Array, "particle dim"]) -> Tape:
     """x_L of the particles, and η -> A_i η."""
     return jax.linearize(lambda theta: problem.flow.push(theta, x), control)
 
 
-@eqx.filter_jit
+@compiled
 def _solve(
     problem: ControlProblem,
     control: Control,

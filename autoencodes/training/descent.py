@@ -11,6 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -19,18 +20,23 @@ from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Info, Method, all_finite, evaluate, where
 from autoencodes.training.status import Status, decided, running
 
+_DIVERGED = 1e6
+"""From so many times the first objective no training comes back."""
+
 
 class DescentState(eqx.Module):
-    """The control and the optimiser's moments; on the whole measure also the control before.
+    """The control and the optimiser's moments; on the whole measure also the best control so far.
 
-    On mini-batches ``before`` is empty: keeping it would cost two passes over the control.
+    On mini-batches ``best`` is empty: keeping it would cost two passes over the control.
     """
 
     control: Control
-    before: Control
+    best: Control
     moments: Any
     status: Int[Array, ""]
     steps: int = eqx.field(static=True)
+    seen: Float[Array, 2] | tuple[()]
+    """The objective of the first control and that of the best; the largest number before."""
 
 
 class Descent(Method):
@@ -49,9 +55,12 @@ class Descent(Method):
     def init(
         self, problem: ControlProblem, control: Control, batch: Batch, steps: int
     ) -> DescentState:
-        before = control if batch.whole else ()
         moments = self.optimiser(problem, steps).init(control)
-        return DescentState(control, before, moments, running(), steps)
+        if not batch.whole:
+            return DescentState(control, (), moments, running(), steps, ())
+        dtype = jnp.result_type(*jax.tree.leaves(control))
+        unseen = jnp.full(2, float(np.finfo(dtype).max), dtype)
+        return DescentState(control, control, moments, running(), steps, unseen)
 
     def step(
         self,
@@ -68,14 +77,19 @@ class Descent(Method):
         )
         control: Any = optax.apply_updates(state.control, updates)
         fine, converged = jnp.isfinite(point.objective), jnp.asarray(False)
-        before = state.before
+        best, seen = state.best, state.seen
         if batch.whole:
             residual = problem.residual(state.control, point.g)
+            first, least = state.seen
+            first = jnp.where(first == np.finfo(first.dtype).max, point.objective, first)
+            best = where(fine & (point.objective < least), state.control, state.best)
+            least = jnp.minimum(least, point.objective)
+            fine &= (first == 0) | (point.objective <= _DIVERGED * jnp.abs(first))
             converged = fine & (residual <= tolerance)
-            before = where(fine, state.control, state.before)
-            fine &= all_finite(control, moments)
+            fine &= all_finite(control, moments, residual)
+            seen = where(fine, jnp.stack([first, least]), state.seen)
             moments = where(fine, moments, state.moments)
-            control = where(fine & ~converged, control, before)
+            control = where(converged, state.control, where(fine, control, best))
         status = decided([(~fine, Status.FAILED), (converged, Status.CONVERGED)])
         info = {
             "objective": point.objective,
@@ -85,12 +99,13 @@ class Descent(Method):
         if batch.whole:
             info["residual"] = residual
         status = status.astype(state.status.dtype)
-        return DescentState(control, before, moments, status, state.steps), info
+        return DescentState(control, best, moments, status, state.steps, seen), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
-            "the objective or its gradient is not finite: take a smaller learning rate or initial "
-            "scale, a shorter horizon or a bounded activation; the last good control is kept"
+            "the objective or its gradient is not finite, or a million times what it was: take a "
+            "smaller learning rate or initial scale, a shorter horizon or a bounded activation; "
+            "the control with the least objective so far is kept"
         )
 
 

@@ -18,8 +18,9 @@ from autoencodes.checks import at_least, instance, optional, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import compiled, native
 from autoencodes.training.display import ProgressDisplay
 from autoencodes.training.method import Batch, Info, Method, all_finite
 from autoencodes.training.metric import MetricMovement
@@ -126,6 +127,8 @@ def fit(
     tolerance = at_least(tolerance, "tolerance", 0)
     noise = at_least(noise, "noise", 0)
     problem.check_measure(measure)
+    control = jax.tree.map(jnp.asarray, native(control))
+    check_size(measure, check_control(problem.flow, control))
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
     if noise and batch_size is None:
@@ -135,7 +138,6 @@ def fit(
         )
     if batch_size is not None and key is None:
         raise InputError("mini-batches are drawn at random: pass key=jax.random.key(seed)")
-    control = jax.tree.map(jnp.asarray, control)
     if not bool(_finite(control)):
         raise InputError("the control to begin with must be finite; it holds a NaN or an infinity")
     if method is None:
@@ -175,6 +177,17 @@ class _Loop:
     every: int
 
     @property
+    def large(self) -> str:
+        """What to do about particles of which the precision does not hold fourth powers."""
+        dtype = np.dtype(self.measure.x.dtype)
+        if (size := reach(self.measure)) <= float(np.finfo(dtype).max) ** 0.25:
+            return ""
+        return (
+            f"; values reach {size:.1e}, whose squares {dtype} hardly holds: scale the data "
+            "(autoencodes.Scaling)" + (", or take float64" if dtype == np.float32 else "")
+        )
+
+    @property
     def batches(self) -> int:
         """The number of steps in an epoch."""
         return 1 if self.batch_size is None else self.measure.size // self.batch_size
@@ -195,13 +208,16 @@ class _Loop:
         """The given position, its arrays put back into the method's state."""
         expected, structure = jax.tree.flatten(eqx.filter_eval_shape(self.begin, control))
         leaves = jax.tree.leaves(resume.state)
-        shapes = [(a.shape, a.dtype) for a in expected]
-        if [(a.shape, a.dtype) for a in leaves] != shapes:
+        if len(leaves) < len(expected):  # of a version whose states ended earlier
+            leaves = [*leaves, *jax.tree.leaves(self.begin(control))[len(leaves) :]]
+        if list(map(_kind, leaves)) != list(map(_kind, expected)):
             raise InputError(
                 "the training to resume had another control, method or precision; "
                 "resume it with the settings it was started with"
             )
-        state = jax.tree.unflatten(structure, [jnp.asarray(a) for a in leaves])
+        # JAX decides how wide integers are, by its setting in the process that resumes.
+        pairs = zip(leaves, expected, strict=True)
+        state = jax.tree.unflatten(structure, [jnp.asarray(a, b.dtype) for a, b in pairs])
         # A training that had ended finds out anew whether it has.
         running = jnp.asarray(int(Status.RUNNING), state.status.dtype)
         return replace(resume, state=eqx.tree_at(lambda s: s.status, state, running))
@@ -217,10 +233,12 @@ class _Loop:
         history: list[Record] = []
         length, reason = 1, "" if here.step < self.steps else _spent(self.steps)
         good, status, last, asked = here, Status.RUNNING, Record(), False
+        least = np.inf
         try:
             while not reason:
                 began, before = time.perf_counter(), here
-                following, records, ending, last = self._advance(here, length, began)
+                following, records, ending, rows = self._advance(here, length, began)
+                first, last = rows[0]["objective"], rows[-1]
                 # A failed method may have left a control whose objective is not finite.
                 seen = self.batch_size is None or bool(np.isfinite(last["objective"]))
                 if ending is Status.FAILED and not (seen and _finite(following.state)):
@@ -228,8 +246,8 @@ class _Loop:
                 history.extend(records)
                 # At once, or a KeyboardInterrupt between them would leave half a round.
                 here, status = following, ending
-                if before.step % self.batches == 0 and here.step > before.step:
-                    good = before  # a step made has seen a finite objective there
+                if before.step % self.batches == 0 and here.step > before.step and first <= least:
+                    good, least = before, first  # what a step made has seen there
                 length = min(_paced(length, time.perf_counter() - began), self.every)
                 progress = Progress(
                     here.step,
@@ -262,8 +280,11 @@ class _Loop:
 
     def _advance(
         self, here: Resumption, length: int, began: float
-    ) -> tuple[Resumption, tuple[Record, ...], Status, Record]:
-        """One compiled round of steps, never past the end of an epoch of mini-batches."""
+    ) -> tuple[Resumption, tuple[Record, ...], Status, list[Record]]:
+        """One compiled round of steps, never past the end of an epoch of mini-batches.
+
+        With it the reports of its steps.
+        """
         epoch, first = divmod(here.step, self.batches)
         left = self.steps - here.step
         if self.batch_size is not None:
@@ -284,11 +305,13 @@ class _Loop:
         count, status = int(done), Status(int(state.status))
         if status is Status.RUNNING and here.step + count >= self.steps:
             status = Status(int(self.method.ending(state)))
-        if not bool(_finite(state)):  # moments too: infinite ones would freeze the control
-            status = Status.FAILED
         elapsed = time.perf_counter() - began
         infos = jax.device_get(infos)
         rows = [{name: float(v[k]) for name, v in infos.items()} for k in range(count)]
+        # Moments too: infinite ones would freeze the control. And no method can judge by a NaN.
+        judged = rows[-1]["objective"] + rows[-1].get("residual", 0.0)
+        if not (bool(_finite(state)) and (self.batch_size is not None or np.isfinite(judged))):
+            status = Status.FAILED
         # A step that failed moved nothing: it is counted as work, and is no step.
         steps = rows[:-1] if status is Status.FAILED else rows
         step, evaluations = here.step, here.gradient_evaluations
@@ -303,7 +326,7 @@ class _Loop:
                 pending = []
         evaluations += sum(round(row["gradient_evaluations"]) for row in rows[len(steps) :])
         following = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
-        return following, tuple(records), status, rows[-1]
+        return following, tuple(records), status, rows
 
     def _order(self, epoch: int) -> Int[Array, " particle"]:
         """The order in which an epoch visits the particles: a function of the key alone."""
@@ -324,12 +347,19 @@ class _Loop:
         if status is Status.CONVERGED:
             return f"converged: the PMP residual is {last['residual']:.1e}, at most the tolerance"
         if status is not Status.RUNNING:
-            return f"{status.name.lower()}: {self.method.explain(status, last)}"
+            why = f"{status.name.lower()}: {self.method.explain(status, last)}"
+            return why + (self.large if status is Status.FAILED else "")
         if here.step >= self.steps:
             return _spent(self.steps)
         if asked:
             return f"interrupted after step {here.step} of {self.steps}"
         return f"stopped by a callback after step {here.step} of {self.steps}" if stopped else ""
+
+
+def _kind(array: Any) -> tuple[tuple[int, ...], str]:
+    """Shape and precision of an array; integers of any width are alike."""
+    dtype = np.dtype(array.dtype)
+    return array.shape, "integer" if dtype.kind in "iu" else dtype.name
 
 
 def _spent(steps: int) -> str:
@@ -358,10 +388,10 @@ def _record(
     }
 
 
-_finite = eqx.filter_jit(all_finite)
+_finite = compiled(all_finite)
 
 
-@eqx.filter_jit
+@compiled
 def _begin(
     method: Method,
     problem: ControlProblem,
@@ -377,7 +407,7 @@ def _begin(
     return method.init(problem, control, batch, steps)
 
 
-@eqx.filter_jit
+@compiled
 def _round(
     method: Method,
     problem: ControlProblem,

@@ -194,7 +194,7 @@ class MetricMovement(Method):
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
             "the objective or its gradient is not finite: take a smaller tau or initial scale, a "
-            "shorter horizon or a bounded activation; the last good control is kept"
+            "shorter horizon or a bounded activation; the control that began the best epoch is kept"
         )
 
     def step_at(self, count: Any, steps: int) -> Float[Array, ""]:

@@ -65,10 +65,9 @@ class Result:
     """The result of a training.
 
     ``converged`` says whether the PMP residual fell to the tolerance, ``reason`` why the
-    training ended, in words. ``control`` is finite in any case; where a method failed on
-    mini-batches and lost its own, it is that of the last epoch's beginning whose objective was
-    seen to be finite. ``resumption`` lets a later
-    ``fit`` go on from here.
+    training ended, in words. ``control`` is finite in any case; where a method failed and lost
+    its own, it is the best one that is known: on mini-batches that of the epoch's beginning with
+    the least objective seen. ``resumption`` lets a later ``fit`` go on from here.
     """
 
     control: Control

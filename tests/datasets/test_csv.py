@@ -139,6 +139,11 @@ def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         _load(tmp_path, "1,2\n" + "3" * 1000, "a.csv.gz")
 
 
+def test_a_first_line_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at most 1,048,576 columns, got 1,048,577"):
+        _load(tmp_path, "1," * 2**20 + "1\n", "a.csv.gz")
+
+
 def test_a_truncated_gzip_is_refused(tmp_path: Path) -> None:
     raw = gzip.compress(_text(X).encode())
     (tmp_path / "a.csv.gz").write_bytes(raw[: len(raw) // 2])

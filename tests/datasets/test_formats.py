@@ -374,7 +374,7 @@ def test_damaged_files_are_refused(tmp_path: Path, name: str) -> None:
     else:
         write(path)
     sound = path.read_bytes()
-    for k in range(12):
+    for k in range(12 if name == "a.xlsx" else 3):  # the others have a process each
         damaged = np.frombuffer(sound, np.uint8).copy()
         damaged[rng.integers(0, damaged.size, 20)] = rng.integers(0, 256, 20)
         path.write_bytes(damaged.tobytes()[: len(sound) // (1 + k % 2)])

@@ -198,3 +198,22 @@ def test_a_cache_that_cannot_be_written_is_an_input_error(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(InputError, match="Not a directory"):
         datasets.load("mnist")
+
+
+@pytest.mark.parametrize("place", ["", "mnist", "raw", "MNIST/raw"])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_are_taken_under_all_usual_names(
+    tmp_path: Path, place: str, ending: str, packed: bool
+) -> None:
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    for name in mnist.CHECKSUMS:
+        raw = _content(name)
+        dotted = name.replace("-idx", ".idx")
+        path = tmp_path / place / (dotted + ending)
+        path.write_bytes(gzip.compress(raw) if packed else raw)
+    for found in (datasets.load("mnist", data_dir=tmp_path), datasets.load(tmp_path)):
+        assert (found.size, found.test.size, found.image_shape) == (9, 3, (2, 3))
+        assert found.labels is not None
+    images = next((tmp_path / place).glob("train-images*"))
+    np.testing.assert_array_equal(datasets.load(images).x, found.x[:6])

@@ -203,7 +203,9 @@ SAMPLES: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (k % 4 > 0)) for k, n in enumerate(SAMPLES)]
+)
 def test_a_report_of_altered_samples_is_refused(run: Path, name: str) -> None:
     pytest.importorskip("matplotlib")
     path = run / "samples.safetensors"

@@ -16,6 +16,7 @@ from autoencodes.errors import InputError, Notice
 from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.plan.settings import Settings
 from autoencodes.run import RunFolder, resume, train
+from autoencodes.run import folder as run_folder
 
 SETTINGS = Settings(data="parabola", method="adam", batch_size=0, epochs=600, steps_per_block=2)
 LINES = 600
@@ -72,7 +73,7 @@ def steps(path: Path) -> list[int]:
 
 
 def assert_same(one: Path, other: Path) -> None:
-    for file in ("model.safetensors", "config.toml"):
+    for file in ("model.safetensors", "config.toml", "data.json"):
         assert (one / file).read_bytes() == (other / file).read_bytes()
 
 
@@ -107,16 +108,16 @@ def test_while_a_training_goes_on_there_is_no_other(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_for_a_while_costs_nothing(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced, rest = os.fsync, [2]
+    write, calls = run_folder._write_whole, []
 
-    def full(handle: int) -> None:
-        if 0 < rest[0] <= 1:
-            rest[0] -= 1
+    def full(handle: int, data: bytes) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            write(handle, data[:5])
             raise OSError(28, "No space left on device")
-        rest[0] -= rest[0] == 2  # the configuration is written
-        synced(handle)
+        write(handle, data)
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(run_folder, "_write_whole", full)
     with pytest.warns(Notice, match=r"run/history\.jsonl: No space left.* the training goes on"):
         outcome = train(SETTINGS, tmp_path / "run")
     assert outcome.folder.finished

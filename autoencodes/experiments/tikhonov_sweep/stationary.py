@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +21,7 @@ from jaxtyping import Array, Float
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import compiled
 
 _NEWTON = 12
 """Newton steps after a training: near a minimiser five reach rounding."""
@@ -53,7 +53,7 @@ class Stationary(NamedTuple):
     lambda_max: Float[Array, " start"]
 
 
-@eqx.filter_jit
+@compiled
 def newton(
     free: ControlProblem, measure: EmpiricalMeasure, weight: Float[Array, ""], flats: Flats
 ) -> Stationary:
@@ -75,7 +75,7 @@ def newton(
     return jax.lax.map(one, flats)
 
 
-@eqx.filter_jit
+@compiled
 def shots(
     free: ControlProblem,
     measure: EmpiricalMeasure,
@@ -93,7 +93,7 @@ def shots(
     return jax.lax.scan(shot, flats, length=count)
 
 
-@eqx.filter_jit
+@compiled
 def sizes_of_curvature(
     free: ControlProblem, measure: EmpiricalMeasure, flats: Flats
 ) -> Float[Array, " start"]:
