@@ -26,12 +26,13 @@ from autoencodes.datasets.kinds import (
     set_aside,
     text,
 )
-from autoencodes.datasets.reading import Reading, named
+from autoencodes.datasets.reading import Reading, named, option
 from autoencodes.datasets.table import Lines, Table, classes
 from autoencodes.errors import InputError
 
 _IDENTIFIES = re.compile(
-    r"|#|unnamed: \d+|(.*[_ ])?(id|idx|index|key|uuid|guid|row|rows|rownum|row_?names?|nr|no)",
+    r"|#|unnamed: \d+|(.*[_ ])?"
+    r"(id|identifier|idx|index|key|uuid|guid|row|rows|rownum|row_?names?|(nr|no)\.?)",
     re.IGNORECASE,
 )
 _INDEX = re.compile(r"|unnamed: 0", re.IGNORECASE)
@@ -72,7 +73,7 @@ def build(
         if g.fault is not None:
             raise InputError(
                 f"{where}: column {g.name!r} {g.fault}; expected numbers, text, truths or dates: "
-                f"convert it, or leave it out with --drop {g.name}"
+                f"convert it, or leave it out with {option('drop', g.name)}"
             )
     label = _label(rest, reading, where)
     roles: dict[str, np.ndarray] = {}
@@ -262,6 +263,7 @@ def _table(
             f"constant, got only {', '.join(only[:6]) or 'none'}; add the columns to train on, or "
             "say with --kinds what they are"
         )
+    _refuse_single_text(made)
     if made.constant and made.reading.schema is None:
         shown = ", ".join(map(repr, made.constant[:5])) + (", ..." if made.constant[5:] else "")
         verb = "is constant" if len(made.constant) == 1 else "are constant"
@@ -283,6 +285,20 @@ def _table(
         line=made.line,
         order=made.order,
     )
+
+
+def _refuse_single_text(made: Builder) -> None:
+    """InputError for lines that were not taken apart: one column of text, never twice the same."""
+    only = made.columns[0]
+    known = made.reading.schema is not None or only.name in made.reading.said
+    if len(made.columns) > 1 or made.identifiers or known:
+        return
+    if only.kind == "category" and len(only.levels) == len(made.values[0]):
+        raise InputError(
+            f"{made.where}: expected columns to train on, got one of text, {only.name!r}, in which "
+            f"no value comes twice (as {only.levels[0]!r}); say what parts the fields with "
+            "--delimiter, as --delimiter space, or add columns"
+        )
 
 
 def _refuse_missing(made: Builder) -> None:

@@ -78,7 +78,7 @@ class Dialect:
         if self.comments:
             verb = "line is a comment" if self.comments == 1 else "lines are comments"
             yield f"the first {self.comments} {verb}" if self.comments > 1 else f"the first {verb}"
-        if self.header is not None and all(map(texts.is_integer, self.header[1:] or self.header)):
+        if self.header is not None and any(map(texts.is_integer, self.header)):
             yield "the first line is a header of numbers, which are taken for the columns' names"
 
 
@@ -135,7 +135,8 @@ def records(text: Iterable[str], delimiter: str, where: str, first: int = 1) -> 
         except csv.Error as error:
             raise InputError(
                 f"{where}, line {number}: expected fields separated by {delimiter!r}, got a line "
-                f"that cannot be taken apart ({error}); check its quotes"
+                f"that cannot be taken apart ({error}); check its quotes, "
+                "or say what parts the fields with --delimiter, as --delimiter space"
             ) from error
         if not any(fields):
             blank.append((number, fields))
@@ -199,8 +200,20 @@ def dialect(head: list[str], where: str, delimiter: str | None, spaces: bool) ->
     if not rows:
         rows = [fields for _, fields in records(plain or looked_at, mark, where, hashed + 1)]
     if _is_header(rows[0], rows[1:], where, hashed + 1):
-        return Dialect(where, mark, _filled(rows[0]), len(rows[0]), hashed, hashed)
+        names = _beside_names_of_rows(rows[0], rows[1:])
+        return Dialect(where, mark, _filled(names), len(names), hashed, hashed)
     return Dialect(where, mark, None, len(rows[0]), hashed, hashed)
+
+
+def _beside_names_of_rows(header: list[str], rows: list[list[str]]) -> list[str]:
+    """The header, with an empty name before it where every row begins with a name of its own that
+    the header leaves out, as R's write.table does.
+    """
+    first = [row[0] for row in rows]
+    longer = all(len(row) == len(header) + 1 for row in rows)
+    ended = not any(row[-1] for row in rows)  # by a delimiter
+    own = len(set(first)) == len(first) > 1
+    return ["", *header] if longer and own and not ended else header
 
 
 def _tolerant(head: list[str], delimiter: str, where: str) -> list[Record]:
@@ -218,8 +231,11 @@ def _delimiter(head: list[str], spaces: bool) -> str:
     for mark in there:
         if all(line.count(mark) == bare[0].count(mark) for line in bare):
             return mark
-    parted = [line.split() for line in bare]
-    even = len({len(fields) for fields in parted}) == 1 < len(parted[0])
+    parted = [_QUOTED.sub("text", line).split() for line in head if line.strip()]
+    sizes = [len(fields) for fields in parted]
+    even = len(set(sizes)) == 1 < sizes[0]
+    if len(set(sizes[1:])) == 1 < sizes[0] == sizes[1] - 1:  # names of rows have no header
+        even = any(map(texts.is_number, parted[-1]))
     if not there and even and (spaces or all(map(texts.is_number, parted[-1]))):
         return SPACES
     return there[0] if there else ","
@@ -255,7 +271,8 @@ def _numeric(field: str) -> bool:
 
 
 def _is_header(first: list[str], rows: list[list[str]], where: str, number: int) -> bool:
-    """Whether the first record holds names: no number, or the numbers 0, 1, 2, ... of columns.
+    """Whether the first record holds names: no number, the numbers 0, 1, 2, ... of columns, or
+    years, as wide tables of a time series have them.
 
     Raises
     ------
@@ -275,6 +292,8 @@ def _is_header(first: list[str], rows: list[list[str]], where: str, number: int)
                 "row: its fields are as those below; write the columns' names above it"
             )
         return True
+    if _are_years(first) and rows and not any(map(_are_years, rows)):
+        return True
     named = not _numeric(first[0])
     rest = first[1:] if named else first
     if rest != [str(k) for k in range(len(rest))] or not rows:
@@ -289,6 +308,18 @@ def _is_header(first: list[str], rows: list[list[str]], where: str, number: int)
         f"{where}, line {number}: {_short(first)} may be a row, or numbers that a program wrote as "
         "the columns' names; write names above it if it is a row, or in its place if it is none"
     )
+
+
+def _are_years(fields: list[str]) -> bool:
+    """Whether the numbers among fields are years at even distances, enough of them to be sure."""
+    numbers = [field for field in fields if _numeric(field)]
+    if not all(map(texts.is_integer, numbers)) or len(numbers) < 3:
+        return False
+    years = [int(field) for field in numbers]
+    steps = {b - a for a, b in pairwise(years)}
+    alone = len(numbers) == len(fields)
+    sure = steps == {1} and len(fields) >= _CERTAIN if alone else len(steps) == 1 and min(steps) > 0
+    return sure and all(1000 <= year < 3000 for year in years)
 
 
 def _alike(name: str, column: tuple[str, ...]) -> bool:

@@ -73,7 +73,8 @@ def _lines(text: io.TextIOWrapper[Any], where: str, most: int) -> Iterator[tuple
             )
         if not line.strip():
             continue
-        if first and line.strip() in ("[", "{"):  # printed over several lines
+        start, end = line.strip()[0], line.strip()[-1]
+        if first and start in "[{" and end != {"[": "]", "{": "}"}[start]:  # goes on below
             rest = text.read(most)
             yield number, line + rest
             return

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from autoencodes.datasets import texts
-from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.reading import Reading, option
 from autoencodes.datasets.table import Column, Lines, line_of
 from autoencodes.errors import InputError
 
@@ -115,7 +115,8 @@ def constant(given: Given, gone: np.ndarray, seen: np.ndarray, made: Builder) ->
         if given.text and as_numbers(seen[:1]):
             value = int(value) if texts.is_integer(value) else float(value)
         levels = (value.item() if hasattr(value, "item") else value,)
-    x = np.where(gone, np.nan, 0.0)
+    # Where all is missing, nothing is: that there is no value is the one value.
+    x = np.where(gone, np.nan, 0.0) if levels else np.zeros(len(gone))
     made.constant.append(given.name)
     _add(given, Column(given.name, "constant", _dtype(given), levels), x, made)
 
@@ -135,7 +136,7 @@ def _add(given: Given, column: Column, x: np.ndarray, made: Builder) -> None:
                 "replace the values that are not finite"
             )
         gone = np.isnan(x)
-        if gone.any() and not (column.kind == "constant" and not column.levels):
+        if gone.any():
             made.absent.append((given, int(np.argmax(gone)), int(gone.sum())))
     made.columns.append(column)
     made.values.append(x)
@@ -149,7 +150,7 @@ def number(given: Given, gone: np.ndarray, values: np.ndarray, kind: Any, made: 
             row = int(np.argmax(wrong))
             raise InputError(
                 f"{made.place(given, row)}: the logarithm is of positive numbers, got "
-                f"{values[row]}; take --kinds {given.name}=number"
+                f"{values[row]}; take {option('kinds', given.name + '=number')}"
             )
     dtype = values.dtype if values.dtype.kind != "f" or values.dtype.itemsize <= 8 else np.float64
     _add(given, Column(given.name, kind, str(np.dtype(dtype))), x, made)
@@ -176,7 +177,8 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
     if isinstance(form, tuple):
         raise InputError(
             f"{made.where}: the dates of column {given.name!r} may be {form[0]} or {form[1]}, as "
-            f"{distinct[0]!r}; say which: --kinds '{given.name}=date({form[0]})'"
+            f"{distinct[0]!r}; say which: "
+            f"{option('kinds', f'{given.name}=date({form[0]})')}"
         )
     if form is not None:
         moments(given, gone, fields, "date", made, form)
@@ -188,7 +190,7 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
         raise InputError(
             f"{made.place(given, row)}: expected a number, got {fields[row]!r}; write numbers "
             "without marks or units, say how decimals are marked with --decimal, or take "
-            f"--kinds {given.name}=category"
+            f"{option('kinds', given.name + '=category')}"
         )
     if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
         set_aside(given, f"is text with {len(distinct):,} different values", made)
@@ -210,9 +212,13 @@ def _refuse_text(given: Given, fields: np.ndarray, gone: np.ndarray, made: Build
     advice = "write numbers with a decimal point, or remove the column"
     if row == 0 and made.numbered:
         advice = "a header line must hold no numbers; " + advice
-    advice += f"; if its values are names, take --kinds {given.name}=category"
+    seen = fields[~gone].tolist()
+    kind = "identifier" if len(seen) >= 10 and len(set(seen)) == len(seen) else "category"
+    advice += "; if its values are names, take "
+    advice += option("kinds", f"{given.name}={kind}")
     if not made.numbered:
-        advice += f", or call it {LABEL_NAMES[0]!r} if it holds classes (--label {given.name})"
+        called = option("label", given.name)
+        advice += f", or call it {LABEL_NAMES[0]!r} if it holds classes ({called})"
     raise InputError(
         f"{made.place(given, row)}: expected a number, got {fields[row][:40]!r}; {advice}"
     )
@@ -254,7 +260,8 @@ def moments(
         except ValueError as error:
             raise InputError(
                 f"{made.where}: column {given.name!r} holds what is no date of the form {form} "
-                f"({error}); give its form as --kinds '{given.name}=date(%d/%m/%Y)'"
+                f"({error}); give its form as "
+                f"{option('kinds', given.name + '=date(%d/%m/%Y)')}"
             ) from error
     _add(given, Column(given.name, kind, form), x, made)
 
@@ -297,7 +304,7 @@ def as_said(given: Given, said: str, made: Builder) -> None:
         if kind == "boolean" and len(levels) != 2:
             raise InputError(
                 f"{made.where}: a boolean has two values; column {given.name!r} has "
-                f"{len(levels)}: take --kinds {given.name}=category"
+                f"{len(levels)}: take {option('kinds', given.name + '=category')}"
             )
         levelled(given, gone, values, kind, levels, made)
 
@@ -316,13 +323,16 @@ def _as_date(
         if not isinstance(known, str):
             raise InputError(
                 f"{made.where}: the form of the dates in column {given.name!r} is not known; give "
-                f"it as --kinds '{given.name}={kind}(%d/%m/%Y)'"
+                f"it as {option('kinds', f'{given.name}={kind}(%d/%m/%Y)')}"
             )
         form = known
+    if values.dtype.kind in "iu" and form:  # as 20240131
+        values = np.array([str(v) for v in values.tolist()], object)
     if values.dtype.kind in "biuf":
         raise InputError(
             f"{made.where}: column {given.name!r} holds numbers, and no dates; take "
-            f"--kinds {given.name}=number"
+            f"{option('kinds', given.name + '=number')}, or give their form as "
+            f"{option('kinds', f'{given.name}={kind}(%Y%m%d)')}"
         )
     moments(given, gone, values, kind, made, form)
 
@@ -331,7 +341,7 @@ def as_known(given: Given, column: Column, made: Builder) -> None:
     """A column as the model that it is for has it."""
     gone, values = present(given)
     if column.kind == "constant":
-        x = np.where(gone, np.nan, 0.0)
+        x = np.where(gone, np.nan, 0.0) if column.levels else np.zeros(len(gone))
         only = _name((*column.levels, None)[0])
         same = np.array([_name(v) == only for v in values.tolist()], bool)
         if not (gone | same).all():
@@ -360,7 +370,7 @@ def set_aside(given: Given, why: str, made: Builder) -> None:
     made.identifiers[given.name] = plain(given)
     made.notes.append(
         f"{given.name!r} {why}: left out, and returned beside the results "
-        f"(--kinds {given.name}=number or category takes it)"
+        f"({option('kinds', given.name + '=number')} or category takes it)"
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -124,6 +126,13 @@ def names(value: Any, name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         value = next(csv.reader([value], skipinitialspace=True), [])
     return tuple(instance(v, name, str) for v in entries_of(value, name))
+
+
+def option(name: str, *values: str) -> str:
+    """An option with its values, as it can be typed: quoted where ``names`` and a shell need it."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return f"--{name} {shlex.quote(text.getvalue())}"
 
 
 def _format(kind: str) -> str | None:

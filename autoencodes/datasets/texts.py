@@ -29,8 +29,9 @@ _FORMATS = (
       for mark in (" ", "T")
       for s in _SECOND
       for zone in ("", "Z", "%z")),
-    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y",
-    "%d %B %Y", "%B %d, %Y", "%b %d, %Y", "%b %d %Y", "%Y-%m", "%b %Y", "%B %Y", "%b-%Y",
+    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%b-%d-%Y",
+    "%d %b %Y", "%d %B %Y", "%B %d, %Y", "%b %d, %Y", "%b %d %Y", "%Y-%m", "%b %Y", "%B %Y",
+    "%b-%Y",
 )  # fmt: skip
 _EITHER = tuple(
     (f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}")

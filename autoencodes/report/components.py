@@ -19,8 +19,10 @@ from autoencodes.report.findings import Findings
 _MOST = 40
 _TARGET = "#C4C4C4"
 _WIDE_RANGE = 30.0
-_LONGEST = 28
-"""Characters of a name on an axis."""
+_LONGEST, _SHORT = 28, 8
+"""Characters of a name on an axis: at most, and for which there is room in any case."""
+_LETTER = 0.055
+"""Inches that each of the others takes."""
 
 Errors = Float[np.ndarray, " dim"]
 
@@ -52,11 +54,14 @@ def picture(findings: Findings) -> Figure:
         rivals["PCA"] = arrays["pca_feature_error"]
     leader = rivals.get("PCA", rivals["AutoencODE"])
     shown = np.argsort(-leader, kind="stable")[:_MOST]
-    figure = Figure(figsize=(style.COLUMN, 0.95 + 0.125 * len(shown)))
+    names = findings.features or [str(k) for k in range(findings.entries)]
+    labels = [_label(names[k]) for k in shown]
+    # Beside long names the axes keep their width: the legend above them needs it.
+    width = style.COLUMN + _LETTER * max(0, max(map(len, labels)) - _SHORT)
+    figure = Figure(figsize=(width, 0.95 + 0.125 * len(shown)))
     axes = figure.subplots()
     _dots(axes, {name: errors[shown] for name, errors in rivals.items()}, findings)
-    names = findings.features or [str(k) for k in range(findings.entries)]
-    axes.set_yticks(range(len(shown)), labels=[_label(names[k]) for k in shown], fontsize=6)
+    axes.set_yticks(range(len(shown)), labels=labels, fontsize=6)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     dim = findings.entries
     by = "PCA’s" if "PCA" in rivals else "the"

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Real
 
 from autoencodes.datasets import Column, Dataset, Table
+from autoencodes.datasets.reading import option
 from autoencodes.model.encoding import Encoding
 from autoencodes.plan.settings import Settings
 from autoencodes.run import source
@@ -112,9 +113,9 @@ def advice(table: Table) -> tuple[str, ...]:
     shown = ", ".join(map(repr, skewed[:6])) + (
         f" and {len(skewed) - 6} more" if skewed[6:] else ""
     )
-    kinds = ",".join(f"{name}=log" for name in skewed[:6])
+    kinds = option("kinds", *(f"{name}=log" for name in skewed[:6]))
     verb = "is positive and strongly skewed" if len(skewed) == 1 else "are positive and skewed"
-    return (f"{shown} {verb}: the logarithm may suit better (--kinds '{kinds}')",)
+    return (f"{shown} {verb}: the logarithm may suit better ({kinds})",)
 
 
 def _is_skewed(x: Real[np.ndarray, " particle"]) -> bool:

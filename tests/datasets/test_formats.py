@@ -287,6 +287,15 @@ def test_sheets_of_a_workbook(tmp_path: Path) -> None:
         read(tmp_path / "a.xlsx", sheet="third")
 
 
+def test_a_list_of_objects_may_break_its_lines_anywhere(tmp_path: Path) -> None:
+    rows = [{"a": k, "b": f"{k % 2}x"} for k in range(4)]
+    for text in ("[{}]", "[\n{}]", "[{}\n]", "\n[ {}\n\n]\n"):
+        objects = ",\n".join(map(json.dumps, rows))
+        (tmp_path / "a.json").write_text(text.replace("{}", objects))
+        table = read(tmp_path / "a.json")
+        assert table.x.tolist() == [[0, 0], [1, 1], [2, 0], [3, 1]]
+
+
 @pytest.mark.parametrize(
     ("text", "facts"),
     [

@@ -217,9 +217,7 @@ def test_frames_come_back_as_frames(run: Path) -> None:
     assert (made.index == frame.index).all()
     assert made["count"].dtype == "int64"
     np.testing.assert_allclose(model.errors(frame), model.errors(given(run)), rtol=1e-12)
-    filled = model.impute(
-        polars.read_csv(run / "t.csv", try_parse_dates=True)
-    )
+    filled = model.impute(polars.read_csv(run / "t.csv", try_parse_dates=True))
     assert isinstance(filled, polars.DataFrame)
     assert filled["height, cm"].null_count() == 0
 
