@@ -184,13 +184,13 @@ def dialect(head: list[str], where: str, delimiter: str | None, spaces: bool) ->
     while hashed < len(head) and head[hashed].lstrip().startswith("#"):
         hashed += 1
     marked, plain = head[:hashed], head[hashed:]
-    looked_at = plain or [head[hashed - 1].lstrip()[1:]] if head else []
-    if not any(line.strip() for line in looked_at):
-        raise InputError(f"{where}: expected lines of numbers or text, got none; give data")
-    mark = delimiter or _delimiter(looked_at, spaces)
-    if looked_at[0].count(mark) >= _WIDEST:
+    if not any(line.strip() for line in plain):
+        none = "none but comments" if hashed else "none"
+        raise InputError(f"{where}: expected lines of numbers or text, got {none}; give data")
+    mark = delimiter or _delimiter(plain, spaces)
+    if plain[0].count(mark) >= _WIDEST:
         raise InputError(
-            f"{where}: expected at most {_WIDEST:,} columns, got {looked_at[0].count(mark) + 1:,} "
+            f"{where}: expected at most {_WIDEST:,} columns, got {plain[0].count(mark) + 1:,} "
             f"fields in the first line, parted by {mark!r}; write rows as lines"
         )
     rows = [fields for _, fields in _tolerant(plain, mark, where)]
@@ -198,7 +198,7 @@ def dialect(head: list[str], where: str, delimiter: str | None, spaces: bool) ->
     if names is not None and _heads(names, rows):
         return Dialect(where, mark, _filled(names), len(names), hashed, hashed - 1)
     if not rows:
-        rows = [fields for _, fields in records(plain or looked_at, mark, where, hashed + 1)]
+        rows = [fields for _, fields in records(plain, mark, where, hashed + 1)]
     if _is_header(rows[0], rows[1:], where, hashed + 1):
         names = _beside_names_of_rows(rows[0], rows[1:])
         return Dialect(where, mark, _filled(names), len(names), hashed, hashed)

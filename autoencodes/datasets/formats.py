@@ -169,8 +169,8 @@ def _by_content(source: Source) -> Reader:
         try:
             with source.raw() as stream, zipfile.ZipFile(stream) as archive:
                 workbook = any(name.startswith("xl/") for name in archive.namelist())
-        except zipfile.BadZipFile:
-            workbook = False
+        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            workbook = False  # the reader of archives says what is wrong
         return stored.read_workbook if workbook else npy.read_npz
     bare = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     for mark, reader in _STARTS:

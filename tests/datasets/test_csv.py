@@ -104,6 +104,8 @@ def test_a_column_of_labels_is_taken_out(
         ("label,class,a\n1,2,3\n", ["label and class"]),
         ("a,b\n", ["below the header", "none"]),
         ("\n\n", ["none"]),
+        ("# a,b\n# c\n", ["none but comments"]),
+        ("#", ["none but comments"]),
         (",\n1,2\n", ["line 1, column 1", "empty field"]),
         ("1,2\n3,4\n".encode("utf-16-le"), ["line 1", "NUL", "--encoding"]),
         (b"1,2\n3,\xff\n", ["UTF-8"]),
