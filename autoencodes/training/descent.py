@@ -80,7 +80,7 @@ class Descent(Method):
         best, seen = state.best, state.seen
         if batch.whole:
             residual = problem.residual(state.control, point.g)
-            first, least = state.seen
+            first, least = jnp.asarray(state.seen)
             first = jnp.where(first == np.finfo(first.dtype).max, point.objective, first)
             best = where(fine & (point.objective < least), state.control, state.best)
             least = jnp.minimum(least, point.objective)
