@@ -86,6 +86,7 @@ def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:
     for name in reversed(rivals):
         error = findings.error(metrics[name])
         mean = "" if error is None else f", mean {number(error)}"
+        mean = ", exact" if name == "PCA" and findings.metrics.get("pca_exact") else mean
         axes.plot(rivals[name], rows, "o", label=name + mean, markeredgewidth=0.9, **looks[name])
     values = np.concatenate(list(rivals.values()))
     if values.min() > 0 and _WIDE_RANGE < values.max() / values.min() < 1e8:
