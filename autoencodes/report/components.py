@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from autoencodes.plot import style
 from autoencodes.plot.classes import Classes, legend, scatter
 from autoencodes.plot.scales import logarithmic
-from autoencodes.plot.words import number
+from autoencodes.plot.words import number, plain
 from autoencodes.report.findings import Findings
 
 _MOST = 40
@@ -56,7 +56,9 @@ def picture(findings: Findings) -> Figure:
     axes = figure.subplots()
     _dots(axes, {name: errors[shown] for name, errors in rivals.items()}, findings)
     names = findings.features or [str(k) for k in range(findings.entries)]
-    axes.set_yticks(range(len(shown)), labels=[_label(names[k]) for k in shown], fontsize=6)
+    axes.set_yticks(
+        range(len(shown)), labels=[plain(names[k], _LONGEST) for k in shown], fontsize=6
+    )
     axes.set_ylim(len(shown) - 0.4, -0.6)
     dim = findings.entries
     by = "PCA’s" if "PCA" in rivals else "the"
@@ -66,12 +68,6 @@ def picture(findings: Findings) -> Figure:
     axes.set_ylabel(entry)
     axes.set_xlabel(f"mean squared test error{findings.scale}")
     return figure
-
-
-def _label(name: str) -> str:
-    """A name as an axis has room for it, with nothing that matplotlib would set as a formula."""
-    text = "".join(c if c.isprintable() else "?" for c in name).replace("$", r"\$")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:
