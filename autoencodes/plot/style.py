@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any
 
 import matplotlib.style
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager, get_font
 
 COLUMN = 3.4
 """Width of a paper's column, in inches."""
@@ -37,9 +39,31 @@ CLASSES = (
 """Colours and markers: Petroff (2021), arXiv:2107.02270. In normal sight, protan-, deuter- and
 tritanopia any two colours differ by at least 17 (CIELAB 1976), any two of one marker by 22."""
 
+_FONTS = (
+    "DejaVu Sans",
+    *(f"Noto Sans CJK {country}" for country in ("SC", "TC", "JP", "KR")),
+    *(f"Noto Sans {country}" for country in ("SC", "TC", "JP", "KR")),
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "IPAexGothic",
+    "NanumGothic",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Noto Sans",
+)
+"""What text is set in: each letter in the first of those installed that has it."""
+
 _RESOLUTION = 200
 _SETTINGS: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -76,7 +100,20 @@ _SETTINGS: dict[str, Any] = {
 
 def context() -> AbstractContextManager[None]:
     """Matplotlib's defaults with this style, whatever the user's settings; undone at the end."""
-    return matplotlib.style.context(_SETTINGS, after_reset=True)
+    return matplotlib.style.context({**_SETTINGS, "font.family": fonts()}, after_reset=True)
+
+
+def fonts() -> list[str]:
+    """The fonts that are installed; the first comes with matplotlib."""
+    installed = {entry.name for entry in fontManager.ttflist}
+    return [name for name in _FONTS if name in installed]
+
+
+@lru_cache(maxsize=1)
+def letters() -> frozenset[int]:
+    """The code points that one of the fonts has a picture of."""
+    paths = (fontManager.findfont(name, fallback_to_default=False) for name in fonts())
+    return frozenset(code for path in paths for code in get_font(path).get_charmap())
 
 
 def png(figure: Figure) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autoencodes.plot import style
+
 
 def number(value: float) -> str:
     """Three digits, with a power of ten where the number is very small or large."""
@@ -16,7 +18,14 @@ def number(value: float) -> str:
 
 
 def plain(text: str, longest: int = 24) -> str:
-    """A name from the data, on one line, cut to a length, and without mathematics in it."""
-    line = " ".join(text.split())
+    """A name from the data, on one line, cut to a length, and without mathematics in it.
+
+    A letter that no font here has is shown by its number, as \\u4e2d.
+    """
+    known = style.letters()
+    line = "".join(
+        letter if ord(letter) in known else letter.encode("unicode_escape").decode()
+        for letter in " ".join(text.split())
+    )
     line = line if len(line) <= longest else line[: longest - 1] + "…"
     return line.replace("$", r"\$")

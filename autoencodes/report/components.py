@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from autoencodes.plot import style
 from autoencodes.plot.classes import Classes, legend, scatter
 from autoencodes.plot.scales import logarithmic
-from autoencodes.plot.words import number
+from autoencodes.plot.words import number, plain
 from autoencodes.report.findings import Findings
 
 _MOST = 40
@@ -55,7 +55,7 @@ def picture(findings: Findings) -> Figure:
     leader = rivals.get("PCA", rivals["AutoencODE"])
     shown = np.argsort(-leader, kind="stable")[:_MOST]
     names = findings.features or [str(k) for k in range(findings.entries)]
-    labels = [_label(names[k]) for k in shown]
+    labels = [plain(names[k], _LONGEST) for k in shown]
     # Beside long names the axes keep their width: the legend above them needs it.
     width = style.COLUMN + _LETTER * max(0, max(map(len, labels)) - _SHORT)
     figure = Figure(figsize=(width, 0.95 + 0.125 * len(shown)))
@@ -73,12 +73,6 @@ def picture(findings: Findings) -> Figure:
     return figure
 
 
-def _label(name: str) -> str:
-    """A name as an axis has room for it, with nothing that matplotlib would set as a formula."""
-    text = "".join(c if c.isprintable() else "?" for c in name).replace("$", r"\$")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
 def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:
     looks: dict[str, dict[str, Any]] = {
         "AutoencODE": {"color": style.AUTOENCODE, "markersize": 4},
@@ -91,6 +85,7 @@ def _dots(axes: Axes, rivals: dict[str, Errors], findings: Findings) -> None:
     for name in reversed(rivals):
         error = findings.error(metrics[name])
         mean = "" if error is None else f", mean {number(error)}"
+        mean = ", exact" if name == "PCA" and findings.metrics.get("pca_exact") else mean
         axes.plot(rivals[name], rows, "o", label=name + mean, markeredgewidth=0.9, **looks[name])
     values = np.concatenate(list(rivals.values()))
     if values.min() > 0 and _WIDE_RANGE < values.max() / values.min() < 1e8:

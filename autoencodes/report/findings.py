@@ -70,8 +70,11 @@ class Findings:
         return names
 
     def error(self, name: str) -> float | None:
-        """An error per feature among the metrics, or None where it was not measured."""
-        value = self.metrics.get(name)
+        """An error per feature among the metrics, or None where it was not measured.
+
+        None also for PCA's where that is rounding alone: drawn, it would say nothing.
+        """
+        value = None if self._exact(name) else self.metrics.get(name)
         return None if value is None else float(value)
 
     @property
@@ -82,5 +85,11 @@ class Findings:
 
     def titled(self, name: str, error: str) -> str:
         """A name, and below it its test error where that was measured."""
+        if self._exact(error):
+            return f"{name}\nexact"
         value = self.error(error)
         return name if value is None else f"{name}\ntest MSE {number(value)}"
+
+    def _exact(self, name: str) -> bool:
+        """Whether an error is PCA's, and nothing but rounding."""
+        return name == "pca_test_mse" and bool(self.metrics.get("pca_exact"))

@@ -40,7 +40,8 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
     findings = Findings.read(folder)
     config, metrics = folder.config.entries, folder.metrics
     name = Path(str(config["data"])).name
-    measured = tuple((n, metrics[k]) for n, k in _MEASURED.items() if metrics.get(k) is not None)
+    shown = metrics | ({"pca_test_mse": "rounding alone"} if metrics.get("pca_exact") else {})
+    measured = tuple((n, shown[k]) for n, k in _MEASURED.items() if shown.get(k) is not None)
 
     return partial(figures.pictures, findings), Page(
         f"train {name}",

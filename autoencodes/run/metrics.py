@@ -60,10 +60,10 @@ def pca_error(job: Job, pca: Pca, part: str) -> float:
 
 
 def pca_exact(job: Job, pca: Pca) -> bool:
-    """Whether PCA's training error is nothing but rounding: a ratio to it would say nothing."""
-    x = job.features("train")
-    rounding = float(np.finfo(x.dtype).eps) ** 2 * float(np.mean(np.square(x, dtype=np.float64)))
-    return pca.mean_squared_error(x) <= 100 * rounding
+    """Whether PCA's test error is nothing but rounding: a ratio to it would say nothing."""
+    x = job.features("test")
+    size = float(np.mean(np.square(x, dtype=np.float64)))
+    return pca_error(job, pca, "test") <= 100 * float(np.finfo(x.dtype).eps) ** 2 * size
 
 
 def _objective(job: Job, control: Control) -> float:

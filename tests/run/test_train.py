@@ -15,8 +15,10 @@ from autoencodes.errors import InputError
 from autoencodes.model.pca import Pca
 from autoencodes.plan.settings import Settings
 from autoencodes.report import report
+from autoencodes.report.findings import Findings
 from autoencodes.run import RunFolder, resume, train
 from autoencodes.run.job import Job, prepare
+from autoencodes.run.verdict import verdict
 
 SMALL = {"widths": (64, 8), "steps_per_block": 1, "epochs": 3}
 
@@ -63,6 +65,7 @@ def test_a_run_leaves_what_the_design_promises(tmp_path: Path) -> None:
     }
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics == outcome.metrics
+    assert metrics["pca_exact"] is False
     assert {
         "train_mse",
         "test_mse",
@@ -411,3 +414,19 @@ def test_an_interrupt_in_the_recorder_loses_no_line_of_the_history(
     resumed = resume(tmp_path / "run")
     steps = [record["step"] for record in resumed.folder.history]
     assert steps == [record["step"] for record in whole.folder.history] == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_a_pca_that_is_exact_is_no_yardstick(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 2)) @ random.normal(size=(2, 5)) + 3
+    np.save(tmp_path / "plane.npy", rows)
+    data = str(tmp_path / "plane.npy")
+    outcome = train(Settings(data=data, latent=2, epochs=1), tmp_path / "run")
+    assert outcome.metrics["pca_exact"] is True
+    said = verdict("plane", "rows", outcome.metrics)
+    assert "PCA is exact here" in said
+    assert "×" not in said
+    findings = Findings.read(outcome.folder)
+    assert findings.error("pca_test_mse") is None
+    assert findings.titled("PCA", "pca_test_mse") == "PCA\nexact"
