@@ -151,3 +151,60 @@ def test_a_truncated_gzip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(InputError, match="truncated"):
         datasets.load(str(tmp_path / "a.csv.gz"))
+
+
+def test_years_name_the_columns_of_a_wide_series(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    below = "Aruba,1,2,3\nAngola,4,5,9\nChad,4,4,1\n"
+    path.write_text(f"Country Name,2015,2016,2017\n{below}")
+    table = datasets.load(path).table
+    assert table is not None
+    assert table.names == ("Country Name", "2015", "2016", "2017")
+    assert table.x[:, 1:].tolist() == [[1, 2, 3], [4, 5, 9], [4, 4, 1]]
+    assert "header of numbers" in table.notes[0]
+    # A row that counts is a row where others count as well, and where it holds no years.
+    for first in ("Cuba,1,2,3", "Cuba,2015,2018,2019"):
+        path.write_text(f"{first}\n{below}")
+        with pytest.raises(InputError, match="line 1"):
+            datasets.load(path)
+    path.write_text("1990,1991,1992\n2000,2001,2002\n1980,1981,1982\n")
+    assert datasets.load(path).x.shape == (3, 3)
+
+
+@pytest.mark.parametrize(("name", "mark"), [("a.txt", " "), ("a.csv", ","), ("b.csv", ";")])
+def test_names_of_rows_stand_before_a_shorter_header(tmp_path: Path, name: str, mark: str) -> None:
+    text = '"mpg"_"cyl"\n"Mazda RX4"_21_6\n"Datsun"_22.8_4\n"Hornet"_18.7_8\n'
+    (tmp_path / name).write_text(text.replace("_", mark))
+    table = datasets.load(tmp_path / name).table
+    assert table is not None
+    assert table.names == ("mpg", "cyl")
+    assert table.identifiers["Unnamed: 0"].tolist() == ["Mazda RX4", "Datsun", "Hornet"]
+    # A delimiter at the end of every row is no name.
+    (tmp_path / "b.csv").write_text("a,b\n1,2,\n3,4,\n")
+    with pytest.raises(InputError, match="expected 2 fields"):
+        datasets.load(tmp_path / "b.csv")
+
+
+def test_lines_that_were_not_taken_apart_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("ID tx T\n0 M 1 5\n1 H 2 6\n2 H 2 4\n")
+    for missing in ("refuse", "mask"):
+        with pytest.raises(InputError, match="--delimiter space"):
+            datasets.load(path, reading=datasets.Reading(missing=missing))
+    table = datasets.load(path, reading=datasets.Reading(delimiter="space")).table
+    assert table is not None
+    assert table.names == ("ID", "tx", "T")
+
+
+def test_a_column_without_any_value_is_carried_along(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,empty,b\n1,,2\n3,,5\n4,NA,4\n")
+    table = datasets.load(path).table  # and nothing is missing that there could be
+    assert table is not None
+    assert table.missing is None
+    assert table.columns is not None
+    assert table.columns[1].kind == "constant"
+    assert table.columns[1].values(table.x[:, 1]).tolist() == [None, None, None]
+    again = datasets.load(path, reading=datasets.Reading(schema=table.columns), to_split=False)
+    assert again.table is not None
+    assert again.table.missing is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 from autoencodes.datasets import Column, Reading, Table, formats, from_array
+from autoencodes.datasets.columns import build
+from autoencodes.datasets.kinds import Given
 from autoencodes.datasets.matching import matched
+from autoencodes.datasets.reading import names, option
 from autoencodes.datasets.streams import Source
 from autoencodes.errors import InputError
 
@@ -49,6 +53,7 @@ KINDS: list[tuple[str, list[str], str]] = [
     ("a", [""], "constant int64"),
     ("a", ["2020-01-31", "2021-12-01"], "date %Y-%m-%d"),
     ("a", ["2020-01-31", ""], "constant str"),
+    ("a", ["Jan-31-2020", "Feb-11-2020"], "date %b-%d-%Y"),
     ("a", ["31.01.2020", "01.02.2020"], "date %d.%m.%Y"),
     ("a", ["31/01/2020", "01/02/2020"], "date %d/%m/%Y"),
     ("a", ["01/31/2020", "02/01/2020"], "date %m/%d/%Y"),
@@ -213,3 +218,28 @@ def test_levels_are_the_same_however_they_are_spelled() -> None:
     ):
         made = from_array(array, Reading(schema=schema))
         assert made.x.tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("name", ["a", "two words", "a,b", 'the "a"', "it's", "b=c", "größe"])
+def test_what_an_error_says_to_type_can_be_typed(name: str) -> None:
+    word, value = shlex.split(option("kinds", f"{name}=category"))
+    assert word == "--kinds"
+    assert Reading(kinds=names(value, "kinds")).said == {name: "category"}
+    word, value = shlex.split(option("drop", name, "other"))
+    assert names(value, "drop") == (name, "other")
+
+
+def test_codes_that_are_never_twice_the_same_may_be_identifiers(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--kinds iata=identifier"):
+        read(tmp_path, "iata", [f"0{k}M" for k in range(N - 1)] + ["12"])
+    with pytest.raises(InputError, match="--kinds iata=category"):
+        read(tmp_path, "iata", ["0M", "12"])
+
+
+def test_dates_may_be_integers_that_are_said_to_be_dates() -> None:
+    days = np.array([20240131, 20231201, 20240229])
+    options = Reading(kinds=("day=date(%Y%m%d)",))
+    table = build([Given("day", days, 1), Given("a", np.array([1.0, 2.5, 0.0]), 2)], options, "a")
+    assert table.columns is not None
+    assert table.columns[0].kind == "date"
+    assert table.columns[0].values(table.x[:, 0]).tolist() == ["20240131", "20231201", "20240229"]

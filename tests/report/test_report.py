@@ -305,3 +305,17 @@ def test_the_beginnings_of_further_trials_are_marked() -> None:
             figure = module.picture(replace(CASES["table-5"](), history=lines))
             texts = [note.get_text() for note in figure.axes[where].texts]
             assert texts == ["trial 2", "trial 3"], module.__name__
+
+
+def test_long_names_of_features_leave_room_for_the_axes() -> None:
+    from autoencodes.plot import style
+    from autoencodes.report.components import picture
+
+    findings = CASES["table-16"]()
+    names = [f"Appointed on the advice of whom? {k}" for k in range(findings.entries)]
+    facts = findings.samples.facts | {"features": names}
+    long = replace(findings, samples=replace(findings.samples, facts=facts))
+    with style.context():  # a warning is an error here
+        figure = picture(long)
+        style.pdf(figure)
+        assert figure.axes[0].get_window_extent().width > 0.4 * figure.bbox.width
