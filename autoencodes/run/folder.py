@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,12 +196,20 @@ class RunFolder:
         """Replaces the model."""
         save(self._file("model.safetensors"), model)
 
-    def write_order(self, order: Order) -> None:
-        """Writes ``components.csv``: each component's place in the order, and its score."""
+    def write_order(self, order: Order, names: Sequence[str] = ()) -> None:
+        """Writes ``components.csv``: each component's place in the order, and its score.
+
+        Where components are features that have names, these stand in a fourth column.
+        """
         place = {component: k for k, component in enumerate(order.components)}
-        lines = [f"{i},{place[i]},{score:.9g}" for i, score in enumerate(order.scores)]
-        text = "\n".join([f"component,place,score ({order.meaning})", *lines])
-        atomic.write(self._file("components.csv"), text + "\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        head = ["component", "place", f"score ({order.meaning})"]
+        writer.writerow([*head, "feature"] if names else head)
+        for i, score in enumerate(order.scores):
+            named = names[i : i + 1] or ([""] if names else [])
+            writer.writerow([i, place[i], f"{score:.9g}", *named])
+        atomic.write(self._file("components.csv"), text.getvalue())
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Replaces the metrics."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num
 
+from autoencodes.catalogue import COSTS
 from autoencodes.datasets.table import Observed
 from autoencodes.model.model import Model, push
 from autoencodes.model.pca import Pca
@@ -59,8 +60,8 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "target": model.readout.target,
         "classes": [str(name) for name in model.readout.classes],
         "label_names": names,
-        "cost": job.plan.cost,
-        "entries": int(job.test.y.shape[1]),
+        "cost": COSTS.name_of(type(model.readout.cost)),
+        "entries": int(predicted.shape[1]),
         "units": job.plan.scaling,
         "features": None if model.encoding is None else list(model.encoding.feature_names),
     }

@@ -204,7 +204,8 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
         pca = Pca.fit(job.features("train"), model.flow.schedule.latent)
     attempt(folder.write_samples, samples(job, model, pca))
     if order is not None:
-        attempt(folder.write_order, order)
+        named = model.encoding if model.coordinates.rotation is None else None
+        attempt(folder.write_order, order, () if named is None else named.feature_names)
     if failures:  # without metrics the run is not finished, and can go on
         raise _unsaved(failures[0], folder)
     measured = metrics(job, model, pca, result)
