@@ -56,9 +56,8 @@ def picture(findings: Findings) -> Figure:
     axes = figure.subplots()
     _dots(axes, {name: errors[shown] for name, errors in rivals.items()}, findings)
     names = findings.features or [str(k) for k in range(findings.entries)]
-    axes.set_yticks(
-        range(len(shown)), labels=[plain(names[k], _LONGEST) for k in shown], fontsize=6
-    )
+    labels = [plain(names[k], _LONGEST) for k in shown]
+    axes.set_yticks(range(len(shown)), labels=labels, fontsize=6)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     dim = findings.entries
     by = "PCA’s" if "PCA" in rivals else "the"
