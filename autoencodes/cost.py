@@ -311,9 +311,9 @@ class ByColumn(Comparison):
         return predicted.at[place[real]].set(shares[real])
 
     @property
-    def _base(self) -> Comparison:
+    def _base(self) -> Separable:
         options = {} if self.delta is None else {"delta": self.delta}
-        made: Comparison = COSTS[self.numbers](**options)
+        made: Separable = COSTS[self.numbers](**options)
         return made
 
     @property
