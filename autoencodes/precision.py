@@ -63,10 +63,6 @@ def compiled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Ret
 
 def _native(array: np.ndarray) -> np.ndarray:
     known: np.ndarray = real(array, "an array")
-    if (
-        known.dtype.kind in "iu"
-        and known.dtype.itemsize == 8
-        and not jax.config.read("jax_enable_x64")
-    ):
+    if known.dtype.kind in "iu" and known.dtype.itemsize > jax.numpy.result_type(int).itemsize:
         return known.astype(np.float64)
     return array if known.dtype == array.dtype and type(array) is np.ndarray else known

@@ -35,7 +35,7 @@ class DescentState(eqx.Module):
     moments: Any
     status: Int[Array, ""]
     steps: int = eqx.field(static=True)
-    seen: Float[Array, 2] | tuple[()]
+    seen: Any
     """The objective of the first control and that of the best; the largest number before."""
 
 
