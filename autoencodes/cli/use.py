@@ -111,6 +111,9 @@ def score(
     per_column: Annotated[
         bool, typer.Option("--per-column", help="Also the errors of every column, by name.")
     ] = False,
+    as_new: Annotated[
+        bool, typer.Option("--as-new", help="Take the run's own file, changed since, for new rows.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Report the mean squared error over DATA, in the units of training, and of classes the
@@ -118,7 +121,7 @@ def score(
     """
     from autoencodes.run import export
 
-    model, rows, path = _opened(run, data, data_dir, output)
+    model, rows, path = _opened(run, data, data_dir, output, as_new)
     targets = rows.y if model.readout.target == "rows" else rows.labels
     errors = model.errors(_given(rows), targets)
     columns = model.column_errors(_given(rows)) if per_column else {}
@@ -149,14 +152,14 @@ def score(
 
 
 def _opened(
-    run: Path, data: str, data_dir: Path | None, output: Path | None
+    run: Path, data: str, data_dir: Path | None, output: Path | None, as_new: bool = True
 ) -> tuple[Any, Any, Any]:
     """A run's model, all rows of some data, and where results go: asked before any work."""
     from autoencodes.run import RunFolder, export, source
 
     path = None if output is None else export.require_writable(output, data)
     folder = RunFolder.open(run)
-    rows = source.apply_to(folder, data, data_dir)
+    rows = source.apply_to(folder, data, data_dir, as_new=as_new)
     for note in () if rows.table is None else rows.table.notes:
         say(note)
     return folder.model, rows, path

@@ -94,6 +94,11 @@ def _opened(image: Any, path: Path) -> Any:
         found.close()
         what = f"{frames} frames" if frames > 1 else f"{found.width} x {found.height} pixels"
         raise InputError(f"{path}: expected one image of at most {_MOST:,} pixels, got {what}")
+    try:
+        found.getexif()  # of a PNG it may stand behind the pixels, which are read on the way
+    except Exception as error:
+        found.close()
+        raise _damaged(path, error) from error
     return found
 
 

@@ -16,13 +16,13 @@ ACTIVATIONS.register("sin", "sin a", rank=5)(jnp.sin)
 
 
 @ACTIVATIONS.register("gelu", "a P(Z <= a), Z standard normal", rank=2)
-def gelu(a: Float[Array, ...]) -> Float[Array, ...]:
+def gelu(a: Float[Array, "..."]) -> Float[Array, "..."]:  # noqa: UP037
     """a P(Z ≤ a) with Z standard normal."""
     return jax.nn.gelu(a, approximate=False)
 
 
 @ACTIVATIONS.register("identity", "a", rank=4)
-def identity(a: Float[Array, ...]) -> Float[Array, ...]:
+def identity(a: Float[Array, "..."]) -> Float[Array, "..."]:  # noqa: UP037
     """a."""
     return a
 

@@ -65,7 +65,7 @@ def preimages(
     return jax.lax.map(solve, y, batch_size=together)
 
 
-def succeeded(sizes: Any) -> Bool[np.ndarray, ...]:
+def succeeded(sizes: Any) -> Bool[np.ndarray, "..."]:  # noqa: UP037
     """Whether what was left of an equation is no more than rounding; a NaN is not."""
     sizes = np.asarray(sizes)
     return np.asarray(sizes <= _ROUNDED * np.finfo(sizes.dtype).eps)

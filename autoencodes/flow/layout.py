@@ -163,7 +163,11 @@ def beside(
     return jnp.concatenate([x, seen], axis=1) if seen.shape[1] else x
 
 
-def finite(values: Float[Array, ...], name: str, rows: int | None = None) -> Float[Array, ...]:
+def finite(
+    values: Float[Array, "..."],  # noqa: UP037  (the lowest jaxtyping knows no bare dots)
+    name: str,
+    rows: int | None = None,
+) -> Float[Array, "..."]:  # noqa: UP037
     """The values, once they are known to be finite; inside a compiled function, unchecked.
 
     ``rows`` is the axis of the particles, if there is one: the first that is not finite is named.

@@ -87,11 +87,18 @@ def _require_same(record: Record | None, data: Dataset, run: Path) -> None:
         )
 
 
-def apply_to(folder: RunFolder, data: str, data_dir: Path | None = None) -> Dataset:
+def apply_to(
+    folder: RunFolder, data: str, data_dir: Path | None = None, *, as_new: bool = True
+) -> Dataset:
     """Data that a run's model is to be applied to: the run's own in their parts, others whole.
 
     Columns are matched to those of the model by name. Whether they are the run's own is known by
     their content.
+
+    Raises
+    ------
+    InputError
+        If they cannot be used, or are the run's own file with other content, unless ``as_new``.
     """
     plan, model, record = folder.config, folder.model, folder.record
     own = data in (plan.data, None if record is None else record.path)
@@ -110,4 +117,14 @@ def apply_to(folder: RunFolder, data: str, data_dir: Path | None = None) -> Data
         to_split=record is None and data == plan.data,
         reading=Reading(**options),
     )
-    return loaded if record is None else loaded.parted(record)
+    if record is None:
+        return loaded
+    if loaded.path is not None and loaded.path == record.path:
+        said = f"{loaded.path} is not what {folder.path} was trained on: "
+        changes = record.changes(loaded.record)
+        if changes and not as_new:
+            raise InputError(
+                f"{said}{changes}; give the data as they were, or take --as-new: then all rows are "
+                "new ones, and none of them is known to have trained"
+            )
+    return loaded.parted(record)

@@ -234,6 +234,8 @@ def test_changed_data_are_refused_and_moved_ones_taken(run: Path, tmp_path: Path
     (tmp_path / "a.csv").write_text(text.replace("red", "blue", 1))
     with pytest.raises(InputError, match=r"not what .* trained on: other values in 'colour'"):
         certify(tmp_path / "run", seconds=0.1)
+    assert call("score", tmp_path / "run", tmp_path / "a.csv") == 2
+    assert call("score", tmp_path / "run", tmp_path / "a.csv", "--as-new") == 0
     (tmp_path / "a.csv").write_text("\n".join(text.splitlines()[:-1]) + "\n")
     with pytest.raises(InputError, match="59 rows instead of 60"):
         certify(tmp_path / "run", seconds=0.1)

@@ -15,6 +15,7 @@ from safetensors.numpy import load as deserialise
 from safetensors.numpy import save as serialise
 
 import autoencodes as ac
+from autoencodes import datasets
 from autoencodes.errors import InputError, Notice
 from autoencodes.model.storage import read_tensors, write_tensors
 from autoencodes.plan.settings import Settings, read_toml
@@ -234,3 +235,14 @@ def test_the_input_is_no_output(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="is the file that is read"):
             export.require_writable(tmp_path / name, tmp_path / "x.npy")
     export.require_writable(tmp_path / "z.npy", tmp_path / "x.npy")
+
+
+def test_an_image_whose_pixels_are_damaged_is_named(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for k in range(3):
+        image.fromarray(np.full((4, 4), 9 * k, np.uint8)).save(tmp_path / f"{k}.png")
+    damaged = bytearray((tmp_path / "1.png").read_bytes())
+    damaged[damaged.index(b"IDAT") + 6] ^= 0xFF
+    (tmp_path / "1.png").write_bytes(damaged)
+    with pytest.raises(InputError, match=r"1\.png: expected a sound image"):
+        datasets.load(str(tmp_path))
