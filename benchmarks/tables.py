@@ -4,16 +4,17 @@
 
 Tables: those in DIR/tables; scikit-learn's own; files that lie in installed packages (lifelines,
 linearmodels, matplotlib, palmerpenguins, plotly, pyarrow, statsmodels, vega_datasets: what is not
-installed is skipped, and said); and made ones with what real tables have. For each, as a user would:
-``describe F``, ``train F --epochs E --out RUN``, ``score``, ``reconstruct -o`` and, where values are
-missing, ``impute -o``. Where ``train`` is refused with advice that names an option, the option is
-taken and ``train`` tried again, at most three times; a refusal without such advice is the result.
+installed is skipped, and said); and made ones with what real tables have. For each, as a user
+would: ``describe F``, ``train F --epochs E --out RUN``, ``score``, ``reconstruct -o`` and, where
+values are missing, ``impute -o``. Where ``train`` is refused with advice that names an option, the
+option is taken and ``train`` tried again, at most three times; a refusal without such advice is
+the result.
 
-Checked: exit status 0 or 2, no traceback, no warning; and of what is written that it has the rows of
-the input in their order, its columns by name, identifiers and constant columns as they came, levels
-and integers as such, no value that is not finite, and after ``impute`` every value that was there
-unchanged. pandas, where it is installed, reads the input a second time for it. Printed: a line for
-every table, with the test error over PCA's at the same latent width; last, what failed.
+Checked: exit status 0 or 2, no traceback, no warning; and of what is written that it has the rows
+of the input in their order, its columns by name, identifiers and constant columns as they came,
+levels and integers as such, no value that is not finite, and after ``impute`` every value that was
+there unchanged. pandas, where it is installed, reads the input a second time for it. Printed: a
+line for every table, with the test error over PCA's at the same latent width; last, what failed.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ ADVICE = (
     r"--kinds (\S[^;,]*?=(?:category|identifier|number))",
     r"--delimiter (space)",
     r"--drop (\w+)",
+    r"--widths (64,8)",
 )
 """Options that a refusal may name, in the order in which they are taken."""
 TRIES = 3
@@ -284,7 +286,7 @@ def second(path: Path, table: Any, made: Outcome) -> None:
         return
     if not path.name.endswith((".csv", ".tsv", ".csv.gz")) or table.columns is None:
         return
-    if table.names[0].startswith("x_"):
+    if table.names[0].startswith("x_") or any("encoding" in note for note in table.notes):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 import autoencodes as ac
 from autoencodes.model.order import at_random, by_index, by_variance, natural
+from autoencodes.model.pca import Pca, principal_axes
 from autoencodes.model.scaling import Scaling
 from autoencodes.plan.facts import _carried
 
@@ -83,3 +84,11 @@ def test_the_components_that_are_carried_are_not_a_matter_of_rounding() -> None:
         variance = np.ones(10_000)
         variance[-1] += noise
         assert _carried(variance, np.zeros(10_000)) == 9_999
+
+
+def test_pca_of_fewer_rows_than_components_is_the_same_map() -> None:
+    x = np.random.default_rng(0).normal(size=(6, 9)) + 3.0
+    for latent in (2, 5, 8):
+        axes = principal_axes(x)[:, : min(latent, 5)]
+        expected = x.mean(axis=0) + (x - x.mean(axis=0)) @ axes @ axes.T
+        np.testing.assert_allclose(Pca.fit(x, latent).reconstruct(x), expected, atol=1e-12)

@@ -54,8 +54,17 @@ class Pca:
 
     @classmethod
     def fit(cls, x: ArrayLike, latent: int) -> Pca:
-        """The leading ``latent`` components of rows (N, d)."""
-        return cls(mean(x), principal_axes(x)[:, : positive_integer(latent, "latent")])
+        """The leading ``latent`` components of rows (N, d), or N if there are fewer rows.
+
+        Of fewer rows than components, the axes are found from the rows: d² numbers are too many
+        for tables of 20,000 columns.
+        """
+        latent = positive_integer(latent, "latent")
+        x = np.asarray(real_rows(x, "rows"))
+        if len(x) < x.shape[1]:
+            axes = np.linalg.svd(x - mean(x), full_matrices=False)[2].T
+            return cls(mean(x), axes[:, :latent])
+        return cls(mean(x), principal_axes(x)[:, :latent])
 
     def reconstruct(self, x: ArrayLike) -> Float[np.ndarray, "particle dim"]:
         """The projection of rows (N, d)."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,7 @@ def model(plan: Plan, encoded: Encoded, image: Image, kept: Order) -> Model:
     readout = replace(encoded.readout, cost=cost(plan, encoded, steps.schedule))
     dtype = np.dtype(plan.precision)
     with precision(dtype):
+        _require_memory(steps, plan)
         control = steps.init(jax.random.key(plan.seed), plan.init_scale, dtype)
     return Model(
         steps,
@@ -65,6 +67,25 @@ def model(plan: Plan, encoded: Encoded, image: Image, kept: Order) -> Model:
         encoded.encoding,
         encoded.data.record,
     )
+
+
+def _require_memory(steps: Flow, plan: Plan) -> None:
+    """InputError if the machine cannot hold the control, its gradient and a method's moment."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return
+    key = jax.random.key(0)
+    shapes = jax.eval_shape(lambda key: steps.init(key, 1.0, np.dtype(plan.precision)), key)
+    entries = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    needed = 3 * entries * np.dtype(plan.precision).itemsize
+    if needed > memory:
+        raise InputError(
+            f"widths from {plan.widths[0]:,} make a control of {entries:,} numbers, "
+            f"which with its gradient and the method's state takes {needed / 2**30:,.0f} GiB, and "
+            f"this machine has {memory / 2**30:,.0f}: give smaller widths, as --widths 64,8, or "
+            "take fewer columns with --columns"
+        )
 
 
 def flow(plan: Plan, dim: int, image: Image, kept: Order) -> Flow:

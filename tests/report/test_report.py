@@ -312,7 +312,7 @@ def test_long_names_of_features_leave_room_for_the_axes() -> None:
     from autoencodes.report.components import picture
 
     findings = CASES["table-16"]()
-    names = [f"Appointed on the advice of whom? {k}" for k in range(findings.entries)]
+    names = [f"MACHINE MADE OF WOOD NUMBER {k}" for k in range(findings.entries)]
     facts = findings.samples.facts | {"features": names}
     long = replace(findings, samples=replace(findings.samples, facts=facts))
     with style.context():  # a warning is an error here

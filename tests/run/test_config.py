@@ -13,6 +13,7 @@ from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.resolve import falling, resolve
 from autoencodes.plan.settings import Settings, read_toml
+from autoencodes.run.job import prepare
 
 DIGITS = Facts(64, 1438, 4.7, (0.0, 16.0))
 
@@ -154,3 +155,9 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError, match="seed"):
         Settings().seed = 3  # type: ignore[misc]
+
+
+def test_a_control_that_the_machine_cannot_hold_is_refused(monkeypatch: Any) -> None:
+    monkeypatch.setattr("os.sysconf", lambda name: 100)
+    with pytest.raises(InputError, match="--widths 64,8"):
+        prepare(Settings(data="digits"))
