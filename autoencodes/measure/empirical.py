@@ -172,12 +172,12 @@ def check_size(measure: EmpiricalMeasure, dtype: DTypeLike, large: bool = False)
     at once, with nothing learned.
     """
     numbers, size = np.finfo(np.dtype(dtype)), reach(measure)
-    fault = ""
+    fault: tuple[str, str] | None = None
     if 0 < size < (float(numbers.tiny) / float(numbers.eps)) ** 0.5:
         fault = "at most", "small"
     elif large and size > float(numbers.max) ** 0.5 / 1e3:
         fault = "up to", "large"
-    if fault:
+    if fault is not None:
         raise InputError(
             f"the data's values are {fault[0]} {size:.1e}, too {fault[1]} for squares in "
             f"{np.dtype(dtype)}: take scaling standard (autoencodes.Scaling in Python)"

@@ -192,9 +192,13 @@ def measures(
         y = None if part.reconstructs else part.y
         if model.readout.target != "rows":
             y = data.part_labels(name)
-        known = particles is not None and name == "train"
         observed = None if data.observed is None else data.observed[data.rows(name)]
-        x = particles if known else model.enter(part.x, np.arange(data.size)[data.rows(name)])
+        known = particles if name == "train" else None
+        x = (
+            known
+            if known is not None
+            else model.enter(part.x, np.arange(data.size)[data.rows(name)])
+        )
         parts[name] = model.paired(x, y, observed)
     return parts
 
