@@ -194,11 +194,9 @@ def measures(
             y = data.part_labels(name)
         observed = None if data.observed is None else data.observed[data.rows(name)]
         known = particles if name == "train" else None
-        x = (
-            known
-            if known is not None
-            else model.enter(part.x, np.arange(data.size)[data.rows(name)])
-        )
+        x = known
+        if x is None:
+            x = model.enter(part.x, np.arange(data.size)[data.rows(name)])
         parts[name] = model.paired(x, y, observed)
     return parts
 
