@@ -177,7 +177,7 @@ def check_size(measure: EmpiricalMeasure, dtype: DTypeLike, large: bool = False)
         fault = "at most", "small"
     elif large and size > float(numbers.max) ** 0.5 / 1e3:
         fault = "up to", "large"
-    if fault:
+    if fault is not None:
         raise InputError(
             f"the data's values are {fault[0]} {size:.1e}, too {fault[1]} for squares in "
             f"{np.dtype(dtype)}: take scaling standard (autoencodes.Scaling in Python)"

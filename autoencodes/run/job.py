@@ -196,11 +196,9 @@ def measures(
         y = None if part.reconstructs else part.y
         if model.readout.target != "rows":
             y = data.part_labels(name)
-        known = name == "train"
         observed = None if data.observed is None else data.observed[data.rows(name)]
-        if known and particles is not None:
-            x = particles
-        else:
+        x = particles if name == "train" else None
+        if x is None:
             x = model.enter(part.x, np.arange(data.size)[data.rows(name)])
         parts[name] = model.paired(x, y, observed)
     return parts
