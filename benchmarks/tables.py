@@ -330,7 +330,9 @@ def whole(out: Path, table: Any, made: Outcome) -> None:
                 if not text and column.levels and column.kind != "constant":
                     made.faults.append(f"impute: {column.name!r} is not filled in row {row}")
                     break
-            elif text != str(values[row]) and not close(text, values[row]):
+            elif text != str("" if values[row] is None else values[row]) and not close(
+                text, values[row]
+            ):
                 made.faults.append(f"impute: {column.name!r} was {values[row]}, is {text}")
                 break
 
