@@ -49,7 +49,8 @@ PACKAGED = {
     "plotly": "package_data/datasets/ election.csv.gz gapminder.csv.gz tips.csv.gz",
     "pyarrow": "tests/data/parquet/ v0.7.1.parquet",
     "sklearn": "datasets/data/ breast_cancer.csv iris.csv linnerud_exercise.csv",
-    "statsmodels": "datasets/ co2/co2.csv danish_data/data.csv elec_equip/elec_equip.csv elnino/elnino.csv spector/spector.csv "
+    "statsmodels": "datasets/ co2/co2.csv danish_data/data.csv elec_equip/elec_equip.csv "
+    "elnino/elnino.csv spector/spector.csv "
     "fair/fair_pt.csv fertility/fertility.csv modechoice/modechoice.csv randhie/randhie.csv "
     "scotland/src/scotvote.csv statecrime/statecrime.csv",
     "vega_datasets": "_data/ airports.csv barley.json cars.json la-riots.csv seattle-weather.csv "
