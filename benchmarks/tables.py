@@ -50,6 +50,7 @@ PACKAGED = {
     "pyarrow": "tests/data/parquet/ v0.7.1.parquet",
     "sklearn": "datasets/data/ breast_cancer.csv iris.csv linnerud_exercise.csv",
     "statsmodels": "datasets/ co2/co2.csv danish_data/data.csv elec_equip/elec_equip.csv "
+    "elnino/elnino.csv spector/spector.csv "
     "fair/fair_pt.csv fertility/fertility.csv modechoice/modechoice.csv randhie/randhie.csv "
     "scotland/src/scotvote.csv statecrime/statecrime.csv",
     "vega_datasets": "_data/ airports.csv barley.json cars.json la-riots.csv seattle-weather.csv "
@@ -330,7 +331,9 @@ def whole(out: Path, table: Any, made: Outcome) -> None:
                 if not text and column.levels and column.kind != "constant":
                     made.faults.append(f"impute: {column.name!r} is not filled in row {row}")
                     break
-            elif text != str(values[row]) and not close(text, values[row]):
+            elif text != str("" if values[row] is None else values[row]) and not close(
+                text, values[row]
+            ):
                 made.faults.append(f"impute: {column.name!r} was {values[row]}, is {text}")
                 break
 

@@ -143,13 +143,13 @@ def _label(given: list[Given], reading: Reading, where: str) -> Given | None:
 
 def _matched(given: list[Given], wanted: list[str], made: Builder) -> list[Given]:
     """The columns that a model was trained on, in its order; others must be no feature."""
-    there = {g.name: g for g in given}
+    there, taken = {g.name: g for g in given}, set(wanted)
     for name in wanted:
         if name not in there:
-            spare = [g for g in there if g not in wanted]
+            spare = [g for g in there if g not in taken]
             named(name, spare or list(there), "the model, which was trained with it", made.where)
     for column in given:
-        if column.name in wanted:
+        if column.name in taken:
             continue
         known = column.aside or column.name in made.reading.aside
         if not known and not _INDEX.fullmatch(column.name):
