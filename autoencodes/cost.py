@@ -210,8 +210,6 @@ class CrossEntropy(Comparison):
     its last block, one for each class.
     """
 
-    bounded: ClassVar[bool] = True
-
     def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:
         return jax.nn.logsumexp(z) * jnp.sum(y) - jnp.dot(y, z)
 

@@ -83,7 +83,7 @@ def search(folder: RunFolder, data_dir: str | None, particles: int, limit: float
         seed=config.split_seed,
         test_fraction=config.test_fraction,
     )
-    whole, problem = measures(model, data)[0], model.problem(config.tikhonov)
+    whole, problem = measures(model, data)["train"], model.problem(config.tikhonov)
     chosen = np.random.default_rng(0).permutation(whole.size)[:particles]
     measure = rows(whole.astype(np.float32), np.sort(chosen))
     hessian = Hessian(problem, model.control, measure)

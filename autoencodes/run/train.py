@@ -120,7 +120,7 @@ def resume(
                     "resume it with the same settings, or start another run"
                 )
         checkpoint = folder.checkpoint_of(folder.config)
-        job = prepare(settings, lambda said, model: read_again(folder, data, said, model))
+        job = prepare(folder.config, lambda said, model: read_again(folder, data, said, model))
         if folder.record is None:
             folder.write_record(job.data.record)
         step = 0 if checkpoint is None else checkpoint.step

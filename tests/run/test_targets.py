@@ -96,9 +96,9 @@ def test_its_objective_certificate_and_pictures_are_those_of_its_cost(
 
 def test_the_order_is_reported_with_every_score(classifier: RunFolder) -> None:
     lines = (classifier.path / "components.csv").read_text().splitlines()
-    assert lines[0] == "component,place,score (gain in R² of the targets)"
+    assert lines[0] == "component,place,score (gain in R² of the targets),feature"
     order = prepare(classifier.config).order
-    table = np.array([line.split(",") for line in lines[1:]], float)
+    table = np.array([line.split(",")[:3] for line in lines[1:]], float)
     assert [int(i) for i in np.argsort(table[:, 1])] == list(order.components)
     np.testing.assert_allclose(table[:, 2], order.scores, rtol=1e-6)
 
@@ -171,7 +171,10 @@ def test_rows_in_other_coordinates_orders_and_costs(
     table: Path, tmp_path: Path, entries: dict[str, Any], drawn: bool
 ) -> None:
     outcome = train(config(table / "classes.csv", **entries), tmp_path / "run")
-    model, data = outcome.folder.model, datasets.load(table / "classes.csv")
+    model, data = (
+        outcome.folder.model,
+        datasets.load(table / "classes.csv", validation_fraction=None),
+    )
     x = data.test.x
     errors = model.errors(x)
     assert errors.mean() == pytest.approx(outcome.metrics["test_mse"], rel=1e-4)
