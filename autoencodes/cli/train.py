@@ -96,6 +96,10 @@ def _describe(settings: Settings) -> None:
     if plain and len(lines) > _MOST:
         print(f"{len(lines):,} columns of numbers without names, {data.x.dtype}: scaled")
         lines = tuple(line for line in lines if line.kind != "number")
+    elif len(lines) > 2 * _MOST:
+        kept = {line.name for line in [line for line in lines if line.kind == "number"][:_MOST]}
+        lines = tuple(line for line in lines if line.kind != "number" or line.name in kept)
+        say(f"{len(description.lines) - len(lines):,} more columns of numbers are not listed")
     head = ("column", "kind", "features", "missing", "values", "what is done")
     rows = [
         (line.name, line.kind, str(line.features), str(line.missing or ""), line.values, line.done)
