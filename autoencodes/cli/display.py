@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from autoencodes.certificate import Stage
 from autoencodes.cli.streams import plain, terminal
+from autoencodes.run.describe import advice
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
 from autoencodes.run.verdict import verdict
@@ -122,7 +123,9 @@ class Display(_Screen):
         """Says what is trained on what."""
         self._begin()
         self._job = job
-        notes = "".join(f"{note}\n" for note in (job.data.table.notes if job.data.table else ()))
+        table = job.data.table
+        said = () if table is None else (*table.notes, *advice(table))
+        notes = "".join(f"{note}\n" for note in said)
         validate = "" if job.validation is None else f"{job.validation.size} to validate on, "
         plan, steps = job.plan, job.model.flow.schedule.steps
         grids = ["x".join(map(str, grid)) for grid in plan.grids or ()]
