@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def read_json(source: Source, options: Reading) -> Table:
     return build(given, options, str(source), line=starts, numbered=numbered)
 
 
-def _lines(text: TextIO, where: str, most: int) -> Iterator[tuple[int, str]]:
+def _lines(text: io.TextIOBase, where: str, most: int) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, or the whole text where it is one value on several lines."""
     number = 0
     first = True
