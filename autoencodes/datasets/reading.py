@@ -8,9 +8,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any
 
-from autoencodes.checks import choice, entries_of, instance
+from autoencodes.checks import choice, instance, names
 from autoencodes.datasets.table import KINDS, Column
 from autoencodes.errors import InputError
 
@@ -119,13 +118,6 @@ def named(name: str, known: Iterable[str], what: str, where: str) -> str:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(map(repr, known[:12])) + (", ..." if len(known) > 12 else "")
     raise InputError(f"{where}: there is no column {name!r} for {what}{hint} (columns: {shown})")
-
-
-def names(value: Any, name: str) -> tuple[str, ...]:
-    """Names of columns: a sequence of text, or one text with commas between them, quoted as CSV."""
-    if isinstance(value, str):
-        value = next(csv.reader([value], skipinitialspace=True), [])
-    return tuple(instance(v, name, str) for v in entries_of(value, name))
 
 
 def option(name: str, *values: str) -> str:

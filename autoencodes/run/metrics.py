@@ -25,6 +25,7 @@ _REGRESSED = 8000
 def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
     """All but the time; errors are per entry of the targets, in the flow's units."""
     errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
+    kept = "last good" if result.failed else "last"
     return {
         **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},
         "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
@@ -45,7 +46,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "train_rows": job.train.size,
         "validation_rows": 0 if job.validation is None else job.validation.size,
         "test_rows": job.test.size,
-        "chosen": {"what": "the control of the last step", "by": None},
+        "chosen": {"what": f"the {kept} control", "by": None},
         "peak_memory_mb": _peak_memory_mb(),
         "machine": machine(),
     }

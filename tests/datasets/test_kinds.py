@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autoencodes.checks import names
 from autoencodes.datasets import Column, Reading, Table, formats, from_array
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
 from autoencodes.datasets.matching import matched
-from autoencodes.datasets.reading import names, option
+from autoencodes.datasets.reading import option
 from autoencodes.datasets.streams import Source
 from autoencodes.errors import InputError
 
