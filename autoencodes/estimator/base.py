@@ -10,10 +10,10 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
@@ -51,7 +51,6 @@ class Estimator(BaseEstimator):
     result_: Result
     plan_: Plan
     n_components_: int
-    explained_variance_ratio_: np.float64
     n_features_in_: int
     _measures: tuple[EmpiricalMeasure, EmpiricalMeasure | None] | None
 
@@ -59,6 +58,7 @@ class Estimator(BaseEstimator):
         self,
         n_components: int | None = None,
         *,
+        extra: int | None = None,
         widths: tuple[int, ...] | None = None,
         field: str | None = None,
         hidden: int | None = None,
@@ -86,6 +86,7 @@ class Estimator(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
+        self.extra = extra
         self.widths = widths
         self.field = field
         self.hidden = hidden
@@ -155,50 +156,36 @@ class Estimator(BaseEstimator):
         check_is_fitted(self)
         storage.save(path, self.model_)
 
-    def score_samples(self, X: Any) -> Float[np.ndarray, " particle"]:
-        """Minus the mean squared error of every row, in the units of training.
-
-        Parameters
-        ----------
-        X : array or data frame (N, c)
-
-        Returns
-        -------
-        array (N,)
-            The lower, the worse is the row reconstructed.
-        """
-        return -self.model_.errors(self._rows(X))
-
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
+        tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
         tags.input_tags.allow_nan = self.missing != "refuse"
         tags.target_tags.required = self._target != "rows"
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever keeps or sends a model does not mean to send the rows with it.
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
         return {**state, "_measures": None} if "_measures" in state else state
 
     def _train(
         self,
         X: Any,
-        y: Shaped[np.ndarray, " particle"] | None,
+        y: Any,
         sample_weight: ArrayLike | None,
         *,
         anew: bool,
         **more: Any,
-    ) -> Self:
+    ) -> None:
         """Trains on rows: from a control that is drawn, or from that of the last training."""
         settings = self._settings(**more)
-        start = None if anew else Start("the estimator", self.plan_, self.model_, 1)
+        start = None if anew else Start("of the last fit", self.plan_, self.model_, 1)
         reading = source.reading(settings, None if start is None else self.model_.encoding)
         table = self._table(X, reading, reset=anew)
-        data = self._dataset(table, y, sample_weight)
+        data = self._dataset(table, self._labels(y), sample_weight)
+        settings = self._fitting(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
         job = prepare(settings, lambda given, model: data, start)
         self._keep(job, job.fit(progress=bool(self.verbose)))
-        return self
 
     def _settings(self, **more: Any) -> Settings:
         """The settings that the parameters are: what a user of the command line would give."""
@@ -221,6 +208,14 @@ class Estimator(BaseEstimator):
             given["target"] = self._target
         given |= {name: value for name, value in more.items() if value is not None}
         return Settings(data=_NAME, **given)
+
+    def _labels(self, y: Any) -> Shaped[np.ndarray, " particle"] | None:
+        """The targets of rows, as a data set has them; None where rows are their own."""
+        return None
+
+    def _fitting(self, settings: Settings, data: Dataset) -> Settings:
+        """The settings, with what the data ask for."""
+        return settings
 
     def _table(self, X: Any, reading: Reading, *, reset: bool) -> Table:
         """Rows to train on, as a table."""
