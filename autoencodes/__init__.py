@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         TerminalCost,
     )
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
+    from autoencodes.estimator import AutoencODE, AutoencODEClassifier, AutoencODERegressor
     from autoencodes.flow.continuous import ContinuousFlow
     from autoencodes.flow.flow import Flow, Latent
     from autoencodes.flow.schedule import Block, WidthSchedule
@@ -73,6 +74,9 @@ _HOMES = {
     "InputError": "errors",
     "MissingExtra": "errors",
     "NumericalFailure": "errors",
+    "AutoencODE": "estimator",
+    "AutoencODEClassifier": "estimator",
+    "AutoencODERegressor": "estimator",
     "ContinuousFlow": "flow.continuous",
     "Flow": "flow.flow",
     "Latent": "flow.flow",

@@ -127,7 +127,7 @@ class Display(_Screen):
         said = () if table is None else (*table.notes, *advice(table))
         notes = "".join(f"{note}\n" for note in said)
         validate = "" if job.validation is None else f"{job.validation.size} to validate on, "
-        plan, steps = job.plan, job.model.flow.schedule.steps
+        plan, steps, tested = job.plan, job.model.flow.schedule.steps, job.measure("test").size
         grids = ["x".join(map(str, grid)) for grid in plan.grids or ()]
         widths = "-".join([*grids, *map(str, plan.widths)])
         back = " and back" if plan.mirror else ""
@@ -136,7 +136,7 @@ class Display(_Screen):
         shared = f", {plan.substeps} for each control" if plan.substeps > 1 else ""
         self._say(
             f"{notes}{job.data.name}: {job.train.size} rows to train on, {validate}"
-            f"{job.test.size} to test on, {job.data.dim} features\n"
+            f"{tested} to test on, {job.data.dim} features\n"
             f"widths {widths}{back}{last}, {steps * plan.substeps} {scheme} steps{shared}, "
             f"{job.parameters:,} parameters, {plan.method}, λ = {plan.tikhonov:g}, "
             f"{plan.precision}, seed {plan.seed}; compiling ..."

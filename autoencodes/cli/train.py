@@ -47,9 +47,9 @@ def train(
     settings = settings_of(given, read_toml(config) if config else {})
     if dry_run:
         _describe(settings)
-        from autoencodes.run.job import prepare
+        from autoencodes.run.train import set_up
 
-        print(f"\n{prepare(settings).plan.toml}", end="")
+        print(f"\n{set_up(settings).plan.toml}", end="")
         return
 
     from autoencodes import run

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Float, Int, Real
 
 from autoencodes.checks import choice
+from autoencodes.datasets.atoms import lexicographic
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.table import Classes, Mask, Observed, Rows, Table
+from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.summary import Summarised
 
 Targets = Real[np.ndarray, "particle target"]
+Weights = Float[np.ndarray, " particle"]
+Places = Int[np.ndarray, " particle"]
 
 PARTS = ("train", "validation", "test", "all")
 
@@ -51,6 +56,10 @@ class Dataset(Summarised):
         The file that they came from.
     observed : array of bool (N, d), optional
         Which values there are; absent where all are.
+    weights : array (N,), optional
+        What rows count, not normalised; absent where all of a part count the same.
+    origin : (Dataset, array of int (N,)), optional
+        The data set of which these rows were ``taken``, and their places there.
     """
 
     name: str
@@ -65,6 +74,8 @@ class Dataset(Summarised):
     table: Table | None = None
     path: str | None = None
     observed: Observed | None = None
+    weights: Weights | None = None
+    origin: tuple[Dataset, Places] | None = None
 
     def _summary(self) -> dict[str, str]:
         """The rows and their parts, in words and numbers."""
@@ -90,10 +101,17 @@ class Dataset(Summarised):
     @cached_property
     def record(self) -> Record:
         """What is kept of the data, to know them again: computed from their content when asked."""
+        if self.origin is not None:
+            return self.origin[0].record
         table = self.table or Table(self.x, self.labels)
         part = np.zeros(self.size, np.int64)
         part[self.rows("validation")], part[self.rows("test")] = VALIDATION, TEST
         return Record.of(table, self.path or self.name, self.path, part)
+
+    @property
+    def numbers(self) -> Places:
+        """The places of the rows in the data as they came, by which errors name them."""
+        return np.arange(self.size) if self.origin is None else self.origin[1]
 
     @property
     def size(self) -> int:
@@ -129,12 +147,17 @@ class Dataset(Summarised):
             If the name is none of the four, or there are no such rows.
         """
         rows = self.rows(name)
-        return EmpiricalMeasure(self.x[rows], None if self.y is None else self.y[rows])
+        y = None if self.y is None else self.y[rows]
+        return EmpiricalMeasure(self.x[rows], y, self.part_weights(name))
 
     def part_labels(self, name: str) -> Classes | None:
         """The classes of the rows of `part(name)`, in the same order; None where unknown."""
         rows = self.rows(name)
         return None if self.labels is None else self.labels[rows]
+
+    def part_weights(self, name: str) -> Weights | None:
+        """The weights of the rows of `part(name)`, not normalised; None where all are the same."""
+        return None if self.weights is None else self.weights[self.rows(name)]
 
     def rows(self, name: str) -> slice | np.ndarray:
         """The places of the rows of `part(name)`."""
@@ -151,6 +174,57 @@ class Dataset(Summarised):
         if rows.size and rows[-1] - rows[0] + 1 == rows.size:
             return slice(int(rows[0]), int(rows[-1]) + 1)
         return rows
+
+    def taken(self, rows: Places, weights: Weights | None) -> Dataset:
+        """The data set of some rows, in that order and with these weights.
+
+        Its record stays that of all rows, and it knows the rows by their places there.
+        """
+        by_row = ("x", "y", "labels", "is_test", "is_validation", "observed")
+        arrays = {name: getattr(self, name) for name in by_row}
+        taken: dict[str, Any] = {n: None if a is None else a[rows] for n, a in arrays.items()}
+        return replace(
+            self,
+            **taken,
+            table=None if self.table is None else self.table.taken(rows),
+            weights=weights,
+            origin=(self if self.origin is None else self.origin[0], self.numbers[rows]),
+        )
+
+    def atoms(self) -> Dataset:
+        """The data set with distinct training rows, each of which counts as often as it came.
+
+        Rows that are equal, with their targets and labels, become one row that has the sum of
+        their weights; those of weight 0 are left out. So a row of weight 2 is the same as that row
+        twice, in every bit of what follows. Where the sums differ, the rows are put in
+        lexicographic order; where all are the same, they stay in the order in which they first
+        came and need no weights. Rows that do not train stand behind them, as they came.
+
+        Raises
+        ------
+        InputError
+            If no training row has a weight above 0.
+        """
+        own = np.arange(self.size)[self.rows("train")]
+        weights = np.ones(len(own)) if self.weights is None else self.weights[own]
+        train, weights = own[weights > 0], weights[weights > 0]
+        if not train.size:
+            raise InputError(f"{self.name}: expected a training row of a weight above 0; got none")
+        parts = [self.x[train]] + ([] if self.y is None else [self.y[train]])
+        if self.labels is not None:
+            parts.append(np.unique(self.labels[train], return_inverse=True)[1][:, None])
+        order, firsts = lexicographic(*parts)
+        if firsts.all() and self.weights is None:
+            return self
+        sums = np.add.reduceat(weights[order], np.flatnonzero(firsts))
+        kept, counted = train[order[firsts]], sums / sums.max()
+        others = np.delete(np.arange(self.size), own)
+        if (sums == sums[0]).all():
+            kept = np.sort(kept)
+            if self.weights is None or not others.size:
+                return self.taken(np.r_[kept, others], None)
+        besides = np.ones(len(others)) if self.weights is None else self.weights[others]
+        return self.taken(np.r_[kept, others], np.r_[counted, besides])
 
     def validating(self, share: float, seed: int) -> Dataset:
         """The data set with a part of its training rows, drawn at random, to validate on."""

@@ -8,7 +8,7 @@ array, and the way back to people's own values is in one place, ``Column.values`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Any, Literal, get_args
 
@@ -196,6 +196,20 @@ class Table:
         if self.columns is None:
             return tuple(f"x_{k}" for k in range(self.x.shape[1]))
         return tuple(column.name for column in self.columns)
+
+    def taken(self, rows: Int[np.ndarray, " some"]) -> Table:
+        """The table of some rows, in that order."""
+        line = self.line + rows if isinstance(self.line, int) else self.line
+        line = line[rows] if line is self.line and line is not None else line
+        return replace(
+            self,
+            x=self.x[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            is_test=None if self.is_test is None else self.is_test[rows],
+            identifiers={name: values[rows] for name, values in self.identifiers.items()},
+            roles={name: values[rows] for name, values in self.roles.items()},
+            line=line,
+        )
 
     def place(self, row: int, column: int) -> str:
         """Where a value stands, as a person would look for it."""

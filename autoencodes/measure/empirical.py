@@ -204,17 +204,18 @@ def _matrix(values: ArrayLike, name: str, meaning: str) -> Particles:
     return finite_numbers(array, name)
 
 
-def checked_weights(weights: ArrayLike, count: int) -> Float[np.ndarray, " particle"]:
+def checked_weights(
+    weights: ArrayLike, count: int, name: str = "weights"
+) -> Float[np.ndarray, " particle"]:
     """Weights of ``count`` particles in float64, not normalised, or an error that says why not."""
-    given = np.asarray(real(weights, "weights"), np.float64)
+    given = np.asarray(real(weights, name), np.float64)
     if given.shape != (count,):
         raise InputError(
-            f"weights must have one entry for each of the {count} particles; "
-            f"got shape {given.shape}"
+            f"{name} must have one entry for each of the {count} particles; got shape {given.shape}"
         )
     wrong = ~(np.isfinite(given) & (given >= 0))
     if wrong.any() or not given.any():
         first = int(np.argmax(wrong))
         got = f"{given[first]} in row {first}" if wrong.any() else "0 in every row"
-        raise InputError(f"weights must be finite and non-negative, and not all zero; got {got}")
+        raise InputError(f"{name} must be finite and non-negative, and not all zero; got {got}")
     return given

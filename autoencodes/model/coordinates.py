@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from autoencodes.checks import choice, finite_numbers, integer, positive_integer, real_rows
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import map_rows, strips
-from autoencodes.model.pca import mean, principal_axes
+from autoencodes.model.pca import Weights, mean, principal_axes
 from autoencodes.summary import Summarised, first
 
 KINDS = ("none", "pca", "random")
@@ -82,11 +82,14 @@ class Coordinates(Summarised, eqx.Module):
                 )
 
     @classmethod
-    def of(cls, kind: str, z: ArrayLike, dim: int, seed: int = 0) -> Coordinates:
+    def of(
+        cls, kind: str, z: ArrayLike, dim: int, seed: int = 0, weights: Weights | None = None
+    ) -> Coordinates:
         """The coordinates of a kind, fitted to rows (N, k) in the flow's units.
 
         ``none``: the features themselves. ``pca``: c the mean and Q the principal axes, the most
-        varied first. ``random``: c the mean and Q drawn uniformly (Haar).
+        varied first. ``random``: c the mean and Q drawn uniformly (Haar). Rows count as their
+        ``weights`` (N,) say.
         """
         z = np.asarray(real_rows(z, "rows"))
         features = z.shape[1]
@@ -94,9 +97,9 @@ class Coordinates(Summarised, eqx.Module):
         if kind == "none":
             return cls(dim, features)
         if kind == "pca":
-            return cls(dim, features, principal_axes(z), mean(z))
+            return cls(dim, features, principal_axes(z, weights), mean(z, weights))
         Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
-        return cls(dim, features, Q * np.sign(np.diag(R)), mean(z))
+        return cls(dim, features, Q * np.sign(np.diag(R)), mean(z, weights))
 
     def _summary(self) -> dict[str, str]:
         """How rows lie in the flow's space."""

@@ -62,10 +62,13 @@ class Encoding(Summarised):
             if table.missing is None and missing == "refuse" and _plain(columns):
                 return cls(columns, missing, np.zeros(len(columns)), str(table.x.dtype))
         x = _features(table.x[data.rows("train")], columns)
-        seen = ~np.isnan(x)
-        count = seen.sum(axis=0)
-        total = np.where(seen, x, 0).sum(axis=0)
-        return cls(columns, missing, total / np.maximum(count, 1), str(table.x.dtype))
+        seen, weights = ~np.isnan(x), data.part_weights("train")
+        if weights is None:
+            count, total = np.maximum(seen.sum(axis=0), 1), np.where(seen, x, 0).sum(axis=0)
+        else:
+            count, total = weights @ seen, weights @ np.where(seen, x, 0)
+            count = np.where(count > 0, count, 1)
+        return cls(columns, missing, total / count, str(table.x.dtype))
 
     def _summary(self) -> dict[str, str]:
         """Columns by kind, and what is done about missing values."""

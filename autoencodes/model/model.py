@@ -149,18 +149,19 @@ class Model(Summarised, eqx.Module):
         particles: Num[np.ndarray, "particle dim"],
         y: ArrayLike | None = None,
         observed: Observed | None = None,
+        weights: ArrayLike | None = None,
     ) -> EmpiricalMeasure:
         """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
         if self.readout.target != "rows":
-            return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype))
+            return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype), weights)
         cost, size = self.readout.cost, self.coordinates.features
         if y is None and cost.components is None and not cost.masked:
-            return EmpiricalMeasure(particles)
+            return EmpiricalMeasure(particles, weights=weights)
         targets = (particles if y is None else self.enter(y))[:, :size]
         if cost.masked:
             seen = np.ones(targets.shape, bool) if observed is None else observed
             targets = np.hstack([targets, seen.astype(targets.dtype)])
-        return EmpiricalMeasure(particles, targets)
+        return EmpiricalMeasure(particles, targets, weights)
 
     def features(self, x: Rows) -> tuple[Num[np.ndarray, "particle feature"], Observed | None]:
         """Features (N, k) of rows as people have them, and which were observed (None: all).

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from autoencodes.checks import integer, positive_integer, real_rows, short
 from autoencodes.errors import InputError
-from autoencodes.model.pca import covariance
+from autoencodes.model.pca import Weights, covariance, variance
 from autoencodes.summary import Summarised, first
 
 _EQUAL = 1e-6
@@ -53,10 +53,10 @@ def by_index(dim: int) -> Order:
     return Order(tuple(range(dim)), -np.arange(dim, dtype=float), "place, counted down")
 
 
-def by_variance(x: ArrayLike) -> Order:
-    """The most varied first; scores are variances."""
-    variance = np.var(np.asarray(real_rows(x, "rows")), axis=0, dtype=np.float64)
-    return Order(ranked(variance), variance, "variance")
+def by_variance(x: ArrayLike, weights: Weights | None = None) -> Order:
+    """The most varied first; scores are variances, in which rows count as their weights say."""
+    scores = variance(x, weights)
+    return Order(ranked(scores), scores, "variance")
 
 
 def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
@@ -88,6 +88,7 @@ def at_random(dim: int, seed: int) -> Order:
 def natural(
     x: ArrayLike,
     y: ArrayLike | None = None,
+    weights: Weights | None = None,
 ) -> Order:
     """The order in which components say most about the targets, one after the other.
 
@@ -104,6 +105,8 @@ def natural(
     x : array (N, d)
     y : array (N, k), optional
         The targets; for classes one column each, 1 where the row is of the class.
+    weights : array (N,), optional
+        What rows count; by default all the same.
 
     Returns
     -------
@@ -118,17 +121,18 @@ def natural(
     """
     x = np.asarray(real_rows(x, "rows"))
     y = x if y is None else np.asarray(real_rows(y, "targets"))
-    G, C, total = covariance(x), covariance(x, y), float(np.var(y, axis=0, dtype=np.float64).sum())
+    G, C = covariance(x, weights=weights), covariance(x, y, weights)
+    total = float(variance(y, weights).sum())
     if not total > 0:
         raise InputError(
             "a natural order needs targets that vary; all rows have the same: take order variance"
         )
-    variance, dim = np.diag(G).copy(), len(G)
+    own, dim = np.diag(G).copy(), len(G)
     kept: list[int] = []
     scores, free = np.zeros(dim), np.ones(dim, bool)
     for _ in range(dim):
         remaining = np.diag(G)
-        usable = free & (remaining > _NOTHING * np.maximum(variance, 1e-300))
+        usable = free & (remaining > _NOTHING * np.maximum(own, 1e-300))
         if not usable.any():
             break
         gains = np.where(usable, np.sum(C**2, axis=1) / np.where(usable, remaining, 1.0), -1.0)
@@ -139,5 +143,5 @@ def natural(
         column = G[:, i] / G[i, i]
         C -= np.outer(column, C[i])
         G -= np.outer(column, G[i])
-    rest = [i for i in ranked(variance) if free[i]]
+    rest = [i for i in ranked(own) if free[i]]
     return Order((*kept, *rest), scores, "gain in R² of the targets")

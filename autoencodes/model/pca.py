@@ -16,29 +16,51 @@ from numpy.typing import ArrayLike
 from autoencodes.checks import positive_integer, real_rows
 from autoencodes.measure.streaming import strips
 
+Weights = Float[np.ndarray, " particle"]
+"""What rows count, not normalised; where there are none, all count the same."""
 
-def mean(x: ArrayLike) -> Float[np.ndarray, " dim"]:
-    """x̄ of rows (N, d)."""
-    return np.asarray(np.mean(np.asarray(real_rows(x, "rows")), axis=0, dtype=np.float64))
+
+def mean(x: ArrayLike, weights: Weights | None = None) -> Float[np.ndarray, " dim"]:
+    """x̄ = Σ w_i x_i / Σ w_i of rows (N, d)."""
+    x = np.asarray(real_rows(x, "rows"))
+    if weights is None:
+        return np.asarray(np.mean(x, axis=0, dtype=np.float64))
+    total = np.zeros(x.shape[1])
+    for rows in strips(len(x)):
+        total += weights[rows] @ x[rows].astype(np.float64)
+    return total / weights.sum()
+
+
+def variance(x: ArrayLike, weights: Weights | None = None) -> Float[np.ndarray, " dim"]:
+    """Σ w_i (x_i − x̄)² / Σ w_i of every component of rows (N, d)."""
+    x = np.asarray(real_rows(x, "rows"))
+    if weights is None:
+        return np.asarray(np.var(x, axis=0, dtype=np.float64))
+    x_mean, total = mean(x, weights), np.zeros(x.shape[1])
+    for rows in strips(len(x)):
+        total += weights[rows] @ (x[rows] - x_mean) ** 2
+    return total / weights.sum()
 
 
 def covariance(
-    x: ArrayLike,
-    y: ArrayLike | None = None,
+    x: ArrayLike, y: ArrayLike | None = None, weights: Weights | None = None
 ) -> Float[np.ndarray, "dim other"]:
-    """(X − x̄)ᵀ (Y − ȳ) / N of rows (N, d) and (N, k); by default Y = X."""
+    """Σ w_i (x_i − x̄)ᵀ (y_i − ȳ) / Σ w_i of rows (N, d) and (N, k); by default Y = X."""
     x = np.asarray(real_rows(x, "rows"))
     y = x if y is None else np.asarray(real_rows(y, "targets"))
-    x_mean, y_mean = mean(x), mean(y)
+    x_mean, y_mean = mean(x, weights), mean(y, weights)
     total = np.zeros((len(x_mean), len(y_mean)))
     for rows in strips(len(x)):
-        total += (x[rows] - x_mean).T @ (y[rows] - y_mean)
-    return total / len(x)
+        others = y[rows] - y_mean
+        if weights is not None:
+            others = others * weights[rows, None]
+        total += (x[rows] - x_mean).T @ others
+    return total / (len(x) if weights is None else weights.sum())
 
 
-def principal_axes(x: ArrayLike) -> Float[np.ndarray, "dim axis"]:
+def principal_axes(x: ArrayLike, weights: Weights | None = None) -> Float[np.ndarray, "dim axis"]:
     """The eigenvectors of the covariance as columns, those of the largest eigenvalues first."""
-    return np.linalg.eigh(covariance(x))[1][:, ::-1]
+    return np.linalg.eigh(covariance(x, weights=weights))[1][:, ::-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +75,7 @@ class Pca:
     axes: Float[np.ndarray, "dim latent"]
 
     @classmethod
-    def fit(cls, x: ArrayLike, latent: int) -> Pca:
+    def fit(cls, x: ArrayLike, latent: int, weights: Weights | None = None) -> Pca:
         """The leading ``latent`` components of rows (N, d), or N if there are fewer rows.
 
         Of fewer rows than components, the axes are found from the rows: d² numbers are too many
@@ -61,10 +83,12 @@ class Pca:
         """
         latent = positive_integer(latent, "latent")
         x = np.asarray(real_rows(x, "rows"))
+        centre = mean(x, weights)
         if len(x) < x.shape[1]:
-            axes = np.linalg.svd(x - mean(x), full_matrices=False)[2].T
-            return cls(mean(x), axes[:, :latent])
-        return cls(mean(x), principal_axes(x)[:, :latent])
+            spread = x - centre if weights is None else (x - centre) * np.sqrt(weights)[:, None]
+            axes = np.linalg.svd(spread, full_matrices=False)[2].T
+            return cls(centre, axes[:, :latent])
+        return cls(centre, principal_axes(x, weights)[:, :latent])
 
     def reconstruct(self, x: ArrayLike) -> Float[np.ndarray, "particle dim"]:
         """The projection of rows (N, d)."""

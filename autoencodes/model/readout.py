@@ -19,6 +19,7 @@ from autoencodes.catalogue import COSTS
 from autoencodes.checks import choice, finite_numbers, real, real_rows, shown
 from autoencodes.cost import Comparison, CrossEntropy, SquaredError
 from autoencodes.errors import InputError
+from autoencodes.model.pca import Weights
 from autoencodes.model.scaling import Scaling
 from autoencodes.precision import compiled, precision
 from autoencodes.summary import Summarised, first
@@ -56,8 +57,10 @@ class Readout(Summarised, eqx.Module):
         return {**summary, "classes": first(self.classes)} if self.classes else summary
 
     @classmethod
-    def of(cls, target: str, labels: ArrayLike | None, name: str) -> Readout:
-        """The readout for rows with these labels, by the squared error.
+    def of(
+        cls, target: str, labels: ArrayLike | None, name: str, weights: Weights | None = None
+    ) -> Readout:
+        """The readout for rows with these labels and weights, by the squared error.
 
         Raises
         ------
@@ -78,7 +81,8 @@ class Readout(Summarised, eqx.Module):
             if len(classes) < 2:
                 raise InputError(f"the labels of {name} are all {classes[0]!r}: nothing to learn")
             return cls(cost, target, tuple(classes.tolist()))
-        return cls(cost, target, (), Scaling.of("standard", _numbers(labels, name)))
+        numbers = _numbers(labels, name)
+        return cls(cost, target, (), Scaling.of("standard", numbers, weights=weights))
 
     @property
     def size(self) -> int | None:
@@ -136,11 +140,11 @@ class Readout(Summarised, eqx.Module):
         squares = (predictions.astype(np.float64) - y[:, :count]) ** 2
         return (squares, None) if seen is None else (squares * seen, seen)
 
-    def mean_cost(self, x: ArrayLike, y: ArrayLike) -> float:
+    def mean_cost(self, x: ArrayLike, y: ArrayLike, weights: Weights | None = None) -> float:
         """The mean of ℓ over final states (N, d) and targets, in float64: squares overflow late."""
         with precision(np.float64):
             wide = (np.asarray(real_rows(part, "states"), np.float64) for part in (x, y))
-            return float(np.mean(np.asarray(_costs(self.cost, *wide))))
+            return float(np.average(np.asarray(_costs(self.cost, *wide)), weights=weights))
 
     def named(self, predictions: ArrayLike) -> np.ndarray:
         """Predictions in the data's units: the likeliest class of a row, or its number."""

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from autoencodes.checks import choice, finite_numbers, real_rows
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import map_rows
+from autoencodes.model import pca
+from autoencodes.model.pca import Weights
 from autoencodes.summary import Summarised, first
 
 KINDS = ("unit", "standard", "none")
@@ -64,6 +66,7 @@ class Scaling(Summarised, eqx.Module):
         x: ArrayLike,
         value_range: tuple[float, float] | None = None,
         observed: Bool[np.ndarray, "particle dim"] | None = None,
+        weights: Weights | None = None,
     ) -> Scaling:
         """The scaling of a kind, fitted to rows (N, d).
 
@@ -71,7 +74,7 @@ class Scaling(Summarised, eqx.Module):
         value, onto [0, 1], the same way in every component; ``standard`` gives each
         component mean 0 and standard deviation 1 (a constant one: mean 0); ``none``
         leaves the data alone. Where a value was not ``observed``, x has the mean of those that
-        were, and the deviation is that of those.
+        were, and the deviation is that of those. Rows count as their ``weights`` (N,) say.
 
         Raises
         ------
@@ -89,13 +92,15 @@ class Scaling(Summarised, eqx.Module):
             low, high = value_range or (float(x.min()), float(x.max()))
             return cls._checked(np.full(dim, low), np.full(dim, (high - low) or 1.0))
         with np.errstate(over="ignore", invalid="ignore"):  # it is seen below
-            mean = np.asarray(np.mean(x, axis=0, dtype=np.float64))
-            deviation = np.std(x, axis=0, dtype=np.float64)
+            mean, deviation = pca.mean(x, weights), np.sqrt(pca.variance(x, weights))
         extreme = ~((deviation > _SQUARED[0]) & (deviation < _SQUARED[1]))
         for k in np.flatnonzero(extreme):
-            mean[k], deviation[k] = _moments(np.asarray(x[:, k], np.float64))
-        if observed is not None:
+            mean[k], deviation[k] = _moments(np.asarray(x[:, k], np.float64), weights)
+        if observed is not None and weights is None:
             deviation *= np.sqrt(len(x) / np.maximum(observed.sum(axis=0), 1))
+        elif observed is not None and weights is not None:
+            seen = weights @ observed
+            deviation *= np.sqrt(weights.sum() / np.where(seen > 0, seen, weights.sum()))
         # Rounding makes a constant column's deviation tiny instead of 0.
         constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
         return cls._checked(mean, np.where(constant, 1.0, deviation))
@@ -163,10 +168,13 @@ class Scaling(Summarised, eqx.Module):
         return map_rows(lambda r: self.shift + self.scale * r, z, dtype=dtype)
 
 
-def _moments(x: Float[np.ndarray, " particle"]) -> tuple[float, float]:
+def _moments(x: Float[np.ndarray, " particle"], weights: Weights | None) -> tuple[float, float]:
     """Mean and deviation of numbers whose squares are none."""
     size = float(np.abs(x).max())
     if size == 0:
         return 0.0, 0.0
     unit = x / size
-    return float(unit.mean() * size), float(unit.std() * size)
+    if weights is None:
+        return float(unit.mean() * size), float(unit.std() * size)
+    mean, variance = (of(unit[:, None], weights)[0] for of in (pca.mean, pca.variance))
+    return float(mean * size), float(np.sqrt(variance) * size)

@@ -24,6 +24,7 @@ from autoencodes.flow.grid import planes
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.model.model import Model
 from autoencodes.model.order import Order, at_random, by_index, by_variance, natural
+from autoencodes.model.pca import Weights
 from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Rows
 from autoencodes.plan.plan import Plan
@@ -34,15 +35,20 @@ from autoencodes.training import Method, MetricMovement
 Image = tuple[int, ...] | None
 
 
-def order(plan: Plan, x: Rows, targets: Real[np.ndarray, "particle target"]) -> Order:
+def order(
+    plan: Plan,
+    x: Rows,
+    targets: Real[np.ndarray, "particle target"],
+    weights: Weights | None = None,
+) -> Order:
     """The components, the one to keep longest first, from particles (N, d) and their targets."""
     if plan.order == "natural":
-        return natural(x, targets)
+        return natural(x, targets, weights)
     if plan.order == "random":
         return at_random(x.shape[1], plan.seed)
     if plan.order == "index":
         return by_index(x.shape[1])
-    ranked = by_variance(x)
+    ranked = by_variance(x, weights)
     if isinstance(plan.order, tuple):
         return Order(plan.order, ranked.scores, ranked.meaning)
     return ranked

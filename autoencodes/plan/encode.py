@@ -52,23 +52,24 @@ class Encoded:
         data = data if encoding is None else encoding.entered(data)
         train, dtype = data.rows("train"), np.dtype(resolve.precision(settings))
         rows, labels = data.x[train], data.part_labels("train")
+        weights, numbers = data.part_weights("train"), data.numbers[train]
         if model is None:
             kind = resolve.scaling(settings, data.value_range)
             seen = None if data.observed is None else data.observed[train]
             bounds = data.value_range
             if bounds is None and kind == "unit" and resolve.compares_probabilities(settings):
                 bounds = float(data.x.min()), float(data.x.max())  # targets must be in [0, 1]
-            scaling = Scaling.of(kind, rows, bounds, seen)
+            scaling = Scaling.of(kind, rows, bounds, seen, weights)
             if encoding is not None:
                 scaling = scaling.without(encoding.groups)
-            scaled = scaling.apply(rows, dtype)
+            scaled = scaling.apply(rows, dtype, numbers)
             dim = rows.shape[1] + settings.extra
-            coordinates = Coordinates.of(settings.rotation, scaled, dim, settings.seed)
+            coordinates = Coordinates.of(settings.rotation, scaled, dim, settings.seed, weights)
             known = labels if settings.target == "numbers" else data.labels
-            readout = Readout.of(settings.target, known, data.name)
+            readout = Readout.of(settings.target, known, data.name, weights)
         else:
             scaling, coordinates, readout = model.scaling, model.coordinates, model.readout
-            scaled = scaling.apply(rows, dtype)
+            scaled = scaling.apply(rows, dtype, numbers)
         targets = None if readout.size is None else readout.targets(labels, dtype)
         x = coordinates.enter(scaled, dtype)
         return cls(data, encoding, scaling, coordinates, readout, x, targets)

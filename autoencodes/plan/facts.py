@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import Dataset
+from autoencodes.model import pca
 from autoencodes.model.order import ranked
 from autoencodes.plan.settings import Settings
 
@@ -83,11 +84,12 @@ class Facts:
         ``y`` are their targets (N, k), where these are no rows; ``by_column``: whether there are
         categories or values that were not observed.
         """
-        variance = np.var(x, axis=0, dtype=np.float64)
-        total = variance if y is None else np.var(y, axis=0, dtype=np.float64)
+        weights = data.part_weights("train")
+        variance = pca.variance(x, weights)
+        total = variance if y is None else pca.variance(y, weights)
         carried = None
         if y is None and data.y is None and not settings.extra:
-            carried = _carried(variance, np.asarray(np.mean(x, axis=0, dtype=np.float64)))
+            carried = _carried(variance, pca.mean(x, weights))
         table = data.table
         return cls(
             x.shape[1],

@@ -46,7 +46,9 @@ def with_holes(model: Model, data: Dataset, train: EmpiricalMeasure, seed: int) 
         hidden = _holes(seen, random, copied=copy % 2 == 0)[:, encoding.owner]
         particles.append(model.enter(np.where(hidden, encoding.fill, features)))
     targets = np.tile(np.asarray(train.y), (1 + COPIES, 1))
-    return EmpiricalMeasure(np.concatenate(particles), targets)
+    weights = data.part_weights("train")
+    weights = None if weights is None else np.tile(weights, 1 + COPIES)
+    return EmpiricalMeasure(np.concatenate(particles), targets, weights)
 
 
 def _holes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure, check_size
 from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.order import Order
+from autoencodes.model.pca import Weights
 from autoencodes.model.readout import Readout, row_means
 from autoencodes.plan import build
 from autoencodes.plan.encode import Encoded
@@ -31,7 +32,11 @@ from autoencodes.precision import precision
 from autoencodes.run import source
 from autoencodes.run.hiding import with_holes
 from autoencodes.run.start import Start
-from autoencodes.training import Method
+from autoencodes.training import Method, Result, Resumption, fit
+from autoencodes.training.result import Callback
+
+_STREAMED = 8192
+"""Particles that pass at a time where a step sees the whole measure."""
 
 _TESTING = 0.02
 """The share of a training's work on mini-batches that test errors along the way may take."""
@@ -50,7 +55,8 @@ class Job:
     train: EmpiricalMeasure
     learned: EmpiricalMeasure
     """What the objective is over: the training rows, and copies with holes if some may have."""
-    test: EmpiricalMeasure
+    test: EmpiricalMeasure | None
+    """None where no rows are held out."""
     validation: EmpiricalMeasure | None
     """None where no rows are kept to choose by."""
     order: Order | None
@@ -62,13 +68,11 @@ class Job:
     ) -> Job:
         """The training of a model on the training rows, which are particles already."""
         parts = measures(model, data, particles)
-        if "test" not in parts:
-            raise InputError(f"{data.name} has no rows to test on; give more rows")
         train, problem = parts["train"], model.problem(plan.tikhonov)
         check_size(train, model.dtype, large=True)
         learned = with_holes(model, data, train, plan.seed)
         method = build.method(plan, learned.size)
-        test, validation = parts["test"], parts.get("validation")
+        test, validation = parts.get("test"), parts.get("validation")
         return cls(plan, data, model, problem, method, train, learned, test, validation, order)
 
     @property
@@ -90,7 +94,8 @@ class Job:
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts that have rows."""
-        return tuple(part for part in PARTS if part != "validation" or self.validation is not None)
+        own = {"train": self.train, "validation": self.validation, "test": self.test}
+        return tuple(part for part in PARTS if own[part] is not None)
 
     def observed(self, part: str) -> Observed | None:
         """Which features of a part were observed; None where all were."""
@@ -133,25 +138,61 @@ class Job:
         """How well the targets are predicted: ``mse``, the mean squared error per entry in the
         flow's units; ``cost``, where it is another; ``accuracy``, where classes are the target.
         """
-        readout, y = self.model.readout, np.asarray(measure.y)
+        readout, y, weights = self.model.readout, np.asarray(measure.y), _unequal(measure)
         pushed = push(self.model.flow, control, measure.x)
         with precision(self.model.dtype):
             predicted = readout.predict(pushed)
-            errors = {"mse": _mean_square(readout, predicted, y)}
+            errors = {"mse": _mean_square(readout, predicted, y, weights)}
             if type(readout.cost) is not SquaredError:
-                errors["cost"] = readout.mean_cost(pushed, y)
+                errors["cost"] = readout.mean_cost(pushed, y, weights)
         if readout.target == "classes":
-            errors["accuracy"] = float(np.mean(predicted.argmax(axis=1) == y.argmax(axis=1)))
+            right = predicted.argmax(axis=1) == y.argmax(axis=1)
+            errors["accuracy"] = float(np.average(right, weights=weights))
         return errors
+
+    def fit(
+        self,
+        callbacks: Sequence[Callback] = (),
+        *,
+        every: int | None = None,
+        progress: bool = False,
+        stop: Callable[[], bool] | None = None,
+        resume: Resumption | None = None,
+    ) -> Result:
+        """The training: on the command line and in the estimators the same, bit for bit.
+
+        The arguments are those of ``training.fit``.
+        """
+        plan = self.plan
+        with precision(plan.precision):
+            return fit(
+                self.problem,
+                self.model.control,
+                self.learned,
+                method=self.method,
+                steps=self.steps,
+                key=jax.random.fold_in(jax.random.key(plan.seed), 1),
+                batch_size=None if self.whole else plan.batch_size,
+                stream_size=_STREAMED,
+                noise=plan.noise,
+                tolerance=plan.tolerance,
+                callbacks=callbacks,
+                every=every,
+                progress=progress,
+                stop=stop,
+                resume=resume,
+            )
 
 
 def prepare(
     given: Settings | Plan,
     read: Callable[[Settings, Model | None], Dataset] = source.read,
+    start: Start | None = None,
 ) -> Job:
     """Reads the data, decides what is left to them, and draws the initial control.
 
-    A plan, as ``RunFolder.config`` is one, leaves nothing to them.
+    A plan, as ``RunFolder.config`` is one, leaves nothing to them. ``start`` is the training that
+    this one goes on from, where it is not a run that the settings name.
 
     Raises
     ------
@@ -159,7 +200,7 @@ def prepare(
         If data or settings cannot be used; nothing has been written then.
     """
     settings = Settings(**given.entries) if isinstance(given, Plan) else given
-    start = Start.of(settings)
+    start = Start.of(settings) if start is None else start
     settings = settings if start is None else start.continued(settings)
     data = read(settings, None if start is None else start.model)
     started = None if start is None else start.beginning(settings, data)
@@ -168,7 +209,7 @@ def prepare(
     plan = resolve(settings, facts)
     if started is None:
         wanted = np.asarray(encoded.data.train.y) if encoded.targets is None else encoded.targets
-        order = build.order(plan, encoded.x, wanted)
+        order = build.order(plan, encoded.x, wanted, encoded.data.part_weights("train"))
         model = build.model(plan, encoded, data.image_shape, order)
     else:
         order, model = None, started
@@ -199,15 +240,22 @@ def measures(
         observed = None if data.observed is None else data.observed[data.rows(name)]
         x = particles if name == "train" else None
         if x is None:
-            x = model.enter(part.x, np.arange(data.size)[data.rows(name)])
-        parts[name] = model.paired(x, y, observed)
+            x = model.enter(part.x, data.numbers[data.rows(name)])
+        parts[name] = model.paired(x, y, observed, data.part_weights(name))
     return parts
 
 
-def _mean_square(readout: Readout, predicted: Any, y: Any) -> float:
+def _mean_square(readout: Readout, predicted: Any, y: Any, weights: Weights | None) -> float:
     """The mean over rows of a row's mean over the entries that were observed, in pieces."""
     total = 0.0
     for rows in strips(len(predicted)):
         squares, seen = readout.squares(predicted[rows], y[rows])
-        total += float(np.sum(row_means(squares, seen)))
-    return total / len(predicted)
+        means = row_means(squares, seen)
+        total += float(np.sum(means if weights is None else means * weights[rows]))
+    return total / (len(predicted) if weights is None else float(weights.sum()))
+
+
+def _unequal(measure: EmpiricalMeasure) -> Weights | None:
+    """The weights of a measure, if they are not all the same."""
+    weights = np.asarray(measure.weights, np.float64)
+    return None if (weights == weights[0]).all() else weights

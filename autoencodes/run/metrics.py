@@ -45,7 +45,7 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "parameters": job.parameters,
         "train_rows": job.train.size,
         "validation_rows": 0 if job.validation is None else job.validation.size,
-        "test_rows": job.test.size,
+        "test_rows": job.measure("test").size,
         "chosen": {"what": f"the {kept} control", "by": None},
         "peak_memory_mb": _peak_memory_mb(),
         "machine": machine(),
@@ -85,13 +85,13 @@ def _error_through_bottleneck(job: Job, model: Model) -> float | None:
     stored = layouts(model.flow.schedule)[model.flow.schedule.bottleneck].stored
     if not stored or model.readout.target != "rows":
         return None
-    x = np.asarray(job.test.x)
+    x = np.asarray(job.measure("test").x)
     try:
         features = model.decode_features(model.encode_particles(x).latent)
     except NumericalFailure:
         return None
     decoded = model.scaling.apply(features, np.float64)
-    squares, seen = model.readout.squares(decoded, np.asarray(job.test.y))
+    squares, seen = model.readout.squares(decoded, np.asarray(job.measure("test").y))
     return float(np.mean(row_means(squares, seen)))
 
 
@@ -106,7 +106,7 @@ def _share_around(job: Job, model: Model) -> float | None:
     if not stored or model.readout.target != "rows":
         return None
     parts = []
-    for part in (job.train, job.test):
+    for part in (job.train, job.measure("test")):
         rows = np.random.default_rng(0).permutation(part.size)[:_REGRESSED]
         z, m = model.encode_particles(np.asarray(part.x)[rows])
         wanted = np.asarray(part.y, np.float64)[rows, : model.coordinates.features]

@@ -26,7 +26,7 @@ _FOLLOWED_COMPONENTS = 6
 def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     """Test rows for the pictures, in the flow's units."""
     labels, names = _numbered(job.data.part_labels("test"))
-    part, particles = job.data.test, np.asarray(job.test.x)
+    part, particles = job.data.test, np.asarray(job.measure("test").x)
     x = model.scaling.apply(part.x, model.dtype)
     predicted = model.read(push(model.flow, model.control, particles))
     # A random part, since a table may be sorted by class.
@@ -46,7 +46,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         if labels is not None:
             arrays["sample_labels"] = labels[rows]
     else:
-        arrays |= {"targets": np.asarray(job.test.y), "predictions": predicted}
+        arrays |= {"targets": np.asarray(job.measure("test").y), "predictions": predicted}
     followed = shown[:_FOLLOWED_ROWS]
     arrays |= _paths(model, particles[followed])
     if labels is not None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import jax
 import numpy as np
 
 from autoencodes.errors import InputError, Notice, NumericalFailure
@@ -18,7 +17,6 @@ from autoencodes.model.model import push
 from autoencodes.model.pca import Pca
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
-from autoencodes.precision import precision
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.keeping import Keeper, begun
@@ -27,11 +25,9 @@ from autoencodes.run.metrics import metrics
 from autoencodes.run.recording import Course
 from autoencodes.run.samples import pictured, samples
 from autoencodes.run.source import read_again
-from autoencodes.training import Progress, Result, Resumption, fit
+from autoencodes.training import Progress, Result, Resumption
 
 _CHECKPOINT_SECONDS = 30.0
-_STREAMED = 8192
-"""Particles that pass at a time where a step sees the whole measure."""
 
 
 @runtime_checkable
@@ -80,11 +76,25 @@ def train(
     started = time.perf_counter()
     if out is not None:
         RunFolder(Path(out)).require_vacant()
-    job = prepare(settings)
+    job = set_up(settings)
     path = None if out is None else Path(out)
     with begun(path, _stem(job.data.name), job.plan) as keeper:
         keeper.folder.write_record(job.data.record)
         return _run(job, keeper, watcher, stop, started)
+
+
+def set_up(settings: Settings | Plan) -> Job:
+    """The training that settings ask for, which is to end with an error on rows held out.
+
+    Raises
+    ------
+    InputError
+        If data or settings cannot be used, or no rows are held out.
+    """
+    job = prepare(settings)
+    if job.test is None:
+        raise InputError(f"{job.data.name} has no rows to test on; give more rows")
+    return job
 
 
 def resume(
@@ -159,24 +169,12 @@ def _run(
     """Trains, and writes what came of it."""
     if watcher is not None:
         watcher.begin(job)
-    plan = job.plan
-    with precision(plan.precision):
-        result = fit(
-            job.problem,
-            job.model.control,
-            job.learned,
-            method=job.method,
-            steps=job.steps,
-            key=jax.random.fold_in(jax.random.key(plan.seed), 1),
-            batch_size=None if job.whole else plan.batch_size,
-            stream_size=_STREAMED,
-            noise=plan.noise,
-            tolerance=plan.tolerance,
-            callbacks=[_Recorder(job, keeper, watcher)],
-            every=1 if plan.record and job.whole else None,
-            stop=stop,
-            resume=checkpoint,
-        )
+    result = job.fit(
+        [_Recorder(job, keeper, watcher)],
+        every=1 if job.plan.record and job.whole else None,
+        stop=stop,
+        resume=checkpoint,
+    )
     return _finish(job, keeper, result, started)
 
 
@@ -201,7 +199,9 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
     attempt(folder.write_model, model)
     pca = None
     if job.reconstructs:
-        pca = Pca.fit(job.features("train"), model.flow.schedule.latent)
+        pca = Pca.fit(
+            job.features("train"), model.flow.schedule.latent, job.data.part_weights("train")
+        )
     attempt(folder.write_samples, samples(job, model, pca))
     if order is not None:
         named = model.encoding if model.coordinates.rotation is None else None
@@ -263,7 +263,7 @@ class _Recorder:
         self._next = 2 * epoch
         model = self._job.model
         try:
-            pushed = push(model.flow, control, np.asarray(self._job.test.x)[self._shown])
+            pushed = push(model.flow, control, np.asarray(self._job.measure("test").x)[self._shown])
         except NumericalFailure:
             return
         self._keeper.picture(epoch, model.read(pushed))

@@ -1,0 +1,6 @@
+"""The faces for scikit-learn: estimators that train as the command line does."""
+
+from autoencodes.estimator.autoencoder import AutoencODE
+from autoencodes.estimator.supervised import AutoencODEClassifier, AutoencODERegressor
+
+__all__ = ["AutoencODE", "AutoencODEClassifier", "AutoencODERegressor"]
