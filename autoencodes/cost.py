@@ -19,7 +19,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.catalogue import COSTS
-from autoencodes.checks import choice, entries_of, flag, integer, optional, positive, shown
+from autoencodes.checks import (
+    at_least,
+    choice,
+    entries_of,
+    flag,
+    integer,
+    optional,
+    positive,
+    shown,
+)
 from autoencodes.errors import InputError
 
 
@@ -260,6 +269,10 @@ class ByColumn(Comparison):
         The name of the cost of numbers: one that is a sum over entries.
     delta : float, optional
         That of the huber cost.
+    sharpness : float
+        s ≥ 0. Above 0 the logits of a group of K entries are (s + log(K − 1)) z_k: where z is
+        near 1 at one level and 0 elsewhere, as indicators and their projections are, that
+        level has a share near 1 / (1 + exp(−s)). 0: the logits are z.
     """
 
     groups: tuple[tuple[int, int], ...] = eqx.field(
@@ -271,6 +284,9 @@ class ByColumn(Comparison):
     numbers: str = eqx.field(static=True, default="squared")
     delta: float | None = eqx.field(
         static=True, default=None, converter=partial(optional, positive, name="delta")
+    )
+    sharpness: float = eqx.field(
+        static=True, default=0.0, converter=partial(at_least, name="sharpness", bound=0)
     )
 
     @property
@@ -293,8 +309,9 @@ class ByColumn(Comparison):
         cost = jnp.sum(jnp.where(alone, seen * self._base.entries(z, y), 0))
         if self.groups:
             place, real = self._places
-            logits = jnp.where(real, z[place], -jnp.inf)
-            fit = jnp.sum(jnp.where(real, y[place] * z[place], 0), axis=1)
+            scores = z[place] * self._gains(real)
+            logits = jnp.where(real, scores, -jnp.inf)
+            fit = jnp.sum(jnp.where(real, y[place] * scores, 0), axis=1)
             whole = jnp.sum(jnp.where(real, y[place], 0), axis=1)
             level = jax.nn.logsumexp(logits, axis=1)
             cost += jnp.sum(seen[place[:, 0]] * (whole * level - fit))
@@ -305,8 +322,15 @@ class ByColumn(Comparison):
         if not self.groups:
             return predicted
         place, real = self._places
-        shares = jax.nn.softmax(jnp.where(real, z[place], -jnp.inf), axis=1)
+        logits = jnp.where(real, z[place] * self._gains(real), -jnp.inf)
+        shares = jax.nn.softmax(logits, axis=1)
         return predicted.at[place[real]].set(shares[real])
+
+    def _gains(self, real: np.ndarray) -> np.ndarray:
+        """What the entries of every group are multiplied by to be logits, as a column."""
+        if not self.sharpness:
+            return np.ones((len(real), 1), np.float32)
+        return (self.sharpness + np.log(real.sum(axis=1) - 1)).astype(np.float32)[:, None]
 
     @property
     def _base(self) -> Separable:
@@ -322,6 +346,36 @@ class ByColumn(Comparison):
         real = np.array([offset < count for _, count in self.groups])
         place = np.array([first for first, _ in self.groups])[:, None] + offset
         return np.where(real, place, place[:, :1]), real
+
+
+class Turned(TerminalCost):
+    """ℓ(x, y) = c(Q x + m, y): a comparison of what particles in rotated coordinates stand for.
+
+    Parameters
+    ----------
+    cost : Comparison
+        c, of the k features of a row.
+    rotation : array (k, k)
+        Q, orthogonal.
+    centre : array (k,)
+        m.
+
+    Notes
+    -----
+    The squared error is the same on both sides of a rotation and needs none of this; one that
+    knows columns does.
+    """
+
+    cost: Comparison
+    rotation: Float[Array, "feature feature"] | Float[np.ndarray, "feature feature"]
+    centre: Float[Array, " feature"] | Float[np.ndarray, " feature"]
+
+    def __call__(self, x: Float[Array, " dim"], y: Float[Array, " target"]) -> Float[Array, ""]:
+        rotation, centre = jnp.asarray(self.rotation, x.dtype), jnp.asarray(self.centre, x.dtype)
+        return self.cost(rotation @ x[: len(centre)] + centre, y)
+
+    def target_dim(self, dim: int) -> int:
+        return self.cost.target_dim(min(dim, self.centre.shape[0]))
 
 
 def terminal_cost(cost: str | TerminalCost) -> TerminalCost:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -94,6 +95,15 @@ class ControlProblem(Summarised, eqx.Module):
         self.check_measure(measure)
         batch_size = optional(positive_integer, batch_size, "batch_size")
         return finite(_terminal_cost(self, control, measure, batch_size), "the terminal cost")
+
+    def penalising(self, tikhonov: Float[Array, ""]) -> ControlProblem:
+        """The problem with another λ, which may be an array: for use inside compiled code.
+
+        λ of a problem is fixed while it is compiled; here it is one of the arrays.
+        """
+        problem = copy.copy(self)
+        object.__setattr__(problem, "tikhonov", tikhonov)
+        return problem
 
     def penalty(self, control: Control) -> Float[Array, ""]:
         """λ ‖θ‖²."""

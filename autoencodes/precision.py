@@ -17,6 +17,9 @@ from autoencodes.checks import real
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
 
+_FEW_PASSES = {"xla_backend_optimization_level": 1}
+"""A third of the time to compile a draw of random numbers, and bit for bit the same result."""
+
 
 def precision(dtype: DTypeLike) -> AbstractContextManager[object]:
     """A context in which JAX computes in ``dtype``, whatever its global setting.
@@ -48,17 +51,31 @@ def native(tree: Any) -> Any:
     return jax.tree.unflatten(structure, known)
 
 
-def compiled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
-    """The function, compiled by JAX; its arrays enter as ``native`` has them."""
-    inner = eqx.filter_jit(function)
+def compiled(
+    function: Callable[Arguments, Returned], *, once: bool = False
+) -> Callable[Arguments, Returned]:
+    """The function, compiled by JAX; its arrays enter as ``native`` has them.
+
+    ``once``: it runs so seldom that compiling it takes longer than running it. Then it is compiled
+    with few passes of optimisation.
+    """
+    inner = eqx.filter_jit(function, **({"compiler_options": _FEW_PASSES} if once else {}))
 
     @wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Returned:
         given, more = native((arguments, named))
+        if once and _tracing((given, more)):  # a part of a larger program has no options
+            return function(*given, **more)
         result: Returned = inner(*given, **more)
         return result
 
     return call
+
+
+def _tracing(arguments: Any) -> bool:
+    """Whether a program is being made, of which the arguments are a part."""
+    here = [*jax.tree.leaves(arguments), jax.numpy.zeros(())]
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in here)
 
 
 def _native(array: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.plan.settings import Settings
 from autoencodes.run import train
 from autoencodes.run.folder import RunFolder
-from autoencodes.run.job import measures
+from autoencodes.run.measures import measures
 from autoencodes.second_order.curvature import Curvature, curvature
 from autoencodes.second_order.hessian import Hessian
 from autoencodes.second_order.preconditioner import Preconditioner

@@ -119,8 +119,17 @@ class Display(_Screen):
         self._test = ""
         self._printed = 0
 
+    def choose(self, step: int, steps: int) -> None:
+        """Shows how far the comparison of candidates is."""
+        if self._bar is None:
+            self._open("comparing candidates by folds")
+        self._show("comparing candidates by folds", "", step / steps)
+
     def begin(self, job: Job) -> None:
         """Says what is trained on what."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
         self._begin()
         self._job = job
         table = job.data.table

@@ -49,7 +49,7 @@ def train(
         _describe(settings)
         from autoencodes.run.train import set_up
 
-        print(f"\n{set_up(settings).plan.toml}", end="")
+        print(f"\n{set_up(settings, False).plan.toml}", end="")
         return
 
     from autoencodes import run

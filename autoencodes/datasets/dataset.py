@@ -226,6 +226,10 @@ class Dataset(Summarised):
         besides = np.ones(len(others)) if self.weights is None else self.weights[others]
         return self.taken(np.r_[kept, others], np.r_[counted, besides])
 
+    def divided(self, tests: Mask) -> Dataset:
+        """The data set in which these rows test and all others train."""
+        return replace(self, is_test=tests, is_validation=None)
+
     def validating(self, share: float, seed: int) -> Dataset:
         """The data set with a part of its training rows, drawn at random, to validate on."""
         if not share:

@@ -141,6 +141,7 @@ class Record:
             for name in ("source", "dtype", "sha256"):
                 if not isinstance(entries[name], str):
                     raise TypeError(f"{name} is no text")
+            np.dtype(entries["dtype"])  # TypeError if it is none
             record = cls(**entries)
             record.part_of_rows()
         except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError,

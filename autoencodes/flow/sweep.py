@@ -177,7 +177,7 @@ def parameters(flow: Dynamics) -> str:
     return f"{sum(a.size for a in jax.tree.leaves(control)):,}"
 
 
-@compiled
+@partial(compiled, once=True)
 def drawn(flow: Dynamics, key: Key[Array, ""], scale: float) -> Control:
     """A random control, block by block."""
     layout, keys = layouts(flow.schedule), jax.random.split(key, len(flow.schedule.blocks))

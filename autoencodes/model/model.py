@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from autoencodes import datasets
 from autoencodes.checks import optional, positive_integers, real_rows
 from autoencodes.control import Control
-from autoencodes.cost import SquaredError
+from autoencodes.cost import ByColumn, SquaredError, TerminalCost, Turned
 from autoencodes.datasets import Column, Reading, Record, Table
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.flow.flow import Flow, Latent
@@ -133,7 +133,24 @@ class Model(Summarised, eqx.Module):
 
     def problem(self, tikhonov: float) -> ControlProblem:
         """The control problem that the model's control is to solve."""
-        return ControlProblem(self.flow, self.readout.cost, tikhonov)
+        cost: TerminalCost = self.readout.cost
+        if self._by_column:
+            rotation, centre = self.coordinates.rotation, self.coordinates.centre
+            assert rotation is not None
+            assert centre is not None
+            cost = Turned(self.readout.cost, rotation, centre)
+        return ControlProblem(self.flow, cost, tikhonov)
+
+    @property
+    def _by_column(self) -> bool:
+        """Whether the cost compares columns, and particles are in coordinates that mix them."""
+        return isinstance(self.readout.cost, ByColumn) and self.coordinates.rotation is not None
+
+    def compared(self, states: ArrayLike) -> Num[np.ndarray, "particle entry"]:
+        """Final states (N, d) as the cost compares them with targets."""
+        if self._by_column:
+            return self.coordinates.leave(states, self.dtype)
+        return np.asarray(states)
 
     def measure(self, x: Rows, y: ArrayLike | None = None) -> EmpiricalMeasure:
         """Rows and their targets as particles, in the flow's units.
@@ -158,6 +175,8 @@ class Model(Summarised, eqx.Module):
         if y is None and cost.components is None and not cost.masked:
             return EmpiricalMeasure(particles, weights=weights)
         targets = (particles if y is None else self.enter(y))[:, :size]
+        if self._by_column:
+            targets = self.coordinates.leave(targets, self.dtype)
         if cost.masked:
             seen = np.ones(targets.shape, bool) if observed is None else observed
             targets = np.hstack([targets, seen.astype(targets.dtype)])
@@ -307,8 +326,8 @@ class Model(Summarised, eqx.Module):
     def read(self, pushed: ArrayLike) -> Num[np.ndarray, "particle target"]:
         """Predictions in the scaled units of the targets, from final states (N, d)."""
         with precision(self.dtype):
-            predicted = self.readout.predict(pushed)
-        if self.readout.target != "rows":
+            predicted = self.readout.predict(self.compared(pushed))
+        if self.readout.target != "rows" or self._by_column:
             return predicted
         return self.coordinates.leave(predicted, self.dtype)
 

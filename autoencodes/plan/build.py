@@ -34,6 +34,9 @@ from autoencodes.training import Method, MetricMovement
 
 Image = tuple[int, ...] | None
 
+_SHARP = 3.0
+"""Of categories whose indicators are rotated: the level of an exact projection has 95 %."""
+
 
 def order(
     plan: Plan,
@@ -115,11 +118,14 @@ def cost(plan: Plan, encoded: Encoded, schedule: WidthSchedule) -> Comparison:
         components = schedule.blocks[-1].active[: encoded.readout.size]
     elif coordinates.features < coordinates.dim:
         components = tuple(range(coordinates.features))
+    turned = coordinates.rotation is not None
     options: dict[str, Any] = {} if plan.delta is None else {"delta": plan.delta}
     encoding, name = encoded.encoding, plan.cost
     if encoding is not None and encoded.by_column and plan.target == "rows":
         masked = encoding.missing == "mask"
         options |= {"groups": encoding.groups, "masked": masked, "numbers": plan.cost}
+        if turned:  # the cost stands behind the rotation, where there are the features alone
+            components, options["sharpness"] = None, _SHARP
         name = "by-column"
     made: Comparison = COSTS[name](components=components, **options)
     return made

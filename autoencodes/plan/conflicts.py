@@ -44,11 +44,6 @@ def refuse(settings: Settings, plan: Plan, facts: Facts) -> None:
         )
     _refuse_course(settings, plan, facts.learned or facts.rows)
     _refuse_target(plan)
-    if facts.by_column and plan.rotation != "none":
-        raise InputError(
-            "categories and missing values are compared column by column, which a rotation does "
-            f"not keep; got rotation {plan.rotation}: leave it out"
-        )
     _refuse_field(settings, plan)
     if METHODS.entries[plan.method].facts.get("linear"):
         _refuse_exact(plan)

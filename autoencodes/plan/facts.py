@@ -56,6 +56,8 @@ class Facts:
         Whether rows have categories, or values that were not observed.
     learned : int
         The number of rows that are learned from: more, where copies have more values hidden.
+    variances : array (d,)
+        Those of the particles' components.
     """
 
     dim: int
@@ -69,6 +71,7 @@ class Facts:
     own_split: bool = False
     by_column: bool = False
     learned: int = 0
+    variances: Float[np.ndarray, " dim"] | None = None
 
     @classmethod
     def of(
@@ -103,6 +106,7 @@ class Facts:
             settings.data in DATASETS or (table is not None and table.is_test is not None),
             by_column and settings.target == "rows",
             len(x) * (1 + COPIES if settings.missing == "mask" and y is None else 1),
+            variance,
         )
 
 

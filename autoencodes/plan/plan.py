@@ -14,6 +14,7 @@ _EARLIER = {
     "order": "variance",
     "noise": 0.0,
     "validation_fraction": 0.0,
+    "trim": 0.0,
 }
 """What the runs of versions did that knew no such entry."""
 
@@ -71,6 +72,8 @@ class Plan:
     time_dependent: bool
     init_scale: float
     tikhonov: float
+    effort: str | None
+    trim: float
     method: str
     inner: str
     learning_rate: float | None

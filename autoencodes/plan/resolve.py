@@ -11,6 +11,7 @@ from typing import Any
 
 from autoencodes.catalogue import COSTS, DATASETS, FIELDS, METHODS
 from autoencodes.datasets.parts import SHARE
+from autoencodes.plan import tables
 from autoencodes.plan.conflicts import refuse, refuse_shapes
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
@@ -61,6 +62,7 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
     known = {name: value for name, value in known.items() if value is not None}
     shape = _shape(settings, known, facts)
     course = _course(known, facts)
+    ruled = tables.entries(settings, facts, shape["latent"]) if settings.effort else {}
     costs = COSTS.entries.items()
     entries = {
         # On digits any λ from 1e-4 to 6e-4 and any scale from 0.1 to 1 does as well.
@@ -74,8 +76,9 @@ def resolve(settings: Settings, facts: Facts) -> Plan:
         "validation_fraction": 0.0 if facts.own_split else SHARE,
         **shape,
         **course,
+        **ruled,
         **known,
-        "widths": shape["widths"],
+        "widths": ruled.get("widths", shape["widths"]),
         "latent": shape["latent"],
     }
     plan = Plan.of(Settings(**entries))

@@ -246,6 +246,18 @@ class Settings:
     init_scale: float | None = _model(
         None, "Size of the random initial control.", check=_not_negative
     )
+    effort: str | None = _entry(
+        None,
+        "Of a table whose model is left to its rule: how many candidates are compared by folds; "
+        "by default default.",
+        choices=("quick", "default", "thorough"),
+    )
+    trim: float = _entry(
+        0.0,
+        "The part of the training rows, those farthest from the rest, that is not learned from: "
+        "0.3 where some may be anomalies.",
+        check=_within(checks.between, 0, 0.5, with_high=False),
+    )
     method: str | None = _entry(None, "The training method.", choices=METHODS)
     inner: str = _entry(
         "auto",
@@ -258,7 +270,9 @@ class Settings:
     noise: float | None = _entry(
         None, "Deviation of noise on mini-batches, in trained units.", check=_not_negative
     )
-    epochs: int | None = _entry(None, "Passes over the training rows.")
+    epochs: int | None = _entry(
+        None, "Passes over the training rows; 0 keeps the initial control.", check=_whole
+    )
     batch_size: int | None = _entry(
         None, "Rows of a mini-batch; 0: all rows in every step.", check=_whole
     )

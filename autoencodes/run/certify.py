@@ -16,8 +16,8 @@ from autoencodes.certificate import certify as certify_control
 from autoencodes.errors import InputError, Notice
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.hiding import with_holes
-from autoencodes.run.job import measures
 from autoencodes.run.lock import Lock
+from autoencodes.run.measures import measures
 from autoencodes.run.source import read_again
 
 _COMPLETE, _PARTIAL = "certificate.json", "certificate-partial.json"

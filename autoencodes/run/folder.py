@@ -24,6 +24,7 @@ from autoencodes.model.order import Order
 from autoencodes.model.storage import DAMAGED, load, read_tensors, save, write_tensors
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings, read_toml
+from autoencodes.plan.tables import Choice
 from autoencodes.run import lock
 from autoencodes.training import Resumption
 
@@ -191,6 +192,28 @@ class RunFolder:
         """Writes what is kept of the data, as ``data.json``."""
         text = json.dumps(record.described, indent=1, allow_nan=False, ensure_ascii=False)
         atomic.write(self._file("data.json"), text + "\n")
+
+    @property
+    def choice(self) -> Choice | None:
+        """Which of a table's candidates was taken; None where there were none.
+
+        Raises
+        ------
+        InputError
+            If ``choice.json`` is damaged.
+        """
+        path = self._file("choice.json")
+        if not path.exists():
+            return None
+        try:
+            return Choice.read(atomic.parsed(atomic.read(path)))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: {error}; remove it, and the choice is not known") from error
+
+    def write_choice(self, choice: Choice) -> None:
+        """Writes which of a table's candidates was taken, as ``choice.json``."""
+        text = json.dumps(choice.described, indent=1, allow_nan=False, ensure_ascii=False)
+        atomic.write(self._file("choice.json"), text + "\n")
 
     def write_model(self, model: Model) -> None:
         """Replaces the model."""

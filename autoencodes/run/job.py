@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -14,23 +14,26 @@ from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import PARTS
 from autoencodes.datasets.table import Observed
-from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
 from autoencodes.measure.streaming import strips
+from autoencodes.measure.trimming import trimmed
 from autoencodes.model.model import Model, push
 from autoencodes.model.order import Order
 from autoencodes.model.pca import Weights
 from autoencodes.model.readout import Readout, row_means
-from autoencodes.plan import build
+from autoencodes.plan import build, tables
 from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Facts, Rows
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.resolve import resolve
 from autoencodes.plan.settings import Settings
+from autoencodes.plan.tables import Choice
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
 from autoencodes.run import source
+from autoencodes.run.choosing import Shown, choose
 from autoencodes.run.hiding import with_holes
+from autoencodes.run.measures import measures
 from autoencodes.run.start import Start
 from autoencodes.training import Method, Result, Resumption, fit
 from autoencodes.training.result import Callback
@@ -61,6 +64,8 @@ class Job:
     """None where no rows are kept to choose by."""
     order: Order | None
     """Of the components; None for a model of an earlier run, which has its own."""
+    choice: Choice | None = None
+    """Which of a table's candidates the plan has; None where there were none."""
 
     @classmethod
     def of(
@@ -141,6 +146,7 @@ class Job:
         readout, y, weights = self.model.readout, np.asarray(measure.y), _unequal(measure)
         pushed = push(self.model.flow, control, measure.x)
         with precision(self.model.dtype):
+            pushed = self.model.compared(pushed)
             predicted = readout.predict(pushed)
             errors = {"mse": _mean_square(readout, predicted, y, weights)}
             if type(readout.cost) is not SquaredError:
@@ -188,11 +194,14 @@ def prepare(
     given: Settings | Plan,
     read: Callable[[Settings, Model | None], Dataset] = source.read,
     start: Start | None = None,
+    choosing: Shown | Literal[False] | None = None,
 ) -> Job:
     """Reads the data, decides what is left to them, and draws the initial control.
 
     A plan, as ``RunFolder.config`` is one, leaves nothing to them. ``start`` is the training that
-    this one goes on from, where it is not a run that the settings name.
+    this one goes on from, where it is not a run that the settings name. Where a table's rule has
+    candidates, folds of its training rows choose; ``choosing`` is called with the steps that are
+    made and all, and with False nothing is trained: then the plan has the first candidate.
 
     Raises
     ------
@@ -204,45 +213,30 @@ def prepare(
     settings = settings if start is None else start.continued(settings)
     data = read(settings, None if start is None else start.model)
     started = None if start is None else start.beginning(settings, data)
+    ruled = isinstance(given, Settings) and started is None and tables.holds(settings, data)
+    settings = tables.begun(settings) if ruled else settings
+    data = data.atoms() if settings.effort is not None else data
+    data = _trimmed(settings, data, started) if settings.trim else data
     encoded = Encoded.of(settings, data, started)
     facts = Facts.of(settings, encoded.data, encoded.x, encoded.targets, encoded.by_column)
-    plan = resolve(settings, facts)
+    plan, choice = resolve(settings, facts), None
+    if ruled and choosing is not False:
+        plan, choice = choose(settings, plan, data, facts, choosing)
     if started is None:
         wanted = np.asarray(encoded.data.train.y) if encoded.targets is None else encoded.targets
         order = build.order(plan, encoded.x, wanted, encoded.data.part_weights("train"))
         model = build.model(plan, encoded, data.image_shape, order)
     else:
         order, model = None, started
-    return Job.of(plan, encoded.data, model, order, encoded.x)
+    return replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
 
 
-def measures(
-    model: Model, data: Dataset, particles: Rows | None = None
-) -> dict[str, EmpiricalMeasure]:
-    """The rows of each part, as far as there are some, in the flow's units and precision.
-
-    ``data`` are features; ``particles`` the training rows, where they have been scaled.
-    """
-    features = model.coordinates.features
-    if data.dim != features:
-        raise InputError(
-            f"{data.name} has rows of {data.dim} features, but the run's model takes {features}; "
-            "give the data that it was trained on"
-        )
-    parts = {}
-    for name in PARTS:
-        if not data.has(name):
-            continue
-        part = data.part(name)
-        y = None if part.reconstructs else part.y
-        if model.readout.target != "rows":
-            y = data.part_labels(name)
-        observed = None if data.observed is None else data.observed[data.rows(name)]
-        x = particles if name == "train" else None
-        if x is None:
-            x = model.enter(part.x, data.numbers[data.rows(name)])
-        parts[name] = model.paired(x, y, observed, data.part_weights(name))
-    return parts
+def _trimmed(settings: Settings, data: Dataset, model: Model | None) -> Dataset:
+    """The data without the training rows that are farthest from the rest."""
+    kept = trimmed(Encoded.of(settings, data, model).x, settings.trim)
+    weights = np.ones(data.size) if data.weights is None else data.weights.copy()
+    weights[np.arange(data.size)[data.rows("train")]] *= kept
+    return replace(data, weights=weights).atoms()
 
 
 def _mean_square(readout: Readout, predicted: Any, y: Any, weights: Weights | None) -> float:

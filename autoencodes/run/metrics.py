@@ -46,10 +46,17 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "train_rows": job.train.size,
         "validation_rows": 0 if job.validation is None else job.validation.size,
         "test_rows": job.measure("test").size,
-        "chosen": {"what": f"the {kept} control", "by": None},
+        "chosen": _chosen(job, f"the {kept} control"),
         "peak_memory_mb": _peak_memory_mb(),
         "machine": machine(),
     }
+
+
+def _chosen(job: Job, control: str) -> dict[str, Any]:
+    """Which candidate and which control, and by what."""
+    if job.choice is None:
+        return {"what": control, "by": None}
+    return {**job.choice.described, "control": control}
 
 
 def pca_error(job: Job, pca: Pca, part: str) -> float:

@@ -6,9 +6,9 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from autoencodes.model.model import push
 from autoencodes.model.pca import Pca
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
+from autoencodes.run.choosing import Shown
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.keeping import Keeper, begun
@@ -33,6 +34,9 @@ _CHECKPOINT_SECONDS = 30.0
 @runtime_checkable
 class Watcher(Protocol):
     """Whoever shows how a training goes."""
+
+    def choose(self, step: int, steps: int) -> None:
+        """Called while candidates are compared, with the steps that are made and all."""
 
     def begin(self, job: Job) -> None:
         """Called once, when data and settings are known to be good."""
@@ -76,14 +80,16 @@ def train(
     started = time.perf_counter()
     if out is not None:
         RunFolder(Path(out)).require_vacant()
-    job = set_up(settings)
+    job = set_up(settings, None if watcher is None else watcher.choose)
     path = None if out is None else Path(out)
     with begun(path, _stem(job.data.name), job.plan) as keeper:
         keeper.folder.write_record(job.data.record)
+        if job.choice is not None:
+            keeper.folder.write_choice(job.choice)
         return _run(job, keeper, watcher, stop, started)
 
 
-def set_up(settings: Settings | Plan) -> Job:
+def set_up(settings: Settings | Plan, choosing: Shown | Literal[False] | None = None) -> Job:
     """The training that settings ask for, which is to end with an error on rows held out.
 
     Raises
@@ -91,7 +97,7 @@ def set_up(settings: Settings | Plan) -> Job:
     InputError
         If data or settings cannot be used, or no rows are held out.
     """
-    job = prepare(settings)
+    job = prepare(settings, choosing=choosing)
     if job.test is None:
         raise InputError(f"{job.data.name} has no rows to test on; give more rows")
     return job
@@ -131,6 +137,7 @@ def resume(
                 )
         checkpoint = folder.checkpoint_of(folder.config)
         job = prepare(folder.config, lambda said, model: read_again(folder, data, said, model))
+        job = replace(job, choice=folder.choice)
         if folder.record is None:
             folder.write_record(job.data.record)
         step = 0 if checkpoint is None else checkpoint.step
@@ -140,7 +147,7 @@ def resume(
                 "training; it belongs to another run, or is damaged"
             )
         earlier = folder.rewind_history(step)
-        _say_what_is_missing(folder, earlier, step * job.plan.epochs // job.steps)
+        _say_what_is_missing(folder, earlier, step * job.plan.epochs // max(1, job.steps))
         spent = 0.0 if checkpoint is None else checkpoint.seconds
         return _run(job, Keeper(folder, lock, earlier), watcher, stop, started - spent, checkpoint)
 
@@ -194,6 +201,8 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
 
     if folder.record is None:  # a folder that had to be made anew
         attempt(folder.write_record, job.data.record)
+        if job.choice is not None:
+            attempt(folder.write_choice, job.choice)
     attempt(folder.write_history, history)
     attempt(folder.write_checkpoint, at, keeper.plan)
     attempt(folder.write_model, model)

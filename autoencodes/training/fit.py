@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from autoencodes.checks import at_least, instance, optional, positive_integer
+from autoencodes.checks import at_least, instance, integer, optional, positive_integer
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
@@ -69,7 +69,7 @@ def fit(
     method : Method, optional
         By default MinimizingMovement() on the whole measure, MetricMovement() on mini-batches.
     steps : int
-        The most steps (movements, or optimiser updates), at least 1.
+        The most steps (movements, or optimiser updates); 0 keeps the control.
     key : PRNG key
         Decides the mini-batches; needed with ``batch_size`` only.
     batch_size : int, optional
@@ -121,7 +121,7 @@ def fit(
     ``interrupted``, with the last complete round's control; of that round, later callbacks may
     not have been called.
     """
-    steps = positive_integer(steps, "steps")
+    steps = integer(steps, "steps", at_least=0)
     batch_size = optional(positive_integer, batch_size, "batch_size")
     stream_size = optional(positive_integer, stream_size, "stream_size")
     tolerance = at_least(tolerance, "tolerance", 0)
@@ -363,7 +363,7 @@ def _kind(array: Any) -> tuple[tuple[int, ...], str]:
 
 
 def _spent(steps: int) -> str:
-    return f"budget spent: all {steps} steps were made"
+    return f"budget spent: all {steps} steps were made" if steps else "no step was asked for"
 
 
 def _paced(length: int, seconds: float) -> int:

@@ -1,10 +1,10 @@
 """The command line on tables as people have them: described, trained on, written back, compared.
 
-    python benchmarks/tables.py [--data-dir DIR] [--epochs 20] [--only NAME ...] [--markdown FILE]
+    python benchmarks/files.py [--data-dir DIR] [--epochs 20] [--only NAME ...] [--markdown FILE]
 
 Tables: those in DIR/tables; scikit-learn's own; files that lie in installed packages (lifelines,
 linearmodels, matplotlib, palmerpenguins, plotly, pyarrow, statsmodels, vega_datasets: what is not
-installed is skipped, and said); and made ones with what real tables have. For each, as a user
+installed is skipped, and said); and made ones (``made_tables.py``). For each, as a user
 would: ``describe F``, ``train F --epochs E --out RUN``, ``score``, ``reconstruct -o`` and, where
 values are missing, ``impute -o``. Where ``train`` is refused with advice that names an option, the
 option is taken and ``train`` tried again, at most three times; a refusal without such advice is
@@ -32,13 +32,14 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_tables import made_tables, write
 
 PACKAGED = {
     "lifelines": "datasets/ ACTG175.csv canadian_senators.csv dd.csv g3.csv holly_molly_polly.tsv "
@@ -291,15 +292,8 @@ def second(path: Path, table: Any, made: Outcome) -> None:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frame = pd.read_csv(
-            path,
-            sep=None,
-            engine="python",
-            dtype=str,
-            comment="#",
-            encoding="utf-8-sig",
-            encoding_errors="replace",
-        )
+        text = {"comment": "#", "encoding": "utf-8-sig", "encoding_errors": "replace"}
+        frame = pd.read_csv(path, sep=None, engine="python", dtype=str, **text)
     if len(frame) != len(table.x):
         made.faults.append(f"pandas reads {len(frame)} rows, and not {len(table.x)}")
     lost = {str(name) for name in frame.columns} ^ set(table.order)
@@ -365,181 +359,15 @@ def of_sklearn(folder: Path) -> Iterator[tuple[str, Path | str]]:
 
     for name in ("iris", "diabetes", "wine", "breast_cancer", "linnerud", "digits"):
         loaded = getattr(datasets, f"load_{name}")()
-        names = [str(n) for n in loaded.feature_names]
         targets = np.asarray(loaded.target).reshape(len(loaded.data), -1)
         if targets.shape[1] > 1:
             more = [str(n) for n in loaded.target_names]
         else:
             more = ["target" if targets.dtype.kind in "iu" else "progression"]
+        columns = dict(zip([str(n) for n in loaded.feature_names], loaded.data.T, strict=True))
         path = folder / f"{name}.csv"
-        rows = zip(loaded.data.tolist(), targets.tolist(), strict=True)
-        write(path, [*names, *more], [[*a, *b] for a, b in rows])
+        write(path, columns | dict(zip(more, targets.T, strict=True)))
         yield f"scikit-learn: {name}", path
-
-
-def write(path: Path, names: list[str], rows: list[list[Any]], mark: str = ",") -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, delimiter=mark)
-        writer.writerow(names)
-        writer.writerows(rows)
-
-
-def made_tables(
-    folder: Path, makers: tuple[Callable[[Path], Path | None], ...]
-) -> Iterator[tuple[str, Path | str]]:
-    """Tables with what real ones have."""
-    for number, make in enumerate(makers):
-        path = folder / f"made_{number}.csv"
-        try:
-            path = make(path) or path
-        except ImportError as error:
-            yield f"made: {told(make)}", str(error)
-        else:
-            yield f"made: {told(make)}", path
-
-
-def told(make: Callable[[Path], Path | None]) -> str:
-    return str(make.__doc__).splitlines()[0].rstrip(".").lower()
-
-
-def base(rows: int = 200, seed: int = 0) -> tuple[np.random.Generator, np.ndarray]:
-    """Numbers with a structure: three factors behind six columns."""
-    random = np.random.default_rng(seed)
-    return random, random.normal(size=(rows, 3)) @ random.normal(size=(3, 6))
-
-
-def wide(path: Path) -> None:
-    """20,000 columns."""
-    random = np.random.default_rng(0)
-    x = random.normal(size=(60, 4)) @ random.normal(size=(4, 20_000))
-    write(path, [f"gene_{k}" for k in range(20_000)], np.round(x, 4).tolist())
-
-
-def indexed(path: Path) -> None:
-    """The index of df.to_csv()."""
-    _, x = base()
-    rows = [[k, *row] for k, row in enumerate(np.round(x, 3).tolist())]
-    write(path, ["", *(f"v{k}" for k in range(6))], rows)
-
-
-def comma(path: Path) -> None:
-    """Semicolons and decimal commas, in cp1252."""
-    _, x = base()
-    lines = ["Größe;Länge;Höhe;Tiefe;Breite;Fläche"]
-    lines += [";".join(f"{v:.2f}".replace(".", ",") for v in row) for row in x]
-    path.write_text("\n".join(lines) + "\n", encoding="cp1252")
-
-
-def mixed(path: Path) -> None:
-    """Dates, identifiers, booleans, constant columns, text with 1 to many levels."""
-    random, x = base(240)
-    days = np.datetime64("2021-01-01") + random.integers(0, 900, len(x))
-    names = ["order_id", "day", "paid", "currency", "size", "shop", "comment", "empty", "price"]
-    rows = [
-        [
-            f"A{10_000 + 7 * k}",
-            days[k],
-            x[k, 0] > 0,
-            "EUR",
-            "SML"[min(int(abs(x[k, 1])), 2)],
-            f"shop {k % 12}",
-            f"remark no. {k} of {random.integers(100)}",
-            "",
-            round(float(np.exp(x[k, 2] / 3)), 2),
-        ]
-        for k in range(len(x))
-    ]
-    write(path, names, rows)
-
-
-def gaps(path: Path) -> None:
-    """Missing markers: NA, empty, n/a, -, null."""
-    random, x = base(seed=1)
-    marks = ("NA", "", "n/a", "-", "null", "NaN")
-    rows = [
-        [str(round(v, 3)) if random.random() > 0.15 else marks[random.integers(6)] for v in row]
-        for row in x.tolist()
-    ]
-    write(path, [f"v{k}" for k in range(6)], rows)
-
-
-def ranges(path: Path) -> None:
-    """Ranges from 1e-9 to 1e9, a Unix time, skewed amounts."""
-    random, x = base()
-    scales = np.array([1e9, 1e-9, 1.0, 1e4, 1e-3, 1e6])
-    moments = 1_700_000_000 + np.cumsum(random.integers(1, 30, len(x)))
-    rows = [[int(t), *row] for t, row in zip(moments, (x * scales).tolist(), strict=True)]
-    write(path, ["seen", *(f"v{k}" for k in range(6))], rows)
-
-
-def single(path: Path) -> None:
-    """One column."""
-    write(path, ["height"], [[v] for v in np.round(base()[1][:, 0], 3).tolist()])
-
-
-def texts(path: Path) -> None:
-    """Text alone."""
-    random = np.random.default_rng(0)
-    places, marks = ("north", "south", "east"), ("low", "high")
-    rows = [[places[k], marks[int(k > 0)], "yes"[: 1 + k]] for k in random.integers(0, 3, 120)]
-    write(path, ["place", "level", "answer"], rows)
-
-
-def codes(path: Path) -> None:
-    """Codes with leading zeros, times of day, thousands marks."""
-    random, x = base(150)
-    rows = [
-        [
-            f"{random.integers(40):05d}",
-            f"{k % 24:02d}:{k % 60:02d}",
-            f"{1000 + k:,}",
-            *x[k].tolist(),
-        ]
-        for k in range(len(x))
-    ]
-    write(path, ["zip", "at", "sold", *(f"v{k}" for k in range(6))], rows)
-
-
-def years(path: Path) -> None:
-    """Years as columns' names, a name for every row."""
-    _, x = base(40)
-    rows = [[f"region {k}", *row] for k, row in enumerate(np.round(x + 9, 2).tolist())]
-    write(path, ["region", *map(str, range(2015, 2021))], rows)
-
-
-def positions(path: Path) -> None:
-    """No header, tabs."""
-    np.savetxt(path, base()[1], fmt="%.4f", delimiter="\t")
-
-
-def exported(path: Path, ending: str, method: str) -> Path:
-    import polars as pl
-
-    random, x = base(120)
-    frame = pl.DataFrame({f"v{k}": x[:, k] for k in range(6)}).with_columns(
-        pl.Series("kind", [("a", "b", None)[k] for k in random.integers(0, 3, len(x))]),
-        pl.Series("day", (np.datetime64("2024-01-01") + np.arange(len(x))).astype("datetime64[D]")),
-        pl.Series("count", random.integers(0, 9, len(x))),
-    )
-    path = path.with_suffix(ending)
-    getattr(frame, method)(path)
-    return path
-
-
-def parquet(path: Path) -> Path:
-    """Parquet with dates, integers and null."""
-    return exported(path, ".parquet", "write_parquet")
-
-
-def workbook(path: Path) -> Path:
-    """The same as an Excel workbook."""
-    return exported(path, ".xlsx", "write_excel")
-
-
-MADE: tuple[Callable[[Path], Path | None], ...] = (
-    wide, indexed, comma, mixed, gaps, ranges, single, texts, codes, years, positions, parquet,
-    workbook,
-)  # fmt: skip
 
 
 def collected(folder: Path, data_dir: Path | None) -> Iterator[tuple[str, Path | str]]:
@@ -548,7 +376,7 @@ def collected(folder: Path, data_dir: Path | None) -> Iterator[tuple[str, Path |
         for path in sorted((data_dir / "tables").iterdir()):
             yield f"tables: {path.name}", path
     yield from of_sklearn(folder)
-    yield from made_tables(folder, MADE)
+    yield from made_tables(folder)
     yield from packaged()
 
 
@@ -570,9 +398,10 @@ def main() -> None:
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        tables: Any = collected(folder, options.data_dir)
+        tables = collected(folder, options.data_dir)
         if options.smoke:
-            tables, options.epochs = made_tables(folder, (mixed, gaps, years)), 2
+            tables, options.epochs = made_tables(folder), 2
+            options.only = ["dates, identifiers", "missing markers", "years as"]
         for number, (name, path) in enumerate(tables):
             if options.only and not any(part in name for part in options.only):
                 continue

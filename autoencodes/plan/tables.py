@@ -1,0 +1,287 @@
+"""The rule for tables: a flow that begins near PCA, and candidates of which folds choose one.
+
+# notation: r components that carry the rows, k latent values, ρ the deviation of a component of
+# PCA's residual, σ that of the noise, c = σ / ρ, λ Tikhonov weight, N rows.
+
+Rows are standardised and rotated into the coordinates of their principal components, of which
+the r first carry all but 1e-4 of the variance. A flow of widths r → k → r under ``reset`` stands
+still at θ = 0, and its reconstruction is PCA: so PCA is one of the candidates. The others learn
+from rows moved by noise,
+
+    J(θ) = E |x̂(x + η) − x|² + λ |θ|²,   η ~ N(0, σ² I),   σ = c ρ,   λ = 0.01 Σ variances / N,
+
+which keeps a flow from learning few rows by heart: how much noise a table needs depends on its
+rows, and the folds say it. docs/tables.md has what each part of the rule is worth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.catalogue import DATASETS
+from autoencodes.datasets import Dataset
+from autoencodes.errors import InputError
+from autoencodes.plan.facts import Facts
+from autoencodes.plan.plan import Plan
+from autoencodes.plan.settings import DECLARATIONS, Settings
+
+_FREE = {
+    *(name for name, declared in DECLARATIONS.items() if declared.start == "rows"),
+    *("data", "data_dir", "latent", "epochs", "missing", "seed", "precision", "tolerance"),
+    *("effort", "trim", "target", "start", "mirror"),
+}
+"""Entries beside which the rule holds without being asked for."""
+_FITTING = {
+    *("tikhonov", "noise", "init_scale", "hidden", "activation", "learning_rate", "batch_size"),
+    *("steps_per_block", "horizon", "scheme", "substeps", "scaling"),
+}
+"""Entries that may be given beside ``effort``: they take the place of what the rule has."""
+
+_RULE: dict[str, Any] = {
+    "rotation": "pca",
+    "scaling": "standard",
+    "field": "two-layer",
+    "hidden": 32,
+}
+_BLOCK, _STEP = 4, 0.5
+"""Steps of a block, and their size."""
+_UPDATES, _ROWS = 1800, 2000
+"""Updates of the control for up to so many rows; beyond, they grow as the root of the rows."""
+_MOST_UPDATES, _BATCH = 20_000, 128
+_WIDEST = 1000
+"""The most columns: the rotation has their square of numbers."""
+_FEWEST = 9
+"""With fewer rows no fold says anything, and PCA is taken."""
+_PENALTY = 0.01
+_SCALE, _RATE = 0.5, 1e-2
+_BETTER = 0.98
+"""The share of PCA's error that a candidate must stay below, in all folds and in most of them."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many candidates are compared: every c with every multiple of λ, on so many folds."""
+
+    folds: int
+    noises: tuple[float, ...]
+    penalties: tuple[float, ...] = (1.0,)
+
+
+EFFORTS = {
+    "quick": Effort(3, (0.3,)),
+    "default": Effort(3, (0.1, 0.3, 0.6, 1.0)),
+    "thorough": Effort(5, (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3), (1.0, 10.0)),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a training of the rule may differ by.
+
+    Parameters
+    ----------
+    share : float
+        c, the noise in units of PCA's residual; of noise that was given, NaN.
+    noise, tikhonov : float
+        σ and λ.
+    """
+
+    share: float
+    noise: float
+    tikhonov: float
+
+    @property
+    def words(self) -> str:
+        """What it is, in words."""
+        size = "" if math.isnan(self.share) else f" {self.share:g} times PCA's residual"
+        return f"the flow with noise{size} (deviation {self.noise:.3g}), λ = {self.tikhonov:.3g}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which candidate was taken, by what, and why.
+
+    Parameters
+    ----------
+    what, by, because : str
+        In words.
+    candidates : tuple of dict
+        For each its ``noise``, ``tikhonov``, ``error_over_pca`` over all folds and
+        ``folds_better``, the number of folds in which it is below 0.98 of PCA's.
+    """
+
+    what: str
+    by: str
+    because: str
+    candidates: tuple[dict[str, float | int | None], ...] = ()
+
+    @classmethod
+    def read(cls, described: Any) -> Choice:
+        """The choice from the JSON values that ``described`` made of one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not those of a choice.
+        """
+        if not isinstance(described, dict):
+            raise ValueError("expected an object")
+        words = [described.get(name) for name in ("what", "by", "because")]
+        tried = described.get("candidates")
+        known = isinstance(tried, list) and all(isinstance(c, dict) for c in tried)
+        if not known or not all(isinstance(w, str) for w in words):
+            raise ValueError("a choice has what, by, because and candidates")
+        return cls(*words, tuple(tried))
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As JSON values."""
+        about = {"what": self.what, "by": self.by, "because": self.because}
+        return {**about, "candidates": list(self.candidates)}
+
+
+def holds(settings: Settings, data: Dataset) -> bool:
+    """Whether the rule decides what is trained: on a table of which nothing else is given.
+
+    Raises
+    ------
+    InputError
+        If ``effort`` is given where there is nothing to choose.
+    """
+    others = set(settings.given) - _FREE
+    table = (
+        settings.data not in DATASETS
+        and settings.target == "rows"
+        and settings.start is None
+        and settings.mirror in (None, True)
+        and data.y is None
+        and not data.law
+        and data.image_shape is None
+        and data.value_range is None
+        and data.dim <= _WIDEST
+    )
+    if settings.effort is None:
+        return table and not others
+    if not table:
+        raise InputError(
+            "effort is how many candidates a table is tried with (numbers of no fixed range and "
+            f"categories, at most {_WIDEST} columns, reconstructed); {data.name} is another kind "
+            "of data, or another target is given: leave effort out"
+        )
+    if strange := sorted(others - _FITTING):
+        name = strange[0].replace("_", "-")
+        raise InputError(
+            f"effort chooses among candidates of the rule for tables, which settles {name}: leave "
+            f"one of the two out (beside effort may stand {', '.join(sorted(_FITTING))})"
+        )
+    return True
+
+
+def begun(settings: Settings) -> Settings:
+    """The settings with what the rule decides without looking at the rows."""
+    effort = settings.effort or "default"
+    return Settings(**{**_RULE, **settings.given, "effort": effort})
+
+
+def entries(settings: Settings, facts: Facts, latent: int) -> dict[str, Any]:
+    """What the rule decides by the rows, for settings that ``begun`` made."""
+    first = max(facts.carried or facts.dim, latent)
+    widths = (first, latent) if latent < first else (latent,)
+    block = settings.steps_per_block or _BLOCK
+    rows = facts.learned or facts.rows
+    batch = max(1, min(_BATCH, rows // 2))
+    growth = max(1.0, rows / _ROWS) ** 0.5
+    updates = min(_MOST_UPDATES, round(_UPDATES * growth))
+    return {
+        "widths": widths,
+        "latent": latent,
+        "order": "variance",
+        "mirror": True,
+        "steps_per_block": block,
+        "horizon": _STEP * block * (2 * len(widths) - 1),
+        "init_scale": _SCALE,
+        "tikhonov": _PENALTY * facts.variance / facts.rows,
+        "method": "adam",
+        "learning_rate": _RATE,
+        "batch_size": batch,
+        "epochs": max(1, round(updates / max(1, rows // batch))),
+        "noise": EFFORTS[settings.effort or "default"].noises[0] * residual(facts, latent),
+    }
+
+
+def residual(facts: Facts, latent: int) -> float:
+    """ρ = (Σ_(i > k) v_i / (d − k))^(1/2), v_i the variances of the principal components."""
+    assert facts.variances is not None
+    rest = np.sort(facts.variances)[::-1][latent:]
+    return float(np.sqrt(rest.mean())) if rest.size else 0.0
+
+
+def candidates(settings: Settings, plan: Plan, facts: Facts) -> tuple[Candidate, ...]:
+    """What the folds compare with PCA; none where nothing can be learned or judged."""
+    if len(plan.widths) < 2 or facts.rows < _FEWEST:
+        return ()
+    effort, size = EFFORTS[plan.effort or "default"], residual(facts, plan.latent)
+    noises = [(c, c * size) for c in effort.noises]
+    if settings.noise is not None:
+        noises = [(math.nan, settings.noise)]
+    penalties = effort.penalties if settings.tikhonov is None else (1.0,)
+    return tuple(Candidate(c, s, p * plan.tikhonov) for p in penalties for c, s in noises)
+
+
+def without(plan: Plan, facts: Facts) -> tuple[Plan, Choice]:
+    """The plan and the choice where there are no candidates: PCA."""
+    few = facts.rows < _FEWEST
+    because = (
+        f"{facts.rows} rows are too few to compare candidates by folds"
+        if few
+        else f"{plan.latent} principal components carry all but 1e-4 of the variance"
+    )
+    return at_pca(plan), Choice("PCA (θ = 0)", "rule", because)
+
+
+def at_pca(plan: Plan) -> Plan:
+    """The plan that stays at θ = 0."""
+    return Plan(**{**vars(plan), "init_scale": 0.0, "epochs": 0, "noise": 0.0})
+
+
+def chosen(
+    plan: Plan,
+    tried: Sequence[Candidate],
+    costs: Float[np.ndarray, "fold candidate"],
+    pca: Float[np.ndarray, " fold"],
+    sizes: Float[np.ndarray, " fold"],
+    by: str,
+) -> tuple[Plan, Choice]:
+    """The plan of the best candidate, from the costs on the rows that each fold left out.
+
+    A candidate is taken if its cost is below 0.98 of PCA's over all folds and on most of them;
+    one that left the finite numbers is none.
+    """
+    total = np.where(np.isfinite(costs), costs, np.inf) * sizes[:, None]
+    ratios = total.sum(axis=0) / max(float((pca * sizes).sum()), np.finfo(np.float64).tiny)
+    wins = (costs < _BETTER * pca[:, None]).sum(axis=0)
+    best = int(np.argmin(ratios))
+    compared = tuple(
+        {
+            "noise": c.noise,
+            "tikhonov": c.tikhonov,
+            "error_over_pca": float(r) if np.isfinite(r) else None,
+            "folds_better": int(w),
+        }
+        for c, r, w in zip(tried, ratios, wins, strict=True)
+    )
+    count = len(costs)
+    said = f"its error on the rows left out is {ratios[best]:.3g} of PCA's, in {wins[best]} of "
+    said += f"{count} folds below {_BETTER:g} of it"
+    if ratios[best] < _BETTER and 2 * wins[best] > count:
+        taken = tried[best]
+        entries = {**vars(plan), "noise": taken.noise, "tikhonov": taken.tikhonov}
+        return Plan(**entries), Choice(taken.words, by, said, compared)
+    words = f"the best flow is no better: {said}" if np.isfinite(ratios[best]) else "no flow ended"
+    return at_pca(plan), Choice("PCA (θ = 0)", by, words, compared)
