@@ -31,6 +31,11 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     ----------
     n_components : int, optional
         The number of latent values; by default an eighth of the features, from 1 to half of them.
+    effort : {"quick", "default", "thorough"}, optional
+        How many candidates are compared by folds of the rows, where nothing but ``n_components`` is
+        given; PCA is one of them.
+    trim : float, optional
+        The part of the rows, those farthest from the rest, that is not learned from; by default 0.
     extra : int, optional
         Components beyond the features, which begin at 0; by default none.
     widths : tuple of int, optional
@@ -100,6 +105,8 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         The trained model, what ``autoencodes.load`` returns.
     result_ : Result
         How the training went: ``history``, ``reason``, ``converged``.
+    choice_ : Choice or None
+        Which candidate was taken, ``because`` of what; None where there were none.
     plan_ : Plan
         Every setting, also those that the data decided.
     n_features_in_ : int
@@ -125,7 +132,7 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     >>> import autoencodes as ac
     >>> t = np.linspace(-1, 1, 40)[:, None]
     >>> X = np.hstack([t, t**2, t**3])  # a curve in three dimensions
-    >>> encoder = ac.AutoencODE(1, method="adam", epochs=300, batch_size=0).fit(X)
+    >>> encoder = ac.AutoencODE(1, effort="quick", epochs=100).fit(X)
     >>> encoder.transform(X).shape
     (40, 1)
     >>> encoder.reconstruct(X).shape

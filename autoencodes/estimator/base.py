@@ -20,6 +20,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from autoencodes import checks, datasets
+from autoencodes.catalogue import METHODS
 from autoencodes.certificate import Certificate, certify
 from autoencodes.datasets import Dataset, Reading, Table
 from autoencodes.errors import InputError, Notice
@@ -28,6 +29,7 @@ from autoencodes.model import pca, storage
 from autoencodes.model.model import Model
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import DECLARATIONS, Settings
+from autoencodes.plan.tables import Choice
 from autoencodes.run import source
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.start import Start
@@ -49,6 +51,7 @@ class Estimator(BaseEstimator):
 
     model_: Model
     result_: Result
+    choice_: Choice | None
     plan_: Plan
     n_components_: int
     n_features_in_: int
@@ -58,6 +61,8 @@ class Estimator(BaseEstimator):
         self,
         n_components: int | None = None,
         *,
+        effort: str | None = None,
+        trim: float | None = None,
         extra: int | None = None,
         widths: tuple[int, ...] | None = None,
         field: str | None = None,
@@ -86,6 +91,8 @@ class Estimator(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
+        self.effort = effort
+        self.trim = trim
         self.extra = extra
         self.widths = widths
         self.field = field
@@ -183,6 +190,8 @@ class Estimator(BaseEstimator):
         table = self._table(X, reading, reset=anew)
         data = self._dataset(table, self._labels(y), sample_weight)
         settings = self._fitting(settings, data)
+        if not anew:
+            settings = self._continuing(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
         job = prepare(settings, lambda given, model: data, start)
         self._keep(job, job.fit(progress=bool(self.verbose)))
@@ -212,6 +221,17 @@ class Estimator(BaseEstimator):
     def _labels(self, y: Any) -> Shaped[np.ndarray, " particle"] | None:
         """The targets of rows, as a data set has them; None where rows are their own."""
         return None
+
+    def _continuing(self, settings: Settings, data: Dataset) -> Settings:
+        """The settings of a training that goes on: its method and course are those of the last."""
+        own = METHODS.entries[self.plan_.method].settings
+        names = ["method", "noise", "epochs", *(n for n in ("learning_rate", "tau") if n in own)]
+        course = {name: getattr(self.plan_, name) for name in names}
+        rows, batch = data.count("train"), self.plan_.batch_size
+        course["batch_size"] = min(batch, max(1, rows // 2)) if batch else 0
+        course = {name: value for name, value in course.items() if value or name == "batch_size"}
+        given = {name: value for name, value in settings.given.items() if name != "effort"}
+        return Settings(**{**course, **given})
 
     def _fitting(self, settings: Settings, data: Dataset) -> Settings:
         """The settings, with what the data ask for."""
@@ -282,7 +302,7 @@ class Estimator(BaseEstimator):
         if result.failed or result.interrupted:
             warnings.warn(f"the training {result.reason}", Notice, stacklevel=5)
         self.model_ = job.model.with_control(result.control)
-        self.result_, self.plan_ = result, job.plan
+        self.result_, self.plan_, self.choice_ = result, job.plan, job.choice
         self.n_components_ = self.model_.flow.schedule.latent
         self._measures = job.learned, job.validation
 

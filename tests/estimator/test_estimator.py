@@ -60,7 +60,7 @@ def frame(rows: int = 40, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "size": names, "c": X[:, 2]})
 
 
-@pytest.mark.parametrize("kind", ["rows", "mixed", "classes", "numbers"])
+@pytest.mark.parametrize("kind", ["rows", "mixed", "classes", "numbers", "ruled"])
 def test_the_command_line_gives_the_same_control(kind: str, tmp_path: Path) -> None:
     rows = frame() if kind == "mixed" else pd.DataFrame(curve(), columns=["a", "b", "c"])
     part = np.where(np.arange(len(rows)) % 4 == 3, "test", "train")
@@ -70,10 +70,11 @@ def test_the_command_line_gives_the_same_control(kind: str, tmp_path: Path) -> N
     if target != "rows":
         written["label"] = y
     written.to_csv(tmp_path / "rows.csv", index=False)
-    settings = {**QUICK, "latent": 2, "split": "part", "target": target}
+    given = {"effort": "quick", "epochs": 3} if kind == "ruled" else QUICK
+    settings = {**given, "latent": 2, "split": "part", "target": target}
     model = train(Settings(data=str(tmp_path / "rows.csv"), **settings), tmp_path / "run")
     made = {"classes": ac.AutoencODEClassifier, "numbers": ac.AutoencODERegressor}
-    estimator = made.get(kind, ac.AutoencODE)(2, **QUICK)
+    estimator = made.get(kind, ac.AutoencODE)(2, **given)
     own = part == "train"
     estimator.fit(rows[own], y[own])
     assert same(estimator, ac.load(tmp_path / "run"))
