@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
-Columns = Shaped[np.ndarray, "particle column"]
+Columns = Shaped[np.ndarray, "particle _"]
 
 
 def lexicographic(
