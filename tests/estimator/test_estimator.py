@@ -186,6 +186,23 @@ def test_what_it_says_of_rows(fitted: ac.AutoencODE) -> None:
     assert fitted.n_components_ == 1
 
 
+def test_few_rows_of_many_columns_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    X = np.random.default_rng(0).normal(size=(12, 20))
+    encoder = ac.AutoencODE(2, effort="quick", epochs=2, verbose=1).fit(X)
+    assert encoder.choice_ is not None
+    assert encoder.choice_.by == "3 folds of 12 training rows"
+    assert "comparing candidates: " in capsys.readouterr().err
+
+
+def test_arrays_of_text_and_lists(fitted: ac.AutoencODE) -> None:
+    rows = frame()
+    mixed = clone(fitted).set_params(n_components=2)
+    of_frame, given = clone(mixed).fit(rows), rows.to_numpy()
+    assert same(of_frame, mixed.fit(given))
+    np.testing.assert_array_equal(of_frame.transform(rows), mixed.transform(given.tolist()))
+    assert mixed.reconstruct(given.tolist())[0][2] in ("low", "high")
+
+
 def test_training_goes_on(fitted: ac.AutoencODE) -> None:
     X = curve()
     warm = clone(fitted).set_params(warm_start=True, epochs=20)
