@@ -260,16 +260,17 @@ def chosen(
 ) -> tuple[Plan, Choice]:
     """The plan of the best candidate, from the costs on the rows that each fold left out.
 
-    It is the one with the least geometric mean of cost over PCA's: rows far from all others, of
-    which a fold may have one, rule the arithmetic one. It is taken if that is below 0.98 and most
-    folds are better with it than with PCA; one that left the finite numbers is none.
+    Of those that are better than PCA in most folds it is the one with the least geometric mean of
+    cost over PCA's: rows far from all others, of which a fold may have one, rule the arithmetic
+    one. It is taken if that is below 0.98; one that left the finite numbers is none.
     """
     tiny = np.finfo(np.float64).tiny
     each = np.where(np.isfinite(costs), np.maximum(costs, tiny), np.inf)
     each = each / np.maximum(pca, tiny)[:, None]
     ratios = np.exp(np.average(np.log(each), axis=0, weights=sizes))
     wins = (each < 1).sum(axis=0)
-    best = int(np.argmin(ratios))
+    often = 2 * wins > len(costs)
+    best = int(np.argmin(np.where(often, ratios, np.inf) if often.any() else ratios))
     compared = tuple(
         {
             "noise": c.noise,
@@ -282,7 +283,7 @@ def chosen(
     count = len(costs)
     said = f"its error on the rows left out is {ratios[best]:.3g} of PCA's, in {wins[best]} of "
     said += f"{count} folds below it"
-    if ratios[best] < _BETTER and 2 * wins[best] > count:
+    if ratios[best] < _BETTER and often[best]:
         taken = tried[best]
         entries = {**vars(plan), "noise": taken.noise, "tikhonov": taken.tikhonov}
         return Plan(**entries), Choice(taken.words, by, said, compared)
