@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
-Columns = Shaped[np.ndarray, "particle column"]
+Columns = Shaped[np.ndarray, "particle _"]
 
 
 def lexicographic(
@@ -26,6 +26,7 @@ def lexicographic(
 
     Examples
     --------
+    >>> import numpy as np
     >>> order, firsts = lexicographic(np.array([[2.0, 1.0], [1.0, 5.0], [2.0, 1.0], [2.0, 0.0]]))
     >>> order.tolist(), firsts.tolist()
     ([1, 3, 0, 2], [True, True, True, False])

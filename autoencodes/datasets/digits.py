@@ -8,22 +8,13 @@ import numpy as np
 
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets.table import Table
-from autoencodes.errors import MissingExtra
 
 
 @DATASETS.register("digits", "1,797 images of 8 x 8", rank=0, defaults={"latent": 8})
 def read(data_dir: str | Path | None = None) -> Table:
-    """The digits, pixels in 0, ..., 16, with their classes 0, ..., 9 and no split.
+    """The digits, pixels in 0, ..., 16, with their classes 0, ..., 9 and no split."""
+    from sklearn.datasets import load_digits  # heavy: the command's help does without
 
-    Raises
-    ------
-    MissingExtra
-        If scikit-learn is not installed.
-    """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", "learn", "the digits data set") from error
     bunch = load_digits()
     return Table(
         x=bunch.data.astype(np.uint8),

@@ -10,16 +10,17 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from autoencodes import checks, datasets
+from autoencodes.catalogue import METHODS
 from autoencodes.certificate import Certificate, certify
 from autoencodes.datasets import Dataset, Reading, Table
 from autoencodes.errors import InputError, Notice
@@ -28,6 +29,7 @@ from autoencodes.model import pca, storage
 from autoencodes.model.model import Model
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import DECLARATIONS, Settings
+from autoencodes.plan.tables import Choice
 from autoencodes.run import source
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.start import Start
@@ -49,9 +51,9 @@ class Estimator(BaseEstimator):
 
     model_: Model
     result_: Result
+    choice_: Choice | None
     plan_: Plan
     n_components_: int
-    explained_variance_ratio_: np.float64
     n_features_in_: int
     _measures: tuple[EmpiricalMeasure, EmpiricalMeasure | None] | None
 
@@ -59,6 +61,9 @@ class Estimator(BaseEstimator):
         self,
         n_components: int | None = None,
         *,
+        effort: str | None = None,
+        trim: float | None = None,
+        extra: int | None = None,
         widths: tuple[int, ...] | None = None,
         field: str | None = None,
         hidden: int | None = None,
@@ -86,6 +91,9 @@ class Estimator(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
+        self.effort = effort
+        self.trim = trim
+        self.extra = extra
         self.widths = widths
         self.field = field
         self.hidden = hidden
@@ -155,50 +163,38 @@ class Estimator(BaseEstimator):
         check_is_fitted(self)
         storage.save(path, self.model_)
 
-    def score_samples(self, X: Any) -> Float[np.ndarray, " particle"]:
-        """Minus the mean squared error of every row, in the units of training.
-
-        Parameters
-        ----------
-        X : array or data frame (N, c)
-
-        Returns
-        -------
-        array (N,)
-            The lower, the worse is the row reconstructed.
-        """
-        return -self.model_.errors(self._rows(X))
-
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
+        tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
         tags.input_tags.allow_nan = self.missing != "refuse"
         tags.target_tags.required = self._target != "rows"
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever keeps or sends a model does not mean to send the rows with it.
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
         return {**state, "_measures": None} if "_measures" in state else state
 
     def _train(
         self,
         X: Any,
-        y: Shaped[np.ndarray, " particle"] | None,
+        y: Any,
         sample_weight: ArrayLike | None,
         *,
         anew: bool,
         **more: Any,
-    ) -> Self:
+    ) -> None:
         """Trains on rows: from a control that is drawn, or from that of the last training."""
         settings = self._settings(**more)
-        start = None if anew else Start("the estimator", self.plan_, self.model_, 1)
+        start = None if anew else Start("of the last fit", self.plan_, self.model_, 1)
         reading = source.reading(settings, None if start is None else self.model_.encoding)
         table = self._table(X, reading, reset=anew)
-        data = self._dataset(table, y, sample_weight)
+        data = self._dataset(table, self._labels(y), sample_weight)
+        settings = self._fitting(settings, data)
+        if not anew:
+            settings = self._continuing(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
         job = prepare(settings, lambda given, model: data, start)
         self._keep(job, job.fit(progress=bool(self.verbose)))
-        return self
 
     def _settings(self, **more: Any) -> Settings:
         """The settings that the parameters are: what a user of the command line would give."""
@@ -221,6 +217,25 @@ class Estimator(BaseEstimator):
             given["target"] = self._target
         given |= {name: value for name, value in more.items() if value is not None}
         return Settings(data=_NAME, **given)
+
+    def _labels(self, y: Any) -> Shaped[np.ndarray, " particle"] | None:
+        """The targets of rows, as a data set has them; None where rows are their own."""
+        return None
+
+    def _continuing(self, settings: Settings, data: Dataset) -> Settings:
+        """The settings of a training that goes on: its method and course are those of the last."""
+        own = METHODS.entries[self.plan_.method].settings
+        names = ["method", "noise", "epochs", *(n for n in ("learning_rate", "tau") if n in own)]
+        course = {name: getattr(self.plan_, name) for name in names}
+        rows, batch = data.count("train"), self.plan_.batch_size
+        course["batch_size"] = min(batch, max(1, rows // 2)) if batch else 0
+        course = {name: value for name, value in course.items() if value or name == "batch_size"}
+        given = {name: value for name, value in settings.given.items() if name != "effort"}
+        return Settings(**{**course, **given})
+
+    def _fitting(self, settings: Settings, data: Dataset) -> Settings:
+        """The settings, with what the data ask for."""
+        return settings
 
     def _table(self, X: Any, reading: Reading, *, reset: bool) -> Table:
         """Rows to train on, as a table."""
@@ -287,7 +302,7 @@ class Estimator(BaseEstimator):
         if result.failed or result.interrupted:
             warnings.warn(f"the training {result.reason}", Notice, stacklevel=5)
         self.model_ = job.model.with_control(result.control)
-        self.result_, self.plan_ = result, job.plan
+        self.result_, self.plan_, self.choice_ = result, job.plan, job.choice
         self.n_components_ = self.model_.flow.schedule.latent
         self._measures = job.learned, job.validation
 

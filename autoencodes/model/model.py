@@ -172,7 +172,8 @@ class Model(Summarised, eqx.Module):
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype), weights)
         cost, size = self.readout.cost, self.coordinates.features
-        if y is None and cost.components is None and not cost.masked:
+        plain = cost.components is None and not cost.masked and not self._by_column
+        if y is None and plain:
             return EmpiricalMeasure(particles, weights=weights)
         targets = (particles if y is None else self.enter(y))[:, :size]
         if self._by_column:

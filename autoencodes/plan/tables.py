@@ -38,8 +38,8 @@ _FREE = {
 }
 """Entries beside which the rule holds without being asked for."""
 _FITTING = {
-    *("tikhonov", "noise", "init_scale", "hidden", "activation", "learning_rate", "batch_size"),
-    *("steps_per_block", "horizon", "scheme", "substeps", "scaling"),
+    *("tikhonov", "noise", "init_scale", "hidden", "activation", "batch_size", "scaling"),
+    *("steps_per_block", "horizon", "scheme", "substeps", "method", "tau", "learning_rate"),
 }
 """Entries that may be given beside ``effort``: they take the place of what the rule has."""
 
@@ -59,7 +59,7 @@ _WIDEST = 1000
 _FEWEST = 9
 """With fewer rows no fold says anything, and PCA is taken."""
 _PENALTY = 0.01
-_SCALE, _RATE = 0.5, 1e-2
+_SCALE, _TAU = 0.5, 1e-2
 _BETTER = 0.98
 """The share of PCA's error that a candidate must stay below, in all folds and in most of them."""
 
@@ -207,8 +207,8 @@ def entries(settings: Settings, facts: Facts, latent: int) -> dict[str, Any]:
         "horizon": _STEP * block * (2 * len(widths) - 1),
         "init_scale": _SCALE,
         "tikhonov": _PENALTY * facts.variance / facts.rows,
-        "method": "adam",
-        "learning_rate": _RATE,
+        "method": "movement",
+        "tau": _TAU,
         "batch_size": batch,
         "epochs": max(1, round(updates / max(1, rows // batch))),
         "noise": EFFORTS[settings.effort or "default"].noises[0] * residual(facts, latent),

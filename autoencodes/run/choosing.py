@@ -84,7 +84,7 @@ def choose(
         costs = costs_together(problems, control, judges)
         still = jax.tree.map(lambda a: np.zeros_like(a[:, :1]), control)
         pca = costs_together(problems, still, judges)[:, 0]
-    sizes = np.array([f.weight for f in folds])
+    sizes = np.array([f.weight for f in folds], np.float64)
     of = "" if data.count("train") == len(own) else f" at random of {data.count('train'):,}"
     by = f"{count} folds of {len(own):,} training rows{of}"
     return tables.chosen(plan, tried, costs, pca, sizes, by)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import jaxtyping
@@ -14,12 +13,11 @@ from autoencodes.catalogue import DATASETS
 from autoencodes.datasets.laws import Sample
 from autoencodes.datasets.parts import TEST, parts
 from autoencodes.datasets.table import Table
-from autoencodes.errors import InputError, MissingExtra
+from autoencodes.errors import InputError
 from autoencodes.plan.settings import DATA
 
 
 def test_digits() -> None:
-    pytest.importorskip("sklearn")
     found = datasets.load("digits")
     assert (found.size, found.dim, found.image_shape) == (1797, 64, (8, 8))
     assert found.value_range == (found.x.min(), found.x.max()) == (0, 16)
@@ -28,12 +26,6 @@ def test_digits() -> None:
     assert (found.train.size, found.test.size) == (1438, 359)
     assert found.train.reconstructs
     assert not found.law
-
-
-def test_digits_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingExtra, match=r"autoencodes\[learn\]"):
-        datasets.load("digits")
 
 
 def test_names_are_loadable_names() -> None:

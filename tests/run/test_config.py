@@ -50,6 +50,7 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
         "grids",  # of the convolution alone
         "kernel",  # of the convolution alone
         "pointwise",  # for those who ask
+        "effort",  # of the rule for tables alone
         "learning_rate",  # of Adam and its like alone
     ]
     assert entries["widths"][0] == dim

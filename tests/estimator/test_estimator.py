@@ -1,0 +1,241 @@
+"""The estimators: the command line's job, and scikit-learn's ways with it."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import jax
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import autoencodes as ac
+from autoencodes.errors import Notice
+from autoencodes.estimator.base import Estimator
+from autoencodes.plan.settings import DECLARATIONS, Settings
+from autoencodes.run import train
+
+QUICK: dict[str, Any] = {
+    "tikhonov": 1e-3,
+    "steps_per_block": 1,
+    "method": "adam",
+    "learning_rate": 0.02,
+    "epochs": 60,
+    "batch_size": 16,
+}
+
+
+def curve(rows: int = 40, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    t = rng.uniform(-1, 1, (rows, 1))
+    return np.hstack([t, t**2, t**3]) + 0.01 * rng.normal(size=(rows, 3))
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two estimators, or models, have the same control in every bit."""
+    leaves = [jax.tree.leaves(getattr(m, "model_", m).control) for m in (a, b)]
+    return all(np.array_equal(x, y) for x, y in zip(*leaves, strict=True))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> ac.AutoencODE:
+    return ac.AutoencODE(1, **QUICK).fit(curve())
+
+
+def frame(rows: int = 40, seed: int = 0) -> pd.DataFrame:
+    X = curve(rows, seed)
+    names = np.array(["low", "high"])[(X[:, 0] > 0).astype(int)]
+    return pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "size": names, "c": X[:, 2]})
+
+
+@pytest.mark.parametrize("kind", ["rows", "mixed", "classes", "numbers", "ruled"])
+def test_the_command_line_gives_the_same_control(kind: str, tmp_path: Path) -> None:
+    rows = frame() if kind == "mixed" else pd.DataFrame(curve(), columns=["a", "b", "c"])
+    part = np.where(np.arange(len(rows)) % 4 == 3, "test", "train")
+    y = (rows["a"] > 0).map({True: "up", False: "down"}) if kind == "classes" else rows["c"] * 2
+    target = kind if kind in ("classes", "numbers") else "rows"
+    written = rows.assign(part=part)
+    if target != "rows":
+        written["label"] = y
+    written.to_csv(tmp_path / "rows.csv", index=False)
+    given = {"effort": "quick", "epochs": 3} if kind == "ruled" else QUICK
+    settings = {**given, "latent": 2, "split": "part", "target": target}
+    model = train(Settings(data=str(tmp_path / "rows.csv"), **settings), tmp_path / "run")
+    made = {"classes": ac.AutoencODEClassifier, "numbers": ac.AutoencODERegressor}
+    estimator = made.get(kind, ac.AutoencODE)(2, **given)
+    own = part == "train"
+    estimator.fit(rows[own], y[own])
+    assert same(estimator, ac.load(tmp_path / "run"))
+    assert model.metrics["train_mse"] >= 0
+    estimator.save(tmp_path / "model.safetensors")
+    again = ac.load(tmp_path / "model.safetensors")
+    if target == "rows":
+        np.testing.assert_array_equal(
+            again.encode(rows).latent, estimator.transform(rows).astype(np.float32)
+        )
+    else:
+        np.testing.assert_array_equal(again.predict(rows), estimator.predict(rows))
+
+
+@pytest.mark.parametrize("kind", [ac.AutoencODE, ac.AutoencODEClassifier, ac.AutoencODERegressor])
+def test_weights_are_those_of_the_measure(kind: Any) -> None:
+    X = curve()
+    y = (X[:, 0] > 0).astype(int) if kind is ac.AutoencODEClassifier else X[:, 0]
+    rng = np.random.default_rng(1)
+    whole, some = rng.integers(0, 4, len(X)), rng.integers(0, 2, len(X))
+    order = rng.permutation(len(X))
+    estimator = kind(None, **{**QUICK, "epochs": 3})
+
+    def fit(rows: Any, weights: Any = None) -> Any:
+        return clone(estimator).fit(X[rows], y[rows], sample_weight=weights)
+
+    rows = np.arange(len(X))
+    assert same(fit(np.repeat(rows, whole)), fit(order, whole[order]))
+    assert same(fit(rows), fit(rows, np.full(len(X), 3.0)))
+    assert same(fit(rows[some > 0]), fit(rows, some))
+    assert same(fit(np.tile(rows, 2)), fit(rows))
+    assert not same(fit(rows), fit(rows, 1 + whole))
+
+
+def test_frames_with_all_kinds_of_columns() -> None:
+    rows = frame()
+    rows.loc[3, "b"] = np.nan
+    rows.loc[5, "size"] = None
+    encoder = ac.AutoencODE(2, missing="mask", **QUICK).fit(rows)
+    assert list(encoder.feature_names_in_) == ["a", "b", "size", "c"]
+    back = encoder.reconstruct(rows)
+    assert list(back.columns) == list(rows.columns)
+    assert back.notna().all(axis=None)
+    assert set(back["size"]) <= {"low", "high"}
+    assert encoder.transform(rows).shape == (40, 2)
+    assert np.isfinite(encoder.score(rows))
+    with pytest.raises(ValueError, match="feature names should match"):
+        encoder.transform(rows[["b", "a", "size", "c"]])
+    with pytest.raises(ac.InputError, match="missing"):
+        clone(encoder).set_params(missing="refuse").fit(rows)
+    again = ac.AutoencODE(2, missing="mask", **QUICK).fit(pl.from_pandas(rows))
+    assert same(encoder, again)
+
+
+def test_columns_that_are_no_features_are_named() -> None:
+    rows = frame().assign(label="x", number=np.arange(1, 41))
+    rows.loc[7, "label"] = "y"
+    with pytest.warns(Notice, match="'label'"):
+        encoder = ac.AutoencODE(1, **QUICK).fit(rows)
+    assert encoder.model_.encoding.names == ("a", "b", "size", "c", "number")
+    encoder = clone(encoder).set_params(kinds={"label": "category"}).fit(rows)
+    assert encoder.model_.encoding.names == ("a", "b", "size", "c", "label", "number")
+
+
+def test_scikit_learn_combines_them(fitted: ac.AutoencODE) -> None:
+    X = curve()
+    pipe = make_pipeline(StandardScaler(), clone(fitted)).set_output(transform="pandas")
+    assert list(pipe.fit_transform(X).columns) == ["autoencode0"]
+    columns = ColumnTransformer([("curve", clone(fitted), ["a", "b", "c"])], remainder="drop")
+    columns.set_output(transform="polars")
+    made = columns.fit_transform(pd.DataFrame(X, columns=["a", "b", "c"]))
+    assert made.columns == ["curve__autoencode0"]
+    np.testing.assert_array_equal(made.to_numpy(), fitted.transform(X))
+
+
+@pytest.mark.slow
+def test_a_search_in_processes() -> None:
+    search = GridSearchCV(ac.AutoencODE(1, **QUICK), {"tikhonov": [1e-3, 10.0]}, cv=2, n_jobs=2)
+    search.fit(curve())
+    assert search.best_params_ == {"tikhonov": 1e-3}
+    assert search.best_estimator_.score(curve()) > -0.5
+
+
+def test_copies_and_files_transform_alike(fitted: ac.AutoencODE, tmp_path: Path) -> None:
+    X = curve()
+    joblib.dump(fitted, tmp_path / "encoder.joblib")
+    for copy in (pickle.loads(pickle.dumps(fitted)), joblib.load(tmp_path / "encoder.joblib")):
+        np.testing.assert_array_equal(copy.transform(X), fitted.transform(X))
+        with pytest.raises(ac.InputError, match="call fit here"):
+            copy.certificate()
+    assert not hasattr(clone(fitted), "model_")
+
+
+def test_what_it_says_of_rows(fitted: ac.AutoencODE) -> None:
+    X = curve()
+    back = fitted.inverse_transform(fitted.transform(X))
+    np.testing.assert_allclose(back, fitted.reconstruct(X), atol=1e-5)
+    scores = fitted.score_samples(X)
+    assert fitted.score(X) == pytest.approx(scores.mean())
+    z = (X - X.mean(axis=0)) / X.std(axis=0)
+    errors = ((back - X) / X.std(axis=0)) ** 2
+    np.testing.assert_allclose(scores, -errors.mean(axis=1), atol=1e-5)
+    ratio = 1 - errors.sum() / (z**2).sum()
+    assert fitted.explained_variance_ratio_ == pytest.approx(ratio, abs=1e-5)
+    assert fitted.score(X, sample_weight=np.eye(40)[3]) == pytest.approx(scores[3])
+    assert fitted.transform(X.astype(np.float32)).dtype == np.float32
+    assert fitted.get_feature_names_out().tolist() == ["autoencode0"]
+    assert fitted.n_components_ == 1
+
+
+def test_training_goes_on(fitted: ac.AutoencODE) -> None:
+    X = curve()
+    warm = clone(fitted).set_params(warm_start=True, epochs=20)
+    once = warm.fit(X).score(X)
+    assert warm.fit(X).score(X) > once
+    parts = clone(fitted).set_params(epochs=None)
+    first = parts.partial_fit(X).score(X)
+    for _ in range(30):
+        parts.partial_fit(curve(seed=0))
+    assert parts.score(X) > first
+    assert parts.result_.resumption.step == 2
+    with pytest.raises(ac.InputError, match=r"latent 2 contradicts the run of the last fit"):
+        warm.set_params(n_components=2).fit(X)
+
+
+def test_rows_kept_to_validate(fitted: ac.AutoencODE) -> None:
+    encoder = clone(fitted).set_params(validation_fraction=0.25).fit(curve())
+    assert not same(encoder, fitted)
+    learned, validation = encoder._measures
+    assert (learned.size, validation.size) == (30, 10)
+
+
+def test_a_certificate(fitted: ac.AutoencODE) -> None:
+    assert fitted.certificate(seconds=5).as_dict()["particles"] == 40
+
+
+def test_every_parameter_is_an_entry_of_the_settings() -> None:
+    names = set(inspect.signature(Estimator).parameters)
+    own = {"n_components", "random_state", "warm_start", "verbose"}
+    assert names - own <= set(DECLARATIONS)
+    said = inspect.getdoc(ac.AutoencODE) or ""
+    assert all(f"\n{name} : " in said for name in names)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"n_components": 0}, "n_components must be"),
+        ({"field": "percepton"}, "did you mean perceptron"),
+        ({"random_state": -1}, "random_state must be"),
+        ({"epochs": 2.5}, "epochs must be"),
+        ({"n_components": 9}, "latent"),
+    ],
+)
+def test_parameters_are_checked_by_fit(entries: dict[str, Any], message: str) -> None:
+    with pytest.raises(ac.InputError, match=message):
+        ac.AutoencODE(**entries).fit(curve())
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "supervised"])
+def test_examples_are_as_they_say(name: str) -> None:
+    tested = doctest.testmod(importlib.import_module(f"autoencodes.estimator.{name}"))
+    assert tested.attempted
+    assert not tested.failed
