@@ -138,13 +138,13 @@ def _described(
     )
     names = columns(model)[0]
     repairs = []
-    for row, places in enumerate(freed):
+    for row, (places, score) in enumerate(zip(freed, scores.tolist(), strict=True)):
         changes = {
             names[k]: (old[names[k]][row], new[names[k]][row])
             for k in places
             if not np.array_equal(old[names[k]][row], new[names[k]][row])
         }
-        repairs.append(Repair(changes, float(scores[row]), bool(scores[row] <= limit)))
+        repairs.append(Repair(changes, score, score <= limit))
     return repairs
 
 

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -28,8 +30,8 @@ PARTS = ("model", "near", "far")
 _FORMAT = "autoencodes-anomaly-1"
 _NEAR, _FAR = (0.01, 5), (0.05, 20)
 """Which neighbours count: this share of the ordinary rows, at least so many."""
-_MOST = 10_000
-"""Reference rows at most: beyond, they are drawn."""
+_LEAST, _MOST = 4, 10_000
+"""Rows that a detector needs, and those that it keeps at most: of more they are drawn."""
 _SMALLEST_SPREAD = 0.01
 """Of a residual, in units of its column's own deviation: less is no structure of the data."""
 
@@ -120,7 +122,7 @@ class Detector:
         Parameters
         ----------
         model : Model
-        x : rows, as ``Model.features`` takes them, at least 8
+        x : rows, as ``Model.features`` takes them, at least 4
         share : float
             In [0, 0.5): the share of rows that is not taken for ordinary.
         seed : int
@@ -139,8 +141,8 @@ class Detector:
         share = between(share, "share", 0.0, 0.5, with_high=False)
         seed = integer(seed, "seed", at_least=0)
         rows = Entered.of(model, x)
-        if len(rows.z) < 8:
-            raise InputError(f"a detector is fitted to at least 8 rows; got {len(rows.z)}")
+        if len(rows.z) < _LEAST:
+            raise InputError(f"a detector is fitted to {_LEAST} rows or more; got {len(rows.z)}")
         if len(rows.z) > _MOST:
             drawn = np.random.default_rng(seed).choice(len(rows.z), _MOST, replace=False)
             rows = rows.taken(np.sort(drawn))
@@ -256,6 +258,7 @@ class Detector:
             arrays[f"{part}.values"], arrays[f"{part}.surprises"] = tail.values, tail.surprises
         facts = {
             "format": _FORMAT,
+            "model": fingerprint(self.model),
             "places": list(self.places),
             "exponents": [tail.exponent for tail in self.tails],
         }
@@ -275,15 +278,14 @@ class Detector:
         try:
             if facts["format"] != _FORMAT:
                 raise ValueError(f"format {facts['format']!r}")
+            if facts["model"] != fingerprint(model):
+                raise ValueError("it belongs to another model, or the model was trained on")
             tails = tuple(
                 Tail(arrays[f"{part}.values"], arrays[f"{part}.surprises"], float(exponent))
                 for part, exponent in zip(PARTS, facts["exponents"], strict=False)
             )
             own = {name: arrays[name] for name in _ARRAYS}
             neighbours = Neighbours(arrays["rows"], arrays.get("seen"))
-            size, latent = model.scaling.shift.size, model.flow.schedule.latent
-            if neighbours.rows.shape[1] != size or own["centre"].shape != (latent,):
-                raise ValueError("it belongs to another model")
             return cls(
                 model=model,
                 neighbours=neighbours,
@@ -300,6 +302,14 @@ class Detector:
 
 
 _ARRAYS = ("spread", "centre", "whitening", "middle")
+
+
+def fingerprint(model: Model) -> str:
+    """What tells a model's control and scaling from others."""
+    digest = hashlib.sha256()
+    for leaf in (model.scaling.shift, model.scaling.scale, *jax.tree.leaves(model.control)):
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()
 
 
 def _particles(model: Model, z: Features) -> np.ndarray:
