@@ -151,6 +151,7 @@ def _described(
 def _shown(value: Any) -> str:
     """A value as people write it, numbers to three or four digits."""
     if isinstance(value, float | np.floating):
-        digits = f"{value:.4g}"
-        return f"{float(digits):,.0f}" if abs(value) >= 1000 else digits
+        number = float(value)
+        digits = f"{number:.4g}"
+        return f"{float(digits):,.0f}" if abs(number) >= 1000 else digits
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)

@@ -243,6 +243,7 @@ class AnomalyDetector(OutlierMixin, Estimator):
             self.calibration_fraction, "calibration_fraction", 0.0, 1.0,
             with_low=False, with_high=False,
         )  # fmt: skip
+        trim = checks.between(self.trim, "trim", 0.0, 0.5, with_high=False)
         alpha = checks.between(self.alpha, "alpha", 0.0, 1.0, with_low=False, with_high=False)
         if self.contamination != "auto":
             checks.between(self.contamination, "contamination", 0.0, 0.5, with_low=False)
@@ -256,7 +257,7 @@ class AnomalyDetector(OutlierMixin, Estimator):
         drawn = np.random.default_rng(self._settings().seed).permutation(count)
         learned, held = (_safe_indexing(X, np.sort(p)) for p in (drawn[apart:], drawn[:apart]))
         self._train(learned, None, None, anew=not (self.warm_start and hasattr(self, "model_")))
-        self.detector_ = Detector.fit(self.model_, learned, share=self.trim).calibrated(held)
+        self.detector_ = Detector.fit(self.model_, learned, share=trim).calibrated(held)
         scores = self.detector_.score(X)
         if self.contamination == "auto":
             self.offset_ = -_largest_ordinary(self.detector_.calibration, alpha)
