@@ -246,7 +246,8 @@ class Estimator(BaseEstimator):
             return datasets.from_array(X, reading)
         table = datasets.from_frame(X, reading)
         aside = [*table.identifiers, *([table.label_name] if table.label_name else [])]
-        indices = [name for name in aside if name in map(str, X.columns)]
+        said = {kind.partition("=")[0] for kind in reading.kinds}
+        indices = [name for name in aside if name in map(str, X.columns) and name not in said]
         if indices and reading.schema is None:
             shown = ", ".join(map(repr, indices[:5])) + (", ..." if indices[5:] else "")
             warnings.warn(
