@@ -22,7 +22,12 @@ if TYPE_CHECKING:
         TerminalCost,
     )
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
-    from autoencodes.estimator import AutoencODE, AutoencODEClassifier, AutoencODERegressor
+    from autoencodes.estimator import (
+        AnomalyDetector,
+        AutoencODE,
+        AutoencODEClassifier,
+        AutoencODERegressor,
+    )
     from autoencodes.flow.continuous import ContinuousFlow
     from autoencodes.flow.flow import Flow, Latent
     from autoencodes.flow.schedule import Block, WidthSchedule
@@ -74,6 +79,7 @@ _HOMES = {
     "InputError": "errors",
     "MissingExtra": "errors",
     "NumericalFailure": "errors",
+    "AnomalyDetector": "estimator",
     "AutoencODE": "estimator",
     "AutoencODEClassifier": "estimator",
     "AutoencODERegressor": "estimator",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes.measure.trimming import trimmed
+from autoencodes.measure.trimming import core, ordinary, trimmed
 
 
 def _contaminated(d: int = 4) -> np.ndarray:
@@ -19,6 +19,19 @@ def test_what_is_far_off_is_left_out() -> None:
     weights = trimmed(_contaminated())
     assert weights.sum() == 140
     assert not weights[180:].any()
+
+
+def test_a_curved_law_keeps_its_ends() -> None:
+    rng = np.random.default_rng(0)
+    t = 3 * np.pi * (rng.random(600) - 0.5)
+    curve = np.c_[np.sin(t), 2 * rng.random(600), np.sign(t) * (np.cos(t) - 1)]
+    apart = rng.normal(size=(30, 3)) * 0.1 + 10
+    z = np.vstack([curve, apart])
+    assert core(z)[:600].sum() < 450
+    kept, curved = ordinary(z)
+    assert curved
+    assert kept[:600].sum() > 570
+    assert not kept[600:].any()
 
 
 def test_it_does_not_depend_on_units_or_order() -> None:

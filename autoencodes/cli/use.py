@@ -151,6 +151,84 @@ def score(
         print(f"column {name}: {own.mean():.6g}")
 
 
+@app.command()
+def anomalies(
+    run: Run,
+    data: Data,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=expanded, help="Write all rows; -: as CSV."
+        ),
+    ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="Of the rows called anomalies, at most this share is ordinary, on average."
+        ),
+    ] = 0.05,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Also every column's share of the score, and repairs."),
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Say which rows of DATA do not belong: a score, a p-value and whether it is an anomaly.
+
+    The larger the score, the more abnormal the row.
+    """
+    from autoencodes.checks import between
+    from autoencodes.run import RunFolder, export, source
+    from autoencodes.run.anomalies import judge
+
+    between(alpha, "--alpha", 0.0, 1.0, with_low=False, with_high=False)
+    path = None if output is None else export.require_writable(output, data)
+    folder = RunFolder.open(run)
+    rows = source.apply_to(folder, data, data_dir)
+    judged = judge(folder, rows, alpha=alpha, reasons=explain)
+    columns = judged.columns
+    tell = say if str(path) == export.STDOUT else print
+    if path is not None:
+        named = {
+            (f"{name} of the data" if name in columns else name): values
+            for name, values in _identifiers(rows).items()
+        }
+        export.write_table(path, columns, identifiers=named, stem="anomaly")
+        say(f"wrote {path}: {len(judged.scores):,} rows")
+    count = "" if judged.anomalies is None else f", {int(judged.anomalies.sum()):,} anomalies"
+    tell(f"rows {rows.size:,}{count} at alpha {alpha:g}")
+    for line in _worst(judged, _identifiers(rows)):
+        tell(line)
+    for sentence in judged.statement:
+        tell(sentence)
+
+
+def _worst(judged: Any, identifiers: dict[str, Any], most: int = 10) -> list[str]:
+    """The rows with the largest scores, one a line."""
+    import numpy as np
+
+    lines = []
+    for row in np.argsort(-judged.scores, kind="stable")[:most].tolist():
+        name = ", ".join(f"{key} {values[row]}" for key, values in identifiers.items())
+        line = f"row {row}{f' ({name})' if name else ''}: score {judged.scores[row]:.4g}"
+        if judged.p_values is not None:
+            line += f", p {judged.p_values[row]:.3g}" + (
+                ", anomaly" if judged.anomalies[row] else ""
+            )
+        if judged.explanation is not None:
+            shares = judged.explanation.shares[row]
+            first = np.argsort(-shares, kind="stable")[:3]
+            line += "; " + ", ".join(
+                f"{judged.explanation.names[k]} {shares[k] / max(judged.scores[row], 1e-300):.0%}"
+                for k in first
+                if shares[k] > 0
+            )
+        if judged.repairs.get(row):
+            line += f"; {judged.repairs[row]}"
+        lines.append(line)
+    return lines
+
+
 def _opened(
     run: Path, data: str, data_dir: Path | None, output: Path | None, as_new: bool = True
 ) -> tuple[Any, Any, Any]:

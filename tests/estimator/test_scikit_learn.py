@@ -24,6 +24,7 @@ QUICK: dict[str, Any] = {
 
 @parametrize_with_checks(
     [
+        ac.AnomalyDetector(**QUICK),
         ac.AutoencODE(**QUICK),
         ac.AutoencODEClassifier(**QUICK),
         ac.AutoencODERegressor(**QUICK),

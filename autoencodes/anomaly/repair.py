@@ -1,0 +1,157 @@
+"""The smallest change of few columns that makes a row ordinary, in people's own units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from autoencodes.anomaly.explain import columns, explain
+from autoencodes.anomaly.neighbours import Features
+from autoencodes.anomaly.score import Detector, Entered
+from autoencodes.model.model import Rows
+
+_MOST_COLUMNS = 3
+_HALVINGS = 6
+_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """What to change in one row.
+
+    Parameters
+    ----------
+    changes : dict of str to (value, value)
+        By column, what stands there and about what would be ordinary; none if the row is ordinary
+        as it is.
+    score : float
+        That of the row with these changes.
+    enough : bool
+        Whether it is ordinary then.
+    """
+
+    changes: dict[str, tuple[Any, Any]]
+    score: float
+    enough: bool
+
+    def __str__(self) -> str:
+        parts = [
+            f"{name} {_shown(old)} -> about {_shown(new)}"
+            for name, (old, new) in self.changes.items()
+        ]
+        return "; ".join(parts) + ("" if self.enough or not parts else " (not enough)")
+
+
+def repair(detector: Detector, x: Rows, limit: float, most: int = _MOST_COLUMNS) -> list[Repair]:
+    """For every row the smallest change of few columns that brings its score to the limit.
+
+    One column after the other is freed, the one with the largest share first. The freed columns
+    get the values of their rows' neighbours (of the 5 nearest ordinary rows by all other columns,
+    the one with the least score); then as much of the change is taken back, in halves, as keeps
+    the score at the limit. A category changes to a level or does not.
+
+    Parameters
+    ----------
+    detector : Detector
+    x : rows, as ``Model.features`` takes them
+    limit : float
+        The largest ordinary score, as a quantile of the calibration scores.
+    most : int
+        Columns changed at most.
+
+    Returns
+    -------
+    list of Repair, one for every row
+    """
+    rows = Entered.of(detector.model, x)
+    names, owner = columns(detector.model)
+    shares, scores = explain(detector, x).shares, detector.of_entered(rows)
+    best, best_scores = rows.z.copy(), scores.copy()
+    freed: list[list[int]] = [[] for _ in scores]
+    order = np.argsort(-shares, axis=1, kind="stable")
+    for step in range(min(most, len(names))):
+        for row in np.flatnonzero(best_scores > limit):
+            freed[row].append(int(order[row, step]))
+            own = rows.taken(slice(row, row + 1))
+            free = np.isin(owner, freed[row])
+            best[row], best_scores[row] = _closest(detector, own, free, limit, best[row])
+    return _described(detector, rows, best, best_scores, freed, limit)
+
+
+def _closest(
+    detector: Detector, row: Entered, free: np.ndarray, limit: float, before: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """A row with its free features changed as little as reaches the limit, or the best found."""
+    seen = np.ones(row.z.shape, bool) if row.seen is None else row.seen
+    others = seen & ~free
+    near = detector.neighbours.nearest(row.z, others if others.any() else seen, _NEIGHBOURS, None)[
+        0
+    ]
+    tries = np.repeat(row.z, len(near) + 1, axis=0)
+    tries[: len(near), free] = detector.neighbours.rows[near][:, free]
+    tries[len(near)] = before
+    scores = detector.of_entered(_like(row, tries))
+    at = int(np.argmin(scores))
+    found, score = tries[at], float(scores[at])
+    if score > limit:
+        return found, score
+    model = detector.model
+    groups = () if model.encoding is None else model.encoding.groups
+    moving = free & (row.z[0] != found)
+    for start, width in groups:
+        moving[start : start + width] = False
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS if moving.any() else 0):
+        middle = (low + high) / 2
+        tried = found.copy()
+        tried[moving] = row.z[0][moving] + middle * (found - row.z[0])[moving]
+        now = float(detector.of_entered(_like(row, tried[None]))[0])
+        if now <= limit:
+            high = middle
+        else:
+            low = middle
+    result = found.copy()
+    result[moving] = row.z[0][moving] + high * (found - row.z[0])[moving]
+    return result, float(detector.of_entered(_like(row, result[None]))[0])
+
+
+def _like(row: Entered, z: Features) -> Entered:
+    """Rows with the missing values of one."""
+    return Entered(z, None if row.seen is None else np.repeat(row.seen, len(z), axis=0))
+
+
+def _described(
+    detector: Detector,
+    rows: Entered,
+    best: Features,
+    scores: Float[np.ndarray, " particle"],
+    freed: list[list[int]],
+    limit: float,
+) -> list[Repair]:
+    """Changes in people's own values."""
+    model = detector.model
+    old, new = (
+        model.columns(model.table_of(model.scaling.undo(z, np.float64))) for z in (rows.z, best)
+    )
+    names = columns(model)[0]
+    repairs = []
+    for row, (places, score) in enumerate(zip(freed, scores.tolist(), strict=True)):
+        changes = {
+            names[k]: (old[names[k]][row], new[names[k]][row])
+            for k in places
+            if not np.array_equal(old[names[k]][row], new[names[k]][row])
+        }
+        repairs.append(Repair(changes, score, score <= limit))
+    return repairs
+
+
+def _shown(value: Any) -> str:
+    """A value as people write it, numbers to three or four digits."""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        digits = f"{number:.4g}"
+        return f"{float(digits):,.0f}" if abs(number) >= 1000 else digits
+    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)

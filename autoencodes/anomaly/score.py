@@ -1,0 +1,323 @@
+"""How abnormal a row is: what the flow makes of it and how far its neighbours are, calibrated.
+
+# notation: z row in the flow's units, r residual x̂ − z, s spread, h latent value, d distance to a
+# neighbour, q a part's number, S its tail among ordinary rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from autoencodes.anomaly.conformal import p_values
+from autoencodes.anomaly.neighbours import Features, Neighbours, Seen
+from autoencodes.anomaly.tail import Tail
+from autoencodes.checks import between, integer
+from autoencodes.errors import InputError
+from autoencodes.measure.trimming import ordinary
+from autoencodes.model.model import Model, Rows, push
+from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
+
+PARTS = ("model", "near", "far")
+"""The flow's residual and latent value; the near neighbours; the far ones, where they count."""
+
+_FORMAT = "autoencodes-anomaly-1"
+_NEAR, _FAR = (0.01, 5), (0.05, 20)
+"""Which neighbours count: this share of the ordinary rows, at least so many."""
+_LEAST, _MOST = 4, 10_000
+"""Rows that a detector needs, and those that it keeps at most: of more they are drawn."""
+_SMALLEST_SPREAD = 0.01
+"""Of a residual, in units of its column's own deviation: less is no structure of the data."""
+
+Numbers = Float[np.ndarray, " particle"]
+
+
+@dataclass(frozen=True, eq=False)
+class Entered:
+    """Rows as the flow has them: scaled features (N, k), and which were observed (None: all)."""
+
+    z: Features
+    seen: Seen | None
+
+    @classmethod
+    def of(cls, model: Model, x: Rows) -> Entered:
+        """Rows of the data, entered into a model."""
+        features, seen = model.features(x)
+        z = np.asarray(model.scaling.apply(features, np.float64))
+        observed = None if seen is None or bool(np.all(seen)) else np.asarray(seen, bool)
+        return cls(z, observed)
+
+    @property
+    def factor(self) -> Float[np.ndarray, "particle 1"]:
+        """k / (number of features observed): what a sum over those that are is multiplied by."""
+        if self.seen is None:
+            return np.ones((len(self.z), 1))
+        return self.z.shape[1] / np.maximum(self.seen.sum(axis=1, keepdims=True), 1)
+
+    def taken(self, rows: Any) -> Entered:
+        """Some of the rows."""
+        return Entered(self.z[rows], None if self.seen is None else self.seen[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A score of how abnormal a row is, fitted to rows among which there may be anomalies.
+
+    score = −log S₁(q₁) − log S₂(q₂) − log S₃(q₃),   each q a sum over columns:
+
+    - q₁ = Σ_j (r_j / s_j)² + (h − m)ᵀ C⁻¹ (h − m), the flow's residual in units of its own spread
+      in every column, and the latent value's squared Mahalanobis distance: what contradicts the
+      structure that the flow has learned, and what is extreme within it;
+    - q₂ = d² to a near ordinary row (1 % of them, at least the 5th): what lies where there are
+      none;
+    - q₃ = d² to a farther one (5 %, at least the 20th): what lies far from the crowd, also where
+      some anomalies lie together.
+
+    S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale,
+    add up, and none is weighted by hand. Ordinary are the rows of the fit that
+    ``measure.trimming.ordinary`` keeps. Where they follow a curved law, a row's distance from the
+    crowd says nothing against it: q₂ is that of the 5th neighbour then, and there is no third part.
+    A reconstruction error alone would be no such score: a flexible flow reconstructs anomalies.
+
+    Parameters
+    ----------
+    model : Model
+        That reconstructs rows.
+    neighbours : Neighbours
+        The ordinary rows.
+    spread : array (k,)
+        s, the root mean square residual of ordinary rows.
+    centre, whitening : arrays (latent,), (latent, latent)
+        m, and W with W Wᵀ = C⁻¹.
+    middle : array (k,)
+        A typical row: that with the least surprising latent value.
+    places : tuple of int
+        Which neighbours count, one or two.
+    tails : tuple of Tail
+        S₁, S₂ and, where there are two, S₃.
+    calibration : array (n,), or None
+        Scores of rows that were set apart.
+    """
+
+    model: Model
+    neighbours: Neighbours
+    spread: Float[np.ndarray, " feature"]
+    centre: Float[np.ndarray, " latent"]
+    whitening: Float[np.ndarray, "latent latent"]
+    middle: Float[np.ndarray, " feature"]
+    places: tuple[int, ...]
+    tails: tuple[Tail, ...]
+    calibration: Float[np.ndarray, " calibration"] | None = None
+
+    @classmethod
+    def fit(cls, model: Model, x: Rows, *, share: float = 0.3, seed: int = 0) -> Detector:
+        """A detector from a trained model and rows, as those that it was trained on.
+
+        Parameters
+        ----------
+        model : Model
+        x : rows, as ``Model.features`` takes them, at least 4
+        share : float
+            In [0, 0.5): the share of rows that is not taken for ordinary.
+        seed : int
+            Draws the rows, where there are more than 10,000.
+
+        Raises
+        ------
+        InputError
+            If the model predicts labels, or rows are too few or not of its kind.
+        """
+        if model.readout.target != "rows":
+            raise InputError(
+                f"this model predicts {model.readout.target}; anomalies are found by one that "
+                "reconstructs rows: train it without --target"
+            )
+        share = between(share, "share", 0.0, 0.5, with_high=False)
+        seed = integer(seed, "seed", at_least=0)
+        rows = Entered.of(model, x)
+        if len(rows.z) < _LEAST:
+            raise InputError(f"a detector is fitted to {_LEAST} rows or more; got {len(rows.z)}")
+        if len(rows.z) > _MOST:
+            drawn = np.random.default_rng(seed).choice(len(rows.z), _MOST, replace=False)
+            rows = rows.taken(np.sort(drawn))
+        kept, curved = ordinary(rows.z, share)
+        return cls._of_ordinary(model, rows.taken(kept), curved)
+
+    @classmethod
+    def _of_ordinary(cls, model: Model, rows: Entered, curved: bool) -> Detector:
+        from sklearn.covariance import ledoit_wolf
+
+        count = len(rows.z)
+        residuals = _residuals(model, rows)
+        weights = np.ones(residuals.shape) if rows.seen is None else rows.seen
+        mean_square = (residuals**2).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
+        least = np.full(len(mean_square), _SMALLEST_SPREAD)
+        groups = () if model.encoding is None else model.encoding.groups
+        for first, width in groups:  # a level that no ordinary row has is one in so many at most
+            least[first : first + width] = 1 / np.sqrt(count + 2)
+        latent = np.asarray(model.encode_particles(_particles(model, rows.z)).latent, np.float64)
+        centre = latent.mean(axis=0)
+        covariance = np.atleast_2d(ledoit_wolf(latent - centre, assume_centered=True)[0])
+        values, axes = np.linalg.eigh(covariance)
+        whitening = axes / np.sqrt(np.maximum(values, max(1e-10 * values[-1], 1e-300)))
+        inner = np.sum(((latent - centre) @ whitening) ** 2, axis=1)
+        fitted = cls(
+            model,
+            Neighbours(rows.z, rows.seen),
+            np.maximum(np.sqrt(mean_square), least),
+            centre,
+            whitening,
+            rows.z[int(np.argmin(inner))],
+            (_NEAR[1],) if curved else tuple(max(k, int(s * count)) for s, k in (_NEAR, _FAR)),
+            (),
+        )
+        tails = tuple(Tail.of(q) for q in fitted.numbers(rows, np.ones(count, bool)))
+        return replace(fitted, tails=tails)
+
+    def calibrated(self, x: Rows) -> Detector:
+        """The same with the scores of rows that neither it nor its model was fitted to."""
+        return replace(self, calibration=self.score(x))
+
+    def score(self, x: Rows) -> Numbers:
+        """The scores (N,) of rows: at least 0, the larger, the more abnormal."""
+        return self.of_entered(Entered.of(self.model, x))
+
+    def p_values(self, x: Rows) -> Numbers:
+        """The conformal p-values (N,) of rows; see ``conformal.p_values`` for what is promised.
+
+        Raises
+        ------
+        InputError
+            If no rows were set apart.
+        """
+        if self.calibration is None:
+            raise InputError(
+                "p-values need rows that were set apart: use calibrated(rows), with rows that "
+                "neither the model nor the detector was fitted to"
+            )
+        return p_values(self.score(x), self.calibration)
+
+    def of_entered(self, rows: Entered) -> Numbers:
+        """The scores of rows that were entered."""
+        return np.asarray(self.surprises(self.numbers(rows)).sum(axis=0))
+
+    def surprises(self, numbers: Float[np.ndarray, "part particle"]) -> np.ndarray:
+        """−log S_i of the parts' numbers."""
+        return np.stack([tail(q) for tail, q in zip(self.tails, numbers, strict=True)])
+
+    def numbers(
+        self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
+    ) -> Float[np.ndarray, "part particle"]:
+        """The parts' numbers q (part, N); ``own`` rows are themselves among the ordinary ones."""
+        outer = self.residual_squares(rows).sum(axis=1)
+        latent = self.latents(rows.z)
+        inner = np.sum(((latent - self.centre) @ self.whitening) ** 2, axis=1)
+        near = self.nearest(rows, own)
+        distances = []
+        for place in self.places:
+            at = min(place, near.shape[1])
+            squares = self.neighbours.squares(rows.z, rows.seen, near[:, at - 1 : at])
+            distances.append(squares.sum(axis=1))
+        return np.stack([outer + inner, *distances])
+
+    def nearest(
+        self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
+    ) -> Int[np.ndarray, "particle near"]:
+        """The ordinary rows nearest to every row, as many as count."""
+        return self.neighbours.nearest(rows.z, rows.seen, max(self.places), own)
+
+    def residual_squares(self, rows: Entered) -> Features:
+        """(r_j / s_j)² (N, k): 0 where nothing was observed, the others filling in for it."""
+        return np.asarray((_residuals(self.model, rows) / self.spread) ** 2 * rows.factor)
+
+    def latents(self, z: Features) -> Float[np.ndarray, "particle latent"]:
+        """The latent values of scaled rows, in float64."""
+        return np.asarray(self.model.encode_particles(_particles(self.model, z)).latent, np.float64)
+
+    def save(self, path: str | Path) -> None:
+        """Writes all but the model as one safetensors file, atomically.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays["rows"] = self.neighbours.rows
+        if self.neighbours.seen is not None:
+            arrays["seen"] = self.neighbours.seen
+        if self.calibration is not None:
+            arrays["calibration"] = self.calibration
+        for part, tail in zip(PARTS, self.tails, strict=False):
+            arrays[f"{part}.values"], arrays[f"{part}.surprises"] = tail.values, tail.surprises
+        facts = {
+            "format": _FORMAT,
+            "model": fingerprint(self.model),
+            "places": list(self.places),
+            "exponents": [tail.exponent for tail in self.tails],
+        }
+        write_tensors(Path(path), arrays, facts, finite=True)
+
+    @classmethod
+    def load(cls, path: str | Path, model: Model) -> Detector:
+        """Reads what ``save`` wrote; ``model`` is the one that it was of.
+
+        Raises
+        ------
+        InputError
+            If there is no such file, it is damaged, or of another model.
+        """
+        path = Path(path)
+        facts, arrays = read_tensors(path, "facts", "a detector")
+        try:
+            if facts["format"] != _FORMAT:
+                raise ValueError(f"format {facts['format']!r}")
+            if facts["model"] != fingerprint(model):
+                raise ValueError("it belongs to another model, or the model was trained on")
+            tails = tuple(
+                Tail(arrays[f"{part}.values"], arrays[f"{part}.surprises"], float(exponent))
+                for part, exponent in zip(PARTS, facts["exponents"], strict=False)
+            )
+            own = {name: arrays[name] for name in _ARRAYS}
+            neighbours = Neighbours(arrays["rows"], arrays.get("seen"))
+            return cls(
+                model=model,
+                neighbours=neighbours,
+                tails=tails,
+                places=tuple(map(int, facts["places"])),
+                calibration=arrays.get("calibration"),
+                **own,
+            )
+        except DAMAGED as error:
+            raise InputError(
+                f"{path}: expected the detector of this model as autoencodes writes it ({error}); "
+                "remove the file, and it is made anew"
+            ) from error
+
+
+_ARRAYS = ("spread", "centre", "whitening", "middle")
+
+
+def fingerprint(model: Model) -> str:
+    """What tells a model's control and scaling from others."""
+    digest = hashlib.sha256()
+    for leaf in (model.scaling.shift, model.scaling.scale, *jax.tree.leaves(model.control)):
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+def _particles(model: Model, z: Features) -> np.ndarray:
+    return np.asarray(model.coordinates.enter(z, model.dtype))
+
+
+def _residuals(model: Model, rows: Entered) -> Features:
+    """x̂ − z (N, k), 0 where nothing was observed."""
+    made = model.read(push(model.flow, model.control, _particles(model, rows.z)))
+    residuals = np.asarray(made, np.float64) - rows.z
+    return residuals if rows.seen is None else np.where(rows.seen, residuals, 0.0)

@@ -1,0 +1,196 @@
+"""The anomalies among rows, judged by a finished run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+from autoencodes.anomaly import Detector, Explanation, conformal, discoveries, explain, repair
+from autoencodes.checks import between
+from autoencodes.datasets import Dataset, Table
+from autoencodes.errors import InputError
+from autoencodes.run import source
+from autoencodes.run.folder import RunFolder
+
+FILE = "anomaly.safetensors"
+_REPAIRED = 200
+"""Rows at most for which a repair is looked for: those with the largest scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What is said of rows (N,), in their order.
+
+    Parameters
+    ----------
+    scores : array (N,)
+        The larger, the more abnormal.
+    p_values : array (N,), or None
+        None where the run has set no rows apart.
+    anomalies : array of bool (N,), or None
+    explanation : Explanation, or None
+    repairs : dict of int to str
+        By row, what would make it ordinary.
+    statement : tuple of str
+        What is promised, and what is not, in sentences.
+    """
+
+    scores: Float[np.ndarray, " particle"]
+    p_values: Float[np.ndarray, " particle"] | None
+    anomalies: Bool[np.ndarray, " particle"] | None
+    explanation: Explanation | None = None
+    repairs: dict[int, str] = field(default_factory=dict)
+    statement: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> dict[str, Shaped[np.ndarray, " particle"]]:
+        """The columns of a table: row, score, p_value, anomaly, then the shares and repairs."""
+        count = len(self.scores)
+        columns: dict[str, Any] = {"row": np.arange(count), "score": self.scores}
+        columns["p_value"] = np.full(count, np.nan) if self.p_values is None else self.p_values
+        columns["anomaly"] = (
+            np.full(count, None, object) if self.anomalies is None else self.anomalies
+        )
+        if self.explanation is not None:
+            taken = {*columns, "repair"}
+            for k, name in enumerate(self.explanation.names):
+                own = f"share of {name}" if name in taken else name
+                columns[own] = self.explanation.shares[:, k]
+            columns["repair"] = np.array([self.repairs.get(row) for row in range(count)], object)
+        return columns
+
+
+def detector(folder: RunFolder) -> Detector:
+    """The detector of a run: read from its folder, or made from the run's own rows and kept there.
+
+    It is fitted to the rows that the model was trained on; p-values are calibrated on the test
+    rows, or where there are none on the validation rows.
+
+    Raises
+    ------
+    InputError
+        If the run predicts labels, or its rows are not there any more.
+    """
+    model, path = folder.model, folder.path / FILE
+    if model.readout.target != "rows":
+        raise InputError(
+            f"{folder.path} predicts {model.readout.target}; anomalies are found by a run that "
+            "reconstructs rows: train one without --target"
+        )
+    if path.exists():
+        try:
+            return Detector.load(path, model)
+        except InputError:  # of an older control, or damaged: it is made anew
+            pass
+    data = _learned(folder)
+    made = Detector.fit(model, _part(data, "train"))
+    apart = next((name for name in ("test", "validation") if data.has(name)), None)
+    if apart is not None:
+        made = made.calibrated(_part(data, apart))
+    made.save(path)
+    return made
+
+
+def _learned(folder: RunFolder) -> Dataset:
+    """The rows that a run was trained on, in their parts."""
+    record, told = folder.record, folder.config.data
+    places = [told, *([] if record is None or record.path is None else [record.path])]
+    there = [p for p in places if record is None or record.path is None or os.path.exists(p)]
+    if not there:
+        raise InputError(
+            f"anomalies need the rows that {folder.path} was trained on, which are not there any "
+            f"more: looked for {' and '.join(dict.fromkeys(places))}; put them back once, and "
+            f"what is needed of them is kept in {FILE}"
+        )
+    data = source.apply_to(folder, there[0], as_new=False)
+    changes = None if record is None else record.changes(data.record)
+    if changes:
+        raise InputError(
+            f"{there[0]} is not what {folder.path} was trained on: {changes}; anomalies need the "
+            "rows as they were: put them back once, or train anew"
+        )
+    return data
+
+
+def judge(
+    folder: RunFolder, rows: Dataset, *, alpha: float = 0.05, reasons: bool = False
+) -> Judged:
+    """What a run says of rows.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    rows : Dataset
+        As ``source.apply_to`` gives them.
+    alpha : float
+        In (0, 1): the share of ordinary rows among those called anomalies, at most, in expectation.
+    reasons : bool
+        Whether to find the columns' shares, and repairs of the rows with p ≤ alpha, of 200 at most.
+
+    Raises
+    ------
+    InputError
+        If the run predicts labels, or rows do not fit it.
+    """
+    alpha = between(alpha, "alpha", 0.0, 1.0, with_low=False, with_high=False)
+    found = detector(folder)
+    x = rows.x if rows.table is None else rows.table
+    scores = found.score(x)
+    p, called, statement = None, None, [_UNCALIBRATED]
+    if found.calibration is not None:
+        p = conformal.p_values(scores, found.calibration)
+        called = discoveries(p, alpha)
+        statement = _statement(found, rows, alpha, bool(called.any()))
+    if not reasons:
+        return Judged(scores, p, called, statement=tuple(statement))
+    explanation = explain(found, x)
+    repairs: dict[int, str] = {}
+    if found.calibration is not None and p is not None and (p <= alpha).any():
+        limit = float(np.quantile(found.calibration, 1 - alpha, method="lower"))
+        worst = np.flatnonzero(p <= alpha)
+        worst = np.sort(worst[np.argsort(-scores[worst], kind="stable")][:_REPAIRED])
+        for row, one in zip(worst, repair(found, _taken(rows, worst), limit), strict=True):
+            repairs[int(row)] = str(one)
+    return Judged(scores, p, called, explanation, repairs, tuple(statement))
+
+
+_UNCALIBRATED = (
+    "the run has neither test nor validation rows: scores have an order, but there are no "
+    "p-values, and nothing is promised"
+)
+
+
+def _statement(found: Detector, rows: Dataset, alpha: float, any_called: bool) -> list[str]:
+    """What is promised of these rows."""
+    assert found.calibration is not None
+    count = len(found.calibration)
+    said = [
+        f"promised: {conformal.promise(count)}; of the rows called anomalies at most "
+        f"{alpha:.0%} are ordinary, on average; anomalies among the rows set apart make fewer "
+        "alarms, not more; it does not hold where new rows come from another source (drift)"
+    ]
+    if rows.is_test.any() and (trained := rows.count("train")):
+        said.append(
+            f"{trained:,} of the {rows.size:,} rows are those that the run was trained on: nothing "
+            "is promised of them, and their p-values are rather too large"
+        )
+    if not any_called and 1 / (count + 1) > alpha / max(1, rows.size):
+        said.append(
+            f"no p-value can be below {1 / (count + 1):.2g} with {count:,} rows set apart, so that "
+            f"a single anomaly among {rows.size:,} rows cannot be called at alpha {alpha:g}: go by "
+            "p_value or score, or set more rows apart (--test-fraction)"
+        )
+    return said
+
+
+def _part(data: Dataset, name: str) -> Any:
+    """The rows of a part, as a model takes them."""
+    return _taken(data, np.arange(data.size)[data.rows(name)])
+
+
+def _taken(data: Dataset, rows: np.ndarray) -> Table | np.ndarray:
+    return data.x[rows] if data.table is None else data.table.taken(rows)

@@ -1,0 +1,93 @@
+"""The verb ``anomalies``: what it writes and says, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import autoencodes as ac
+from autoencodes.cli.app import app
+from autoencodes.plan.settings import Settings
+from autoencodes.run import train
+from autoencodes.run.anomalies import FILE
+
+
+def _write(path: Path, odd: bool) -> Path:
+    rng = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "items", "price", "total", "land"])
+        for k in range(160):
+            items, price = int(rng.integers(1, 9)), float(rng.uniform(5, 40))
+            total = items * price * (10 if odd and k == 7 else 1)
+            shown = "" if k % 20 == 3 else f"{price:.2f}"
+            writer.writerow([f"A-{k}", items, shown, f"{total:.2f}", ["DE", "FR", "IT"][k % 3]])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("anomalies")
+    data = _write(folder / "orders.csv", odd=True)
+    settings = Settings(
+        data=str(data), missing="mask", latent=2, epochs=3, tikhonov=1e-3, test_fraction=0.3
+    )
+    train(settings, folder / "run")
+    return folder / "run"
+
+
+def _invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["anomalies", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def test_every_row_is_judged_and_explained(run: Path, tmp_path: Path) -> None:
+    data, out = run.parent / "orders.csv", tmp_path / "odd.csv"
+    said = _invoke(run, data, "-o", out, "--explain")
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == (
+        ["name", "row", "score", "p_value", "anomaly", "items", "price", "total", "land", "repair"]
+    )
+    assert [int(row["row"]) for row in rows] == list(range(160))
+    assert rows[7]["name"] == "A-7"
+    scores = np.array([float(row["score"]) for row in rows])
+    assert scores[7] >= np.sort(scores)[-8]  # of 160, by a model that has hardly learned
+    shares = [[float(row[n]) for n in ("items", "price", "total", "land")] for row in rows]
+    np.testing.assert_allclose(np.sum(shares, axis=1), scores, rtol=1e-6)
+    assert all(0 < float(row["p_value"]) <= 1 for row in rows)
+    assert "promised" in said
+    assert "trained on" in said
+    assert "row 7 (name A-7): score" in said
+
+
+def test_what_is_needed_is_kept_in_the_run(run: Path, tmp_path: Path) -> None:
+    data, out = run.parent / "orders.csv", tmp_path / "odd.csv"
+    _invoke(run, data, "-o", out)
+    kept = (run / FILE).read_bytes()
+    other = _write(tmp_path / "other.csv", odd=False)
+    aside = data.rename(tmp_path / "aside.csv")
+    try:
+        said = _invoke(run, other, "-o", "-")
+        assert said.splitlines()[0] == "name,row,score,p_value,anomaly"
+        assert (run / FILE).read_bytes() == kept
+        (run / FILE).unlink()
+        with pytest.raises(ac.InputError, match="not there any more"):
+            _invoke(run, other)
+        (run / FILE).write_bytes(kept[:100])
+    finally:
+        aside.rename(data)
+    _invoke(run, other)
+    assert (run / FILE).read_bytes() == kept
+
+
+def test_levels_out_of_range_are_refused(run: Path) -> None:
+    data = run.parent / "orders.csv"
+    with pytest.raises(ac.InputError, match="alpha"):
+        _invoke(run, data, "--alpha", "1.5")

@@ -1,0 +1,132 @@
+"""Scores of anomalies, their p-values and their reasons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autoencodes as ac
+from autoencodes.anomaly import Detector, discoveries, explain, p_values, repair
+from autoencodes.anomaly.tail import Tail
+from autoencodes.flow.flow import Flow
+from autoencodes.model.model import Model
+
+
+def _rows(count: int, seed: int) -> np.ndarray:
+    """A curved surface: the last two columns follow from the first two."""
+    rng = np.random.default_rng(seed)
+    u = rng.uniform(-1, 1, (count, 2))
+    x = np.c_[u, u[:, 0] * u[:, 1], u[:, 0] ** 2]
+    return np.asarray(x + 0.03 * rng.normal(size=x.shape))
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    import jax
+
+    schedule = ac.WidthSchedule.autoencoder(4, (4, 2), 2, 1.0)
+    flow = Flow(schedule, ac.fields.Perceptron())
+    return Model(flow, flow.init(jax.random.key(0), 0.1))
+
+
+@pytest.fixture(scope="module")
+def detector(model: Model) -> Detector:
+    x = _rows(300, 0)
+    x[:15] += np.array([0, 0, 1.5, 0])
+    return Detector.fit(model, x).calibrated(_rows(200, 1))
+
+
+def test_a_p_value_counts_scores_as_large() -> None:
+    scores, calibration = np.random.default_rng(0).integers(0, 9, (2, 50)).astype(float)
+    counted = [(1 + (calibration >= s).sum()) / 51 for s in scores]
+    np.testing.assert_allclose(p_values(scores, calibration), counted)
+
+
+def test_p_values_keep_their_promise_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    p = np.concatenate(
+        [p_values(*np.split(rng.integers(0, 20, 40).astype(float), [1])) for _ in range(3000)]
+    )
+    for a in (0.05, 0.1, 0.3):
+        assert (p <= a).mean() <= a + 3 * np.sqrt(a / 3000)
+
+
+def test_false_discoveries_are_as_rare_as_promised() -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(300):
+        scores = np.r_[rng.normal(size=45), rng.normal(size=5) + 6]
+        called = discoveries(p_values(scores, rng.normal(size=500)), 0.1)
+        shares.append(called[:45].sum() / max(1, called.sum()))
+        assert called[45:].mean() > 0.5
+    assert np.mean(shares) <= 0.1 + 3 * np.std(shares) / np.sqrt(300)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0,)), np.zeros((2, 2))])
+def test_calibration_must_be_scores(rows: np.ndarray) -> None:
+    with pytest.raises(ac.InputError, match="set apart"):
+        p_values([1.0], rows)
+
+
+def test_a_tail_increases_without_bound() -> None:
+    q = np.random.default_rng(0).exponential(size=500)
+    tail = Tail.of(q)
+    grid = np.r_[np.linspace(0, q.max(), 200), 10 * q.max(), 1e6, 1e30]
+    assert (np.diff(tail(grid)) >= 0).all()
+    assert tail(np.array([1e30]))[0] > tail(np.array([1e6]))[0] > tail(np.array([q.max()]))[0]
+    assert abs(tail(np.quantile(q, [0.5]))[0] - np.log(2)) < 0.05
+
+
+@pytest.mark.parametrize("q", [np.zeros(20), np.ones(20), np.r_[np.zeros(19), 5.0], np.ones(1)])
+def test_tails_of_equal_numbers_are_finite(q: np.ndarray) -> None:
+    assert np.isfinite(Tail.of(q)(np.array([0.0, 0.5, 1.0, 5.0, 1e12]))).all()
+
+
+def test_what_is_off_the_surface_scores_higher(detector: Detector) -> None:
+    ordinary, odd = _rows(100, 2), _rows(100, 3) + np.array([0, 0, 1.0, 0])
+    a, b = detector.score(ordinary), detector.score(odd)
+    assert (b[:, None] > a).mean() > 0.9
+    assert detector.p_values(odd).mean() < 0.1 < detector.p_values(ordinary).mean()
+
+
+def test_shares_add_up_and_name_the_column(detector: Detector) -> None:
+    odd = _rows(60, 4)
+    odd[:, 3] += 1.2
+    reason = explain(detector, odd)
+    np.testing.assert_allclose(reason.shares.sum(axis=1), detector.score(odd), rtol=1e-6)
+    assert (reason.shares.argmax(axis=1) == 3).mean() >= 0.9
+
+
+def test_a_repair_changes_few_columns_and_suffices(detector: Detector) -> None:
+    odd = _rows(5, 5)
+    odd[:, 2] += 1.5
+    assert detector.calibration is not None
+    limit = float(np.quantile(detector.calibration, 0.95))
+    for k, found in enumerate(repair(detector, odd, limit)):
+        assert found.enough
+        assert list(found.changes) == ["x_2"]
+        old, new = found.changes["x_2"]
+        assert old == pytest.approx(odd[k, 2], abs=1e-5)
+        assert abs(new - (old - 1.5)) < 1.2
+        assert "x_2" in str(found)
+
+
+def test_a_detector_is_stored_as_it_is(detector: Detector, tmp_path: Path) -> None:
+    path = tmp_path / "anomaly.safetensors"
+    detector.save(path)
+    again = Detector.load(path, detector.model)
+    x = _rows(20, 6)
+    assert np.array_equal(again.score(x), detector.score(x))
+    assert np.array_equal(again.p_values(x), detector.p_values(x))
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ac.InputError, match="detector"):
+        Detector.load(path, detector.model)
+
+
+def test_without_rows_set_apart_there_are_no_p_values(model: Model) -> None:
+    with pytest.raises(ac.InputError, match="set apart"):
+        Detector.fit(model, _rows(50, 0)).p_values(_rows(3, 1))
+    with pytest.raises(ac.InputError, match="4 rows"):
+        Detector.fit(model, _rows(3, 0))
