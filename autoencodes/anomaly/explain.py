@@ -17,7 +17,7 @@ from jaxtyping import Float
 from autoencodes.anomaly.neighbours import Features
 from autoencodes.anomaly.score import Detector, Entered
 from autoencodes.flow import sweep
-from autoencodes.measure.streaming import map_rows
+from autoencodes.measure.streaming import map_rows, strips
 from autoencodes.model.model import Model, Rows
 from autoencodes.precision import precision
 
@@ -68,11 +68,11 @@ def explain(detector: Detector, x: Rows) -> Explanation:
     Source: Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, ICML 2017.
     """
     rows = Entered.of(detector.model, x)
-    parts = feature_shares(detector, rows)
     scores = detector.of_entered(rows)
     names, owner = columns(detector.model)
     shares = np.zeros((len(scores), len(names)))
-    np.add.at(shares.T, owner, parts.T)
+    for part in strips(len(scores)):
+        np.add.at(shares[part].T, owner, feature_shares(detector, rows.taken(part)).T)
     return Explanation(names, shares, scores)
 
 

@@ -20,6 +20,7 @@ from autoencodes.anomaly.neighbours import Features, Neighbours, Seen
 from autoencodes.anomaly.tail import Tail
 from autoencodes.checks import between, integer
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import strips
 from autoencodes.measure.trimming import ordinary
 from autoencodes.model.model import Model, Rows, push
 from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
@@ -32,6 +33,8 @@ _NEAR, _FAR = (0.01, 5), (0.05, 20)
 """Which neighbours count: this share of the ordinary rows, at least so many."""
 _LEAST, _MOST = 4, 10_000
 """Rows that a detector needs, and those that it keeps at most: of more they are drawn."""
+_DRAWN, _AREAS = 2000, (0.52, 0.995)
+"""Rows drawn to weigh the parts of a curved law; areas beyond these are taken for these."""
 _SMALLEST_SPREAD = 0.01
 """Of a residual, in units of its column's own deviation: less is no structure of the data."""
 
@@ -69,7 +72,7 @@ class Entered:
 class Detector:
     """A score of how abnormal a row is, fitted to rows among which there may be anomalies.
 
-    score = −log S₁(q₁) − log S₂(q₂) − log S₃(q₃),   each q a sum over columns:
+    score = − w₁ log S₁(q₁) − w₂ log S₂(q₂) − w₃ log S₃(q₃),   each q a sum over columns:
 
     - q₁ = Σ_j (r_j / s_j)² + (h − m)ᵀ C⁻¹ (h − m), the flow's residual in units of its own spread
       in every column, and the latent value's squared Mahalanobis distance: what contradicts the
@@ -79,10 +82,13 @@ class Detector:
     - q₃ = d² to a farther one (5 %, at least the 20th): what lies far from the crowd, also where
       some anomalies lie together.
 
-    S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale,
-    add up, and none is weighted by hand. Ordinary are the rows of the fit that
-    ``measure.trimming.ordinary`` keeps. Where they follow a curved law, a row's distance from the
-    crowd says nothing against it: q₂ is that of the 5th neighbour then, and there is no third part.
+    S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale
+    and add up; the weights are 1. Ordinary are the rows of the fit that
+    ``measure.trimming.ordinary`` keeps. Where they follow a curved law, distance from the middle or
+    the crowd says nothing against a row: q₁ is then the residual alone, q₂ that of the 5th
+    neighbour, and there is no third part. The weights are then by how well each part tells
+    ordinary rows from drawn ones that have their mean and covariance but not their structure:
+    w ∝ √2 Φ⁻¹(area under the ROC curve), the best linear rule for independent normal parts.
     A reconstruction error alone would be no such score: a flexible flow reconstructs anomalies.
 
     Parameters
@@ -101,6 +107,8 @@ class Detector:
         Which neighbours count, one or two.
     tails : tuple of Tail
         S₁, S₂ and, where there are two, S₃.
+    weights : array (part,)
+        w.
     calibration : array (n,), or None
         Scores of rows that were set apart.
     """
@@ -113,6 +121,7 @@ class Detector:
     middle: Float[np.ndarray, " feature"]
     places: tuple[int, ...]
     tails: tuple[Tail, ...]
+    weights: Float[np.ndarray, " part"]
     calibration: Float[np.ndarray, " calibration"] | None = None
 
     @classmethod
@@ -172,13 +181,15 @@ class Detector:
             Neighbours(rows.z, rows.seen),
             np.maximum(np.sqrt(mean_square), least),
             centre,
-            whitening,
+            whitening * (not curved),
             rows.z[int(np.argmin(inner))],
             (_NEAR[1],) if curved else tuple(max(k, int(s * count)) for s, k in (_NEAR, _FAR)),
             (),
+            np.ones(2 if curved else 3),
         )
         tails = tuple(Tail.of(q) for q in fitted.numbers(rows, np.ones(count, bool)))
-        return replace(fitted, tails=tails)
+        fitted = replace(fitted, tails=tails)
+        return replace(fitted, weights=_power(fitted, rows)) if curved else fitted
 
     def calibrated(self, x: Rows) -> Detector:
         """The same with the scores of rows that neither it nor its model was fitted to."""
@@ -208,8 +219,9 @@ class Detector:
         return np.asarray(self.surprises(self.numbers(rows)).sum(axis=0))
 
     def surprises(self, numbers: Float[np.ndarray, "part particle"]) -> np.ndarray:
-        """−log S_i of the parts' numbers."""
-        return np.stack([tail(q) for tail, q in zip(self.tails, numbers, strict=True)])
+        """− w_i log S_i of the parts' numbers."""
+        parts = zip(self.weights, self.tails, numbers, strict=True)
+        return np.stack([weight * tail(q) for weight, tail, q in parts])
 
     def numbers(
         self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
@@ -218,12 +230,14 @@ class Detector:
         outer = self.residual_squares(rows).sum(axis=1)
         latent = self.latents(rows.z)
         inner = np.sum(((latent - self.centre) @ self.whitening) ** 2, axis=1)
-        near = self.nearest(rows, own)
-        distances = []
-        for place in self.places:
-            at = min(place, near.shape[1])
-            squares = self.neighbours.squares(rows.z, rows.seen, near[:, at - 1 : at])
-            distances.append(squares.sum(axis=1))
+        distances = np.empty((len(self.places), len(rows.z)))
+        for part in strips(len(rows.z)):
+            some = rows.taken(part)
+            near = self.nearest(some, None if own is None else own[part])
+            for k, place in enumerate(self.places):
+                at = min(place, near.shape[1])
+                squares = self.neighbours.squares(some.z, some.seen, near[:, at - 1 : at])
+                distances[k, part] = squares.sum(axis=1)
         return np.stack([outer + inner, *distances])
 
     def nearest(
@@ -301,7 +315,24 @@ class Detector:
             ) from error
 
 
-_ARRAYS = ("spread", "centre", "whitening", "middle")
+_ARRAYS = ("spread", "centre", "whitening", "middle", "weights")
+
+
+def _power(fitted: Detector, rows: Entered) -> Float[np.ndarray, " part"]:
+    """Weights by how well each part tells rows from others of their mean and covariance."""
+    from scipy.special import ndtri
+    from sklearn.metrics import roc_auc_score
+
+    rng, count = np.random.default_rng(0), min(len(rows.z), _DRAWN)
+    some = rows.taken(rng.choice(len(rows.z), count, replace=False))
+    values, axes = np.linalg.eigh(np.atleast_2d(np.cov(rows.z.T)))
+    drawn = rng.normal(size=some.z.shape) * np.sqrt(np.maximum(values, 0)) @ axes.T
+    true = fitted.numbers(some, np.ones(count, bool))
+    made = fitted.numbers(Entered(rows.z.mean(axis=0) + drawn, None))
+    labels = np.repeat([0, 1], count)
+    areas = [roc_auc_score(labels, np.r_[a, b]) for a, b in zip(true, made, strict=True)]
+    shifts = np.sqrt(2) * ndtri(np.clip(areas, *_AREAS))
+    return np.asarray(shifts / shifts.mean())
 
 
 def fingerprint(model: Model) -> str:
