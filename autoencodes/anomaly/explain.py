@@ -54,7 +54,8 @@ def explain(detector: Detector, x: Rows) -> Explanation:
       (x_j − x₀_j) ∫₀¹ ∂f/∂x_j (x₀ + t (x − x₀)) dt from a typical row x₀, which are costates of f
       along the path. They add up to f(x) − f(x₀); f(x₀), the least of all ordinary rows, and the
       error of the quadrature go to the features by the size of their part;
-    - the neighbours: the mean of (x_j − n_j)² over them, scaled to the distance that counts.
+    - the neighbours: the mean of (x_j − n_j)² over them, scaled to the distance that counts;
+    - the Mahalanobis distance: (x − μ)_j (Σ⁻¹ (x − μ))_j, its integrated gradients from μ.
 
     The shares of a category's levels, and of a date's cycles, are added up.
 
@@ -90,6 +91,8 @@ def feature_shares(detector: Detector, rows: Entered) -> Features:
     parts = [detector.residual_squares(rows) + _latent_parts(detector, rows)]
     for place in detector.places:
         parts.append(detector.neighbours.squares(rows.z, rows.seen, near[:, :place]))
+    if detector.precision is not None:
+        parts.append(detector.linear_parts(rows))
     surprises = detector.surprises(detector.numbers(rows))
     total = np.zeros(rows.z.shape)
     for part, surprise in zip(parts, surprises, strict=True):

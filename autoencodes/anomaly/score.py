@@ -25,14 +25,17 @@ from autoencodes.measure.trimming import ordinary
 from autoencodes.model.model import Model, Rows, push
 from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
 
-PARTS = ("model", "near", "far")
-"""The flow's residual and latent value; the near neighbours; the far ones, where they count."""
+PARTS = ("model", "near", "far", "linear")
+"""The flow's residual and latent value; near neighbours; and but for curved laws far ones, and the
+row's own Mahalanobis distance."""
 
 _FORMAT = "autoencodes-anomaly-1"
 _NEAR, _FAR = (0.01, 5), (0.05, 20)
 """Which neighbours count: this share of the ordinary rows, at least so many."""
 _LEAST, _MOST = 4, 10_000
 """Rows that a detector needs, and those that it keeps at most: of more they are drawn."""
+_WIDEST = 2000
+"""Features of which a covariance is taken."""
 _DRAWN, _AREAS = 2000, (0.52, 0.995)
 """Rows drawn to weigh the parts of a curved law; areas beyond these are taken for these."""
 _SMALLEST_SPREAD = 0.01
@@ -72,7 +75,7 @@ class Entered:
 class Detector:
     """A score of how abnormal a row is, fitted to rows among which there may be anomalies.
 
-    score = − w₁ log S₁(q₁) − w₂ log S₂(q₂) − w₃ log S₃(q₃),   each q a sum over columns:
+    score = − Σ_i w_i log S_i(q_i),   each q a sum over columns:
 
     - q₁ = Σ_j (r_j / s_j)² + (h − m)ᵀ C⁻¹ (h − m), the flow's residual in units of its own spread
       in every column, and the latent value's squared Mahalanobis distance: what contradicts the
@@ -80,13 +83,15 @@ class Detector:
     - q₂ = d² to a near ordinary row (1 % of them, at least the 5th): what lies where there are
       none;
     - q₃ = d² to a farther one (5 %, at least the 20th): what lies far from the crowd, also where
-      some anomalies lie together.
+      some anomalies lie together;
+    - q₄ = (z − μ)ᵀ Σ⁻¹ (z − μ), the squared Mahalanobis distance of the row itself: what a linear
+      model says, which a flow that bends too far does not.
 
     S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale
     and add up; the weights are 1. Ordinary are the rows of the fit that
     ``measure.trimming.ordinary`` keeps. Where they follow a curved law, distance from the middle or
     the crowd says nothing against a row: q₁ is then the residual alone, q₂ that of the 5th
-    neighbour, and there is no third part. The weights are then by how well each part tells
+    neighbour, and there is no other part. The weights are then by how well each part tells
     ordinary rows from drawn ones that have their mean and covariance but not their structure:
     w ∝ √2 Φ⁻¹(area under the ROC curve), the best linear rule for independent normal parts.
     A reconstruction error alone would be no such score: a flexible flow reconstructs anomalies.
@@ -106,7 +111,9 @@ class Detector:
     places : tuple of int
         Which neighbours count, one or two.
     tails : tuple of Tail
-        S₁, S₂ and, where there are two, S₃.
+        S₁, S₂ and, but for curved laws, S₃ and S₄.
+    mean, precision : arrays (k,), (k, k), or None
+        μ and Σ⁻¹ of the ordinary rows; None for curved laws.
     weights : array (part,)
         w.
     calibration : array (n,), or None
@@ -122,6 +129,8 @@ class Detector:
     places: tuple[int, ...]
     tails: tuple[Tail, ...]
     weights: Float[np.ndarray, " part"]
+    mean: Float[np.ndarray, " feature"] | None = None
+    precision: Float[np.ndarray, "feature feature"] | None = None
     calibration: Float[np.ndarray, " calibration"] | None = None
 
     @classmethod
@@ -160,8 +169,6 @@ class Detector:
 
     @classmethod
     def _of_ordinary(cls, model: Model, rows: Entered, curved: bool) -> Detector:
-        from sklearn.covariance import ledoit_wolf
-
         count = len(rows.z)
         residuals = _residuals(model, rows)
         weights = np.ones(residuals.shape) if rows.seen is None else rows.seen
@@ -171,10 +178,7 @@ class Detector:
         for first, width in groups:  # a level that no ordinary row has is one in so many at most
             least[first : first + width] = 1 / np.sqrt(count + 2)
         latent = np.asarray(model.encode_particles(_particles(model, rows.z)).latent, np.float64)
-        centre = latent.mean(axis=0)
-        covariance = np.atleast_2d(ledoit_wolf(latent - centre, assume_centered=True)[0])
-        values, axes = np.linalg.eigh(covariance)
-        whitening = axes / np.sqrt(np.maximum(values, max(1e-10 * values[-1], 1e-300)))
+        centre, whitening = whitened(latent)
         inner = np.sum(((latent - centre) @ whitening) ** 2, axis=1)
         fitted = cls(
             model,
@@ -185,11 +189,15 @@ class Detector:
             rows.z[int(np.argmin(inner))],
             (_NEAR[1],) if curved else tuple(max(k, int(s * count)) for s, k in (_NEAR, _FAR)),
             (),
-            np.ones(2 if curved else 3),
+            np.ones(1),
         )
+        if not curved and rows.z.shape[1] <= _WIDEST:
+            mean, root = whitened(rows.z)
+            fitted = replace(fitted, mean=mean, precision=root @ root.T)
         tails = tuple(Tail.of(q) for q in fitted.numbers(rows, np.ones(count, bool)))
-        fitted = replace(fitted, tails=tails)
-        return replace(fitted, weights=_power(fitted, rows)) if curved else fitted
+        fitted = replace(fitted, tails=tails, weights=np.ones(len(tails)))
+        weighed = curved and rows.z.shape[1] <= _WIDEST
+        return replace(fitted, weights=_power(fitted, rows)) if weighed else fitted
 
     def calibrated(self, x: Rows) -> Detector:
         """The same with the scores of rows that neither it nor its model was fitted to."""
@@ -238,7 +246,18 @@ class Detector:
                 at = min(place, near.shape[1])
                 squares = self.neighbours.squares(some.z, some.seen, near[:, at - 1 : at])
                 distances[k, part] = squares.sum(axis=1)
-        return np.stack([outer + inner, *distances])
+        if self.precision is None:
+            return np.stack([outer + inner, *distances])
+        linear = np.maximum(self.linear_parts(rows).sum(axis=1), 0.0)
+        return np.stack([outer + inner, *distances, linear])
+
+    def linear_parts(self, rows: Entered) -> Features:
+        """(z − μ)_j (Σ⁻¹ (z − μ))_j (N, k), 0 where nothing was observed."""
+        assert self.mean is not None
+        centred = rows.z - self.mean
+        if rows.seen is not None:
+            centred = np.where(rows.seen, centred, 0.0)
+        return np.asarray(centred * (centred @ self.precision))
 
     def nearest(
         self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
@@ -266,8 +285,9 @@ class Detector:
         arrays["rows"] = self.neighbours.rows
         if self.neighbours.seen is not None:
             arrays["seen"] = self.neighbours.seen
-        if self.calibration is not None:
-            arrays["calibration"] = self.calibration
+        for name in _OPTIONAL:
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         for part, tail in zip(PARTS, self.tails, strict=False):
             arrays[f"{part}.values"], arrays[f"{part}.surprises"] = tail.values, tail.surprises
         facts = {
@@ -305,7 +325,7 @@ class Detector:
                 neighbours=neighbours,
                 tails=tails,
                 places=tuple(map(int, facts["places"])),
-                calibration=arrays.get("calibration"),
+                **{name: arrays.get(name) for name in _OPTIONAL},
                 **own,
             )
         except DAMAGED as error:
@@ -315,7 +335,18 @@ class Detector:
             ) from error
 
 
+_OPTIONAL = ("mean", "precision", "calibration")
 _ARRAYS = ("spread", "centre", "whitening", "middle", "weights")
+
+
+def whitened(x: Features) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of rows (N, k), and W with W Wᵀ the inverse of their shrunk covariance."""
+    from sklearn.covariance import ledoit_wolf
+
+    mean = x.mean(axis=0)
+    covariance = np.atleast_2d(ledoit_wolf(x - mean, assume_centered=True)[0])
+    values, axes = np.linalg.eigh(covariance)
+    return mean, axes / np.sqrt(np.maximum(values, max(1e-10 * values[-1], 1e-300)))
 
 
 def _power(fitted: Detector, rows: Entered) -> Float[np.ndarray, " part"]:
