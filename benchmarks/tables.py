@@ -359,7 +359,6 @@ HEAD = (
 
 
 def summary(title: str, lines: list[Line]) -> list[str]:
-    """A group of tables in sentences."""
     from scipy import stats
 
     means = {name: geometric([line.ratio(name) for line in lines]) for name in (*PEERS, OURS)}
@@ -391,7 +390,6 @@ def summary(title: str, lines: list[Line]) -> list[str]:
 
 
 def grid(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A table of a page."""
     whole = (head, ("---", *("--:" for _ in head[1:])), *rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in whole).replace("nan", "–")
 
@@ -409,8 +407,7 @@ def conditions(lines: list[Line]) -> str:
     """What was run and when, in a sentence: as kept with every fit."""
     kept = [method for line in lines for method in line.entry["fits"].values()]
     by, on = (sorted({fit[k] for seeds in kept for fit in seeds.values()}) for k in ("by", "on"))
-    when = " to ".join(sorted({on[0], on[-1]}))
-    return f"{', '.join(by)}; {lines[0].seeds} seeds; {when}; {os.cpu_count()} cores."
+    return f"{', '.join(by)}; {lines[0].seeds} seeds; until {on[-1]}; {os.cpu_count()} cores."
 
 
 def put(page: Path, text: str) -> None:
@@ -472,9 +469,13 @@ def main() -> None:
             partly.write_text(json.dumps(results, indent=1), "utf-8")
             partly.replace(options.results)
 
-    lines, failed = [], False
+    lines, failed, seen = [], False, set[bytes]()
     print(*HEAD, "seconds", sep="  ", flush=True)
     for table in filter(lambda table: chosen(table.name), tables):
+        if table.x.tobytes() in seen:
+            print(f"{table.name}: the same rows as a table before", flush=True)
+            continue
+        seen.add(table.x.tobytes())
         measure(table, options, results, save)
         line = Line(table.name, results[table.name], options.seeds)
         for seed in range(options.seeds):

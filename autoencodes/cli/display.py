@@ -14,7 +14,7 @@ from autoencodes.cli.streams import plain, terminal
 from autoencodes.run.describe import advice
 from autoencodes.run.job import Job
 from autoencodes.run.train import Outcome
-from autoencodes.run.verdict import verdict
+from autoencodes.run.verdict import remarks, verdict
 from autoencodes.training import Progress as Round
 from autoencodes.training.display import bar
 
@@ -182,10 +182,11 @@ class Display(_Screen):
         """Says how the training ended, and where its results are."""
         assert self._job is not None
         metrics, path = outcome.metrics, outcome.folder.path
+        remarked = "".join(f"{remark}\n" for remark in remarks(metrics))
         sentence = verdict(self._job.data.name, self._job.plan.target, metrics)
         self._say(
             f"{metrics['reason']}\n"
-            f"{sentence}\n"
+            f"{sentence}\n{remarked}"
             f"{metrics['seconds']:.0f} s; results in {path}: model.safetensors, metrics.json, "
             f"history.jsonl, "
             f"{'report.html with ' if pictures else ''}{pictures} pictures in figures"

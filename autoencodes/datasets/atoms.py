@@ -39,9 +39,12 @@ def lexicographic(
         places = np.flatnonzero(tied)
         if not places.size:
             break
-        group = np.cumsum(firsts)[places]
-        order[places] = order[places][np.lexsort((column[order[places]], group))]
-        values = column[order[places]]
+        group, values = np.cumsum(firsts)[places], column[order[places]]
+        if group[-1] == 1:  # the first column as a rule, and then faster
+            placed = np.argsort(values, kind="stable")
+        else:
+            placed = np.lexsort((values, group))
+        order[places], values = order[places][placed], values[placed]
         same = values[1:] == values[:-1]
         if values.dtype.kind == "f":
             same |= np.isnan(values[1:]) & np.isnan(values[:-1])

@@ -210,7 +210,8 @@ class Dataset(Summarised):
         train, weights = own[weights > 0], weights[weights > 0]
         if not train.size:
             raise InputError(f"{self.name}: expected a training row of a weight above 0; got none")
-        parts = [self.x[train]] + ([] if self.y is None else [self.y[train]])
+        rows = self.rows("train") if len(train) == len(own) else train  # a view where there is one
+        parts = [self.x[rows]] + ([] if self.y is None else [self.y[rows]])
         if self.labels is not None:
             parts.append(np.unique(self.labels[train], return_inverse=True)[1][:, None])
         order, firsts = lexicographic(*parts)

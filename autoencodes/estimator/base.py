@@ -7,6 +7,7 @@ same rows give the same control, bit for bit.
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -193,7 +194,8 @@ class Estimator(BaseEstimator):
         if not anew:
             settings = self._continuing(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
-        job = prepare(settings, lambda given, model: data, start)
+        show = _comparing if self.verbose else None
+        job = prepare(settings, lambda given, model: data, start, show)
         self._keep(job, job.fit(progress=bool(self.verbose)))
 
     def _settings(self, **more: Any) -> Settings:
@@ -305,6 +307,12 @@ class Estimator(BaseEstimator):
         self.result_, self.plan_, self.choice_ = result, job.plan, job.choice
         self.n_components_ = self.model_.flow.schedule.latent
         self._measures = job.learned, job.validation
+
+
+def _comparing(step: int, steps: int) -> None:
+    """Says on standard error how far the comparison of candidates is."""
+    end = "\n" if step >= steps else ""
+    print(f"\rcomparing candidates: {step} of {steps} steps", end=end, file=sys.stderr, flush=True)
 
 
 def _has_text(X: Any) -> bool:

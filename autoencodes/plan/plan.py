@@ -15,6 +15,7 @@ _EARLIER = {
     "noise": 0.0,
     "validation_fraction": 0.0,
     "trim": 0.0,
+    "distinct": False,
 }
 """What the runs of versions did that knew no such entry."""
 
@@ -74,6 +75,7 @@ class Plan:
     tikhonov: float
     effort: str | None
     trim: float
+    distinct: bool
     method: str
     inner: str
     learning_rate: float | None

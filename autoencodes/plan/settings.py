@@ -258,6 +258,9 @@ class Settings:
         "0.3 where some may be anomalies.",
         check=_within(checks.between, 0, 0.5, with_high=False),
     )
+    distinct: bool | None = _entry(
+        None, "Whether equal training rows are one, which counts as often as it came.", option=False
+    )
     method: str | None = _entry(None, "The training method.", choices=METHODS)
     inner: str = _entry(
         "auto",

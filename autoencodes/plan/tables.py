@@ -34,7 +34,7 @@ from autoencodes.plan.settings import DECLARATIONS, Settings
 _FREE = {
     *(name for name, declared in DECLARATIONS.items() if declared.start == "rows"),
     *("data", "data_dir", "latent", "epochs", "missing", "seed", "precision", "tolerance"),
-    *("effort", "trim", "target", "start", "mirror"),
+    *("effort", "trim", "distinct", "target", "start", "mirror"),
 }
 """Entries beside which the rule holds without being asked for."""
 _FITTING = {
@@ -61,7 +61,7 @@ _FEWEST = 9
 _PENALTY = 0.01
 _SCALE, _TAU = 0.5, 1e-2
 _BETTER = 0.98
-"""The share of PCA's error that a candidate must stay below, in all folds and in most of them."""
+"""The share of PCA's error that a candidate must stay below."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class Choice:
     what, by, because : str
         In words.
     candidates : tuple of dict
-        For each its ``noise``, ``tikhonov``, ``error_over_pca`` over all folds and
-        ``folds_better``, the number of folds in which it is below 0.98 of PCA's.
+        For each its ``noise``, ``tikhonov``, ``error_over_pca``, the geometric mean over the
+        folds, and ``folds_better``, the number of folds in which it is better than PCA.
     """
 
     what: str
@@ -260,13 +260,17 @@ def chosen(
 ) -> tuple[Plan, Choice]:
     """The plan of the best candidate, from the costs on the rows that each fold left out.
 
-    A candidate is taken if its cost is below 0.98 of PCA's over all folds and on most of them;
-    one that left the finite numbers is none.
+    Of those that are better than PCA in most folds it is the one with the least geometric mean of
+    cost over PCA's: rows far from all others, of which a fold may have one, rule the arithmetic
+    one. It is taken if that is below 0.98; one that left the finite numbers is none.
     """
-    total = np.where(np.isfinite(costs), costs, np.inf) * sizes[:, None]
-    ratios = total.sum(axis=0) / max(float((pca * sizes).sum()), np.finfo(np.float64).tiny)
-    wins = (costs < _BETTER * pca[:, None]).sum(axis=0)
-    best = int(np.argmin(ratios))
+    tiny = np.finfo(np.float64).tiny
+    each = np.where(np.isfinite(costs), np.maximum(costs, tiny), np.inf)
+    each = each / np.maximum(pca, tiny)[:, None]
+    ratios = np.exp(np.average(np.log(each), axis=0, weights=sizes))
+    wins = (each < 1).sum(axis=0)
+    often = 2 * wins > len(costs)
+    best = int(np.argmin(np.where(often, ratios, np.inf) if often.any() else ratios))
     compared = tuple(
         {
             "noise": c.noise,
@@ -278,8 +282,8 @@ def chosen(
     )
     count = len(costs)
     said = f"its error on the rows left out is {ratios[best]:.3g} of PCA's, in {wins[best]} of "
-    said += f"{count} folds below {_BETTER:g} of it"
-    if ratios[best] < _BETTER and 2 * wins[best] > count:
+    said += f"{count} folds below it"
+    if ratios[best] < _BETTER and often[best]:
         taken = tried[best]
         entries = {**vars(plan), "noise": taken.noise, "tikhonov": taken.tikhonov}
         return Plan(**entries), Choice(taken.words, by, said, compared)

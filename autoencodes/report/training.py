@@ -17,12 +17,12 @@ from autoencodes.report import figures
 from autoencodes.report.findings import Findings
 from autoencodes.report.page import Page, Strip
 from autoencodes.run.folder import RunFolder
-from autoencodes.run.verdict import verdict
+from autoencodes.run.verdict import remarks, verdict
 
 _MEASURED = {
     "test error": "test_mse",
-    "validation error": "validation_mse",
     "training error": "train_mse",
+    "validation error": "validation_mse",
     "PCA's test error": "pca_test_mse",
     "test accuracy": "test_accuracy",
     "test error through the bottleneck alone": "test_mse_bottleneck_only",
@@ -51,7 +51,7 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
         _motions(findings, name),
         _certificates(folder),
-        (str(metrics["reason"]),),
+        (str(metrics["reason"]), *remarks(metrics)),
         config,
         metrics.get("machine") or {},
         float(metrics["seconds"]),

@@ -14,8 +14,10 @@ from autoencodes import atomic
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
 from autoencodes.errors import InputError, Notice
+from autoencodes.plan.settings import Settings
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.hiding import with_holes
+from autoencodes.run.kept import kept
 from autoencodes.run.lock import Lock
 from autoencodes.run.measures import measures
 from autoencodes.run.source import read_again
@@ -90,7 +92,8 @@ def certified(
     given = plan if data_dir is None else replace(plan, data_dir=str(data_dir))
     begun = None if plan.start is None else model
     loaded = read_again(folder, None if data is None else str(data), given, begun)
-    features = loaded if model.encoding is None else model.encoding.entered(loaded)
+    rows = kept(Settings(**plan.entries), loaded, begun)
+    features = rows if model.encoding is None else model.encoding.entered(rows)
     parts = measures(model, features)
     train, test = with_holes(model, features, parts["train"], plan.seed), parts.get("test")
     problem = model.problem(plan.tikhonov)

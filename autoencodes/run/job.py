@@ -16,7 +16,6 @@ from autoencodes.datasets.parts import PARTS
 from autoencodes.datasets.table import Observed
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
 from autoencodes.measure.streaming import strips
-from autoencodes.measure.trimming import trimmed
 from autoencodes.model.model import Model, push
 from autoencodes.model.order import Order
 from autoencodes.model.pca import Weights
@@ -33,6 +32,7 @@ from autoencodes.precision import precision
 from autoencodes.run import source
 from autoencodes.run.choosing import Shown, choose
 from autoencodes.run.hiding import with_holes
+from autoencodes.run.kept import joins, kept
 from autoencodes.run.measures import measures
 from autoencodes.run.start import Start
 from autoencodes.training import Method, Result, Resumption, fit
@@ -215,8 +215,9 @@ def prepare(
     started = None if start is None else start.beginning(settings, data)
     ruled = isinstance(given, Settings) and started is None and tables.holds(settings, data)
     settings = tables.begun(settings) if ruled else settings
-    data = data.atoms() if settings.effort is not None else data
-    data = _trimmed(settings, data, started) if settings.trim else data
+    if isinstance(given, Settings):
+        settings = Settings(**{**settings.given, "distinct": joins(settings, data)})
+    data = kept(settings, data, started)
     encoded = Encoded.of(settings, data, started)
     facts = Facts.of(settings, encoded.data, encoded.x, encoded.targets, encoded.by_column)
     plan, choice = resolve(settings, facts), None
@@ -229,14 +230,6 @@ def prepare(
     else:
         order, model = None, started
     return replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
-
-
-def _trimmed(settings: Settings, data: Dataset, model: Model | None) -> Dataset:
-    """The data without the training rows that are farthest from the rest."""
-    kept = trimmed(Encoded.of(settings, data, model).x, settings.trim)
-    weights = np.ones(data.size) if data.weights is None else data.weights.copy()
-    weights[np.arange(data.size)[data.rows("train")]] *= kept
-    return replace(data, weights=weights).atoms()
 
 
 def _mean_square(readout: Readout, predicted: Any, y: Any, weights: Weights | None) -> float:

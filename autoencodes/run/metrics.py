@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,16 @@ _REGRESSED = 8000
 """The most rows that a regression is fitted to."""
 
 
-def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str, Any]:
+def metrics(
+    job: Job,
+    model: Model,
+    pca: Pca | None,
+    result: Result,
+    history: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     """All but the time; errors are per entry of the targets, in the flow's units."""
+    measured = [line for line in history if line.get("validation_mse") is not None]
+    best = min(measured, key=lambda line: float(line["validation_mse"]), default=None)
     errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
     kept = "last good" if result.failed else "last"
     return {
@@ -46,6 +55,8 @@ def metrics(job: Job, model: Model, pca: Pca | None, result: Result) -> dict[str
         "train_rows": job.train.size,
         "validation_rows": 0 if job.validation is None else job.validation.size,
         "test_rows": job.measure("test").size,
+        "best_epoch": None if best is None else best["epoch"],
+        "best_validation_mse": None if best is None else best["validation_mse"],
         "chosen": _chosen(job, f"the {kept} control"),
         "peak_memory_mb": _peak_memory_mb(),
         "machine": machine(),

@@ -217,7 +217,7 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
         attempt(folder.write_order, order, () if named is None else named.feature_names)
     if failures:  # without metrics the run is not finished, and can go on
         raise _unsaved(failures[0], folder)
-    measured = metrics(job, model, pca, result)
+    measured = metrics(job, model, pca, result, history)
     measured["seconds"] = time.perf_counter() - started
     attempt(folder.write_metrics, measured)
     if failures:

@@ -1,8 +1,13 @@
-"""A training's result in one sentence."""
+"""A training's result in words."""
 
 from __future__ import annotations
 
 from typing import Any
+
+_OVERFITTED = 1.5
+"""From so many times the training error on, that of other rows is remarked on."""
+_WORSENED = 1.1
+"""From so many times the least validation error on, the last one is."""
 
 
 def verdict(name: str, target: str, metrics: dict[str, Any]) -> str:
@@ -19,10 +24,38 @@ def verdict(name: str, target: str, metrics: dict[str, Any]) -> str:
         error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
     if alone := metrics.get("test_mse_bottleneck_only"):
         error += f", {alone:.3g} without what goes around the bottleneck"
-    return (
-        f"{name} through {metrics['latent']} of {metrics['dim']} components: {error} "
-        f"(training error {_shown(metrics['train_mse'])})"
-    )
+    others = f"training error {_shown(metrics['train_mse'])}"
+    if metrics.get("validation_rows"):
+        others += f", validation error {_shown(metrics['validation_mse'])}"
+    return f"{name} through {metrics['latent']} of {metrics['dim']} components: {error} ({others})"
+
+
+def remarks(metrics: dict[str, Any]) -> tuple[str, ...]:
+    """Which candidate was chosen and why, and whether rows were learned by heart; in sentences."""
+    said, chosen = [], metrics.get("chosen") or {}
+    if chosen.get("because"):
+        said.append(f"chosen: {chosen['what']}, by {chosen['by']}: {chosen['because']}")
+    seen, unseen = metrics["train_mse"], metrics.get("validation_mse")
+    where = "validation"
+    if unseen is None:
+        unseen, where = metrics["test_mse"], "test"
+    if seen is not None and unseen is not None and unseen > _OVERFITTED * seen:
+        said.append(
+            f"the error on {where} rows is {_times(unseen, seen)} that on the rows that were "
+            "learned from: on new rows expect the former. More rows, a smaller latent or more "
+            "noise bring the two together"
+        )
+    best, epoch = metrics.get("best_validation_mse"), metrics.get("best_epoch")
+    if best is not None and unseen is not None and unseen > _WORSENED * best:
+        said.append(
+            f"the validation error was least, {best:.3g}, at epoch {epoch}, and is "
+            f"{_times(unseen, best)} that at the end: fewer --epochs may do better"
+        )
+    return tuple(said)
+
+
+def _times(error: float, other: float) -> str:
+    return "many times" if other <= 0 or error > 1e3 * other else f"{error / other:.2g} times"
 
 
 def _shown(error: float | None) -> str:

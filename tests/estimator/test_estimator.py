@@ -63,6 +63,7 @@ def frame(rows: int = 40, seed: int = 0) -> pd.DataFrame:
 @pytest.mark.parametrize("kind", ["rows", "mixed", "classes", "numbers", "ruled"])
 def test_the_command_line_gives_the_same_control(kind: str, tmp_path: Path) -> None:
     rows = frame() if kind == "mixed" else pd.DataFrame(curve(), columns=["a", "b", "c"])
+    rows.iloc[5] = rows.iloc[4]  # as tables have it: a row that came twice
     part = np.where(np.arange(len(rows)) % 4 == 3, "test", "train")
     y = (rows["a"] > 0).map({True: "up", False: "down"}) if kind == "classes" else rows["c"] * 2
     target = kind if kind in ("classes", "numbers") else "rows"
@@ -183,6 +184,23 @@ def test_what_it_says_of_rows(fitted: ac.AutoencODE) -> None:
     assert fitted.transform(X.astype(np.float32)).dtype == np.float32
     assert fitted.get_feature_names_out().tolist() == ["autoencode0"]
     assert fitted.n_components_ == 1
+
+
+def test_few_rows_of_many_columns_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    X = np.random.default_rng(0).normal(size=(12, 20))
+    encoder = ac.AutoencODE(2, effort="quick", epochs=2, verbose=1).fit(X)
+    assert encoder.choice_ is not None
+    assert encoder.choice_.by == "3 folds of 12 training rows"
+    assert "comparing candidates: " in capsys.readouterr().err
+
+
+def test_arrays_of_text_and_lists(fitted: ac.AutoencODE) -> None:
+    rows = frame()
+    mixed = clone(fitted).set_params(n_components=2)
+    of_frame, given = clone(mixed).fit(rows), rows.to_numpy()
+    assert same(of_frame, mixed.fit(given))
+    np.testing.assert_array_equal(of_frame.transform(rows), mixed.transform(given.tolist()))
+    assert mixed.reconstruct(given.tolist())[0][2] in ("low", "high")
 
 
 def test_training_goes_on(fitted: ac.AutoencODE) -> None:
