@@ -325,7 +325,9 @@ class Detector:
                 neighbours=neighbours,
                 tails=tails,
                 places=tuple(map(int, facts["places"])),
-                **{name: arrays.get(name) for name in _OPTIONAL},
+                mean=arrays.get("mean"),
+                precision=arrays.get("precision"),
+                calibration=arrays.get("calibration"),
                 **own,
             )
         except DAMAGED as error:
