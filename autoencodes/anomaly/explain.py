@@ -17,7 +17,7 @@ from jaxtyping import Float
 from autoencodes.anomaly.neighbours import Features
 from autoencodes.anomaly.score import Detector, Entered
 from autoencodes.flow import sweep
-from autoencodes.measure.streaming import map_rows
+from autoencodes.measure.streaming import map_rows, strips
 from autoencodes.model.model import Model, Rows
 from autoencodes.precision import precision
 
@@ -54,7 +54,8 @@ def explain(detector: Detector, x: Rows) -> Explanation:
       (x_j − x₀_j) ∫₀¹ ∂f/∂x_j (x₀ + t (x − x₀)) dt from a typical row x₀, which are costates of f
       along the path. They add up to f(x) − f(x₀); f(x₀), the least of all ordinary rows, and the
       error of the quadrature go to the features by the size of their part;
-    - the neighbours: the mean of (x_j − n_j)² over them, scaled to the distance that counts.
+    - the neighbours: the mean of (x_j − n_j)² over them, scaled to the distance that counts;
+    - the Mahalanobis distance: (x − μ)_j (Σ⁻¹ (x − μ))_j, its integrated gradients from μ.
 
     The shares of a category's levels, and of a date's cycles, are added up.
 
@@ -68,11 +69,11 @@ def explain(detector: Detector, x: Rows) -> Explanation:
     Source: Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, ICML 2017.
     """
     rows = Entered.of(detector.model, x)
-    parts = feature_shares(detector, rows)
     scores = detector.of_entered(rows)
     names, owner = columns(detector.model)
     shares = np.zeros((len(scores), len(names)))
-    np.add.at(shares.T, owner, parts.T)
+    for part in strips(len(scores)):
+        np.add.at(shares[part].T, owner, feature_shares(detector, rows.taken(part)).T)
     return Explanation(names, shares, scores)
 
 
@@ -90,6 +91,8 @@ def feature_shares(detector: Detector, rows: Entered) -> Features:
     parts = [detector.residual_squares(rows) + _latent_parts(detector, rows)]
     for place in detector.places:
         parts.append(detector.neighbours.squares(rows.z, rows.seen, near[:, :place]))
+    if detector.precision is not None:
+        parts.append(detector.linear_parts(rows))
     surprises = detector.surprises(detector.numbers(rows))
     total = np.zeros(rows.z.shape)
     for part, surprise in zip(parts, surprises, strict=True):

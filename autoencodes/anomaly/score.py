@@ -20,18 +20,24 @@ from autoencodes.anomaly.neighbours import Features, Neighbours, Seen
 from autoencodes.anomaly.tail import Tail
 from autoencodes.checks import between, integer
 from autoencodes.errors import InputError
+from autoencodes.measure.streaming import strips
 from autoencodes.measure.trimming import ordinary
 from autoencodes.model.model import Model, Rows, push
 from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
 
-PARTS = ("model", "near", "far")
-"""The flow's residual and latent value; the near neighbours; the far ones, where they count."""
+PARTS = ("model", "near", "far", "linear")
+"""The flow's residual and latent value; near neighbours; and but for curved laws far ones, and the
+row's own Mahalanobis distance."""
 
 _FORMAT = "autoencodes-anomaly-1"
 _NEAR, _FAR = (0.01, 5), (0.05, 20)
 """Which neighbours count: this share of the ordinary rows, at least so many."""
 _LEAST, _MOST = 4, 10_000
 """Rows that a detector needs, and those that it keeps at most: of more they are drawn."""
+_WIDEST = 2000
+"""Features of which a covariance is taken."""
+_DRAWN, _AREAS = 2000, (0.52, 0.995)
+"""Rows drawn to weigh the parts of a curved law; areas beyond these are taken for these."""
 _SMALLEST_SPREAD = 0.01
 """Of a residual, in units of its column's own deviation: less is no structure of the data."""
 
@@ -69,7 +75,7 @@ class Entered:
 class Detector:
     """A score of how abnormal a row is, fitted to rows among which there may be anomalies.
 
-    score = −log S₁(q₁) − log S₂(q₂) − log S₃(q₃),   each q a sum over columns:
+    score = − Σ_i w_i log S_i(q_i),   each q a sum over columns:
 
     - q₁ = Σ_j (r_j / s_j)² + (h − m)ᵀ C⁻¹ (h − m), the flow's residual in units of its own spread
       in every column, and the latent value's squared Mahalanobis distance: what contradicts the
@@ -77,12 +83,17 @@ class Detector:
     - q₂ = d² to a near ordinary row (1 % of them, at least the 5th): what lies where there are
       none;
     - q₃ = d² to a farther one (5 %, at least the 20th): what lies far from the crowd, also where
-      some anomalies lie together.
+      some anomalies lie together;
+    - q₄ = (z − μ)ᵀ Σ⁻¹ (z − μ), the squared Mahalanobis distance of the row itself: what a linear
+      model says, which a flow that bends too far does not.
 
-    S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale,
-    add up, and none is weighted by hand. Ordinary are the rows of the fit that
-    ``measure.trimming.ordinary`` keeps. Where they follow a curved law, a row's distance from the
-    crowd says nothing against it: q₂ is that of the 5th neighbour then, and there is no third part.
+    S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale
+    and add up; the weights are 1. Ordinary are the rows of the fit that
+    ``measure.trimming.ordinary`` keeps. Where they follow a curved law, distance from the middle or
+    the crowd says nothing against a row: q₁ is then the residual alone, q₂ that of the 5th
+    neighbour, and there is no other part. The weights are then by how well each part tells
+    ordinary rows from drawn ones that have their mean and covariance but not their structure:
+    w ∝ √2 Φ⁻¹(area under the ROC curve), the best linear rule for independent normal parts.
     A reconstruction error alone would be no such score: a flexible flow reconstructs anomalies.
 
     Parameters
@@ -100,7 +111,11 @@ class Detector:
     places : tuple of int
         Which neighbours count, one or two.
     tails : tuple of Tail
-        S₁, S₂ and, where there are two, S₃.
+        S₁, S₂ and, but for curved laws, S₃ and S₄.
+    mean, precision : arrays (k,), (k, k), or None
+        μ and Σ⁻¹ of the ordinary rows; None for curved laws.
+    weights : array (part,)
+        w.
     calibration : array (n,), or None
         Scores of rows that were set apart.
     """
@@ -113,6 +128,9 @@ class Detector:
     middle: Float[np.ndarray, " feature"]
     places: tuple[int, ...]
     tails: tuple[Tail, ...]
+    weights: Float[np.ndarray, " part"]
+    mean: Float[np.ndarray, " feature"] | None = None
+    precision: Float[np.ndarray, "feature feature"] | None = None
     calibration: Float[np.ndarray, " calibration"] | None = None
 
     @classmethod
@@ -151,8 +169,6 @@ class Detector:
 
     @classmethod
     def _of_ordinary(cls, model: Model, rows: Entered, curved: bool) -> Detector:
-        from sklearn.covariance import ledoit_wolf
-
         count = len(rows.z)
         residuals = _residuals(model, rows)
         weights = np.ones(residuals.shape) if rows.seen is None else rows.seen
@@ -162,23 +178,26 @@ class Detector:
         for first, width in groups:  # a level that no ordinary row has is one in so many at most
             least[first : first + width] = 1 / np.sqrt(count + 2)
         latent = np.asarray(model.encode_particles(_particles(model, rows.z)).latent, np.float64)
-        centre = latent.mean(axis=0)
-        covariance = np.atleast_2d(ledoit_wolf(latent - centre, assume_centered=True)[0])
-        values, axes = np.linalg.eigh(covariance)
-        whitening = axes / np.sqrt(np.maximum(values, max(1e-10 * values[-1], 1e-300)))
+        centre, whitening = whitened(latent)
         inner = np.sum(((latent - centre) @ whitening) ** 2, axis=1)
         fitted = cls(
             model,
             Neighbours(rows.z, rows.seen),
             np.maximum(np.sqrt(mean_square), least),
             centre,
-            whitening,
+            whitening * (not curved),
             rows.z[int(np.argmin(inner))],
             (_NEAR[1],) if curved else tuple(max(k, int(s * count)) for s, k in (_NEAR, _FAR)),
             (),
+            np.ones(1),
         )
+        if not curved and rows.z.shape[1] <= _WIDEST:
+            mean, root = whitened(rows.z)
+            fitted = replace(fitted, mean=mean, precision=root @ root.T)
         tails = tuple(Tail.of(q) for q in fitted.numbers(rows, np.ones(count, bool)))
-        return replace(fitted, tails=tails)
+        fitted = replace(fitted, tails=tails, weights=np.ones(len(tails)))
+        weighed = curved and rows.z.shape[1] <= _WIDEST
+        return replace(fitted, weights=_power(fitted, rows)) if weighed else fitted
 
     def calibrated(self, x: Rows) -> Detector:
         """The same with the scores of rows that neither it nor its model was fitted to."""
@@ -208,8 +227,9 @@ class Detector:
         return np.asarray(self.surprises(self.numbers(rows)).sum(axis=0))
 
     def surprises(self, numbers: Float[np.ndarray, "part particle"]) -> np.ndarray:
-        """−log S_i of the parts' numbers."""
-        return np.stack([tail(q) for tail, q in zip(self.tails, numbers, strict=True)])
+        """− w_i log S_i of the parts' numbers."""
+        parts = zip(self.weights, self.tails, numbers, strict=True)
+        return np.stack([weight * tail(q) for weight, tail, q in parts])
 
     def numbers(
         self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
@@ -218,13 +238,26 @@ class Detector:
         outer = self.residual_squares(rows).sum(axis=1)
         latent = self.latents(rows.z)
         inner = np.sum(((latent - self.centre) @ self.whitening) ** 2, axis=1)
-        near = self.nearest(rows, own)
-        distances = []
-        for place in self.places:
-            at = min(place, near.shape[1])
-            squares = self.neighbours.squares(rows.z, rows.seen, near[:, at - 1 : at])
-            distances.append(squares.sum(axis=1))
-        return np.stack([outer + inner, *distances])
+        distances = np.empty((len(self.places), len(rows.z)))
+        for part in strips(len(rows.z)):
+            some = rows.taken(part)
+            near = self.nearest(some, None if own is None else own[part])
+            for k, place in enumerate(self.places):
+                at = min(place, near.shape[1])
+                squares = self.neighbours.squares(some.z, some.seen, near[:, at - 1 : at])
+                distances[k, part] = squares.sum(axis=1)
+        if self.precision is None:
+            return np.stack([outer + inner, *distances])
+        linear = np.maximum(self.linear_parts(rows).sum(axis=1), 0.0)
+        return np.stack([outer + inner, *distances, linear])
+
+    def linear_parts(self, rows: Entered) -> Features:
+        """(z − μ)_j (Σ⁻¹ (z − μ))_j (N, k), 0 where nothing was observed."""
+        assert self.mean is not None
+        centred = rows.z - self.mean
+        if rows.seen is not None:
+            centred = np.where(rows.seen, centred, 0.0)
+        return np.asarray(centred * (centred @ self.precision))
 
     def nearest(
         self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
@@ -252,8 +285,9 @@ class Detector:
         arrays["rows"] = self.neighbours.rows
         if self.neighbours.seen is not None:
             arrays["seen"] = self.neighbours.seen
-        if self.calibration is not None:
-            arrays["calibration"] = self.calibration
+        for name in _OPTIONAL:
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         for part, tail in zip(PARTS, self.tails, strict=False):
             arrays[f"{part}.values"], arrays[f"{part}.surprises"] = tail.values, tail.surprises
         facts = {
@@ -291,6 +325,8 @@ class Detector:
                 neighbours=neighbours,
                 tails=tails,
                 places=tuple(map(int, facts["places"])),
+                mean=arrays.get("mean"),
+                precision=arrays.get("precision"),
                 calibration=arrays.get("calibration"),
                 **own,
             )
@@ -301,7 +337,35 @@ class Detector:
             ) from error
 
 
-_ARRAYS = ("spread", "centre", "whitening", "middle")
+_OPTIONAL = ("mean", "precision", "calibration")
+_ARRAYS = ("spread", "centre", "whitening", "middle", "weights")
+
+
+def whitened(x: Features) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of rows (N, k), and W with W Wᵀ the inverse of their shrunk covariance."""
+    from sklearn.covariance import ledoit_wolf
+
+    mean = x.mean(axis=0)
+    covariance = np.atleast_2d(ledoit_wolf(x - mean, assume_centered=True)[0])
+    values, axes = np.linalg.eigh(covariance)
+    return mean, axes / np.sqrt(np.maximum(values, max(1e-10 * values[-1], 1e-300)))
+
+
+def _power(fitted: Detector, rows: Entered) -> Float[np.ndarray, " part"]:
+    """Weights by how well each part tells rows from others of their mean and covariance."""
+    from scipy.special import ndtri
+    from sklearn.metrics import roc_auc_score
+
+    rng, count = np.random.default_rng(0), min(len(rows.z), _DRAWN)
+    some = rows.taken(rng.choice(len(rows.z), count, replace=False))
+    values, axes = np.linalg.eigh(np.atleast_2d(np.cov(rows.z.T)))
+    drawn = rng.normal(size=some.z.shape) * np.sqrt(np.maximum(values, 0)) @ axes.T
+    true = fitted.numbers(some, np.ones(count, bool))
+    made = fitted.numbers(Entered(rows.z.mean(axis=0) + drawn, None))
+    labels = np.repeat([0, 1], count)
+    areas = [roc_auc_score(labels, np.r_[a, b]) for a, b in zip(true, made, strict=True)]
+    shifts = np.sqrt(2) * ndtri(np.clip(areas, *_AREAS))
+    return np.asarray(shifts / shifts.mean())
 
 
 def fingerprint(model: Model) -> str:

@@ -1,0 +1,75 @@
+"""The outlier detector: what it promises, on rows with a structure."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autoencodes as ac
+
+QUICK: dict[str, Any] = {"rotation": "pca", "method": "adam", "epochs": 60, "batch_size": 0}
+
+
+def _rows(count: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    u = rng.normal(size=(count, 2))
+    x = np.c_[u, u @ [[1.0, 0.5], [-0.5, 1.0]]]
+    return np.asarray(x + 0.1 * rng.normal(size=x.shape))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> ac.AnomalyDetector:
+    X = _rows(250, 0)
+    X[:10, 2] += 4
+    return ac.AnomalyDetector(2, **QUICK).fit(X)
+
+
+def test_scores_threshold_and_labels_agree(fitted: ac.AnomalyDetector) -> None:
+    X = np.vstack([_rows(100, 1), _rows(20, 2) + np.array([0, 0, 6, 0])])
+    scores = fitted.score_samples(X)
+    np.testing.assert_array_equal(fitted.decision_function(X), scores - fitted.offset_)
+    np.testing.assert_array_equal(fitted.predict(X), np.where(scores < fitted.offset_, -1, 1))
+    np.testing.assert_array_equal(fitted.predict(X) == -1, fitted.p_values(X) <= 0.05)
+    assert fitted.threshold_ == -fitted.offset_
+    np.testing.assert_array_equal(fitted.labels_, fitted.decision_scores_ > fitted.threshold_)
+    assert (fitted.predict(X[100:]) == -1).mean() > 0.7
+
+
+def test_shares_add_up_and_name_the_column(fitted: ac.AnomalyDetector) -> None:
+    X = _rows(40, 3) + np.array([0, 0, 0, 6])
+    shares = fitted.explain(X)
+    np.testing.assert_allclose(shares.sum(axis=1), -fitted.score_samples(X), rtol=1e-6)
+    found = fitted.repair(X[:2])
+    assert all("x_" in str(one) for one in found)
+
+
+def test_a_share_of_the_rows_is_called(fitted: ac.AnomalyDetector) -> None:
+    detector = ac.AnomalyDetector(2, contamination=0.1, **QUICK).fit(_rows(120, 4))
+    assert detector.labels_.sum() == 12
+    with pytest.raises(ac.InputError, match="contamination"):
+        ac.AnomalyDetector(2, contamination=0.7, **QUICK).fit(_rows(30, 4))
+
+
+def test_a_copy_says_the_same(fitted: ac.AnomalyDetector) -> None:
+    X = _rows(10, 5)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.score_samples(X), fitted.score_samples(X))
+
+
+def test_frames_with_categories_and_gaps_are_judged() -> None:
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(_rows(120, 6), columns=["a", "b", "c", "d"])
+    frame["land"] = np.where(frame["a"] > 0, "north", "south")
+    frame.loc[rng.integers(120, size=15), "b"] = np.nan
+    detector = ac.AnomalyDetector(2, missing="mask", **QUICK).fit(frame)
+    shares = detector.explain(frame)
+    assert shares.shape == (120, 5)
+    gone = frame["b"].isna().to_numpy()
+    assert np.isfinite(shares).all()
+    assert np.abs(shares[gone, 1]).max() < np.abs(shares).max()
+    odd = frame[:20].assign(land=np.where(frame["a"][:20] > 0, "south", "north"))
+    assert detector.score_samples(odd).mean() < detector.score_samples(frame[:20]).mean()
