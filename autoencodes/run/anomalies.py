@@ -67,8 +67,8 @@ class Judged:
 def detector(folder: RunFolder) -> Detector:
     """The detector of a run: read from its folder, or made from the run's own rows and kept there.
 
-    It is fitted to the rows that the model was trained on; p-values are calibrated on the test
-    rows, or where there are none on the validation rows.
+    It is fitted to the rows that the model was trained on; p-values are calibrated on the
+    validation rows, or where there are none on the test rows.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def detector(folder: RunFolder) -> Detector:
             pass
     data = _learned(folder)
     made = Detector.fit(model, _part(data, "train"))
-    apart = next((name for name in ("test", "validation") if data.has(name)), None)
+    apart = next((name for name in ("validation", "test") if data.has(name)), None)
     if apart is not None:
         made = made.calibrated(_part(data, apart))
     made.save(path)
@@ -182,7 +182,7 @@ def _statement(found: Detector, rows: Dataset, alpha: float, any_called: bool) -
         said.append(
             f"no p-value can be below {1 / (count + 1):.2g} with {count:,} rows set apart, so that "
             f"a single anomaly among {rows.size:,} rows cannot be called at alpha {alpha:g}: go by "
-            "p_value or score, or set more rows apart (--test-fraction)"
+            "p_value or score, or set more rows apart (--validation-fraction)"
         )
     return said
 
