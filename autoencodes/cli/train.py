@@ -49,7 +49,17 @@ def train(
         _describe(settings)
         from autoencodes.run.train import set_up
 
-        print(f"\n{set_up(settings, False).plan.toml}", end="")
+        plan = set_up(settings, False).plan
+        print(f"\n{plan.toml}", end="")
+        if plan.effort is not None and plan.epochs:
+            from autoencodes.plan.tables import EFFORTS
+
+            effort = EFFORTS[plan.effort]
+            say(
+                f"before it trains, {len(effort.noises) * len(effort.penalties)} candidates are "
+                f"compared with PCA by {effort.folds} folds of the training rows: noise, λ and "
+                "whether anything is trained follow from that"
+            )
         return
 
     from autoencodes import run
