@@ -125,7 +125,7 @@ class AutoencODEClassifier(ClassifierMixin, Estimator):
         labels = _column(self, y)
         if labels.dtype.kind == "f":
             finite_numbers(labels, "y")
-        check_classification_targets(labels)
+        check_classification_targets(y)  # as it came: its score will look at it, too
         return classes(labels, len(labels), "y")
 
     def _fitting(self, settings: Settings, data: Dataset) -> Settings:
