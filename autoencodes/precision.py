@@ -59,7 +59,8 @@ def compiled(
     ``once``: it runs so seldom that compiling it takes longer than running it. Then it is compiled
     with few passes of optimisation.
     """
-    inner = eqx.filter_jit(function, **({"compiler_options": _FEW_PASSES} if once else {}))
+    options: Any = {"compiler_options": _FEW_PASSES} if once else {}
+    inner = eqx.filter_jit(function, **options)
 
     @wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Returned:

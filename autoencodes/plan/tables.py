@@ -132,12 +132,13 @@ class Choice:
         """
         if not isinstance(described, dict):
             raise ValueError("expected an object")
-        words = [described.get(name) for name in ("what", "by", "because")]
+        what, by, because = (described.get(name) for name in ("what", "by", "because"))
         tried = described.get("candidates")
-        known = isinstance(tried, list) and all(isinstance(c, dict) for c in tried)
-        if not known or not all(isinstance(w, str) for w in words):
-            raise ValueError("a choice has what, by, because and candidates")
-        return cls(*words, tuple(tried))
+        if not (isinstance(what, str) and isinstance(by, str) and isinstance(because, str)):
+            raise ValueError("a choice has what, by and because, in words")
+        if not isinstance(tried, list) or not all(isinstance(c, dict) for c in tried):
+            raise ValueError("a choice has candidates, a list of objects")
+        return cls(what, by, because, tuple(tried))
 
     @property
     def described(self) -> dict[str, Any]:

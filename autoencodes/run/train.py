@@ -35,15 +35,20 @@ _CHECKPOINT_SECONDS = 30.0
 class Watcher(Protocol):
     """Whoever shows how a training goes."""
 
-    def choose(self, step: int, steps: int) -> None:
-        """Called while candidates are compared, with the steps that are made and all."""
-
     def begin(self, job: Job) -> None:
         """Called once, when data and settings are known to be good."""
 
     def advance(self, progress: Progress) -> None:
         """Called after every round; the records hold ``validation_mse``, or
         without rows for that ``test_mse``, where it was measured."""
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """A watcher that also shows how the comparison of a table's candidates goes."""
+
+    def choose(self, step: int, steps: int) -> None:
+        """Called with the steps that are made and all."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def train(
     started = time.perf_counter()
     if out is not None:
         RunFolder(Path(out)).require_vacant()
-    job = set_up(settings, None if watcher is None else watcher.choose)
+    job = set_up(settings, watcher.choose if isinstance(watcher, Comparing) else None)
     path = None if out is None else Path(out)
     with begun(path, _stem(job.data.name), job.plan) as keeper:
         keeper.folder.write_record(job.data.record)

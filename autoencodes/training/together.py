@@ -221,7 +221,9 @@ def _costs(
 ) -> Float[Array, "measure candidate"]:
     def on_one(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Any:
         def one(control: Control) -> Any:
-            losses = jax.vmap(problem.cost)(problem.flow.push(control, measure.x), measure.y)
+            losses = jax.vmap(problem.cost)(
+                problem.flow.push(control, measure.x), jnp.asarray(measure.y)
+            )
             return jnp.vdot(measure.weights, losses) / jnp.sum(measure.weights)
 
         return jax.vmap(one)(control)

@@ -125,7 +125,7 @@ def test_what_an_earlier_version_wrote_is_read_as_it_was_meant() -> None:
         ({"widths": (8, 0)}, r"widths must be positive integers; got \(8, 0\)"),
         ({"method": "rmsprop"}, "method must be one of movement, adam, .*; got 'rmsprop'"),
         ({"memory": "keep"}, "memory must be one of reset, hold, skip; got 'keep'"),
-        ({"epochs": "many"}, "epochs must be an integer, at least 1; got 'many'"),
+        ({"epochs": "many"}, "epochs must be an integer, at least 0; got 'many'"),
         ({"test_fraction": 1.0}, r"test-fraction must be a number in \(0, 1\); got 1.0"),
     ],
 )
