@@ -23,7 +23,7 @@ def test_notebooks_run(path: Path) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     for number, cell in enumerate(cells(path)):
         source = compile("".join(cell["source"]), f"{path.name}, cell {number}", "exec")
-        exec(source, names)  # noqa: S102
+        exec(source, names)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
