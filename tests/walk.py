@@ -28,8 +28,10 @@ NO_ENTRY = {
     "Progress", "Result", "fields.Placed", "datasets.Column", "datasets.Dataset",
     "datasets.Reading", "datasets.Record", "datasets.Table", "datasets.matched", "order.Order",
     "load", "save",
+    "AnomalyDetector", "AutoencODE", "AutoencODEClassifier", "AutoencODERegressor",
 }  # fmt: skip
-"""What users are given and do not make, and what takes no number."""
+"""What users are given and do not make, what takes no number, and estimators, whose ``fit`` checks
+what they were made with."""
 
 SCHEDULE = ac.WidthSchedule.autoencoder(4, [4, 2], 1, 1.0)
 FLOW = ac.Flow(SCHEDULE)

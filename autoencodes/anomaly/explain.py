@@ -90,7 +90,7 @@ def feature_shares(detector: Detector, rows: Entered) -> Features:
     near = detector.nearest(rows)
     parts = [detector.residual_squares(rows) + _latent_parts(detector, rows)]
     for place in detector.places:
-        parts.append(detector.neighbours.squares(rows.z, rows.seen, near[:, :place]))
+        parts.append(detector.distance_parts(rows, near[:, :place]))
     if detector.precision is not None:
         parts.append(detector.linear_parts(rows))
     surprises = detector.surprises(detector.numbers(rows))

@@ -87,11 +87,10 @@ def _closest(
     """A row with its free features changed as little as reaches the limit, or the best found."""
     seen = np.ones(row.z.shape, bool) if row.seen is None else row.seen
     others = seen & ~free
-    near = detector.neighbours.nearest(row.z, others if others.any() else seen, _NEIGHBOURS, None)[
-        0
-    ]
+    known = others if others.any() else seen
+    near = detector.neighbours.nearest(row.z / detector.units, known, _NEIGHBOURS, None)[0]
     tries = np.repeat(row.z, len(near) + 1, axis=0)
-    tries[: len(near), free] = detector.neighbours.rows[near][:, free]
+    tries[: len(near), free] = (detector.neighbours.rows[near] * detector.units)[:, free]
     tries[len(near)] = before
     scores = detector.of_entered(_like(row, tries))
     at = int(np.argmin(scores))

@@ -100,8 +100,11 @@ class Detector:
     ----------
     model : Model
         That reconstructs rows.
+    units : array (k,)
+        What distances are measured in: the deviations of all rows of the fit. The model's own are
+        those of the rows that it learned from, of which some columns hardly vary.
     neighbours : Neighbours
-        The ordinary rows.
+        The ordinary rows, in these units.
     spread : array (k,)
         s, the root mean square residual of ordinary rows.
     centre, whitening : arrays (latent,), (latent, latent)
@@ -121,6 +124,7 @@ class Detector:
     """
 
     model: Model
+    units: Float[np.ndarray, " feature"]
     neighbours: Neighbours
     spread: Float[np.ndarray, " feature"]
     centre: Float[np.ndarray, " latent"]
@@ -164,11 +168,12 @@ class Detector:
         if len(rows.z) > _MOST:
             drawn = np.random.default_rng(seed).choice(len(rows.z), _MOST, replace=False)
             rows = rows.taken(np.sort(drawn))
-        kept, curved = ordinary(rows.z, share)
-        return cls._of_ordinary(model, rows.taken(kept), curved)
+        units = _units(model, rows)
+        kept, curved = ordinary(rows.z / units, share)
+        return cls._of_ordinary(model, rows.taken(kept), units, curved)
 
     @classmethod
-    def _of_ordinary(cls, model: Model, rows: Entered, curved: bool) -> Detector:
+    def _of_ordinary(cls, model: Model, rows: Entered, units: np.ndarray, curved: bool) -> Detector:
         count = len(rows.z)
         residuals = _residuals(model, rows)
         weights = np.ones(residuals.shape) if rows.seen is None else rows.seen
@@ -182,7 +187,8 @@ class Detector:
         inner = np.sum(((latent - centre) @ whitening) ** 2, axis=1)
         fitted = cls(
             model,
-            Neighbours(rows.z, rows.seen),
+            units,
+            Neighbours(rows.z / units, rows.seen),
             np.maximum(np.sqrt(mean_square), least),
             centre,
             whitening * (not curved),
@@ -192,7 +198,7 @@ class Detector:
             np.ones(1),
         )
         if not curved and rows.z.shape[1] <= _WIDEST:
-            mean, root = whitened(rows.z)
+            mean, root = whitened(rows.z / units)
             fitted = replace(fitted, mean=mean, precision=root @ root.T)
         tails = tuple(Tail.of(q) for q in fitted.numbers(rows, np.ones(count, bool)))
         fitted = replace(fitted, tails=tails, weights=np.ones(len(tails)))
@@ -244,7 +250,7 @@ class Detector:
             near = self.nearest(some, None if own is None else own[part])
             for k, place in enumerate(self.places):
                 at = min(place, near.shape[1])
-                squares = self.neighbours.squares(some.z, some.seen, near[:, at - 1 : at])
+                squares = self.distance_parts(some, near[:, at - 1 : at])
                 distances[k, part] = squares.sum(axis=1)
         if self.precision is None:
             return np.stack([outer + inner, *distances])
@@ -254,7 +260,7 @@ class Detector:
     def linear_parts(self, rows: Entered) -> Features:
         """(z − μ)_j (Σ⁻¹ (z − μ))_j (N, k), 0 where nothing was observed."""
         assert self.mean is not None
-        centred = rows.z - self.mean
+        centred = rows.z / self.units - self.mean
         if rows.seen is not None:
             centred = np.where(rows.seen, centred, 0.0)
         return np.asarray(centred * (centred @ self.precision))
@@ -263,7 +269,11 @@ class Detector:
         self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
     ) -> Int[np.ndarray, "particle near"]:
         """The ordinary rows nearest to every row, as many as count."""
-        return self.neighbours.nearest(rows.z, rows.seen, max(self.places), own)
+        return self.neighbours.nearest(rows.z / self.units, rows.seen, max(self.places), own)
+
+    def distance_parts(self, rows: Entered, near: Int[np.ndarray, "particle near"]) -> Features:
+        """The parts (N, k) of the mean squared distance to some ordinary rows of every row."""
+        return self.neighbours.squares(rows.z / self.units, rows.seen, near)
 
     def residual_squares(self, rows: Entered) -> Features:
         """(r_j / s_j)² (N, k): 0 where nothing was observed, the others filling in for it."""
@@ -338,7 +348,16 @@ class Detector:
 
 
 _OPTIONAL = ("mean", "precision", "calibration")
-_ARRAYS = ("spread", "centre", "whitening", "middle", "weights")
+_ARRAYS = ("units", "spread", "centre", "whitening", "middle", "weights")
+
+
+def _units(model: Model, rows: Entered) -> np.ndarray:
+    """The deviation of every feature; 1 of levels, and of what does not vary."""
+    units = rows.z.std(axis=0)
+    units = np.where(units > 1e-12, units, 1.0)
+    for first, width in () if model.encoding is None else model.encoding.groups:
+        units[first : first + width] = 1.0
+    return np.asarray(units)
 
 
 def whitened(x: Features) -> tuple[np.ndarray, np.ndarray]:
