@@ -194,7 +194,8 @@ class Estimator(BaseEstimator):
         if not anew:
             settings = self._continuing(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
-        show = _comparing if self.verbose else None
+        # One pass is too short to compare, and who goes on from PCA, θ = 0, never leaves it.
+        show = False if "epochs" in more else _comparing if self.verbose else None
         job = prepare(settings, lambda given, model: data, start, show)
         self._keep(job, job.fit(progress=bool(self.verbose)))
 

@@ -16,7 +16,7 @@ from autoencodes.cost import ByColumn, Turned
 from autoencodes.errors import InputError
 from autoencodes.model.pca import Pca
 from autoencodes.plan import tables
-from autoencodes.plan.settings import Settings
+from autoencodes.plan.settings import Settings, read_toml
 from autoencodes.plan.tables import Candidate, Choice
 from autoencodes.run import resume, train
 from autoencodes.run.folder import RunFolder
@@ -96,6 +96,42 @@ def test_the_folds_choose_what_is_better_in_most_of_them(
     assert what in choice.what
     assert taken.epochs == (0 if what == "PCA" else plan.epochs)
     assert Choice.read(json.loads(json.dumps(choice.described))) == choice
+
+
+def test_a_fold_that_overflows_says_nothing(folder: Path) -> None:
+    plan = prepare(settings(folder, "curve.csv"), choosing=False).plan
+    tried, costs = [Candidate(0.1, 0.01, plan.tikhonov)], np.array([[0.5], [0.6], [np.inf]])
+    pca, sizes = np.array([1.0, 1.0, np.inf]), np.ones(3)
+    taken, choice = tables.chosen(plan, tried, costs, pca, sizes, "3 folds")
+    assert taken.noise == 0.01
+    assert "in 2 of 2 folds" in choice.because
+    _, choice = tables.chosen(plan, tried, costs, pca * np.inf, sizes, "3 folds")
+    assert "far off" in choice.because
+
+
+@pytest.mark.parametrize("size", [0, 42, 1000])
+def test_steps_that_see_all_rows_are_not_compared(folder: Path, size: int) -> None:
+    with pytest.raises(InputError, match=f"got batch-size {size}"):
+        prepare(settings(folder, "curve.csv", effort="quick", batch_size=size), choosing=False)
+
+
+@pytest.mark.parametrize("entries", [{}, {"effort": "quick", "method": "adam"}, {"trim": 0.2}])
+def test_a_configuration_taken_back_is_the_same_training(
+    folder: Path, tmp_path: Path, entries: dict[str, Any]
+) -> None:
+    job = prepare(settings(folder, "curve.csv", **entries), choosing=False)
+    assert prepare(job.plan).plan == job.plan
+    (tmp_path / "config.toml").write_text(job.plan.toml)
+    again = prepare(Settings(**read_toml(tmp_path / "config.toml")))
+    assert again.plan == job.plan
+    np.testing.assert_array_equal(again.train.x, job.train.x)
+
+
+def test_effort_is_of_no_training_that_goes_on(folder: Path, tmp_path: Path) -> None:
+    start = train(settings(folder, "noise.npy", latent=4), tmp_path / "run").folder.path
+    given = Settings(data=str(folder / "noise.npy"), start=str(start), effort="quick")
+    with pytest.raises(InputError, match="leave effort out"):
+        prepare(given)
 
 
 def test_a_curve_is_learned_and_noise_is_left_to_pca(folder: Path, curved: Job) -> None:
