@@ -32,6 +32,7 @@ from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import DECLARATIONS, Settings
 from autoencodes.plan.tables import Choice
 from autoencodes.run import source
+from autoencodes.run.choosing import Shown
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.start import Start
 from autoencodes.training import Result
@@ -195,7 +196,8 @@ class Estimator(BaseEstimator):
             settings = self._continuing(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
         # One pass is too short to compare, and who goes on from PCA, θ = 0, never leaves it.
-        show = False if "epochs" in more else _comparing if self.verbose else None
+        show: Shown | Literal[False] | None = _comparing if self.verbose else None
+        show = False if "epochs" in more else show
         job = prepare(settings, lambda given, model: data, start, show)
         self._keep(job, job.fit(progress=bool(self.verbose)))
 

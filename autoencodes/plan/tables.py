@@ -135,11 +135,11 @@ class Choice:
         if not isinstance(described, dict):
             raise ValueError("expected an object")
         words = [described.get(name) for name in ("what", "by", "because")]
+        what, by, because = (word for word in words if isinstance(word, str))
         tried = described.get("candidates")
-        known = isinstance(tried, list) and all(isinstance(c, dict) for c in tried)
-        if not known or not all(isinstance(w, str) for w in words):
+        if not isinstance(tried, list) or not all(isinstance(c, dict) for c in tried):
             raise ValueError("a choice has what, by, because and candidates")
-        return cls(*words, tuple(tried))
+        return cls(what, by, because, tuple(tried))
 
     @property
     def described(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from autoencodes.model.pca import Pca
 from autoencodes.plan import tables
 from autoencodes.plan.settings import Settings, read_toml
 from autoencodes.plan.tables import Candidate, Choice
-from autoencodes.run import resume, train
+from autoencodes.run import choosing, resume, train
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 
@@ -127,6 +128,25 @@ def test_a_configuration_taken_back_is_the_same_training(
     np.testing.assert_array_equal(again.train.x, job.train.x)
 
 
+@pytest.mark.parametrize(("role", "words"), [("group", "groups"), ("time", "time")])
+def test_rows_that_belong_together_are_left_out_together(
+    folder: Path, role: str, words: str
+) -> None:
+    """A row is told by the others of its group, and by those next to it in time."""
+    data = datasets.load(folder / "curve.csv")
+    marks = np.arange(60) // 5
+    assert data.table is not None
+    table = replace(data.table, roles={role: marks.astype(float if role == "time" else str)})
+    rows = np.random.default_rng(0).permutation(60)
+    left_out, said = choosing._left_out(replace(data, table=table), rows, 3)
+    assert words in said
+    assert np.bincount(left_out).tolist() == [20, 20, 20]
+    assert all(len(set(left_out[marks[rows] == mark])) == 1 for mark in range(12))
+    one = replace(data.table, roles={"group": np.full(60, "a")})
+    left_out, said = choosing._left_out(replace(data, table=one), rows, 3)
+    assert (np.bincount(left_out).tolist(), said) == ([20, 20, 20], "")
+
+
 def test_effort_is_of_no_training_that_goes_on(folder: Path, tmp_path: Path) -> None:
     start = train(settings(folder, "noise.npy", latent=4), tmp_path / "run").folder.path
     given = Settings(data=str(folder / "noise.npy"), start=str(start), effort="quick")
@@ -210,11 +230,11 @@ def test_a_cost_behind_a_rotation_is_the_cost_of_the_columns() -> None:
     y = np.array([0.3, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0])
     own = ByColumn(groups=((1, 2),), masked=True, sharpness=3.0)
     turned = Turned(own, rotation, centre)
-    x, y = jnp.asarray((z - centre) @ rotation), jnp.asarray(y)
-    np.testing.assert_allclose(turned(x, y), own(jnp.asarray(z), y), rtol=1e-12)
+    x, target = jnp.asarray((z - centre) @ rotation), jnp.asarray(y)
+    np.testing.assert_allclose(turned(x, target), own(jnp.asarray(z), target), rtol=1e-12)
     assert turned.target_dim(4) == own.target_dim(4) == 8
-    slope = jax.grad(turned)(x, y)
-    np.testing.assert_allclose(slope, rotation.T @ jax.grad(own)(jnp.asarray(z), y), rtol=1e-9)
+    slope = jax.grad(turned)(x, target)
+    np.testing.assert_allclose(slope, rotation.T @ jax.grad(own)(jnp.asarray(z), target), rtol=1e-9)
     shares = own.link(jnp.array([0.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(shares[2], 1 / (1 + np.exp(-3.0)), rtol=1e-12)
 
