@@ -29,11 +29,12 @@ def kept(settings: Settings, data: Dataset, model: Model | None) -> Dataset:
 
     ``model`` is that which the training began with, where it is none of its own.
     """
+    labelled = settings.target != "rows"  # labels that only colour tell no rows apart
     if settings.distinct:
-        data = data.atoms()
+        data = data.atoms(labelled=labelled)
     if not settings.trim:
         return data
     near = trimmed(Encoded.of(settings, data, model).x, settings.trim)
     weights = np.ones(data.size) if data.weights is None else data.weights.copy()
     weights[np.arange(data.size)[data.rows("train")]] *= near
-    return replace(data, weights=weights).atoms()
+    return replace(data, weights=weights).atoms(labelled=labelled)

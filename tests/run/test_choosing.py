@@ -147,6 +147,17 @@ def test_rows_that_belong_together_are_left_out_together(
     assert (np.bincount(left_out).tolist(), said) == ([20, 20, 20], "")
 
 
+def test_labels_that_only_colour_tell_no_rows_apart(folder: Path) -> None:
+    """Or a fold would be judged by rows that it has learned from, under another label."""
+    x = np.tile(np.random.default_rng(0).normal(size=(20, 4)), (2, 1))
+    np.savez(folder / "labelled.npz", x=x, label=np.repeat(["a", "b"], 20))
+    job = prepare(settings(folder, "labelled.npz"), choosing=False)
+    rows = job.data.x[job.data.rows("train")]
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    both = prepare(settings(folder, "labelled.npz", target="classes", latent=2), choosing=False)
+    assert both.train.size > len(rows)
+
+
 def test_effort_is_of_no_training_that_goes_on(folder: Path, tmp_path: Path) -> None:
     start = train(settings(folder, "noise.npy", latent=4), tmp_path / "run").folder.path
     given = Settings(data=str(folder / "noise.npy"), start=str(start), effort="quick")
