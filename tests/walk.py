@@ -91,8 +91,8 @@ MAY_BE_INFINITE = {
     "MinimizingMovement.tau", "MinimizingMovement.first_tau", "certify.tau", "certify.seconds",
 }  # fmt: skip
 MAY_BE_ZERO = {
-    "datasets.load.validation_fraction", "fit.noise", "fit.tolerance", "Flow.init.scale",
-    "ControlProblem.tikhonov", "SGD.momentum",
+    "datasets.load.validation_fraction", "fit.noise", "fit.steps", "fit.tolerance",
+    "Flow.init.scale", "ControlProblem.tikhonov", "SGD.momentum",
     "SGD.warmup", "Adam.warmup", "AdamW.warmup", "AdamW.weight_decay", "MetricMovement.momentum",
     "MetricMovement.decay", "certify.seconds", "Anderson.tolerance", "Contraction.tolerance",
     "ExtendedMSA.rho", "MetricMovement.average", "MetricMovement.floor", "Model.problem.tikhonov",

@@ -191,14 +191,15 @@ class Dataset(Summarised):
             origin=(self if self.origin is None else self.origin[0], self.numbers[rows]),
         )
 
-    def atoms(self) -> Dataset:
+    def atoms(self, *, labelled: bool = True) -> Dataset:
         """The data set with distinct training rows, each of which counts as often as it came.
 
-        Rows that are equal, with their targets and labels, become one row that has the sum of
-        their weights; those of weight 0 are left out. So a row of weight 2 is the same as that row
-        twice, in every bit of what follows. Where the sums differ, the rows are put in
-        lexicographic order; where all are the same, they stay in the order in which they first
-        came and need no weights. Rows that do not train stand behind them, as they came.
+        Rows that are equal, with their targets and, if ``labelled``, their labels, become one row
+        that has the sum of their weights and the label of the first; those of weight 0 are left
+        out. So a row of weight 2 is the same as that row twice, in every bit of what follows.
+        Where the sums differ, the rows are put in lexicographic order; where all are the same,
+        they stay in the order in which they first came and need no weights. Rows that do not
+        train stand behind them, as they came.
 
         Raises
         ------
@@ -212,7 +213,7 @@ class Dataset(Summarised):
             raise InputError(f"{self.name}: expected a training row of a weight above 0; got none")
         rows = self.rows("train") if len(train) == len(own) else train  # a view where there is one
         parts = [self.x[rows]] + ([] if self.y is None else [self.y[rows]])
-        if self.labels is not None:
+        if self.labels is not None and labelled:
             parts.append(np.unique(self.labels[train], return_inverse=True)[1][:, None])
         order, firsts = lexicographic(*parts)
         if firsts.all() and self.weights is None:

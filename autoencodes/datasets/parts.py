@@ -111,8 +111,8 @@ def _by_time(
     values: Shaped[np.ndarray, " particle"], where: str, test: float, validation: float
 ) -> Parts:
     """The last rows test, those before them validate; rows of one moment stay together."""
-    moments = _moments(values, where)
-    ordered = np.sort(moments)
+    at = moments(values, where)
+    ordered = np.sort(at)
     count = len(ordered)
     first_test = ordered[count - max(1, round(test * count))]
     if first_test == ordered[0]:
@@ -120,15 +120,15 @@ def _by_time(
             f"{where}: the column of times does not part the rows: {first_test} is the first and "
             "among the last; name another column or give a smaller test-fraction"
         )
-    part = np.where(moments >= first_test, TEST, TRAIN)
+    part = np.where(at >= first_test, TEST, TRAIN)
     rest = ordered[ordered < first_test]
     wanted = min(round(validation * count), len(rest) - 1)
     if wanted > 0 and rest[len(rest) - wanted] > rest[0]:
-        part[(moments >= rest[len(rest) - wanted]) & (part == TRAIN)] = VALIDATION
+        part[(at >= rest[len(rest) - wanted]) & (part == TRAIN)] = VALIDATION
     return part
 
 
-def _moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
+def moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
     """Times as numbers that can be compared."""
     _require_whole(values, where, "times")
     if values.dtype.kind == "M":

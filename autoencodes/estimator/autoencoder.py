@@ -32,8 +32,9 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     n_components : int, optional
         The number of latent values; by default an eighth of the features, from 1 to half of them.
     effort : {"quick", "default", "thorough"}, optional
-        How many candidates are compared by folds of the rows, where nothing but ``n_components`` is
-        given; PCA is one of them.
+        How many candidates are compared by folds of the rows; PCA is one of them. It is "default"
+        where nothing of the model is given. Where something is, as ``tikhonov``, None stands for an
+        ordinary training by another rule: a search over such parameters gives ``effort`` too.
     trim : float, optional
         The part of the rows, those farthest from the rest, that is not learned from; by default 0.
     extra : int, optional

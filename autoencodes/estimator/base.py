@@ -32,6 +32,7 @@ from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import DECLARATIONS, Settings
 from autoencodes.plan.tables import Choice
 from autoencodes.run import source
+from autoencodes.run.choosing import Shown
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.start import Start
 from autoencodes.training import Result
@@ -184,7 +185,11 @@ class Estimator(BaseEstimator):
         anew: bool,
         **more: Any,
     ) -> None:
-        """Trains on rows: from a control that is drawn, or from that of the last training."""
+        """Trains on rows: from a control that is drawn, or from that of the last training.
+
+        A warm start from PCA, θ = 0, is none: of a flow at rest the gradient is 0.
+        """
+        anew = anew or ("epochs" not in more and self.plan_.epochs == 0)
         settings = self._settings(**more)
         start = None if anew else Start("of the last fit", self.plan_, self.model_, 1)
         reading = source.reading(settings, None if start is None else self.model_.encoding)
@@ -194,7 +199,9 @@ class Estimator(BaseEstimator):
         if not anew:
             settings = self._continuing(settings, data)
         data = data.validating(settings.validation_fraction or 0.0, settings.split_seed)
-        show = _comparing if self.verbose else None
+        # One pass is too short to compare, and who goes on from PCA, θ = 0, never leaves it.
+        show: Shown | Literal[False] | None = _comparing if self.verbose else None
+        show = False if "epochs" in more else show
         job = prepare(settings, lambda given, model: data, start, show)
         self._keep(job, job.fit(progress=bool(self.verbose)))
 
@@ -288,7 +295,7 @@ class Estimator(BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = checked_weights(sample_weight, count, "sample_weight")
-        return Dataset(
+        data = Dataset(
             _NAME,
             table.x,
             None,
@@ -298,7 +305,8 @@ class Estimator(BaseEstimator):
             table.value_range,
             table=table,
             weights=weights,
-        ).atoms()
+        )
+        return data if self.trim else data.atoms()  # the farthest are a share of rows as they came
 
     def _keep(self, job: Job, result: Result) -> None:
         """Takes over what a training came to."""

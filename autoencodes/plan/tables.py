@@ -17,6 +17,7 @@ rows, and the folds say it. docs/tables.md has what each part of the rule is wor
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +25,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.catalogue import DATASETS
+from autoencodes.catalogue import DATASETS, METHODS
 from autoencodes.datasets import Dataset
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, Notice
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import DECLARATIONS, Settings
@@ -42,6 +43,8 @@ _FITTING = {
     *("steps_per_block", "horizon", "scheme", "substeps", "method", "tau", "learning_rate"),
 }
 """Entries that may be given beside ``effort``: they take the place of what the rule has."""
+_DECIDED = {"widths", "horizon", "init_scale", "tikhonov", "noise", "epochs", "batch_size"}
+"""Entries that all stand in the configuration of a run: with them nothing is left to choose."""
 
 _RULE: dict[str, Any] = {
     "rotation": "pca",
@@ -150,11 +153,15 @@ class Choice:
 def holds(settings: Settings, data: Dataset) -> bool:
     """Whether the rule decides what is trained: on a table of which nothing else is given.
 
+    The configuration of a run, given again, has decided everything.
+
     Raises
     ------
     InputError
         If ``effort`` is given where there is nothing to choose.
     """
+    if set(settings.given) >= _DECIDED:
+        return False
     others = set(settings.given) - _FREE
     table = (
         settings.data not in DATASETS
@@ -165,15 +172,26 @@ def holds(settings: Settings, data: Dataset) -> bool:
         and not data.law
         and data.image_shape is None
         and data.value_range is None
-        and data.dim <= _WIDEST
     )
+    wide = _features(data)
+    if table and wide > _WIDEST:
+        table = False
+        if settings.effort is None and not others:
+            warnings.warn(
+                f"{data.name} has {wide:,} features, more than the {_WIDEST:,} of the rule for "
+                "tables: it is trained by the general rule, which on tables is seldom better "
+                "than PCA; take fewer columns (--columns, --drop), or give a model",
+                Notice,
+                stacklevel=2,
+            )
     if settings.effort is None:
         return table and not others
     if not table:
         raise InputError(
             "effort is how many candidates a table is tried with (numbers of no fixed range and "
-            f"categories, at most {_WIDEST} columns, reconstructed); {data.name} is another kind "
-            "of data, or another target is given: leave effort out"
+            f"categories, at most {_WIDEST:,} features, reconstructed) where nothing is trained yet; "
+            f"{data.name} is another kind of data, or another target or a start is given: leave "
+            "effort out"
         )
     if strange := sorted(others - _FITTING):
         name = strange[0].replace("_", "-")
@@ -184,6 +202,13 @@ def holds(settings: Settings, data: Dataset) -> bool:
     return True
 
 
+def _features(data: Dataset) -> int:
+    """About how many features the columns become."""
+    if data.table is None or data.table.columns is None:
+        return data.dim
+    return sum(max(1, len(column.levels)) for column in data.table.columns)
+
+
 def begun(settings: Settings) -> Settings:
     """The settings with what the rule decides without looking at the rows."""
     effort = settings.effort or "default"
@@ -191,14 +216,28 @@ def begun(settings: Settings) -> Settings:
 
 
 def entries(settings: Settings, facts: Facts, latent: int) -> dict[str, Any]:
-    """What the rule decides by the rows, for settings that ``begun`` made."""
+    """What the rule decides by the rows, for settings that ``begun`` made.
+
+    Raises
+    ------
+    InputError
+        If every step is to see all rows, so that there is no noise for candidates to differ by.
+    """
     first = max(facts.carried or facts.dim, latent)
     widths = (first, latent) if latent < first else (latent,)
     block = settings.steps_per_block or _BLOCK
     rows = facts.learned or facts.rows
-    batch = max(1, min(_BATCH, rows // 2))
+    batch, given = max(1, min(_BATCH, rows // 2)), settings.batch_size
+    if given is not None and rows > 1 and not 0 < given < rows:
+        raise InputError(
+            "effort chooses among trainings with noise, which is drawn for mini-batches; got "
+            f"batch-size {given}, with which every step sees all {rows} rows: give a smaller one "
+            "above 0, or leave one of the two out"
+        )
     growth = max(1.0, rows / _ROWS) ** 0.5
     updates = min(_MOST_UPDATES, round(_UPDATES * growth))
+    method = settings.method or "movement"
+    largest = {"tau": _TAU} if "tau" in METHODS.entries[method].settings else {}
     return {
         "widths": widths,
         "latent": latent,
@@ -208,8 +247,8 @@ def entries(settings: Settings, facts: Facts, latent: int) -> dict[str, Any]:
         "horizon": _STEP * block * (2 * len(widths) - 1),
         "init_scale": _SCALE,
         "tikhonov": _PENALTY * facts.variance / facts.rows,
-        "method": "movement",
-        "tau": _TAU,
+        "method": method,
+        **largest,
         "batch_size": batch,
         "epochs": max(1, round(updates / max(1, rows // batch))),
         "noise": EFFORTS[settings.effort or "default"].noises[0] * residual(facts, latent),
@@ -263,8 +302,14 @@ def chosen(
 
     Of those that are better than PCA in most folds it is the one with the least geometric mean of
     cost over PCA's: rows far from all others, of which a fold may have one, rule the arithmetic
-    one. It is taken if that is below 0.98; one that left the finite numbers is none.
+    one. It is taken if that is below 0.98; one that left the finite numbers is none. A fold where
+    even PCA left them, as where a row is 1e20 deviations off, says nothing.
     """
+    telling = np.isfinite(pca)
+    costs, pca, sizes = costs[telling], pca[telling], sizes[telling]
+    if not telling.any():
+        words = "rows left out are so far off that no error of theirs is a finite number"
+        return at_pca(plan), Choice("PCA (θ = 0)", by, words)
     tiny = np.finfo(np.float64).tiny
     each = np.where(np.isfinite(costs), np.maximum(costs, tiny), np.inf)
     each = each / np.maximum(pca, tiny)[:, None]

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Int
 
 from autoencodes.control import Control
 from autoencodes.datasets import Dataset
+from autoencodes.datasets.parts import moments
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.model.order import by_index
 from autoencodes.plan import build, tables
@@ -62,7 +64,8 @@ def choose(
     own = np.arange(data.size)[data.rows("train")]
     mixed = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(4,)))
     own = mixed.permutation(own)[:_MOST_ROWS]
-    folds = [_fold(plan, data, own, k, count) for k in range(count)]
+    left_out, how = _left_out(data, own, count)
+    folds = [_fold(plan, data, own[left_out != k], own[left_out == k]) for k in range(count)]
     with precision(plan.precision):
         candidates = Candidates(
             jax.tree.map(lambda a: np.repeat(a[None], len(tried), 0), folds[0].control),
@@ -87,14 +90,42 @@ def choose(
         pca = costs_together(problems, still, judges)[:, 0]
     sizes = np.array([f.weight for f in folds], np.float64)
     of = "" if data.count("train") == len(own) else f" at random of {data.count('train'):,}"
-    by = f"{count} folds of {len(own):,} training rows{of}"
+    by = f"{count} folds of {len(own):,} training rows{of}{how}"
     return tables.chosen(plan, tried, costs, pca, sizes, by)
 
 
-def _fold(plan: Plan, data: Dataset, rows: np.ndarray, number: int, count: int) -> _Fold:
-    """The training that leaves out every ``count``-th of the rows, from ``number`` on."""
-    judging = rows[number::count]
-    learning = np.setdiff1d(rows, judging)
+def _left_out(
+    data: Dataset, rows: Int[np.ndarray, " particle"], count: int
+) -> tuple[Int[np.ndarray, " particle"], str]:
+    """Which fold leaves each of the rows out, which come in random order; and how, in words.
+
+    As test rows are: a group is left out as a whole, and of times one piece, for a row is told by
+    those of its group, or next to it in time. At random where that leaves a fold without rows.
+    """
+    roles = {} if data.table is None else data.table.roles
+    timed = "time" in roles and "split" not in roles
+    if timed or "group" in roles:
+        own = moments(roles["time"], data.name) if timed else roles["group"].astype(str)
+        _, first, number, sizes = np.unique(
+            own[rows], return_index=True, return_inverse=True, return_counts=True
+        )
+        order = np.arange(len(sizes)) if timed else np.argsort(first)
+        before = np.cumsum(sizes[order]) - sizes[order] / 2
+        fold = np.empty(len(order), np.int64)
+        fold[order] = count * before / len(rows)
+        if len(np.unique(fold)) == count:
+            return fold[number], ", pieces of time" if timed else ", of whole groups"
+    return np.arange(len(rows)) % count, ""
+
+
+def _fold(
+    plan: Plan,
+    data: Dataset,
+    learning: Int[np.ndarray, " learning"],
+    judging: Int[np.ndarray, " judging"],
+) -> _Fold:
+    """The training on some rows that others judge."""
+    learning = np.sort(learning)
     places = np.concatenate([learning, judging])
     taken = data.taken(places, None if data.weights is None else data.weights[places])
     part = taken.divided(np.arange(len(places)) >= len(learning))

@@ -213,7 +213,7 @@ def prepare(
     settings = settings if start is None else start.continued(settings)
     data = read(settings, None if start is None else start.model)
     started = None if start is None else start.beginning(settings, data)
-    ruled = isinstance(given, Settings) and started is None and tables.holds(settings, data)
+    ruled = isinstance(given, Settings) and tables.holds(settings, data) and started is None
     settings = tables.begun(settings) if ruled else settings
     if isinstance(given, Settings):
         settings = Settings(**{**settings.given, "distinct": joins(settings, data)})

@@ -25,15 +25,18 @@ def joins(settings: Settings, data: Dataset) -> bool:
 
 
 def kept(settings: Settings, data: Dataset, model: Model | None) -> Dataset:
-    """The data with training rows as their settings want them: joined, and without the farthest.
+    """The data with training rows as their settings want them: without the farthest, and joined.
 
+    The farthest are a share of the rows as they came: a row that came often is often near.
     ``model`` is that which the training began with, where it is none of its own.
     """
-    if settings.distinct:
-        data = data.atoms()
-    if not settings.trim:
-        return data
-    near = trimmed(Encoded.of(settings, data, model).x, settings.trim)
-    weights = np.ones(data.size) if data.weights is None else data.weights.copy()
-    weights[np.arange(data.size)[data.rows("train")]] *= near
-    return replace(data, weights=weights).atoms()
+    labelled = settings.target != "rows"  # labels that only colour tell no rows apart
+    if settings.trim:
+        weights = np.ones(data.size) if data.weights is None else data.weights.copy()
+        own = np.arange(data.size)[data.rows("train")]
+        own = own[weights[own] > 0]
+        others = np.setdiff1d(np.arange(data.size), own)
+        counted = data.taken(np.r_[own, others], None)
+        weights[own] *= trimmed(Encoded.of(settings, counted, model).x, settings.trim)
+        data = replace(data, weights=weights)
+    return data.atoms(labelled=labelled) if settings.distinct or settings.trim else data

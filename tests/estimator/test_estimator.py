@@ -226,6 +226,14 @@ def test_training_goes_on(fitted: ac.AutoencODE) -> None:
         warm.set_params(widths=(3, 2)).fit(X)
 
 
+def test_parts_are_learned_from_where_the_rule_holds() -> None:
+    """PCA is θ = 0, where training stands still: a first pass must not end there."""
+    parts = ac.AutoencODE(1, effort="quick").partial_fit(curve())
+    assert parts.choice_ is None
+    assert parts.plan_.init_scale > 0
+    assert parts.plan_.noise > 0
+
+
 def test_rows_kept_to_validate(fitted: ac.AutoencODE) -> None:
     encoder = clone(fitted).set_params(validation_fraction=0.25).fit(curve())
     assert not same(encoder, fitted)

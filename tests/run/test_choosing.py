@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from autoencodes.cost import ByColumn, Turned
 from autoencodes.errors import InputError
 from autoencodes.model.pca import Pca
 from autoencodes.plan import tables
-from autoencodes.plan.settings import Settings
+from autoencodes.plan.settings import Settings, read_toml
 from autoencodes.plan.tables import Candidate, Choice
-from autoencodes.run import resume, train
+from autoencodes.run import choosing, resume, train
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
 
@@ -98,6 +99,72 @@ def test_the_folds_choose_what_is_better_in_most_of_them(
     assert Choice.read(json.loads(json.dumps(choice.described))) == choice
 
 
+def test_a_fold_that_overflows_says_nothing(folder: Path) -> None:
+    plan = prepare(settings(folder, "curve.csv"), choosing=False).plan
+    tried, costs = [Candidate(0.1, 0.01, plan.tikhonov)], np.array([[0.5], [0.6], [np.inf]])
+    pca, sizes = np.array([1.0, 1.0, np.inf]), np.ones(3)
+    taken, choice = tables.chosen(plan, tried, costs, pca, sizes, "3 folds")
+    assert taken.noise == 0.01
+    assert "in 2 of 2 folds" in choice.because
+    _, choice = tables.chosen(plan, tried, costs, pca * np.inf, sizes, "3 folds")
+    assert "far off" in choice.because
+
+
+@pytest.mark.parametrize("size", [0, 42, 1000])
+def test_steps_that_see_all_rows_are_not_compared(folder: Path, size: int) -> None:
+    with pytest.raises(InputError, match=f"got batch-size {size}"):
+        prepare(settings(folder, "curve.csv", effort="quick", batch_size=size), choosing=False)
+
+
+@pytest.mark.parametrize("entries", [{}, {"effort": "quick", "method": "adam"}, {"trim": 0.2}])
+def test_a_configuration_taken_back_is_the_same_training(
+    folder: Path, tmp_path: Path, entries: dict[str, Any]
+) -> None:
+    job = prepare(settings(folder, "curve.csv", **entries), choosing=False)
+    assert prepare(job.plan).plan == job.plan
+    (tmp_path / "config.toml").write_text(job.plan.toml)
+    again = prepare(Settings(**read_toml(tmp_path / "config.toml")))
+    assert again.plan == job.plan
+    np.testing.assert_array_equal(again.train.x, job.train.x)
+
+
+@pytest.mark.parametrize(("role", "words"), [("group", "groups"), ("time", "time")])
+def test_rows_that_belong_together_are_left_out_together(
+    folder: Path, role: str, words: str
+) -> None:
+    """A row is told by the others of its group, and by those next to it in time."""
+    data = datasets.load(folder / "curve.csv")
+    marks = np.arange(60) // 5
+    assert data.table is not None
+    table = replace(data.table, roles={role: marks.astype(float if role == "time" else str)})
+    rows = np.random.default_rng(0).permutation(60)
+    left_out, said = choosing._left_out(replace(data, table=table), rows, 3)
+    assert words in said
+    assert np.bincount(left_out).tolist() == [20, 20, 20]
+    assert all(len(set(left_out[marks[rows] == mark])) == 1 for mark in range(12))
+    one = replace(data.table, roles={"group": np.full(60, "a")})
+    left_out, said = choosing._left_out(replace(data, table=one), rows, 3)
+    assert (np.bincount(left_out).tolist(), said) == ([20, 20, 20], "")
+
+
+def test_labels_that_only_colour_tell_no_rows_apart(folder: Path) -> None:
+    """Or a fold would be judged by rows that it has learned from, under another label."""
+    x = np.tile(np.random.default_rng(0).normal(size=(20, 4)), (2, 1))
+    np.savez(folder / "labelled.npz", x=x, label=np.repeat(["a", "b"], 20))
+    job = prepare(settings(folder, "labelled.npz"), choosing=False)
+    rows = job.data.x[job.data.rows("train")]
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    both = prepare(settings(folder, "labelled.npz", target="classes", latent=2), choosing=False)
+    assert both.train.size > len(rows)
+
+
+def test_effort_is_of_no_training_that_goes_on(folder: Path, tmp_path: Path) -> None:
+    start = train(settings(folder, "noise.npy", latent=4), tmp_path / "run").folder.path
+    given = Settings(data=str(folder / "noise.npy"), start=str(start), effort="quick")
+    with pytest.raises(InputError, match="leave effort out"):
+        prepare(given)
+
+
 def test_a_curve_is_learned_and_noise_is_left_to_pca(folder: Path, curved: Job) -> None:
     assert curved.choice is not None
     assert curved.choice.what.startswith("the flow")
@@ -174,11 +241,11 @@ def test_a_cost_behind_a_rotation_is_the_cost_of_the_columns() -> None:
     y = np.array([0.3, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0])
     own = ByColumn(groups=((1, 2),), masked=True, sharpness=3.0)
     turned = Turned(own, rotation, centre)
-    x, y = jnp.asarray((z - centre) @ rotation), jnp.asarray(y)
-    np.testing.assert_allclose(turned(x, y), own(jnp.asarray(z), y), rtol=1e-12)
+    x, target = jnp.asarray((z - centre) @ rotation), jnp.asarray(y)
+    np.testing.assert_allclose(turned(x, target), own(jnp.asarray(z), target), rtol=1e-12)
     assert turned.target_dim(4) == own.target_dim(4) == 8
-    slope = jax.grad(turned)(x, y)
-    np.testing.assert_allclose(slope, rotation.T @ jax.grad(own)(jnp.asarray(z), y), rtol=1e-9)
+    slope = jax.grad(turned)(x, target)
+    np.testing.assert_allclose(slope, rotation.T @ jax.grad(own)(jnp.asarray(z), target), rtol=1e-9)
     shares = own.link(jnp.array([0.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(shares[2], 1 / (1 + np.exp(-3.0)), rtol=1e-12)
 
