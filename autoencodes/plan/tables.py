@@ -65,6 +65,8 @@ _PENALTY = 0.01
 _SCALE, _TAU = 0.5, 1e-2
 _BETTER = 0.98
 """The share of PCA's error that a candidate must stay below."""
+_CHANCE = 1.64
+"""In standard deviations, how far the share of rows that are better is above one half: 95 %."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,34 @@ class Candidate:
         return f"the flow with noise{size} (deviation {self.noise:.3g}), λ = {self.tikhonov:.3g}"
 
 
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What candidates and PCA cost on the rows that a fold left out.
+
+    Parameters
+    ----------
+    costs : array (c, n)
+    pca, weights : arrays (n,)
+    """
+
+    costs: Float[np.ndarray, "candidate particle"]
+    pca: Float[np.ndarray, " particle"]
+    weights: Float[np.ndarray, " particle"]
+
+    @property
+    def ratios(self) -> Float[np.ndarray, " candidate"]:
+        """The mean cost of every candidate over PCA's; infinite where it is not finite."""
+        tiny = np.finfo(np.float64).tiny
+        costs = self.costs @ self.weights
+        costs = np.where(np.isfinite(costs), np.maximum(costs, tiny), np.inf)
+        return np.asarray(costs / max(float(self.pca @ self.weights), tiny))
+
+    @property
+    def better(self) -> Float[np.ndarray, " candidate"]:
+        """The share of rows that cost less than with PCA."""
+        return np.asarray((self.costs < self.pca) @ self.weights / self.weights.sum())
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which candidate was taken, by what, and why.
@@ -116,7 +146,8 @@ class Choice:
         In words.
     candidates : tuple of dict
         For each its ``noise``, ``tikhonov``, ``error_over_pca``, the geometric mean over the
-        folds, and ``folds_better``, the number of folds in which it is better than PCA.
+        folds, ``folds_better``, the number of folds in which it is better than PCA, and
+        ``rows_better``, the share of rows.
     """
 
     what: str
@@ -189,9 +220,9 @@ def holds(settings: Settings, data: Dataset) -> bool:
     if not table:
         raise InputError(
             "effort is how many candidates a table is tried with (numbers of no fixed range and "
-            f"categories, at most {_WIDEST:,} features, reconstructed) where nothing is trained yet; "
-            f"{data.name} is another kind of data, or another target or a start is given: leave "
-            "effort out"
+            f"categories, at most {_WIDEST:,} features, reconstructed) where nothing is "
+            f"trained yet; {data.name} is another kind of data, or another target or a start is "
+            "given: leave effort out"
         )
     if strange := sorted(others - _FITTING):
         name = strange[0].replace("_", "-")
@@ -291,31 +322,27 @@ def at_pca(plan: Plan) -> Plan:
 
 
 def chosen(
-    plan: Plan,
-    tried: Sequence[Candidate],
-    costs: Float[np.ndarray, "fold candidate"],
-    pca: Float[np.ndarray, " fold"],
-    sizes: Float[np.ndarray, " fold"],
-    by: str,
+    plan: Plan, tried: Sequence[Candidate], folds: Sequence[Fold], by: str
 ) -> tuple[Plan, Choice]:
     """The plan of the best candidate, from the costs on the rows that each fold left out.
 
     Of those that are better than PCA in most folds it is the one with the least geometric mean of
     cost over PCA's: rows far from all others, of which a fold may have one, rule the arithmetic
-    one. It is taken if that is below 0.98; one that left the finite numbers is none. A fold where
-    even PCA left them, as where a row is 1e20 deviations off, says nothing.
+    one. It is taken if that is below 0.98 and most rows are better with it, by more than chance:
+    a share above 1/2 + 1.64 / (2 √n) of n rows. One that left the finite numbers is none. A fold
+    where even PCA left them, as where a row is 1e20 deviations off, says nothing.
     """
-    telling = np.isfinite(pca)
-    costs, pca, sizes = costs[telling], pca[telling], sizes[telling]
-    if not telling.any():
+    telling = [fold for fold in folds if np.isfinite(fold.pca).all()]
+    if not telling:
         words = "rows left out are so far off that no error of theirs is a finite number"
         return at_pca(plan), Choice("PCA (θ = 0)", by, words)
-    tiny = np.finfo(np.float64).tiny
-    each = np.where(np.isfinite(costs), np.maximum(costs, tiny), np.inf)
-    each = each / np.maximum(pca, tiny)[:, None]
+    sizes = np.array([fold.weights.sum() for fold in telling])
+    each = np.stack([fold.ratios for fold in telling])
     ratios = np.exp(np.average(np.log(each), axis=0, weights=sizes))
     wins = (each < 1).sum(axis=0)
-    often = 2 * wins > len(costs)
+    better = np.average([fold.better for fold in telling], axis=0, weights=sizes)
+    least = 0.5 + _CHANCE / (2 * math.sqrt(max(float(sizes.sum()), 1.0)))
+    often = (2 * wins > len(telling)) & (better > least)
     best = int(np.argmin(np.where(often, ratios, np.inf) if often.any() else ratios))
     compared = tuple(
         {
@@ -323,15 +350,16 @@ def chosen(
             "tikhonov": c.tikhonov,
             "error_over_pca": float(r) if np.isfinite(r) else None,
             "folds_better": int(w),
+            "rows_better": float(b),
         }
-        for c, r, w in zip(tried, ratios, wins, strict=True)
+        for c, r, w, b in zip(tried, ratios, wins, better, strict=True)
     )
-    count = len(costs)
-    said = f"its error on the rows left out is {ratios[best]:.3g} of PCA's, in {wins[best]} of "
-    said += f"{count} folds below it"
+    said = f"its error on the rows left out is {ratios[best]:.3g} of PCA's, below it in "
+    said += f"{wins[best]} of {len(telling)} folds and on {better[best]:.0%} of the rows"
     if ratios[best] < _BETTER and often[best]:
         taken = tried[best]
         entries = {**vars(plan), "noise": taken.noise, "tikhonov": taken.tikhonov}
         return Plan(**entries), Choice(taken.words, by, said, compared)
-    words = f"the best flow is no better: {said}" if np.isfinite(ratios[best]) else "no flow ended"
+    words = f"no flow is surely better: of the best, {said}"
+    words = words if np.isfinite(ratios[best]) else "no flow ended"
     return at_pca(plan), Choice("PCA (θ = 0)", by, words, compared)

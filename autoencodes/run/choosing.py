@@ -23,7 +23,7 @@ from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
-from autoencodes.plan.tables import Choice
+from autoencodes.plan.tables import Choice, Fold
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
 from autoencodes.run.hiding import with_holes
@@ -87,11 +87,14 @@ def choose(
         assert control is not None
         costs = costs_together(problems, control, judges)
         still = jax.tree.map(lambda a: np.zeros_like(a[:, :1]), control)
-        pca = costs_together(problems, still, judges)[:, 0]
-    sizes = np.array([f.weight for f in folds], np.float64)
+        pca = costs_together(problems, still, judges)
     of = "" if data.count("train") == len(own) else f" at random of {data.count('train'):,}"
     by = f"{count} folds of {len(own):,} training rows{of}{how}"
-    return tables.chosen(plan, tried, costs, pca, sizes, by)
+    folded = [
+        Fold(own, rest[0], np.asarray(f.judging.weights, np.float64) * f.weight)
+        for own, rest, f in zip(costs, pca, folds, strict=True)
+    ]
+    return tables.chosen(plan, tried, folded, by)
 
 
 def _left_out(

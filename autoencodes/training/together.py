@@ -120,13 +120,15 @@ def fit_together(
 
 def costs_together(
     problems: Sequence[ControlProblem], control: Control, measures: Sequence[EmpiricalMeasure]
-) -> Float[np.ndarray, "measure candidate"]:
-    """∫ ℓ dμ_T of every candidate on every measure; NaN where it is not finite.
+) -> list[Float[np.ndarray, "candidate particle"]]:
+    """ℓ(x_T, y) of every candidate on every particle of every measure, finite or not.
 
     ``control`` has the axes (measure, candidate), as ``fit_together`` returns it.
     """
     dtype = jnp.result_type(*jax.tree.leaves(control))
-    return np.asarray(_costs(_along(problems), control, _stacked(measures, dtype)), np.float64)
+    losses = _costs(_along(problems), control, _stacked(measures, dtype))
+    pairs = zip(losses, measures, strict=True)
+    return [np.asarray(own[:, : measure.size], np.float64) for own, measure in pairs]
 
 
 def _along(trees: Sequence[Any]) -> Any:
@@ -218,13 +220,11 @@ def _round(
 @partial(compiled, once=True)
 def _costs(
     problem: ControlProblem, control: Control, measures: EmpiricalMeasure
-) -> Float[Array, "measure candidate"]:
+) -> Float[Array, "measure candidate particle"]:
     def on_one(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Any:
         def one(control: Control) -> Any:
-            losses = jax.vmap(problem.cost)(
-                problem.flow.push(control, measure.x), jnp.asarray(measure.y)
-            )
-            return jnp.vdot(measure.weights, losses) / jnp.sum(measure.weights)
+            states = problem.flow.push(control, measure.x)
+            return jax.vmap(problem.cost)(states, jnp.asarray(measure.y))
 
         return jax.vmap(one)(control)
 

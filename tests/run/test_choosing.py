@@ -18,7 +18,7 @@ from autoencodes.errors import InputError
 from autoencodes.model.pca import Pca
 from autoencodes.plan import tables
 from autoencodes.plan.settings import Settings, read_toml
-from autoencodes.plan.tables import Candidate, Choice
+from autoencodes.plan.tables import Candidate, Choice, Fold
 from autoencodes.run import choosing, resume, train
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
@@ -76,6 +76,25 @@ def test_effort_beside_what_the_rule_settles_is_refused(folder: Path) -> None:
         prepare(given)
 
 
+def folded(costs: list[list[float]], pca: list[float], rows: int = 9) -> list[Fold]:
+    """Folds of so many rows, each of which costs the same."""
+    return [
+        Fold(np.outer(own, np.ones(rows)), np.full(rows, rest), np.ones(rows))
+        for own, rest in zip(costs, pca, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("better", [0.9, 0.55])
+def test_a_few_rows_that_gain_much_are_not_enough(folder: Path, better: float) -> None:
+    """The mean may be far below PCA's by chance: most rows have to be better, by more than that."""
+    plan = prepare(settings(folder, "curve.csv"), choosing=False).plan
+    costs = np.where(np.arange(20) < 20 * better, 0.1, 1.05)
+    folds = [Fold(costs[None], np.ones(20), np.ones(20)) for _ in range(3)]
+    _, choice = tables.chosen(plan, [Candidate(0.1, 0.01, plan.tikhonov)], folds, "3 folds")
+    assert choice.what.startswith("PCA") is (better < 0.6)
+    assert choice.candidates[0]["rows_better"] == pytest.approx(better)
+
+
 @pytest.mark.parametrize(
     ("costs", "what"),
     [
@@ -92,8 +111,7 @@ def test_the_folds_choose_what_is_better_in_most_of_them(
 ) -> None:
     plan = prepare(settings(folder, "curve.csv"), choosing=False).plan
     tried = [Candidate(0.1, 0.01, plan.tikhonov), Candidate(0.3, 0.03, plan.tikhonov)]
-    pca, sizes = np.ones(3), np.ones(3)
-    taken, choice = tables.chosen(plan, tried, np.array(costs), pca, sizes, "3 folds")
+    taken, choice = tables.chosen(plan, tried, folded(costs, [1.0] * 3), "3 folds")
     assert what in choice.what
     assert taken.epochs == (0 if what == "PCA" else plan.epochs)
     assert Choice.read(json.loads(json.dumps(choice.described))) == choice
@@ -101,12 +119,11 @@ def test_the_folds_choose_what_is_better_in_most_of_them(
 
 def test_a_fold_that_overflows_says_nothing(folder: Path) -> None:
     plan = prepare(settings(folder, "curve.csv"), choosing=False).plan
-    tried, costs = [Candidate(0.1, 0.01, plan.tikhonov)], np.array([[0.5], [0.6], [np.inf]])
-    pca, sizes = np.array([1.0, 1.0, np.inf]), np.ones(3)
-    taken, choice = tables.chosen(plan, tried, costs, pca, sizes, "3 folds")
+    tried, costs = [Candidate(0.1, 0.01, plan.tikhonov)], [[0.5], [0.6], [np.inf]]
+    taken, choice = tables.chosen(plan, tried, folded(costs, [1.0, 1.0, np.inf]), "3 folds")
     assert taken.noise == 0.01
     assert "in 2 of 2 folds" in choice.because
-    _, choice = tables.chosen(plan, tried, costs, pca * np.inf, sizes, "3 folds")
+    _, choice = tables.chosen(plan, tried, folded(costs, [np.inf] * 3), "3 folds")
     assert "far off" in choice.because
 
 
