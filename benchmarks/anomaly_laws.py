@@ -122,3 +122,9 @@ LAWS = {
     "circles in 12": Law(_circles, 2, 0.1),
     "sensors in 20": Law(_sensors, 3, 0.05),
 }
+
+
+if __name__ == "__main__":
+    for name, law in LAWS.items():
+        x = law.rows(500, np.random.default_rng(0))
+        print(f"{name}: {x.shape[1]} columns on a surface of dimension {law.k}")

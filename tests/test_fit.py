@@ -333,8 +333,7 @@ def test_adam_does_not_freeze_in_silence_where_its_moments_overflow() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps must be an integer, at least 1; got 0"),
-        ({"steps": -1}, "steps must be an integer, at least 1"),
+        ({"steps": -1}, "steps must be an integer, at least 0; got -1"),
         (
             {"batch_size": 0, "key": KEY},
             "batch_size must be an integer, at least 1, or None",
@@ -348,6 +347,14 @@ def test_adam_does_not_freeze_in_silence_where_its_moments_overflow() -> None:
 def test_numbers_out_of_range_are_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         train(**options)
+
+
+def test_no_step_leaves_the_control_as_it_is() -> None:
+    result = train(steps=0)
+    assert result.history == []
+    assert result.reason == "no step was asked for"
+    for a, b in zip(jax.tree.leaves(result.control), jax.tree.leaves(CASE.control), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_does_not_fit_the_problem_is_refused_before_any_step() -> None:

@@ -98,7 +98,7 @@ class AnomalyDetector(OutlierMixin, Estimator):
         Above 0, progress is shown on standard error.
     random_state : int or RandomState, optional
         Of the initial control and of mini-batches; None is 0, so that every fit can be repeated.
-    calibration_fraction : float, default=0.1
+    calibration_fraction : float, default=0.2
         The part of the rows that is set apart for p-values: nothing else is fitted to them.
     contamination : float in (0, 0.5] or "auto", default="auto"
         The part of the rows that ``predict`` is to call anomalies; "auto": those with p ≤ α.
@@ -183,7 +183,7 @@ class AnomalyDetector(OutlierMixin, Estimator):
         warm_start: bool = False,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
-        calibration_fraction: float = 0.1,
+        calibration_fraction: float = 0.2,
         contamination: float | str = "auto",
         alpha: float = 0.05,
     ) -> None:
