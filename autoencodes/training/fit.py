@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import equinox as eqx
@@ -175,6 +175,8 @@ class _Loop:
     noise: float
     tolerance: float
     every: int
+    orders: dict[int, Int[Array, " particle"]] = field(default_factory=dict)
+    """That of the present epoch: of a million particles it takes longer than many steps."""
 
     @property
     def large(self) -> str:
@@ -333,7 +335,11 @@ class _Loop:
         if self.batch_size is None:
             return jnp.arange(1)
         assert self.key is not None
-        return jax.random.permutation(jax.random.fold_in(self.key, epoch), self.measure.size)
+        if epoch not in self.orders:
+            self.orders.clear()
+            key = jax.random.fold_in(self.key, epoch)
+            self.orders[epoch] = jax.random.permutation(key, self.measure.size)
+        return self.orders[epoch]
 
     def _noise(self, first: int) -> tuple[Key[Array, ""], float] | None:
         """The key of an epoch's noise, a function of the key and its first step, and its size."""
