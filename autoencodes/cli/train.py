@@ -47,19 +47,13 @@ def train(
     settings = settings_of(given, read_toml(config) if config else {})
     if dry_run:
         _describe(settings)
+        from autoencodes.plan.tables import announced
         from autoencodes.run.train import set_up
 
         plan = set_up(settings, False).plan
         print(f"\n{plan.toml}", end="")
-        if plan.effort is not None and plan.epochs:
-            from autoencodes.plan.tables import EFFORTS
-
-            effort = EFFORTS[plan.effort]
-            say(
-                f"before it trains, {len(effort.noises) * len(effort.penalties)} candidates are "
-                f"compared with PCA by {effort.folds} folds of the training rows: noise, λ and "
-                "whether anything is trained follow from that"
-            )
+        if words := announced(plan):
+            say(words)
         return
 
     from autoencodes import run

@@ -11,7 +11,7 @@ from rows moved by noise,
     J(θ) = E |x̂(x + η) − x|² + λ |θ|²,   η ~ N(0, σ² I),   σ = c ρ,   λ = 0.01 Σ variances / N,
 
 which keeps a flow from learning few rows by heart: how much noise a table needs depends on its
-rows, and the folds say it. docs/tables.md has what each part of the rule is worth.
+rows, and the folds say it. docs/defaults.md has what the rule rests on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _UPDATES, _ROWS = 1800, 2000
 """Updates of the control for up to so many rows; beyond, they grow as the root of the rows."""
 _MOST_UPDATES, _BATCH = 20_000, 128
 _WIDEST = 1000
-"""The most columns: the rotation has their square of numbers."""
+"""The most features: the rotation has their square of numbers."""
 _FEWEST = 9
 """With fewer rows no fold says anything, and PCA is taken."""
 _PENALTY = 0.01
@@ -316,6 +316,18 @@ def without(plan: Plan, facts: Facts) -> tuple[Plan, Choice]:
     return at_pca(plan), Choice("PCA (θ = 0)", "rule", because)
 
 
+def announced(plan: Plan) -> str:
+    """What is compared before a training, in words; nothing where nothing is."""
+    if plan.effort is None or not plan.epochs:
+        return ""
+    effort = EFFORTS[plan.effort]
+    return (
+        f"before it trains, {len(effort.noises) * len(effort.penalties)} candidates are compared "
+        f"with PCA by {effort.folds} folds of the training rows: noise, λ and whether anything is "
+        "trained follow from that"
+    )
+
+
 def at_pca(plan: Plan) -> Plan:
     """The plan that stays at θ = 0."""
     return Plan(**{**vars(plan), "init_scale": 0.0, "epochs": 0, "noise": 0.0})
@@ -329,8 +341,8 @@ def chosen(
     Of those that are better than PCA in most folds it is the one with the least geometric mean of
     cost over PCA's: rows far from all others, of which a fold may have one, rule the arithmetic
     one. It is taken if that is below 0.98 and most rows are better with it, by more than chance:
-    a share above 1/2 + 1.64 / (2 √n) of n rows. One that left the finite numbers is none. A fold
-    where even PCA left them, as where a row is 1e20 deviations off, says nothing.
+    a share above 1/2 + 1.64 / (2 √n), n = (Σ w)² / Σ w² rows. One that left the finite numbers is
+    none. A fold where even PCA left them, as where a row is 1e20 deviations off, says nothing.
     """
     telling = [fold for fold in folds if np.isfinite(fold.pca).all()]
     if not telling:
@@ -341,7 +353,8 @@ def chosen(
     ratios = np.exp(np.average(np.log(each), axis=0, weights=sizes))
     wins = (each < 1).sum(axis=0)
     better = np.average([fold.better for fold in telling], axis=0, weights=sizes)
-    least = 0.5 + _CHANCE / (2 * math.sqrt(max(float(sizes.sum()), 1.0)))
+    squares = sum(float(np.sum(fold.weights**2)) for fold in telling)
+    least = 0.5 + _CHANCE * math.sqrt(squares) / (2 * float(sizes.sum()))
     often = (2 * wins > len(telling)) & (better > least)
     best = int(np.argmin(np.where(often, ratios, np.inf) if often.any() else ratios))
     compared = tuple(

@@ -84,7 +84,6 @@ def choose(
             seed=plan.seed,
             advanced=shown,
         )
-        assert control is not None
         costs = costs_together(problems, control, judges)
         still = jax.tree.map(lambda a: np.zeros_like(a[:, :1]), control)
         pca = costs_together(problems, still, judges)

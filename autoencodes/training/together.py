@@ -33,7 +33,7 @@ from autoencodes.precision import compiled
 from autoencodes.training.method import Batch, Method
 
 _ROUND = 100
-"""Steps of a compiled round; between rounds a training may be stopped."""
+"""Steps of a compiled round; between rounds Ctrl-C comes through, and progress is shown."""
 
 
 class Candidates(eqx.Module):
@@ -64,8 +64,7 @@ def fit_together(
     batch_size: int,
     seed: int = 0,
     advanced: Callable[[int, int], object] | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> Control | None:
+) -> Control:
     """Trains every candidate on every measure, ``steps`` steps of mini-batches each.
 
     Parameters
@@ -80,8 +79,6 @@ def fit_together(
         Decides mini-batches and noise.
     advanced : callable, optional
         Called with the steps that are made, and all, after every round.
-    stop : callable, optional
-        Asked after every round; True ends the training, and the result is None.
 
     Returns
     -------
@@ -113,9 +110,8 @@ def fit_together(
         if advanced is not None:
             jax.block_until_ready(states)
             advanced(first + len(rows), steps)
-        if stop is not None and stop():
-            return None
-    return states.control
+    control: Control = states.control
+    return control
 
 
 def costs_together(

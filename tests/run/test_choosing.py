@@ -95,6 +95,21 @@ def test_a_few_rows_that_gain_much_are_not_enough(folder: Path, better: float) -
     assert choice.candidates[0]["rows_better"] == pytest.approx(better)
 
 
+def test_weights_count_by_their_ratios_alone(folder: Path) -> None:
+    """Also where they are those of joined rows, of which the commonest has weight 1."""
+    plan = prepare(settings(folder, "curve.csv"), choosing=False).plan
+    tried = [Candidate(0.1, 0.01, plan.tikhonov)]
+    costs = np.where(np.arange(20) < 14, 0.1, 1.05)
+    choices = [
+        tables.chosen(
+            plan, tried, [Fold(costs[None], np.ones(20), np.full(20, w)) for _ in range(3)], "folds"
+        )[1]
+        for w in (0.01, 1.0)
+    ]
+    assert choices[0].what == choices[1].what
+    assert choices[0].what.startswith("the flow")
+
+
 @pytest.mark.parametrize(
     ("costs", "what"),
     [
