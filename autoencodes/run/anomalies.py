@@ -103,7 +103,7 @@ def detector(folder: RunFolder) -> Detector:
             return Detector.load(path, model)
         except InputError:  # of an older control, or damaged: it is made anew
             pass
-    data = _learned(folder)
+    data = learned(folder)
     made = Detector.fit(model, _part(data, "train"))
     apart = next((name for name in ("validation", "test") if data.has(name)), None)
     if apart is not None and data.windows is None:
@@ -115,7 +115,7 @@ def detector(folder: RunFolder) -> Detector:
     return made
 
 
-def _learned(folder: RunFolder) -> Dataset:
+def learned(folder: RunFolder) -> Dataset:
     """The rows that a run was trained on, in their parts."""
     record, told = folder.record, folder.config.data
     places = [told, *([] if record is None or record.path is None else [record.path])]
