@@ -356,7 +356,9 @@ class AnomalyDetector(OutlierMixin, Estimator):
         """
         if self.window is None:
             return self._detector.p_values(self._rows(X))
-        return anomaly.p_values(self._scores(self._rows(X)), self._detector.calibration)
+        calibration = self._detector.calibration
+        assert calibration is not None
+        return anomaly.p_values(self._scores(self._rows(X)), calibration)
 
     def explain(self, X: Any) -> Float[np.ndarray, "particle column"]:
         """The share of every column in the score of every row: they add up to −score_samples(X).

@@ -67,9 +67,12 @@ class Judged:
         count = len(self.scores)
         columns: dict[str, Any] = {"row": np.arange(count), "score": self.scores}
         columns["p_value"] = np.full(count, np.nan) if self.p_values is None else self.p_values
-        known = ~np.isnan(self.scores) & (self.anomalies is not None)
-        whole = self.anomalies is not None and known.all()
-        columns["anomaly"] = self.anomalies if whole else np.where(known, self.anomalies, None)
+        called = np.full(count, None, object)
+        if self.anomalies is not None:
+            known = ~np.isnan(self.scores)
+            called[known] = self.anomalies[known]
+            called = self.anomalies if known.all() else called
+        columns["anomaly"] = called
         if self.explanation is not None:
             taken = {*columns, "repair"}
             for k, name in enumerate(self.explanation.names):
