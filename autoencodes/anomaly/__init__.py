@@ -4,5 +4,15 @@ from autoencodes.anomaly.conformal import discoveries, p_values
 from autoencodes.anomaly.explain import Explanation, explain
 from autoencodes.anomaly.repair import Repair, repair
 from autoencodes.anomaly.score import Detector
+from autoencodes.anomaly.steps import of_rows
 
-__all__ = ["Detector", "Explanation", "Repair", "discoveries", "explain", "p_values", "repair"]
+__all__ = [
+    "Detector",
+    "Explanation",
+    "Repair",
+    "discoveries",
+    "explain",
+    "of_rows",
+    "p_values",
+    "repair",
+]

@@ -39,7 +39,7 @@ class Repair:
 
     def __str__(self) -> str:
         parts = [
-            f"{name} {_shown(old)} -> about {_shown(new)}"
+            f"{name} {shown(old)} -> about {shown(new)}"
             for name, (old, new) in self.changes.items()
         ]
         return "; ".join(parts) + ("" if self.enough or not parts else " (not enough)")
@@ -147,7 +147,7 @@ def _described(
     return repairs
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as people write it, numbers to three or four digits."""
     if isinstance(value, float | np.floating):
         number = float(value)

@@ -22,6 +22,8 @@ DATA_ENTRIES = (
     "split",
     "group",
     "time",
+    "window",
+    "stride",
     "test_fraction",
     "validation_fraction",
     "sheet",

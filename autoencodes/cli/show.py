@@ -91,10 +91,18 @@ def _drawn(path: Path, animate: str | None, results: str) -> None:
 def report(run: Run, animate: Animate = False, mp4: Mp4 = False) -> None:
     """Draw the figures of a run or of an experiment anew, and write its report.html.
 
-    Nothing is computed: all comes from the folder.
+    All comes from the folder, but for the rows that belong least in the table of a run: they are
+    looked for in the table, where it still is what was trained on.
     """
     ending = _ending(animate, mp4)
     from autoencodes.report import report as write
+    from autoencodes.run import RunFolder, worst
+
+    if RunFolder(run).holds_run and worst.applies(RunFolder(run)):
+        try:
+            worst.keep(RunFolder(run))
+        except (InputError, OSError) as error:
+            print(f"autoencodes: the page shows no new anomalies: {error}", file=sys.stderr)
 
     written = write(run, animate=ending)
     for path in (*written.figures, *written.animations, written.page):

@@ -95,7 +95,9 @@ def _describe(settings: Settings) -> None:
     description = described(settings)
     data, lines = description.data, description.lines
     parts = [f"{data.count(n):,} to {_VERBS[n]}" for n in _VERBS if data.has(n)]
-    print(f"{data.name}: {data.size:,} rows, {', '.join(parts)}")
+    made = "" if data.windows is None else f"{len(data.windows.part):,} rows, "
+    noun = "rows" if data.windows is None else f"windows of {data.windows.length} rows"
+    print(f"{data.name}: {made}{data.size:,} {noun}, {', '.join(parts)}")
     plain = data.table is None or data.table.columns is None
     if plain and len(lines) > _MOST:
         print(f"{len(lines):,} columns of numbers without names, {data.x.dtype}: scaled")

@@ -59,6 +59,13 @@ def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
     RUN was trained with --missing mask (or mean).
     """
     model, rows, path = _opened(run, data, data_dir, output)
+    if rows.windows is not None:
+        from autoencodes.errors import InputError
+
+        raise InputError(
+            f"{run} was trained on windows of {rows.windows.length} rows, in which a value stands "
+            f"{rows.windows.length} times; impute needs a run on rows: train one without --window"
+        )
     table, missing = _table(rows), rows.table.missing
     filled = model.impute(table)
     columns = model.columns(filled.x)
@@ -134,7 +141,8 @@ def score(
         else:
             _write(path, errors, "error", rows)
     per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}
-    print(f"rows {rows.size}: mean squared error {errors.mean():.6g}{per[model.readout.target]}")
+    noun, unit = "rows" if rows.windows is None else "windows", per[model.readout.target]
+    print(f"{noun} {rows.size}: mean squared error {errors.mean():.6g}{unit}")
     parts = {"all": slice(None)}
     if rows.is_test.any() and not rows.is_test.all():
         names = [name for name in ("train", "validation", "test") if rows.has(name)]
@@ -185,19 +193,22 @@ def anomalies(
     path = None if output is None else export.require_writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir)
+    for note in () if rows.windows is None or rows.table is None else rows.table.notes:
+        say(note)
     judged = judge(folder, rows, alpha=alpha, reasons=explain)
-    columns = judged.columns
+    columns, judged_rows = judged.columns, rows.table if rows.windows is None else rows.windows.rows
+    names = {} if judged_rows is None else dict(judged_rows.identifiers)
     tell = say if str(path) == export.STDOUT else print
     if path is not None:
         named = {
             (f"{name} of the data" if name in columns else name): values
-            for name, values in _identifiers(rows).items()
+            for name, values in names.items()
         }
         export.write_table(path, columns, identifiers=named, stem="anomaly")
         say(f"wrote {path}: {len(judged.scores):,} rows")
     count = "" if judged.anomalies is None else f", {int(judged.anomalies.sum()):,} anomalies"
-    tell(f"rows {rows.size:,}{count} at alpha {alpha:g}")
-    for line in _worst(judged, _identifiers(rows)):
+    tell(f"rows {len(judged.scores):,}{count} at alpha {alpha:g}")
+    for line in _worst(judged, names):
         tell(line)
     for sentence in judged.statement:
         tell(sentence)
@@ -208,7 +219,8 @@ def _worst(judged: Any, identifiers: dict[str, Any], most: int = 10) -> list[str
     import numpy as np
 
     lines = []
-    for row in np.argsort(-judged.scores, kind="stable")[:most].tolist():
+    worst = np.argsort(-judged.scores, kind="stable")[:most]
+    for row in worst[~np.isnan(judged.scores[worst])].tolist():
         name = ", ".join(f"{key} {values[row]}" for key, values in identifiers.items())
         line = f"row {row}{f' ({name})' if name else ''}: score {judged.scores[row]:.4g}"
         if judged.p_values is not None:

@@ -22,6 +22,7 @@ from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Column, Table, require_usable
+from autoencodes.datasets.windows import cut
 from autoencodes.errors import InputError
 
 __all__ = [
@@ -125,6 +126,14 @@ def load(
     part = np.zeros(len(table.x), np.int64)
     if to_split or table.is_test is not None:
         part = parts(table, source, seed=seed, test=test_fraction, validation=validation_fraction)
+    windows = None
+    if reading.window is not None:
+        if reading.time is None:
+            raise InputError(
+                f"{source}: a window is of rows in the order of time: name the column of times "
+                "with --time NAME"
+            )
+        table, part, windows = cut(table, part, reading.window, reading.stride or 1, source)
     chosen = part == VALIDATION
     return Dataset(
         source if path is None else path.name,
@@ -137,4 +146,5 @@ def load(
         is_validation=chosen if chosen.any() else None,
         table=table,
         path=None if path is None else os.path.abspath(path),
+        windows=windows,
     )

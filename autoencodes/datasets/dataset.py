@@ -14,6 +14,7 @@ from autoencodes.datasets.atoms import lexicographic
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.record import Record
 from autoencodes.datasets.table import Classes, Mask, Observed, Rows, Table
+from autoencodes.datasets.windows import Windows, cut
 from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.summary import Summarised
@@ -58,6 +59,8 @@ class Dataset(Summarised):
         Which values there are; absent where all are.
     weights : array (N,), optional
         What rows count, not normalised; absent where all of a part count the same.
+    windows : Windows, optional
+        What the rows are made of, where each is a window of the rows of a series.
     origin : (Dataset, array of int (N,)), optional
         The data set of which these rows were ``taken``, and their places there.
     """
@@ -75,6 +78,7 @@ class Dataset(Summarised):
     path: str | None = None
     observed: Observed | None = None
     weights: Weights | None = None
+    windows: Windows | None = None
     origin: tuple[Dataset, Places] | None = None
 
     def _summary(self) -> dict[str, str]:
@@ -103,6 +107,9 @@ class Dataset(Summarised):
         """What is kept of the data, to know them again: computed from their content when asked."""
         if self.origin is not None:
             return self.origin[0].record
+        if self.windows is not None:
+            made = self.windows
+            return Record.of(made.rows, self.path or self.name, self.path, made.part)
         table = self.table or Table(self.x, self.labels)
         part = np.zeros(self.size, np.int64)
         part[self.rows("validation")], part[self.rows("test")] = VALIDATION, TEST
@@ -188,6 +195,7 @@ class Dataset(Summarised):
             **taken,
             table=None if self.table is None else self.table.taken(rows),
             weights=weights,
+            windows=None if self.windows is None else self.windows.taken(rows),
             origin=(self if self.origin is None else self.origin[0], self.numbers[rows]),
         )
 
@@ -246,7 +254,12 @@ class Dataset(Summarised):
         part = record.part_of_rows()
         if part is None or record.sha256 != self.record.sha256:
             return self
-        return replace(self, is_test=part == TEST, is_validation=part == VALIDATION)
+        made: dict[str, Any] = {}
+        if self.windows is not None:  # none of them is in two parts
+            was = self.windows
+            table, part, windows = cut(was.rows, part, was.length, was.stride, self.name)
+            made = {"x": table.x, "labels": table.labels, "table": table, "windows": windows}
+        return replace(self, is_test=part == TEST, is_validation=part == VALIDATION, **made)
 
     def count(self, name: str) -> int:
         """The number of rows of `part(name)`, which may be none."""

@@ -89,7 +89,7 @@ def _by_group(
     values: Shaped[np.ndarray, " particle"], where: str, seed: int, test: float, validation: float
 ) -> Parts:
     """Whole groups, drawn until each part has its share of the rows."""
-    _require_whole(values, where, "groups")
+    require_whole(values, where, "groups")
     names, number = np.unique(values.astype(str), return_inverse=True)
     if len(names) < 2:
         raise InputError(
@@ -130,7 +130,7 @@ def _by_time(
 
 def moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
     """Times as numbers that can be compared."""
-    _require_whole(values, where, "times")
+    require_whole(values, where, "times")
     if values.dtype.kind == "M":
         values = values.astype("datetime64[us]").astype(np.int64).astype(np.float64)
     elif values.dtype.kind == "O":
@@ -149,7 +149,7 @@ def moments(values: Shaped[np.ndarray, " particle"], where: str) -> np.ndarray:
     return np.asarray(values, np.float64)
 
 
-def _require_whole(values: Shaped[np.ndarray, " particle"], where: str, what: str) -> None:
+def require_whole(values: Shaped[np.ndarray, " particle"], where: str, what: str) -> None:
     """InputError where rows have no value in the column that parts them."""
     if values.dtype.kind == "O":
         gone = np.array([v is None or texts.absent(str(v).strip()) for v in values.tolist()])

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
-from autoencodes.checks import choice, instance, names
+from autoencodes.checks import choice, instance, names, optional, positive_integer
 from autoencodes.datasets.table import KINDS, Column
 from autoencodes.errors import InputError
 
@@ -35,7 +35,11 @@ class Reading:
         What is done about values that are missing.
     split, group, time : str, optional
         The column that says which part a row belongs to; which rows must not be parted; what came
-        later. At most one of them.
+        later. At most one of them, but with a window: then ``time`` orders the rows of a series,
+        and ``group`` tells the series apart.
+    window, stride : int, optional
+        How many rows of a series, in the order of time, are one row; and how many rows the next
+        one begins later, at most ``window``, by default 1.
     sheet, key : str, optional
         The sheet of a workbook; the array of an archive or of an HDF5 file.
     delimiter, decimal, encoding : str, optional
@@ -57,6 +61,8 @@ class Reading:
     split: str | None = None
     group: str | None = None
     time: str | None = None
+    window: int | None = None
+    stride: int | None = None
     sheet: str | None = None
     key: str | None = None
     delimiter: str | None = None
@@ -71,13 +77,24 @@ class Reading:
             object.__setattr__(self, name, names(getattr(self, name), name))
         choice(self.missing, "missing", MISSING)
         for entry in fields(self):
-            if "None" in str(entry.type) and entry.name != "schema":
+            if str(entry.type) == "str | None":
                 value = getattr(self, entry.name)
                 if value is not None:
                     instance(value, entry.name, str)
         parting = [name for name in ("split", "group", "time") if getattr(self, name) is not None]
-        if len(parting) > 1:
-            raise InputError(f"expected one of split, group and time; got {' and '.join(parting)}")
+        if len(parting) > 1 and self.window is None:
+            raise InputError(
+                f"expected one of split, group and time; got {' and '.join(parting)}: with a "
+                "window time orders the rows, and group tells series apart"
+            )
+        for name in ("window", "stride"):
+            object.__setattr__(self, name, optional(positive_integer, getattr(self, name), name))
+        if self.stride is not None and self.stride > (self.window or 0):
+            window = "no window" if self.window is None else f"window {self.window}"
+            raise InputError(
+                "stride is at most window, or rows would be in no window; got stride "
+                f"{self.stride} and {window}: give another"
+            )
         if both := sorted(set(self.columns) & set(self.drop)):
             raise InputError(f"column {both[0]!r} is both to take and to drop; say one of the two")
 

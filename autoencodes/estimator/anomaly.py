@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from autoencodes import anomaly, checks
+from autoencodes import anomaly, checks, datasets
 from autoencodes.anomaly import Detector, Repair
+from autoencodes.datasets import Reading, Table
+from autoencodes.datasets.windows import Windows, cut, of_rows
 from autoencodes.errors import InputError
 from autoencodes.estimator.base import Estimator
+from autoencodes.plan.settings import Settings
 
 
 class AnomalyDetector(OutlierMixin, Estimator):
@@ -98,6 +102,11 @@ class AnomalyDetector(OutlierMixin, Estimator):
         Above 0, progress is shown on standard error.
     random_state : int or RandomState, optional
         Of the initial control and of mini-batches; None is 0, so that every fit can be repeated.
+    window : int, optional
+        Rows are those of one series, in the order of time, and are judged by windows of so many
+        consecutive ones: see Notes.
+    stride : int, optional
+        Rows from one window to the next, at most ``window``; by default 1.
     calibration_fraction : float, default=0.2
         The part of the rows that is set apart for p-values: nothing else is fitted to them.
     contamination : float in (0, 0.5] or "auto", default="auto"
@@ -133,6 +142,11 @@ class AnomalyDetector(OutlierMixin, Estimator):
     -----
     On many tables a linear model with the distance to neighbours does as well, and the flow adds
     nothing; where the columns depend on each other along curves, it adds much: docs/anomalies.md.
+
+    With ``window`` the rows of every call are one series, and a row's score is the mean over the
+    windows that hold it of what they put down to it (``autoencodes.anomaly.of_rows``). The last
+    part of the rows of ``fit`` is set apart. Rows of a series depend on each other, so that
+    p-values hold approximately: those set apart are worth about one for each window.
 
     Examples
     --------
@@ -183,6 +197,8 @@ class AnomalyDetector(OutlierMixin, Estimator):
         warm_start: bool = False,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
+        window: int | None = None,
+        stride: int | None = None,
         calibration_fraction: float = 0.2,
         contamination: float | str = "auto",
         alpha: float = 0.05,
@@ -218,6 +234,8 @@ class AnomalyDetector(OutlierMixin, Estimator):
             verbose=verbose,
             random_state=random_state,
         )
+        self.window = window
+        self.stride = stride
         self.calibration_fraction = calibration_fraction
         self.contamination = contamination
         self.alpha = alpha
@@ -256,10 +274,22 @@ class AnomalyDetector(OutlierMixin, Estimator):
             )
         apart = min(max(1, round(share * count)), count - _LEAST + 1)
         drawn = np.random.default_rng(self._settings().seed).permutation(count)
+        if self._settings().window is not None:  # the last stretch of time, of a window or more
+            drawn, apart = np.arange(count)[::-1], max(apart, self._settings().window or 1)
+            if count - apart < apart + _LEAST - 1:
+                raise InputError(
+                    f"a window of {self.window} rows needs as many to set apart, and more to learn "
+                    f"from; got {count} rows: give a smaller window, or more rows"
+                )
         learned, held = (_safe_indexing(X, np.sort(p)) for p in (drawn[apart:], drawn[:apart]))
         self._train(learned, None, None, anew=not (self.warm_start and hasattr(self, "model_")))
-        self.detector_ = Detector.fit(self.model_, learned, share=trim).calibrated(held)
-        scores = self.detector_.score(X)
+        if self.window is None:
+            self.detector_ = Detector.fit(self.model_, learned, share=trim).calibrated(held)
+        else:
+            made = Detector.fit(self.model_, self._windows(learned)[0], share=trim)
+            calibration = anomaly.of_rows(made, *self._windows(held)).scores
+            self.detector_ = replace(made, calibration=calibration)
+        scores = self._scores(X)
         if self.contamination == "auto":
             self.offset_ = -_largest_ordinary(self.detector_.calibration, alpha)
         else:
@@ -280,7 +310,7 @@ class AnomalyDetector(OutlierMixin, Estimator):
         array (N,)
             0 at most.
         """
-        return -self._detector.score(self._rows(X))
+        return -self._scores(self._rows(X))
 
     def decision_function(self, X: Any) -> Float[np.ndarray, " particle"]:
         """``score_samples`` less ``offset_``: negative for anomalies.
@@ -324,7 +354,11 @@ class AnomalyDetector(OutlierMixin, Estimator):
         -------
         array (N,)
         """
-        return self._detector.p_values(self._rows(X))
+        if self.window is None:
+            return self._detector.p_values(self._rows(X))
+        calibration = self._detector.calibration
+        assert calibration is not None
+        return anomaly.p_values(self._scores(self._rows(X)), calibration)
 
     def explain(self, X: Any) -> Float[np.ndarray, "particle column"]:
         """The share of every column in the score of every row: they add up to −score_samples(X).
@@ -337,7 +371,10 @@ class AnomalyDetector(OutlierMixin, Estimator):
         -------
         array (N, c)
         """
-        return anomaly.explain(self._detector, self._rows(X)).shares
+        rows = self._rows(X)
+        if self.window is None:
+            return anomaly.explain(self._detector, rows).shares
+        return anomaly.of_rows(self._detector, *self._windows(rows)).shares
 
     def repair(self, X: Any) -> list[Repair]:
         """The smallest change of few columns that makes a row ordinary, for every row.
@@ -351,7 +388,54 @@ class AnomalyDetector(OutlierMixin, Estimator):
         list of Repair
             Their ``changes`` are by column (what stands there, about what would be ordinary).
         """
+        if self.window is not None:
+            raise InputError("rows of a series have no repairs: leave window out")
         return anomaly.repair(self._detector, self._rows(X), -self.offset_)
+
+    def pyod(self, contamination: float = 0.1) -> Any:
+        """The same as a detector of PyOD, for its ensembles and tools; it is fitted by itself.
+
+        PyOD's ``decision_function`` is the larger, the more abnormal the row: the other way round
+        than scikit-learn's; its ``predict`` gives 1 for anomalies and 0 else.
+
+        Parameters
+        ----------
+        contamination : float, default=0.1
+            In (0, 0.5]: the share of the training rows that is called anomalies.
+
+        Returns
+        -------
+        pyod.models.base.BaseDetector
+
+        Raises
+        ------
+        MissingExtra
+            If pyod is not installed.
+        """
+        from autoencodes.estimator.pyod import PyodDetector
+
+        return PyodDetector(clone(self), contamination)
+
+    def _settings(self, **more: Any) -> Settings:
+        return super()._settings(window=self.window, stride=self.stride, **more)
+
+    def _scores(self, X: Any) -> Float[np.ndarray, " particle"]:
+        """The scores of rows that were checked."""
+        if self.window is None:
+            return self._detector.score(X)
+        return anomaly.of_rows(self._detector, *self._windows(X)).scores
+
+    def _windows(self, X: Any) -> tuple[Table, Windows]:
+        """The windows of a series, as the model has them, and what they are made of."""
+        encoding, window = self.model_.encoding, self._settings().window
+        assert encoding is not None
+        assert window is not None
+        reading = Reading(schema=of_rows(encoding.columns, window), missing=encoding.missing)
+        frame = datasets.is_frame(X)
+        table = datasets.from_frame(X, reading) if frame else datasets.from_array(X, reading)
+        one = np.zeros(len(table.x), np.int64)
+        made, _, windows = cut(table, one, window, self.stride or 1, "the rows")
+        return made, windows
 
     @property
     def _detector(self) -> Detector:

@@ -24,6 +24,7 @@ from autoencodes import checks, datasets
 from autoencodes.catalogue import METHODS
 from autoencodes.certificate import Certificate, certify
 from autoencodes.datasets import Dataset, Reading, Table
+from autoencodes.datasets.windows import cut
 from autoencodes.errors import InputError, Notice
 from autoencodes.measure.empirical import EmpiricalMeasure, checked_weights
 from autoencodes.model import pca, storage
@@ -194,6 +195,9 @@ class Estimator(BaseEstimator):
         start = None if anew else Start("of the last fit", self.plan_, self.model_, 1)
         reading = source.reading(settings, None if start is None else self.model_.encoding)
         table = self._table(X, reading, reset=anew)
+        if reading.window is not None:
+            one = np.zeros(len(table.x), np.int64)
+            table = cut(table, one, reading.window, reading.stride or 1, _NAME)[0]
         data = self._dataset(table, self._labels(y), sample_weight)
         settings = self._fitting(settings, data)
         if not anew:

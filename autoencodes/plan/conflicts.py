@@ -87,6 +87,11 @@ def _refuse_course(settings: Settings, plan: Plan, rows: int) -> None:
 
 def _refuse_target(plan: Plan) -> None:
     """InputError if target, cost and scaling do not go together."""
+    if plan.window is not None and plan.target != "rows":
+        raise InputError(
+            f"windows are there to be reconstructed; got target {plan.target}: leave window or "
+            "target out"
+        )
     allowed = [name for name, e in COSTS.entries.items() if plan.target in e.facts["targets"]]
     if plan.cost not in allowed:
         raise InputError(

@@ -36,6 +36,8 @@ class Plan:
     split: str | None
     group: str | None
     time: str | None
+    window: int | None
+    stride: int | None
     columns: tuple[str, ...] | None
     drop: tuple[str, ...] | None
     label: str | None

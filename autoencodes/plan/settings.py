@@ -307,6 +307,13 @@ class Settings:
     time: str | None = _rows(
         None, "The column of times: the last rows test, those before validate.", metavar="NAME"
     )
+    window: int | None = _model(
+        None,
+        "Take so many rows, in the order of --time, for one; --group tells series apart.",
+    )
+    stride: int | None = _rows(
+        None, "Rows from one window to the next, at most a window; by default 1."
+    )
     columns: tuple[str, ...] | None = _rows(
         None, "The only columns to learn from.", metavar="a,b", read=_names
     )

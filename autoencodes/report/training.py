@@ -18,6 +18,7 @@ from autoencodes.report.findings import Findings
 from autoencodes.report.page import Page, Strip
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.verdict import remarks, verdict
+from autoencodes.run.worst import kept
 
 _MEASURED = {
     "test error": "test_mse",
@@ -56,6 +57,7 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         metrics.get("machine") or {},
         float(metrics["seconds"]),
         _strips(folder, findings),
+        anomalies=kept(folder),
     )
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from autoencodes.anomaly import Detector, Explanation, conformal, discoveries, explain, repair
+from autoencodes.anomaly import (
+    Detector,
+    Explanation,
+    conformal,
+    discoveries,
+    explain,
+    of_rows,
+    repair,
+    steps,
+)
 from autoencodes.checks import between
 from autoencodes.datasets import Dataset, Table
+from autoencodes.datasets.parts import TRAIN
+from autoencodes.datasets.windows import Windows
 from autoencodes.errors import InputError
 from autoencodes.run import source
 from autoencodes.run.folder import RunFolder
@@ -37,6 +48,9 @@ class Judged:
         By row, what would make it ordinary.
     statement : tuple of str
         What is promised, and what is not, in sentences.
+    series : bool
+        Whether rows are those of series, judged by their windows: without repairs, and NaN where a
+        row is in no window.
     """
 
     scores: Float[np.ndarray, " particle"]
@@ -45,6 +59,7 @@ class Judged:
     explanation: Explanation | None = None
     repairs: dict[int, str] = field(default_factory=dict)
     statement: tuple[str, ...] = ()
+    series: bool = False
 
     @property
     def columns(self) -> dict[str, Shaped[np.ndarray, " particle"]]:
@@ -52,15 +67,20 @@ class Judged:
         count = len(self.scores)
         columns: dict[str, Any] = {"row": np.arange(count), "score": self.scores}
         columns["p_value"] = np.full(count, np.nan) if self.p_values is None else self.p_values
-        columns["anomaly"] = (
-            np.full(count, None, object) if self.anomalies is None else self.anomalies
-        )
+        called = np.full(count, None, object)
+        if self.anomalies is not None:
+            known = ~np.isnan(self.scores)
+            called[known] = self.anomalies[known]
+            called = self.anomalies if known.all() else called
+        columns["anomaly"] = called
         if self.explanation is not None:
             taken = {*columns, "repair"}
             for k, name in enumerate(self.explanation.names):
                 own = f"share of {name}" if name in taken else name
                 columns[own] = self.explanation.shares[:, k]
-            columns["repair"] = np.array([self.repairs.get(row) for row in range(count)], object)
+            if not self.series:
+                repairs = [self.repairs.get(row) for row in range(count)]
+                columns["repair"] = np.array(repairs, object)
         return columns
 
 
@@ -86,16 +106,19 @@ def detector(folder: RunFolder) -> Detector:
             return Detector.load(path, model)
         except InputError:  # of an older control, or damaged: it is made anew
             pass
-    data = _learned(folder)
+    data = learned(folder)
     made = Detector.fit(model, _part(data, "train"))
     apart = next((name for name in ("validation", "test") if data.has(name)), None)
-    if apart is not None:
+    if apart is not None and data.windows is None:
         made = made.calibrated(_part(data, apart))
+    elif apart is not None and data.windows is not None:
+        windows = data.windows.taken(data.rows(apart))
+        made = replace(made, calibration=steps.calibration(made, _part(data, apart), windows))
     made.save(path)
     return made
 
 
-def _learned(folder: RunFolder) -> Dataset:
+def learned(folder: RunFolder) -> Dataset:
     """The rows that a run was trained on, in their parts."""
     record, told = folder.record, folder.config.data
     places = [told, *([] if record is None or record.path is None else [record.path])]
@@ -138,6 +161,8 @@ def judge(
     """
     alpha = between(alpha, "alpha", 0.0, 1.0, with_low=False, with_high=False)
     found = detector(folder)
+    if rows.windows is not None:
+        return _judged_by_windows(found, rows, rows.windows, alpha, reasons)
     x = rows.x if rows.table is None else rows.table
     scores = found.score(x)
     p, called, statement = None, None, [_UNCALIBRATED]
@@ -158,6 +183,25 @@ def judge(
     return Judged(scores, p, called, explanation, repairs, tuple(statement))
 
 
+def _judged_by_windows(
+    found: Detector, rows: Dataset, windows: Windows, alpha: float, reasons: bool
+) -> Judged:
+    """What is said of the rows of series; of one that is in no window, nothing."""
+    assert rows.table is not None
+    explanation = of_rows(found, rows.table, windows)
+    scores = explanation.scores
+    known = ~np.isnan(scores)
+    p, called, statement = None, None, [_UNCALIBRATED]
+    if found.calibration is not None:
+        p, called = np.full(len(scores), np.nan), np.zeros(len(scores), bool)
+        p[known] = conformal.p_values(scores[known], found.calibration)
+        called[known] = discoveries(p[known], alpha)
+        statement = _statement(found, rows, alpha, bool(called.any()))
+    return Judged(
+        scores, p, called, explanation if reasons else None, {}, tuple(statement), series=True
+    )
+
+
 _UNCALIBRATED = (
     "the run has neither test nor validation rows: scores have an order, but there are no "
     "p-values, and nothing is promised"
@@ -167,21 +211,26 @@ _UNCALIBRATED = (
 def _statement(found: Detector, rows: Dataset, alpha: float, any_called: bool) -> list[str]:
     """What is promised of these rows."""
     assert found.calibration is not None
-    count = len(found.calibration)
+    count, windows, size = len(found.calibration), rows.windows, rows.size
+    trained = rows.count("train")
+    promise, bound = conformal.promise(count), "at most"
+    if windows is not None:
+        size, trained = len(windows.part) - windows.uncovered, int((windows.part == TRAIN).sum())
+        promise, bound = steps.promise(count, windows.length), "about"
     said = [
-        f"promised: {conformal.promise(count)}; of the rows called anomalies at most "
-        f"{alpha:.0%} are ordinary, on average; anomalies among the rows set apart make fewer "
-        "alarms, not more; it does not hold where new rows come from another source (drift)"
+        f"promised: {promise}; of the rows called anomalies {bound} {alpha:.0%} are ordinary, on "
+        "average; anomalies among the rows set apart make fewer alarms, not more; it does not "
+        "hold where new rows come from another source (drift)"
     ]
-    if rows.is_test.any() and (trained := rows.count("train")):
+    if rows.is_test.any() and trained:
         said.append(
-            f"{trained:,} of the {rows.size:,} rows are those that the run was trained on: nothing "
+            f"{trained:,} of the {size:,} rows are those that the run was trained on: nothing "
             "is promised of them, and their p-values are rather too large"
         )
-    if not any_called and 1 / (count + 1) > alpha / max(1, rows.size):
+    if not any_called and 1 / (count + 1) > alpha / max(1, size):
         said.append(
             f"no p-value can be below {1 / (count + 1):.2g} with {count:,} rows set apart, so that "
-            f"a single anomaly among {rows.size:,} rows cannot be called at alpha {alpha:g}: go by "
+            f"a single anomaly among {size:,} rows cannot be called at alpha {alpha:g}: go by "
             "p_value or score, or set more rows apart (--validation-fraction)"
         )
     return said

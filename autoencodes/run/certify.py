@@ -94,6 +94,13 @@ def certified(
     loaded = read_again(folder, None if data is None else str(data), given, begun)
     rows = kept(Settings(**plan.entries), loaded, begun)
     features = rows if model.encoding is None else model.encoding.entered(rows)
+    if loaded.windows is not None:
+        warnings.warn(
+            "windows overlap and depend on each other: what the certificate says of the law that "
+            "they come from (standard errors, generalisation) takes them for independent rows",
+            Notice,
+            stacklevel=3,
+        )
     parts = measures(model, features)
     train, test = with_holes(model, features, parts["train"], plan.seed), parts.get("test")
     problem = model.problem(plan.tikhonov)

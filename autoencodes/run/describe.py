@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Real
@@ -69,7 +69,11 @@ def describe(settings: Settings) -> Description:
     given = Settings(**settings.given | ({"missing": "mask"} if lenient else {}))
     data = source.read(given)
     table = data.table or Table(data.x, data.labels)
-    encoding = Encoding.of(replace(data, table=table), given.missing)
+    notes, times = list(table.notes), 1
+    if data.windows is not None:
+        table, times = data.windows.rows, data.windows.length
+    every = Dataset(data.name, table.x, None, None, np.zeros(len(table.x), bool), table=table)
+    encoding = Encoding.of(every, given.missing)
     columns = encoding.columns if encoding else tuple(Column(name) for name in table.names)
     missing = table.missing
     counts = np.zeros(len(columns), int) if missing is None else missing.sum(axis=0)
@@ -78,7 +82,12 @@ def describe(settings: Settings) -> Description:
         sizes = np.bincount(encoding.owner, minlength=len(columns))
     lines = [
         Line(
-            c.name, c.kind, _WORDS[c.kind], int(sizes[k]), int(counts[k]), _values(c, table.x[:, k])
+            c.name,
+            c.kind,
+            _WORDS[c.kind],
+            times * int(sizes[k]),
+            int(counts[k]),
+            _values(c, table.x[:, k]),
         )
         for k, c in enumerate(columns)
     ]
@@ -90,7 +99,7 @@ def describe(settings: Settings) -> Description:
         name, several = table.label_name or "label", len(np.unique(data.labels))
         done = "left out; for colours, --target classes or numbers"
         lines.append(Line(name, "label", done, 0, 0, f"{several:,} different"))
-    notes = [*table.notes, *advice(table)]
+    notes += advice(table)
     if missing is not None and lenient:
         notes.append(
             f"{int(missing.sum()):,} values are missing in {int((counts > 0).sum())} columns: "

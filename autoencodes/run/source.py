@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from autoencodes import datasets
-from autoencodes.datasets import Dataset, Reading, Record
+from autoencodes.datasets import Column, Dataset, Reading, Record
+from autoencodes.datasets.windows import of_rows
 from autoencodes.errors import InputError
 from autoencodes.model.encoding import Encoding
 from autoencodes.model.model import Model
@@ -21,8 +22,14 @@ def reading(given: Settings | Plan, encoding: Encoding | None = None) -> Reading
     entries = given.entries
     own = {name: entries[name] for name in Reading.__dataclass_fields__ if name in entries}
     if encoding is not None:
-        own |= {"schema": encoding.columns, "missing": encoding.missing, "kinds": ()}
+        own |= {"schema": _columns(given, encoding), "missing": encoding.missing, "kinds": ()}
     return Reading(**own)
+
+
+def _columns(given: Settings | Plan, encoding: Encoding) -> tuple[Column, ...]:
+    """The columns of the data that a model was trained on, one row a line."""
+    window = given.window
+    return encoding.columns if window is None else of_rows(encoding.columns, window)
 
 
 def read(given: Settings | Plan, model: Model | None = None, place: str | None = None) -> Dataset:
@@ -105,7 +112,10 @@ def apply_to(
     of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
     options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
     if model.encoding is not None:
-        options |= {"schema": model.encoding.columns, "missing": model.encoding.missing}
+        schema = _columns(plan, model.encoding)
+        options |= {"schema": schema, "missing": model.encoding.missing}
+    if plan.window is not None:
+        options |= {n: getattr(plan, n) for n in ("window", "stride", "time", "group")}
     if record is not None:
         options |= {"aside": record.others, "label": record.label}
     loaded = datasets.load(

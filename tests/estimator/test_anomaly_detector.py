@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import autoencodes as ac
 
@@ -73,3 +74,34 @@ def test_frames_with_categories_and_gaps_are_judged() -> None:
     assert np.abs(shares[gone, 1]).max() < np.abs(shares).max()
     odd = frame[:20].assign(land=np.where(frame["a"][:20] > 0, "south", "north"))
     assert detector.score_samples(odd).mean() < detector.score_samples(frame[:20]).mean()
+
+
+def test_rows_of_a_series_are_judged_by_their_windows() -> None:
+    rng = np.random.default_rng(0)
+    time = np.arange(260)
+    series = np.c_[np.sin(time / 3), np.cos(time / 3)] + 0.05 * rng.normal(size=(260, 2))
+    detector = ac.AnomalyDetector(2, window=6, tikhonov=1e-3, epochs=5, batch_size=50)
+    assert len(detector.fit(series[:160]).detector_.calibration) == 32
+    new = series[160:].copy()
+    new[40, 0] *= -1
+    scores, shares = detector.score_samples(new), detector.explain(new)
+    assert scores.shape == (100,)
+    assert np.argmin(scores) == 40
+    assert np.argmax(shares[40]) == 0
+    np.testing.assert_allclose(shares.sum(axis=1), -scores, atol=1e-9)
+    p = detector.p_values(new)
+    assert p[40] == 1 / 33
+    assert detector.predict(new)[40] == -1
+    pandas = pytest.importorskip("pandas")
+    names = ["load", "heat"]
+    frames = [pandas.DataFrame(x, columns=names) for x in (series[:160], new)]
+    framed = clone(detector).fit(frames[0])
+    np.testing.assert_allclose(framed.p_values(frames[1]), p)
+    with pytest.raises(ac.InputError, match="rows needs as many to set apart"):
+        clone(detector).set_params(window=100).fit(series[:160])
+    with pytest.raises(ac.InputError, match="longest stretch has 3"):
+        detector.predict(new[:3])
+    with pytest.raises(ac.InputError, match="leave window out"):
+        detector.repair(new)
+    with pytest.raises(ac.InputError, match="stride is at most window"):
+        clone(detector).set_params(stride=7).fit(series)

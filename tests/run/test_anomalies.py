@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 import autoencodes as ac
 from autoencodes.cli.app import app
 from autoencodes.plan.settings import Settings
-from autoencodes.run import train
+from autoencodes.report import report
+from autoencodes.run import RunFolder, train, worst
 from autoencodes.run.anomalies import FILE
 
 
@@ -91,3 +92,35 @@ def test_levels_out_of_range_are_refused(run: Path) -> None:
     data = run.parent / "orders.csv"
     with pytest.raises(ac.InputError, match="alpha"):
         _invoke(run, data, "--alpha", "1.5")
+
+
+def test_the_report_shows_the_worst_rows(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+    page, kept = run / "report.html", run / worst.FILE
+    report(run)
+    assert "<h2>Anomalies</h2>" not in page.read_text()
+    assert CliRunner().invoke(app, ["report", str(run)]).exit_code == 0
+    found = worst.kept(RunFolder(run))
+    assert found is not None
+    assert len(found.rows) == 10
+    scores = [odd.score for odd in found.rows]
+    assert scores == sorted(scores, reverse=True)
+    assert {odd.p_value is None for odd in found.rows if odd.part != "test"} <= {True}
+    assert all(0 < (odd.p_value or 1) <= 1 and odd.columns for odd in found.rows)
+    text = page.read_text()
+    assert "<h2>Anomalies</h2>" in text
+    assert all(f"<strong>{odd.name}</strong>" in text for odd in found.rows)
+    whole = kept.read_text()
+    kept.write_text(whole.replace(worst.fingerprint(RunFolder(run).model), "another"))
+    assert worst.kept(RunFolder(run)) is None
+    kept.write_text(whole[:200])
+    with pytest.raises(ac.InputError, match="remove it, and it is made anew"):
+        report(run)
+    data = run.parent / "orders.csv"
+    aside = data.rename(run.parent / "aside.csv")
+    try:
+        kept.write_text(whole)
+        assert "no new anomalies" in CliRunner().invoke(app, ["report", str(run)]).output
+        assert page.read_text() == text
+    finally:
+        aside.rename(data)

@@ -40,7 +40,17 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
     entries = vars(resolve(Settings(data="table.csv"), Facts(dim, rows, 1.0 * dim)))
     assert [name for name, value in entries.items() if value is None] == [
         "data_dir",
-        *("split", "group", "time", "columns", "drop", "label", "kinds"),  # for those who ask
+        *(
+            "split",
+            "group",
+            "time",
+            "window",
+            "stride",
+            "columns",
+            "drop",
+            "label",
+            "kinds",
+        ),  # for those who ask
         *("sheet", "key", "delimiter", "decimal", "encoding"),  # of some files
         "delta",  # of the huber cost alone
         "start",  # of trainings that go on from another

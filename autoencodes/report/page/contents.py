@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from autoencodes.experiments import ResultTable
 from autoencodes.plot.motion import Motion
+from autoencodes.run.worst import Worst
 
 
 @dataclass(frozen=True)
@@ -57,3 +58,4 @@ class Page:
     seconds: float
     strips: tuple[Strip, ...] = ()
     pictures: tuple[Drawn, ...] = ()
+    anomalies: Worst | None = None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 
+from autoencodes.report.page.anomalies import anomalies
 from autoencodes.report.page.contents import Drawn, Page
 from autoencodes.report.page.flows import flows
 from autoencodes.report.page.strips import strip
@@ -40,6 +41,7 @@ def html(page: Page) -> str:
         flows(page.motions),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", "".join(_figure(drawn) for drawn in page.pictures)),
+        _section("Anomalies", anomalies(page.anomalies)),
         _section("Certificate", "\n".join(certificates)),
         _section("Further tables", "".join(tables[1:])),
         _section("Notes", _lines(page.notes)),
