@@ -106,7 +106,9 @@ def fit_together(
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     batches = np.stack([_batches(random, m.size, batch_size, steps) for m in measures], axis=1)
     parts = _parts(chosen)
-    states = [_begin(method, problem, part, stacked, batch_size, steps) for part in parts]
+    states = [
+        _begin(method, problem, part, stacked, batch_size, jnp.asarray(steps)) for part in parts
+    ]
     with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
         for first in range(0, steps, _ROUND):
             rows = jnp.asarray(batches[first : first + _ROUND])
@@ -144,8 +146,7 @@ def _parts(candidates: Candidates) -> list[Candidates]:
     count = candidates.tikhonov.shape[1]
     size = _PART if count % _PART == 0 else count
     return [
-        jax.tree.map(lambda a, k=k: a[:, k : k + size], candidates)
-        for k in range(0, count, size)
+        jax.tree.map(lambda a, k=k: a[:, k : k + size], candidates) for k in range(0, count, size)
     ]
 
 
@@ -205,7 +206,7 @@ def _begin(
     candidates: Candidates,
     measures: EmpiricalMeasure,
     batch_size: int,
-    steps: int,
+    steps: Int[Array, ""],
 ) -> Any:
     def one(
         problem: ControlProblem, control: Control, tikhonov: Any, measure: EmpiricalMeasure
