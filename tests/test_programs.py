@@ -17,8 +17,9 @@ MEASURE = ac.EmpiricalMeasure(ROWS)
 
 
 @pytest.fixture
-def programs() -> Iterator[list[str]]:
-    """What JAX compiles from here on."""
+def programs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What JAX compiles from here on, while nothing is forgotten."""
+    monkeypatch.setattr(precision, "_MOST_PROGRAMS", 10**6)
     made: list[str] = []
 
     def noted(event: str, duration_secs: float, **about: object) -> None:

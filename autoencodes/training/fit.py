@@ -37,6 +37,9 @@ _NOISE = 2**32 - 1
 _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds callbacks are called, and may stop the training."""
 
+_LATER = 2
+"""The entries at the end of a descent's state that earlier states had not: ``seen``, ``steps``."""
+
 
 def fit(
     problem: ControlProblem,
@@ -211,8 +214,8 @@ class _Loop:
         """The given position, its arrays put back into the method's state."""
         expected, structure = jax.tree.flatten(eqx.filter_eval_shape(self.begin, control))
         leaves = jax.tree.leaves(resume.state)
-        # Earlier a state had fewer entries: those that came since stand at the end.
-        leaves = [*leaves, *jax.tree.leaves(self.begin(control))[len(leaves) :]]
+        if 0 < len(expected) - len(leaves) <= _LATER:
+            leaves = [*leaves, *jax.tree.leaves(self.begin(control))[len(leaves) :]]
         if list(map(_kind, leaves)) != list(map(_kind, expected)):
             raise InputError(
                 "the training to resume had another control, method or precision; "

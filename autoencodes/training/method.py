@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.checks import optional
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
@@ -29,11 +30,14 @@ def setting(check: Callable[..., Any], name: str, default: Any, **bounds: Any) -
 
 def number(check: Callable[..., Any], name: str, default: float | None) -> Any:
     """A setting that a compiled step takes as an array, so that another value compiles nothing."""
+    checked = (
+        partial(check, name=name) if default is not None else partial(optional, check, name=name)
+    )
 
     def converted(value: Any) -> Any:
         # Inside compiled code a method is put together again, from arrays.
         known = isinstance(value, jax.Array) or value is None
-        return value if known else Parameter(check(value, name=name))
+        return value if known else Parameter(checked(value))
 
     return eqx.field(default=default, converter=converted)
 
