@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ from autoencodes.flow import sweep
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.layout import State, beside, finite, layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
-from autoencodes.precision import compiled
+from autoencodes.precision import Parameter, compiled
 from autoencodes.summary import Summarised
 
 
@@ -69,14 +68,14 @@ class ControlProblem(Summarised, eqx.Module):
 
     flow: Flow
     cost: TerminalCost
-    tikhonov: float = eqx.field(static=True)
+    tikhonov: float
 
     def __init__(
         self, flow: Flow, cost: str | TerminalCost = "squared", tikhonov: float = 1e-4
     ) -> None:
         self.flow = flow
         self.cost = terminal_cost(cost)
-        self.tikhonov = at_least(tikhonov, "tikhonov (λ)", 0)
+        self.tikhonov = Parameter(at_least(tikhonov, "tikhonov (λ)", 0))
 
     def _summary(self) -> dict[str, str]:
         return {**self.flow._summary(), "cost": f"{self.cost!r}, λ = {self.tikhonov:g}"}
@@ -97,13 +96,8 @@ class ControlProblem(Summarised, eqx.Module):
         return finite(_terminal_cost(self, control, measure, batch_size), "the terminal cost")
 
     def penalising(self, tikhonov: Float[Array, ""]) -> ControlProblem:
-        """The problem with another λ, which may be an array: for use inside compiled code.
-
-        λ of a problem is fixed while it is compiled; here it is one of the arrays.
-        """
-        problem = copy.copy(self)
-        object.__setattr__(problem, "tikhonov", tikhonov)
-        return problem
+        """The problem with another λ, an array: for use inside compiled code."""
+        return eqx.tree_at(lambda problem: problem.tikhonov, self, tikhonov)
 
     def penalty(self, control: Control) -> Float[Array, ""]:
         """λ ‖θ‖²."""

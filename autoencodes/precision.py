@@ -21,6 +21,20 @@ _FEW_PASSES = {"xla_backend_optimization_level": 1}
 """A third of the time to compile a draw of random numbers, and bit for bit the same result."""
 
 
+_MOST_PROGRAMS = 96
+"""Programs compiled in this process before the next call forgets them all: JAX keeps every one,
+and a training of another shape adds some 20 MB. What is still in use is compiled again."""
+_programs = [0]
+
+
+class Parameter(float):
+    """A number that a compiled program takes as it takes an array: with another value it is the
+    same program.
+
+    In Python it is a float; other floats are part of what was compiled.
+    """
+
+
 def precision(dtype: DTypeLike) -> AbstractContextManager[object]:
     """A context in which JAX computes in ``dtype``, whatever its global setting.
 
@@ -54,7 +68,8 @@ def native(tree: Any) -> Any:
 def compiled(
     function: Callable[Arguments, Returned], *, once: bool = False
 ) -> Callable[Arguments, Returned]:
-    """The function, compiled by JAX; its arrays enter as ``native`` has them.
+    """The function, compiled by JAX; its arrays enter as ``native`` has them, and every
+    ``Parameter`` as an array that has no precision of its own.
 
     ``once``: it runs so seldom that compiling it takes longer than running it. Then it is compiled
     with few passes of optimisation.
@@ -64,13 +79,36 @@ def compiled(
 
     @wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Returned:
-        given, more = native((arguments, named))
-        if once and _tracing((given, more)):  # a part of a larger program has no options
+        given, more = _entered(native((arguments, named)))
+        tracing = (once or _programs[0] > _MOST_PROGRAMS) and _tracing((given, more))
+        if once and tracing:  # a part of a larger program has no options
             return function(*given, **more)
+        if _programs[0] > _MOST_PROGRAMS and not tracing:
+            jax.clear_caches()
+            _programs[0] = 0
         result: Returned = inner(*given, **more)
         return result
 
     return call
+
+
+def _counted(event: str, duration_secs: float, **about: Any) -> None:
+    if event == "/jax/core/compile/backend_compile_duration":
+        _programs[0] += 1
+
+
+jax.monitoring.register_event_duration_secs_listener(_counted)
+
+
+def _entered(tree: Any) -> Any:
+    """The tree with an array in place of every ``Parameter``."""
+    leaves, structure = jax.tree.flatten(tree)
+    if not any(isinstance(leaf, Parameter) for leaf in leaves):
+        return tree
+    arrays = [
+        jax.numpy.asarray(float(leaf)) if isinstance(leaf, Parameter) else leaf for leaf in leaves
+    ]
+    return jax.tree.unflatten(structure, arrays)
 
 
 def _tracing(arguments: Any) -> bool:

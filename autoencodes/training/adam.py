@@ -10,7 +10,7 @@ from autoencodes.catalogue import METHODS
 from autoencodes.checks import between, positive
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import Descent, rate
-from autoencodes.training.method import setting
+from autoencodes.training.method import Count, number, setting
 
 
 @METHODS.register("adam", "Adam", settings=("learning_rate",), rank=1)
@@ -30,8 +30,8 @@ class Adam(Descent):
 
     penalised: ClassVar[bool] = True
 
-    learning_rate: float = setting(positive, "learning_rate", 2e-3)
+    learning_rate: float = number(positive, "learning_rate", 2e-3)
     warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
 
-    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: Count) -> optax.GradientTransformation:
         return optax.adam(rate(self.learning_rate, self.warmup, steps))

@@ -11,7 +11,7 @@ from autoencodes.catalogue import METHODS
 from autoencodes.checks import at_least, between, optional, positive
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import Descent, rate
-from autoencodes.training.method import setting
+from autoencodes.training.method import Count, number, setting
 
 
 @METHODS.register("adamw", "Adam with decoupled decay", settings=("learning_rate",), rank=2)
@@ -39,10 +39,10 @@ class AdamW(Descent):
 
     penalised: ClassVar[bool] = False
 
-    learning_rate: float = setting(positive, "learning_rate", 2e-3)
+    learning_rate: float = number(positive, "learning_rate", 2e-3)
     warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
     weight_decay: float | None = setting(partial(optional, at_least), "weight_decay", None, bound=0)
 
-    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: Count) -> optax.GradientTransformation:
         decay = 2 * problem.tikhonov if self.weight_decay is None else self.weight_decay
         return optax.adamw(rate(self.learning_rate, self.warmup, steps), weight_decay=decay)

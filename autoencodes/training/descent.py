@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from autoencodes.control import Control
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, all_finite, evaluate, where
+from autoencodes.training.method import Batch, Count, Info, Method, all_finite, evaluate, where
 from autoencodes.training.status import Status, decided, running
 
 _DIVERGED = 1e6
@@ -34,9 +34,10 @@ class DescentState(eqx.Module):
     best: Control
     moments: Any
     status: Int[Array, ""]
-    steps: int = eqx.field(static=True)
     seen: Any
     """The objective of the first control and that of the best; the largest number before."""
+    steps: Int[Array, ""]
+    """Of the whole training."""
 
 
 class Descent(Method):
@@ -49,18 +50,18 @@ class Descent(Method):
     """Whether the optimiser is given ∇J, or g alone, the gradient of the terminal cost."""
 
     @abc.abstractmethod
-    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: Count) -> optax.GradientTransformation:
         """The optax update of a training of so many steps."""
 
     def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: Count
     ) -> DescentState:
         moments = self.optimiser(problem, steps).init(control)
         if not batch.whole:
-            return DescentState(control, (), moments, running(), steps, ())
+            return DescentState(control, (), moments, running(), (), jnp.asarray(steps))
         dtype = jnp.result_type(*jax.tree.leaves(control))
         unseen = jnp.full(2, float(np.finfo(dtype).max), dtype)
-        return DescentState(control, control, moments, running(), steps, unseen)
+        return DescentState(control, control, moments, running(), unseen, jnp.asarray(steps))
 
     def step(
         self,
@@ -99,7 +100,7 @@ class Descent(Method):
         if batch.whole:
             info["residual"] = residual
         status = status.astype(state.status.dtype)
-        return DescentState(control, best, moments, status, state.steps, seen), info
+        return DescentState(control, best, moments, status, seen, state.steps), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
@@ -109,8 +110,16 @@ class Descent(Method):
         )
 
 
-def rate(learning_rate: float, warmup: float, steps: int) -> optax.Schedule:
-    """η_k: from 0 to the peak over the share ``warmup`` of all steps, then half a cosine to 0."""
-    return optax.warmup_cosine_decay_schedule(
-        0.0, learning_rate, int(warmup * steps), max(steps, 1)
-    )
+def rate(learning_rate: Any, warmup: float, steps: Any) -> optax.Schedule:
+    """η_k: from 0 to the peak over the share ``warmup`` of all steps, then half a cosine to 0.
+
+    The arguments may be arrays, which an optax schedule's may not.
+    """
+    warm = jnp.floor(warmup * steps)
+
+    def at(count: Any) -> Any:
+        rise = count / jnp.maximum(warm, 1)
+        fall = jnp.clip((count - warm) / jnp.maximum(steps - warm, 1), 0, 1)
+        return learning_rate * jnp.where(count < warm, rise, 0.5 * (1 + jnp.cos(np.pi * fall)))
+
+    return at

@@ -19,7 +19,7 @@ from autoencodes.errors import InputError
 from autoencodes.flow.sweep import fields
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.schemes import Euler
-from autoencodes.training.method import Batch, Info, Method, Point, setting
+from autoencodes.training.method import Batch, Count, Info, Method, Point, setting
 from autoencodes.training.solvers.solver import gradient
 from autoencodes.training.status import Status
 from autoencodes.training.successive import (
@@ -81,10 +81,12 @@ class ExactMSA(Method):
 
     smallest_alpha: float = setting(between, "smallest_alpha", 1e-15, low=0, high=1, with_low=False)
 
-    def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
-    ) -> SuccessiveState:
+    def check(self, problem: ControlProblem) -> None:
         _check(problem)
+
+    def init(
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: Count
+    ) -> SuccessiveState:
         return begin(problem, control, batch, 1.0)
 
     def step(

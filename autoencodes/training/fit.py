@@ -37,6 +37,9 @@ _NOISE = 2**32 - 1
 _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds callbacks are called, and may stop the training."""
 
+_LATER = 2
+"""The entries at the end of a descent's state that earlier states had not: ``seen``, ``steps``."""
+
 
 def fit(
     problem: ControlProblem,
@@ -142,10 +145,11 @@ def fit(
         raise InputError("the control to begin with must be finite; it holds a NaN or an infinity")
     if method is None:
         method = MinimizingMovement() if batch_size is None else MetricMovement()
+    instance(method, "method", Method).check(problem)  # type: ignore[type-abstract]
     loop = _Loop(
         problem,
         measure.astype(check_control(problem.flow, control)),
-        instance(method, "method", Method),  # type: ignore[type-abstract]
+        method,
         steps,
         key,
         batch_size,
@@ -201,7 +205,7 @@ class _Loop:
             self.problem,
             control,
             self.measure,
-            self.steps,
+            jnp.asarray(self.steps),
             self.batch_size,
             self.stream_size,
         )
@@ -210,8 +214,8 @@ class _Loop:
         """The given position, its arrays put back into the method's state."""
         expected, structure = jax.tree.flatten(eqx.filter_eval_shape(self.begin, control))
         leaves = jax.tree.leaves(resume.state)
-        if len(leaves) == len(expected) - 1:  # earlier, a descent had not ``seen``
-            leaves = [*leaves, jax.tree.leaves(self.begin(control))[-1]]
+        if 0 < len(expected) - len(leaves) <= _LATER:
+            leaves = [*leaves, *jax.tree.leaves(self.begin(control))[len(leaves) :]]
         if list(map(_kind, leaves)) != list(map(_kind, expected)):
             raise InputError(
                 "the training to resume had another control, method or precision; "
@@ -222,7 +226,10 @@ class _Loop:
         state = jax.tree.unflatten(structure, [jnp.asarray(a, b.dtype) for a, b in pairs])
         # A training that had ended finds out anew whether it has.
         running = jnp.asarray(int(Status.RUNNING), state.status.dtype)
-        return replace(resume, state=eqx.tree_at(lambda s: s.status, state, running))
+        state = eqx.tree_at(lambda s: s.status, state, running)
+        if hasattr(state, "steps"):  # so many as are asked for now
+            state = eqx.tree_at(lambda s: s.steps, state, jnp.asarray(self.steps))
+        return replace(resume, state=state)
 
     def run(
         self,
@@ -403,7 +410,7 @@ def _begin(
     problem: ControlProblem,
     control: Control,
     measure: EmpiricalMeasure,
-    steps: int,
+    steps: Int[Array, ""],
     batch_size: int | None,
     stream_size: int | None,
 ) -> Any:

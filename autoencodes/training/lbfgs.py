@@ -22,6 +22,7 @@ from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import (
     Batch,
+    Count,
     Info,
     Method,
     Point,
@@ -97,7 +98,7 @@ class LBFGS(Method):
     trials: int = setting(positive_integer, "trials", 20)
 
     def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: Count
     ) -> LBFGSState:
         if not batch.whole:
             raise InputError(

@@ -5,22 +5,41 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from autoencodes.checks import optional
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
+from autoencodes.precision import Parameter
 from autoencodes.training.status import Status
+
+Count: TypeAlias = int | Int[Array, ""]
+"""A number that may be known only when a compiled program runs."""
 
 
 def setting(check: Callable[..., Any], name: str, default: Any, **bounds: Any) -> Any:
     """A field that is a setting of a method: fixed while it is compiled, and checked by name."""
     return eqx.field(static=True, default=default, converter=partial(check, name=name, **bounds))
+
+
+def number(check: Callable[..., Any], name: str, default: float | None) -> Any:
+    """A setting that a compiled step takes as an array, so that another value compiles nothing."""
+    checked = (
+        partial(check, name=name) if default is not None else partial(optional, check, name=name)
+    )
+
+    def converted(value: Any) -> Any:
+        # Inside compiled code a method is put together again, from arrays.
+        known = isinstance(value, jax.Array) or value is None
+        return value if known else Parameter(checked(value))
+
+    return eqx.field(default=default, converter=converted)
 
 
 class Batch(eqx.Module):
@@ -56,9 +75,16 @@ class Method(eqx.Module):
     A state is a tree of arrays of the method's own, with a ``control`` and a ``status`` at least.
     """
 
+    def check(self, problem: ControlProblem) -> None:
+        """InputError unless the method can train the problem; nothing is compiled yet."""
+
     @abc.abstractmethod
-    def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: int) -> Any:
-        """The initial state of a training of at most ``steps`` steps."""
+    def init(self, problem: ControlProblem, control: Control, batch: Batch, steps: Count) -> Any:
+        """The initial state of a training of at most ``steps`` steps.
+
+        Their number is an array, which no branch in Python can depend on: then another number
+        of steps needs no other program.
+        """
 
     @abc.abstractmethod
     def step(

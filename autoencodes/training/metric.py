@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,11 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from autoencodes.checks import between, optional, positive
+from autoencodes.checks import between, positive
 from autoencodes.control import Control, norm
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.breakdown import BatchObjectives
-from autoencodes.training.method import Batch, Info, Method, all_finite, evaluate, setting, where
+from autoencodes.training.method import (
+    Batch,
+    Count,
+    Info,
+    Method,
+    all_finite,
+    evaluate,
+    number,
+    setting,
+    where,
+)
 from autoencodes.training.status import Status, decided, running
 
 _AVERAGED_EVERY = 8
@@ -54,7 +63,8 @@ class MetricState(eqx.Module):
     """By how much retreats have made τ smaller."""
     count: Int[Array, ""]
     status: Int[Array, ""]
-    steps: int = eqx.field(static=True)
+    steps: Int[Array, ""]
+    """Of the whole training."""
 
     @property
     def control(self) -> Control:
@@ -62,13 +72,13 @@ class MetricState(eqx.Module):
         return self.average or self.moving
 
 
-def usual_tau(steps: int) -> float:
+def usual_tau(steps: Any) -> Any:
     """0.005 min(1, 1000/``steps``)^(1/4): the largest τ of a training of so many steps.
 
     A short training needs long steps to arrive at all; in a long one they only leave their noise
     in the control, which fits it worse and generalises less (docs/training.md has the figures).
     """
-    return 5e-3 * min(1.0, _SHORT / max(steps, 1)) ** 0.25
+    return 5e-3 * jnp.minimum(1.0, _SHORT / jnp.maximum(steps, 1)) ** 0.25
 
 
 class MetricMovement(Method):
@@ -122,7 +132,7 @@ class MetricMovement(Method):
     Source: docs/theory.md, section 5.
     """
 
-    tau: float | None = setting(partial(optional, positive), "tau", None)
+    tau: float | None = number(positive, "tau", None)
     decay: float = setting(between, "decay", 0.3, low=0, high=1, with_low=False)
     average: float = setting(between, "average", 0.1, low=0, high=1)
     floor: float = setting(between, "floor", 1e-6, low=0, high=1, with_high=False)
@@ -130,7 +140,7 @@ class MetricMovement(Method):
     memory: float = setting(between, "memory", 0.1, low=0, high=1, with_low=False)
 
     def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: Count
     ) -> MetricState:
         zero = jax.tree.map(jnp.zeros_like, control)
         averaged = self.average > 0 and not batch.whole
@@ -145,7 +155,7 @@ class MetricMovement(Method):
             jnp.ones((), dtype),
             jnp.asarray(0, int),  # weakly typed, it would compile the first round twice
             running(),
-            steps,
+            jnp.asarray(steps),
         )
 
     def step(
@@ -197,14 +207,14 @@ class MetricMovement(Method):
             "shorter horizon or a bounded activation; the control that began the best epoch is kept"
         )
 
-    def step_at(self, count: Any, steps: int) -> Float[Array, ""]:
+    def step_at(self, count: Count, steps: Count) -> Float[Array, ""]:
         """τ_k of the k-th of ``steps`` steps, counted from 0."""
-        share = (count + 1) / max(steps, 1)
+        share = (count + 1) / jnp.maximum(steps, 1)
         fall = jnp.clip((share - (1 - self.decay)) / self.decay, 0, 1)
         rise = jnp.minimum(share / _WARM, 1.0)
         return self.largest(steps) * rise * 0.5 * (1 + jnp.cos(np.pi * fall))
 
-    def largest(self, steps: int) -> float:
+    def largest(self, steps: Any) -> Any:
         """The largest τ of a training of so many steps."""
         return usual_tau(steps) if self.tau is None else self.tau
 

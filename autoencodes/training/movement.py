@@ -21,7 +21,16 @@ from autoencodes.checks import choice, positive
 from autoencodes.control import Control, norm
 from autoencodes.errors import InputError
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Point, all_finite, setting, where
+from autoencodes.training.method import (
+    Batch,
+    Count,
+    Info,
+    Method,
+    Point,
+    all_finite,
+    setting,
+    where,
+)
 from autoencodes.training.rounding import ROUNDING, extent, resolution, slack
 from autoencodes.training.solvers import InnerSolver, choose
 from autoencodes.training.solvers.solver import distance, gradient
@@ -171,7 +180,7 @@ class MinimizingMovement(Method):
             choice(self.inner, "inner", ("auto", *SOLVERS), ", or an InnerSolver")
 
     def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: Count
     ) -> MovementState:
         point, memory, evaluations = choose(self.inner, problem, control).begin(
             problem, control, batch

@@ -25,7 +25,7 @@ from autoencodes.flow import sweep
 from autoencodes.flow.layout import layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.training.method import Batch, Info, Method, Point, setting, where
+from autoencodes.training.method import Batch, Count, Info, Method, Point, setting, where
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
 from autoencodes.training.solvers.solver import gradient
 from autoencodes.training.status import Status
@@ -117,7 +117,7 @@ class ExtendedMSA(Method):
             )
 
     def init(
-        self, problem: ControlProblem, control: Control, batch: Batch, steps: int
+        self, problem: ControlProblem, control: Control, batch: Batch, steps: Count
     ) -> SuccessiveState:
         return begin(problem, control, batch, self.rho)
 

@@ -10,7 +10,7 @@ from autoencodes.catalogue import METHODS
 from autoencodes.checks import between, flag, positive
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.descent import Descent, rate
-from autoencodes.training.method import setting
+from autoencodes.training.method import Count, number, setting
 
 
 @METHODS.register(
@@ -44,11 +44,11 @@ class SGD(Descent):
 
     penalised: ClassVar[bool] = True
 
-    learning_rate: float = setting(positive, "learning_rate", 1e-2)
+    learning_rate: float = number(positive, "learning_rate", 1e-2)
     momentum: float = setting(between, "momentum", 0.9, low=0, high=1, with_high=False)
     warmup: float = setting(between, "warmup", 0.05, low=0, high=1, with_high=False)
     nesterov: bool = setting(flag, "nesterov", False)
 
-    def optimiser(self, problem: ControlProblem, steps: int) -> optax.GradientTransformation:
+    def optimiser(self, problem: ControlProblem, steps: Count) -> optax.GradientTransformation:
         schedule = rate(self.learning_rate, self.warmup, steps)
         return optax.sgd(schedule, momentum=self.momentum, nesterov=self.nesterov)

@@ -106,7 +106,9 @@ def fit_together(
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     batches = np.stack([_batches(random, m.size, batch_size, steps) for m in measures], axis=1)
     parts = _parts(chosen)
-    states = [_begin(method, problem, part, stacked, batch_size, steps) for part in parts]
+    states = [
+        _begin(method, problem, part, stacked, batch_size, jnp.asarray(steps)) for part in parts
+    ]
     with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
         for first in range(0, steps, _ROUND):
             rows = jnp.asarray(batches[first : first + _ROUND])
@@ -204,7 +206,7 @@ def _begin(
     candidates: Candidates,
     measures: EmpiricalMeasure,
     batch_size: int,
-    steps: int,
+    steps: Int[Array, ""],
 ) -> Any:
     def one(
         problem: ControlProblem, control: Control, tikhonov: Any, measure: EmpiricalMeasure

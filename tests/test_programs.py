@@ -1,0 +1,101 @@
+"""What is compiled, how often, and for how long it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import pytest
+
+import autoencodes as ac
+from autoencodes import precision
+
+FLOW = ac.Flow(ac.WidthSchedule.autoencoder(3, (3, 2), 2, 3.0))
+ROWS = np.random.default_rng(0).normal(size=(24, 3))
+MEASURE = ac.EmpiricalMeasure(ROWS)
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What JAX compiles from here on, while nothing is forgotten."""
+    monkeypatch.setattr(precision, "_MOST_PROGRAMS", 10**6)
+    made: list[str] = []
+
+    def noted(event: str, duration_secs: float, **about: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            made.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(noted)
+    yield made
+    jax.monitoring.unregister_event_duration_listener(noted)
+
+
+def train(method: ac.Method | None, tikhonov: float, steps: int, seed: int, rows: object) -> None:
+    whole = isinstance(method, ac.MinimizingMovement | ac.LBFGS)
+    drawn = {} if whole else {"batch_size": 8, "key": jax.random.key(seed)}
+    problem = ac.ControlProblem(FLOW, "squared", tikhonov)
+    control = FLOW.init(jax.random.key(seed))
+    ac.fit(problem, control, ac.EmpiricalMeasure(rows), method=method, steps=steps, **drawn)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        None,
+        ac.Adam(),
+        pytest.param(ac.AdamW(), marks=pytest.mark.slow),
+        pytest.param(ac.MinimizingMovement(), marks=pytest.mark.slow),
+        pytest.param(ac.LBFGS(), marks=pytest.mark.slow),
+    ],
+    ids=lambda method: type(method).__name__,
+)
+def test_another_penalty_length_seed_or_other_rows_compile_nothing(
+    method: ac.Method | None, programs: list[str]
+) -> None:
+    train(method, 0.1, 6, 0, ROWS)
+    del programs[:]
+    for k in range(10):
+        train(method, 0.01 * k, 6, 0, ROWS)  # a path of λ, with 0
+    for seed in range(1, 11):
+        train(method, 0.1, 6, seed, ROWS)  # restarts
+    train(method, 0.1, 9, 0, ROWS + 1)
+    assert not programs
+
+
+def test_another_rate_or_step_compiles_nothing(programs: list[str]) -> None:
+    train(ac.Adam(0.1), 0.1, 6, 0, ROWS)
+    train(ac.MetricMovement(0.1), 0.1, 6, 0, ROWS)
+    del programs[:]
+    train(ac.Adam(0.2), 0.1, 6, 0, ROWS)
+    train(ac.MetricMovement(0.2), 0.1, 6, 0, ROWS)
+    assert not programs
+
+
+def test_a_gradient_under_another_penalty_compiles_nothing_and_is_right(
+    programs: list[str],
+) -> None:
+    control = FLOW.init(jax.random.key(0))
+    first = ac.ControlProblem(FLOW, "squared", 0.1)
+    values = [first.objective(control, MEASURE), first.gradient(control, MEASURE)]
+    del programs[:]
+    second = ac.ControlProblem(FLOW, "squared", 0.4)
+    others = [second.objective(control, MEASURE), second.gradient(control, MEASURE)]
+    assert not programs
+    size = first.penalty(control) / 0.1
+    assert float(others[0] - values[0]) == pytest.approx(0.3 * float(size), rel=1e-5)
+    for a, b, theta in zip(*map(jax.tree.leaves, (*values[1:], *others[1:], control)), strict=True):
+        np.testing.assert_allclose(b - a, 0.6 * theta, atol=1e-5)
+
+
+def test_programs_of_other_shapes_are_not_kept_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_MOST_PROGRAMS", 12)
+    client = jax.devices()[0].client
+    jax.clear_caches()
+    kept = []
+    for count in range(3, 15):
+        problem = ac.ControlProblem(FLOW)
+        problem.terminal_cost(FLOW.init(jax.random.key(0)), ac.EmpiricalMeasure(ROWS[:count]))
+        kept.append(len(client.live_executables()))
+    assert max(kept) < 20
+    assert len(set(kept)) < len(kept)  # and not one more for every size
