@@ -15,7 +15,9 @@ own σ_c: what differs between them is what they are, and not luck.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -29,11 +31,13 @@ from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
-from autoencodes.precision import compiled
+from autoencodes.precision import compiled, precision
 from autoencodes.training.method import Batch, Method
 
 _ROUND = 100
 """Steps of a compiled round; between rounds Ctrl-C comes through, and progress is shown."""
+_PART = 2
+"""The candidates of a thread: products of so few particles keep no more than one core busy."""
 
 
 class Candidates(eqx.Module):
@@ -98,19 +102,24 @@ def fit_together(
     batch_size = min(batch_size, *(measure.size for measure in measures))
     stacked = _stacked(measures, dtype)
     problem: ControlProblem = _along(problems)
-    chosen: Candidates = jax.tree.map(lambda a: jnp.asarray(a, dtype), _along(candidates))
+    chosen: Candidates = jax.tree.map(lambda a: np.asarray(a, dtype), _along(candidates))
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     batches = np.stack([_batches(random, m.size, batch_size, steps) for m in measures], axis=1)
-    states = _begin(method, problem, chosen, stacked, batch_size, steps)
-    for first in range(0, steps, _ROUND):
-        rows = jnp.asarray(batches[first : first + _ROUND])
-        shape = (*rows.shape, stacked.x.shape[-1])
-        moves = random.standard_normal(shape, np.float32).astype(dtype, copy=False)
-        states = _round(method, problem, chosen, stacked, states, rows, jnp.asarray(moves))
-        if advanced is not None:
-            jax.block_until_ready(states)
-            advanced(first + len(rows), steps)
-    control: Control = states.control
+    parts = _parts(chosen)
+    states = [_begin(method, problem, part, stacked, batch_size, steps) for part in parts]
+    with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
+        for first in range(0, steps, _ROUND):
+            rows = jnp.asarray(batches[first : first + _ROUND])
+            shape = (*rows.shape, stacked.x.shape[-1])
+            moves = random.standard_normal(shape, np.float32).astype(dtype, copy=False)
+            along = partial(_one_round, method, problem, stacked, rows, jnp.asarray(moves))
+            # The first round compiles: once, and not in every thread.
+            run = map if first == 0 else threads.map
+            states = list(run(along, parts, states))
+            if advanced is not None:
+                advanced(first + len(rows), steps)
+    controls = [state.control for state in states]
+    control: Control = jax.tree.map(lambda *a: np.concatenate(a, axis=1), *controls)
     return control
 
 
@@ -127,9 +136,22 @@ def costs_together(
     return [np.asarray(own[:, : measure.size], np.float64) for own, measure in pairs]
 
 
+def _parts(candidates: Candidates) -> list[Candidates]:
+    """The candidates in parts of one shape, for threads: a part keeps one core busy.
+
+    However many cores there are, they are the same parts, and so are the results.
+    """
+    count = candidates.tikhonov.shape[1]
+    size = _PART if count % _PART == 0 else count
+    return [
+        jax.tree.map(lambda a, k=k: a[:, k : k + size], candidates)
+        for k in range(0, count, size)
+    ]
+
+
 def _along(trees: Sequence[Any]) -> Any:
     """Trees of one shape as one, with a leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(a) for a in leaves]), *trees)
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(a) for a in leaves]), *trees)
 
 
 def _stacked(measures: Sequence[EmpiricalMeasure], dtype: Any) -> EmpiricalMeasure:
@@ -144,10 +166,10 @@ def _stacked(measures: Sequence[EmpiricalMeasure], dtype: Any) -> EmpiricalMeasu
         rows = np.zeros((most - len(array), *np.shape(array)[1:]), dtype)
         return np.concatenate([np.asarray(array, dtype), rows])
 
-    x = jnp.stack([filled(measure.x) for measure in measures])
+    x = jnp.asarray(np.stack([filled(measure.x) for measure in measures]))
     same = all(measure.reconstructs for measure in measures)
-    y = x if same else jnp.stack([filled(measure.y) for measure in measures])
-    weights = jnp.stack([filled(np.asarray(m.weights) * m.size) for m in measures])
+    y = x if same else jnp.asarray(np.stack([filled(measure.y) for measure in measures]))
+    weights = jnp.asarray(np.stack([filled(np.asarray(m.weights) * m.size) for m in measures]))
     return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measures[0], (x, y, weights))
 
 
@@ -159,6 +181,21 @@ def _batches(
     epochs = [random.permutation(count)[: each * batch_size] for _ in range(-(-steps // each))]
     rows = np.concatenate(epochs).reshape(-1, batch_size)
     return rows[:steps].astype(np.int32)
+
+
+def _one_round(
+    method: Method,
+    problem: ControlProblem,
+    measures: EmpiricalMeasure,
+    batches: Int[Array, "step measure batch"],
+    moves: Float[Array, "step measure batch dim"],
+    candidates: Candidates,
+    states: Any,
+) -> Any:
+    """Steps of a part of the candidates, in a thread, which has a precision of its own."""
+    with precision(moves.dtype):
+        after = _round(method, problem, candidates, measures, states, batches, moves)
+        return jax.block_until_ready(after)
 
 
 @compiled
