@@ -144,8 +144,7 @@ def _parts(candidates: Candidates) -> list[Candidates]:
     count = candidates.tikhonov.shape[1]
     size = _PART if count % _PART == 0 else count
     return [
-        jax.tree.map(lambda a, k=k: a[:, k : k + size], candidates)
-        for k in range(0, count, size)
+        jax.tree.map(lambda a, k=k: a[:, k : k + size], candidates) for k in range(0, count, size)
     ]
 
 
