@@ -27,8 +27,12 @@ _NEAR, _POOL = 20, 100
 may be anything."""
 _JUDGED, _SURE = 500, 0.9
 """Rows that K and ε are chosen by, and the share of them that counts: the densest."""
-_NUMBERS, _KEPT, _SEARCHED = 2**22, 2**23, 4000
-"""Entries of a block, and of windows that are kept; rows that a pool is looked for in."""
+_NUMBERS, _KEPT = 2**22, 2**23
+"""Entries of a block, and of windows that are kept."""
+_SEARCHED, _LEAST = 4000, 500
+"""Rows that a pool is looked for in: so many, of very wide tables fewer, but at least so many."""
+_WIDE = 200
+"""Features beyond which windows have the smaller K."""
 _BROAD = 4.0
 """The variance of a value that is wrong, in units of its column's."""
 _FARTHEST = 1e60
@@ -75,6 +79,11 @@ class Pairs:
         scaled = self.inner / (self.variances + ridge)[self.place]
         inside = (scaled[..., None, :] @ self.axes[self.place])[..., 0, :]
         return np.asarray((self.offsets - inside) / ridge)
+
+    def diagonal(self, ridge: float) -> Float[np.ndarray, "used feature"]:
+        """P_jj, at least a billionth of 1 / ε."""
+        inside = (self.axes**2 / (self.variances + ridge)[..., None]).sum(axis=1)
+        return np.asarray(np.maximum(1 - inside, 1e-9) / ridge)
 
     def precision(
         self, column: Int[np.ndarray, " member"], ridge: float
@@ -133,7 +142,8 @@ class Density:
         unit = max(float(np.median(fifth)), 1e-6 * rows.shape[1])
         ridges = [share * unit for share in _RIDGES]
         fits = []
-        for count in dict.fromkeys(min(k, max(1, len(rows) - 2)) for k in _WINDOWS):
+        windows = _WINDOWS if rows.shape[1] <= _WIDE else _WINDOWS[:1]
+        for count in dict.fromkeys(min(k, max(1, len(rows) - 2)) for k in windows):
             tried = cls(rows, count, 1.0, 0.0)
             surprises = np.sort(tried._surprises(rows[judged], near, ridges, judged))
             likely = surprises[:, : max(1, int(_SURE * len(judged)))].mean(axis=1)
@@ -192,23 +202,28 @@ class Density:
         """
         logs, values = np.empty((len(z), len(free))), z.copy()
         columns = [np.flatnonzero(owner == j) for j in range(len(free))]
+        single = np.array([j for j, column in enumerate(columns) if len(column) == 1], int)
+        at = np.array([columns[j][0] for j in single], int)
         for block in self._blocks(len(z), _POOL):
             near = self._pool(z[block], owner)
             pairs = self._pairs(z[block], near)
             m, volume = pairs.terms(self.ridge)
             pulled, every = pairs.pulled(self.ridge), np.arange(len(near))
-            for j, column in enumerate(columns):
+            inverse = pairs.diagonal(self.ridge)[:, at][pairs.place]
+            moved = pulled[:, :, at] / inverse
+            likely = m[..., None] - moved**2 * inverse + volume[..., None] + np.log(inverse)
+            logs[block, single] = _log_sum(-likely / 2) + self._broad(1, True)
+            best = likely.argmin(axis=1)
+            values[block, at] -= np.take_along_axis(moved, best[:, None], axis=1)[:, 0]
+            for j in (j for j, column in enumerate(columns) if len(column) > 1):
+                column = columns[j]
                 inverse = pairs.precision(column, self.ridge)
                 own = pulled[:, :, column]
                 moved = np.linalg.solve(inverse[pairs.place], own[..., None])[..., 0]
                 whole = volume + np.linalg.slogdet(inverse)[1][pairs.place]
-                likely = -(m - (own * moved).sum(axis=2) + whole) / 2
-                logs[block, j] = _log_sum(likely) + self._broad(len(column), bool(free[j]))
-                best = likely.argmax(axis=1)
-                if len(column) == 1:
-                    values[block, column] -= moved[every, best]
-                else:
-                    values[block, column] = self.rows[near[every, best]][:, column]
+                likely = m - (own * moved).sum(axis=2) + whole
+                logs[block, j] = _log_sum(-likely / 2) + self._broad(len(column), bool(free[j]))
+                values[block, column] = self.rows[near[every, likely.argmin(axis=1)]][:, column]
         chances = np.exp(logs - logs.max(axis=1, keepdims=True))
         return chances / chances.sum(axis=1, keepdims=True), values
 
@@ -220,8 +235,9 @@ class Density:
     def _pool(self, z: Features, owner: Owner) -> Near:
         """The rows nearest to others where the worst column may be anything."""
         among = np.arange(len(self.rows))
-        if len(among) > _SEARCHED:
-            among = np.random.default_rng(0).permutation(among)[:_SEARCHED]
+        most = max(_LEAST, min(_SEARCHED, _NUMBERS // (4 * z.shape[1])))
+        if len(among) > most:
+            among = np.random.default_rng(0).permutation(among)[:most]
         order = np.argsort(owner, kind="stable")
         starts = np.unique(owner[order], return_index=True)[1]
         rows, count = self.rows[among][:, order], min(_POOL, len(among))
@@ -318,7 +334,7 @@ def _nearest(
     return Neighbours(rows, None).nearest(z, None, min(count, max(1, len(rows) - own)), everywhere)
 
 
-def _log_sum(logs: Float[np.ndarray, "particle term"]) -> Float[np.ndarray, " particle"]:
-    """log Σ exp of every row."""
+def _log_sum(logs: Float[np.ndarray, "particle term ..."]) -> Float[np.ndarray, "particle ..."]:
+    """log Σ exp over the terms."""
     largest = logs.max(axis=1, keepdims=True)
     return np.asarray(largest[:, 0] + np.log(np.exp(logs - largest).sum(axis=1)))
