@@ -54,7 +54,7 @@ _RULE: dict[str, Any] = {
 }
 _BLOCK, _STEP = 4, 0.5
 """Steps of a block, and their size."""
-_UPDATES, _ROWS = 3600, 2000
+_UPDATES, _ROWS = 1800, 2000
 """Updates of the control for up to so many rows; beyond, they grow as the root of the rows."""
 _MOST_UPDATES, _BATCH = 20_000, 128
 _WIDEST = 1000

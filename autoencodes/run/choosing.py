@@ -32,7 +32,7 @@ from autoencodes.training.together import Candidates, costs_together, fit_togeth
 
 _MOST_ROWS = 10_000
 """The rows that folds are made of: of more, so many at random."""
-_UPDATES = 3600
+_UPDATES = 1800
 """The most updates of a candidate."""
 
 Shown = Callable[[int, int], object]
