@@ -1,4 +1,5 @@
-"""Curved laws with anomalies off the manifold but inside the covariance's ellipsoid.
+"""Laws of rows and of anomalies: ten curved ones with anomalies off the manifold but inside the
+covariance's ellipsoid, and ten as tables have them with anomalies far from the middle.
 
 # notation: d columns, k dimension of the manifold, s deviation of the noise around it.
 """
@@ -15,11 +16,15 @@ Draw = Callable[[int, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Law:
-    """Points on a manifold of dimension k, and the deviation of noise around it."""
+    """Points on a manifold of dimension k, and the deviation of noise around it.
+
+    Of a law that is not ``curved``, noise and dimension are only those that a model is given.
+    """
 
     draw: Draw
     k: int
     noise: float
+    curved: bool = True
 
     def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Ordinary rows (count, d)."""
@@ -29,8 +34,12 @@ class Law:
     def odd(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Anomalies: of the law's own mean and covariance (shrunk to 0.64), inside the ellipsoid
         that holds 90 % of ordinary rows, and off the manifold by half as much again as 99.9 % of
-        them.
+        them. Of other laws normal ones, four times as far from the mean as rows are.
         """
+        if not self.curved:
+            rows = self.rows(20_000, rng)
+            wide = 16 * np.cov(rows.T)
+            return np.asarray(rng.multivariate_normal(rows.mean(0), wide, count))
         from scipy.spatial import cKDTree
 
         points = self.draw(20_000, rng)
@@ -110,6 +119,32 @@ def _sensors(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(np.tanh(1.5 * u @ _fixed(8, 3, 20) + 0.5 * _fixed(9, 20)))
 
 
+def _normal(n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(rng.normal(size=(n, 10)) @ _fixed(10, 10, 10))
+
+
+def _plane(n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(rng.normal(size=(n, 2)) @ _fixed(11, 2, 6))
+
+
+def _factors(n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(np.exp(0.5 * rng.normal(size=(n, 3)) @ _fixed(12, 3, 8)))
+
+
+def _clusters(count: int, width: int) -> Draw:
+    centres = 4 * _fixed(13 + count, count, width)
+    return lambda n, rng: centres[rng.integers(count, size=n)] + rng.normal(size=(n, width))
+
+
+def _mixed(n: int, rng: np.random.Generator) -> np.ndarray:
+    u, flag = rng.normal(size=(n, 2)), rng.random((n, 2)) < 0.3
+    return np.c_[u, u[:, 0] * flag[:, 0], np.round(2 * u[:, 1]), flag]
+
+
+def _walk(n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(np.cumsum(rng.normal(size=(n, 12)), axis=1))
+
+
 LAWS = {
     "swiss roll": Law(_swiss, 2, 0.3),
     "S-curve": Law(_s_curve, 2, 0.05),
@@ -123,8 +158,21 @@ LAWS = {
     "sensors in 20": Law(_sensors, 3, 0.05),
 }
 
+FLAT = {
+    "normal in 10": Law(_normal, 3, 0.1, False),
+    "plane in 6": Law(_plane, 2, 0.1, False),
+    "two clusters in 4": Law(_clusters(2, 4), 1, 0.0, False),
+    "five clusters in 8": Law(_clusters(5, 8), 2, 0.0, False),
+    "t with 3 degrees in 5": Law(lambda n, rng: rng.standard_t(3, (n, 5)), 2, 0.0, False),
+    "log-normal factors in 8": Law(_factors, 3, 0.0, False),
+    "cube in 4": Law(lambda n, rng: rng.random((n, 4)), 1, 0.0, False),
+    "counts in 6": Law(lambda n, rng: rng.poisson(3.0, (n, 6)).astype(float), 2, 0.0, False),
+    "mixed in 6": Law(_mixed, 2, 0.0, False),
+    "walks in 12": Law(_walk, 3, 0.0, False),
+}
+
 
 if __name__ == "__main__":
-    for name, law in LAWS.items():
+    for name, law in (LAWS | FLAT).items():
         x = law.rows(500, np.random.default_rng(0))
         print(f"{name}: {x.shape[1]} columns on a surface of dimension {law.k}")

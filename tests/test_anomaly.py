@@ -9,6 +9,7 @@ import pytest
 
 import autoencodes as ac
 from autoencodes.anomaly import Detector, discoveries, explain, p_values, repair
+from autoencodes.anomaly.density import Density
 from autoencodes.anomaly.tail import Tail
 from autoencodes.flow.flow import Flow
 from autoencodes.model.model import Model
@@ -97,6 +98,83 @@ def test_shares_add_up_and_name_the_column(detector: Detector) -> None:
     reason = explain(detector, odd)
     np.testing.assert_allclose(reason.shares.sum(axis=1), detector.score(odd), rtol=1e-6)
     assert (reason.shares.argmax(axis=1) == 3).mean() >= 0.9
+
+
+def _line(count: int, seed: int) -> np.ndarray:
+    """Columns that are all the same but for noise."""
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.uniform(-1, 1, (count, 1)) + 0.05 * rng.normal(size=(count, 4)))
+
+
+def test_the_column_that_no_other_can_repair_is_named(model: Model) -> None:
+    odd = _line(40, 1)
+    planted = np.arange(40) % 4
+    odd[np.arange(40), planted] += 1.2
+    reason = explain(Detector.fit(model, _line(200, 0)), odd)
+    assert (reason.shares.argmax(axis=1) == planted).mean() >= 0.95
+    np.testing.assert_allclose(reason.shares.sum(axis=1), reason.scores, rtol=1e-6)
+
+
+def test_a_density_without_a_column_is_what_integration_gives() -> None:
+    rng = np.random.default_rng(0)
+    rows = _line(15, 0)[:, :3]
+    density, z = Density(rows, 5, 0.02, 0.0), rng.normal(size=3)
+    windows = [
+        (n, (rows[near] - n).T @ (rows[near] - n) / 5 + 0.02 * np.eye(3))
+        for n in rows
+        for near in [np.argsort(((rows - n) ** 2).sum(axis=1))[1:6]]
+    ]
+
+    def normal(c: np.ndarray, covariance: np.ndarray) -> float:
+        return float(np.exp(-c @ np.linalg.solve(covariance, c) / 2) / _root(covariance))
+
+    whole = sum(normal(z - n, C) for n, C in windows)
+    assert density.numbers(z[None])[0] == pytest.approx(max(-2 * np.log(whole), 0.0))
+    without = [
+        sum(normal(np.delete(z - n, j), np.delete(np.delete(C, j, 0), j, 1)) for n, C in windows)
+        for j in range(3)
+    ]
+    chances, _ = density.suspects(z[None], np.arange(3), np.ones(3, bool))
+    np.testing.assert_allclose(chances[0], np.array(without) / sum(without), rtol=1e-5)
+
+
+def _root(covariance: np.ndarray) -> float:
+    return float(np.sqrt(np.linalg.det(covariance)))
+
+
+def test_a_row_is_left_out_of_its_own_windows() -> None:
+    rows = _line(12, 0)
+    density = Density(rows, 4, 0.02, -1e3)
+    others = np.delete(np.arange(12), 3)
+    without = 0.0
+    for n in others:
+        near = np.argsort(((rows - rows[n]) ** 2).sum(axis=1))[1:5]
+        c = rows[near[near != 3]] - rows[n]
+        C, offset = c.T @ c / 4 + 0.02 * np.eye(4), rows[3] - rows[n]
+        without += np.exp(-offset @ np.linalg.solve(C, offset) / 2) / _root(C)
+    assert density.own(np.array([3]))[0] == pytest.approx(1e3 - 2 * np.log(without))
+
+
+def test_shares_move_with_the_columns(model: Model) -> None:
+    x, order = _rows(60, 7), np.array([2, 0, 3, 1])
+    rows, odd = x[:50], x[50:] + np.array([0, 0, 1.0, 0])
+    density, turned = Density.fit(rows), Density.fit(rows[:, order])
+    names, free = np.arange(4), np.ones(4, bool)
+    a, b = density.suspects(odd, names, free)[0], turned.suspects(odd[:, order], names, free)[0]
+    np.testing.assert_allclose(a[:, order], b, atol=1e-6)
+    np.testing.assert_allclose(density.numbers(odd), turned.numbers(odd[:, order]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((3, 2)), np.eye(4), np.r_[np.zeros((30, 2)), [[1, 9]]]])
+def test_densities_of_hardly_any_rows_are_finite(rows: np.ndarray) -> None:
+    rows = np.asarray(rows, float)
+    density, far = Density.fit(rows), np.full((1, rows.shape[1]), 1e30)
+    columns = np.arange(rows.shape[1])
+    for z in (rows, far):
+        assert np.isfinite(density.numbers(z)).all()
+        assert np.isfinite(density.parts(z)).all()
+        assert np.isfinite(density.suspects(z, columns, np.ones(len(columns), bool))[0]).all()
+    assert density.numbers(far)[0] > density.own(np.arange(len(rows))).max()
 
 
 def test_a_repair_changes_few_columns_and_suffices(detector: Detector) -> None:

@@ -1,7 +1,7 @@
 """Which columns make a row abnormal: shares that add up to its score.
 
-# notation: f squared distance of the latent value, γ path from the typical row x₀ to the row x,
-# p costate: the gradient of f along the path.
+# notation: s score, π how likely a column is wrong, f squared distance of the latent value, γ path
+# from the typical row x₀ to the row x, p costate: the gradient of f along the path.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from autoencodes.anomaly.neighbours import Features
 from autoencodes.anomaly.score import Detector, Entered
@@ -23,6 +23,8 @@ from autoencodes.precision import precision
 
 _POINTS = 16
 _ROWS = 64
+_SUSPECTS = 3
+"""Columns of which each is asked whether it alone is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +48,20 @@ class Explanation:
 def explain(detector: Detector, x: Rows) -> Explanation:
     """The share of every column in the scores (N,) of rows.
 
-    Every part of the score is a sum over features, q = Σ_j q_j, and has the share
-    −log S(q) q_j / q of the surprise:
+    First: of a row that is wrong in a single column, which one is it? A residual cannot tell, as it
+    points across the surface whatever was changed. Column j is it with the probability
+
+    π_j ∝ p(z without column j) g_j,   p the density of ordinary rows, g_j a broad law
+
+    (``density.Density.suspects``). With what should stand in column j the row z^j has the score
+    s(z^j). So a single column explains the part e of what the score is above m, the median of
+    ordinary rows, and
+
+    share_j = s(z) (e π_j + (1 − e) a_j),   e = Σ_j π_j (s(z) − s(z^j))₊ / (s(z) − m), at most 1,
+
+    over the 3 likeliest columns. What no single column explains goes by a_j, the parts of the
+    score: each is a sum over features, q = Σ_j q_j, and has the share −log S(q) q_j / q of the
+    surprise:
 
     - the residual: (r_j / s_j)²;
     - the latent value, f(x) = |Wᵀ (h(x) − m)|²: integrated gradients
@@ -55,9 +69,12 @@ def explain(detector: Detector, x: Rows) -> Explanation:
       along the path. They add up to f(x) − f(x₀); f(x₀), the least of all ordinary rows, and the
       error of the quadrature go to the features by the size of their part;
     - the neighbours: the mean of (x_j − n_j)² over them, scaled to the distance that counts;
+    - the density: c_j (C⁻¹ c)_j of the windows, as likely as they are;
     - the Mahalanobis distance: (x − μ)_j (Σ⁻¹ (x − μ))_j, its integrated gradients from μ.
 
-    The shares of a category's levels, and of a date's cycles, are added up.
+    The shares of a category's levels, and of a date's cycles, are added up. Where several columns
+    could each be changed so that the row is ordinary, nothing can tell which one is wrong: on a
+    plane with normal n, a change of column i repairs what δ in column j has done, by δ n_j / n_i.
 
     Parameters
     ----------
@@ -73,8 +90,45 @@ def explain(detector: Detector, x: Rows) -> Explanation:
     names, owner = columns(detector.model)
     shares = np.zeros((len(scores), len(names)))
     for part in strips(len(scores)):
-        np.add.at(shares[part].T, owner, feature_shares(detector, rows.taken(part)).T)
+        shares[part] = _column_shares(detector, rows.taken(part), scores[part], owner, len(names))
     return Explanation(names, shares, scores)
+
+
+def _column_shares(
+    detector: Detector,
+    rows: Entered,
+    scores: Float[np.ndarray, " particle"],
+    owner: Int[np.ndarray, " feature"],
+    count: int,
+) -> Float[np.ndarray, "particle column"]:
+    """The shares of columns in the score of some rows."""
+    parts = np.zeros((len(scores), count))
+    np.add.at(parts.T, owner, feature_shares(detector, rows).T)
+    parts /= np.maximum(scores, 1e-300)[:, None]
+    encoding = detector.model.encoding
+    free = np.ones(count, bool)
+    for first, _ in () if encoding is None else encoding.groups:
+        free[owner[first]] = False
+    chances, values = detector.density.suspects(detector.whole(rows), owner, free)
+    if rows.seen is not None:  # what is missing is not wrong
+        known = np.zeros(chances.shape, bool)
+        np.logical_or.at(known.T, owner, rows.seen.T)
+        chances = np.where(known, chances, 0.0)
+    likely = np.argsort(-chances, axis=1, kind="stable")[:, :_SUSPECTS]
+    chances = np.take_along_axis(chances, likely, 1)
+    total = chances.sum(axis=1, keepdims=True)
+    chances = np.where(total > 0, chances / np.where(total > 0, total, 1), 1 / chances.shape[1])
+    explained = np.zeros(len(scores))
+    for column, chance in zip(likely.T, chances.T, strict=True):
+        changed = np.where(owner == column[:, None], values * detector.units, rows.z)
+        after = detector.of_entered(Entered(changed, rows.seen))
+        explained += chance * np.maximum(scores - after, 0.0)
+    excess = scores - detector.usual
+    part = np.clip(explained / np.where(excess > 0, excess, 1.0), 0.0, 1.0) * (excess > 0)
+    shares = ((1 - part) * scores)[:, None] * parts
+    blamed = np.take_along_axis(shares, likely, 1) + chances * (part * scores)[:, None]
+    np.put_along_axis(shares, likely, blamed, 1)
+    return shares
 
 
 def columns(model: Model) -> tuple[tuple[str, ...], np.ndarray]:
@@ -87,10 +141,13 @@ def columns(model: Model) -> tuple[tuple[str, ...], np.ndarray]:
 
 def feature_shares(detector: Detector, rows: Entered) -> Features:
     """The shares (N, k) of features in the score."""
-    near = detector.nearest(rows)
-    parts = [detector.residual_squares(rows) + _latent_parts(detector, rows)]
-    for place in detector.places:
-        parts.append(detector.distance_parts(rows, near[:, :place]))
+    parts = [
+        detector.residual_squares(rows) + _latent_parts(detector, rows),
+        detector.density.parts(detector.whole(rows)) * (1 if rows.seen is None else rows.seen),
+    ]
+    if detector.places:
+        near = detector.nearest(rows)
+        parts += [detector.distance_parts(rows, near[:, :place]) for place in detector.places]
     if detector.precision is not None:
         parts.append(detector.linear_parts(rows))
     surprises = detector.surprises(detector.numbers(rows))

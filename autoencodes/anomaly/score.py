@@ -13,9 +13,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from autoencodes.anomaly.conformal import p_values
+from autoencodes.anomaly.density import Density, completed
 from autoencodes.anomaly.neighbours import Features, Neighbours, Seen
 from autoencodes.anomaly.tail import Tail
 from autoencodes.checks import between, integer
@@ -25,11 +26,11 @@ from autoencodes.measure.trimming import ordinary
 from autoencodes.model.model import Model, Rows, push
 from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
 
-PARTS = ("model", "near", "far", "linear")
-"""The flow's residual and latent value; near neighbours; and but for curved laws far ones, and the
-row's own Mahalanobis distance."""
+PARTS = ("model", "density", "near", "far", "linear")
+"""The flow's residual and latent value; the density; and but for curved laws near and far
+neighbours, and the row's own Mahalanobis distance."""
 
-_FORMAT = "autoencodes-anomaly-1"
+_FORMAT = "autoencodes-anomaly-2"
 _NEAR, _FAR = (0.01, 5), (0.05, 20)
 """Which neighbours count: this share of the ordinary rows, at least so many."""
 _LEAST, _MOST = 4, 10_000
@@ -80,21 +81,24 @@ class Detector:
     - q₁ = Σ_j (r_j / s_j)² + (h − m)ᵀ C⁻¹ (h − m), the flow's residual in units of its own spread
       in every column, and the latent value's squared Mahalanobis distance: what contradicts the
       structure that the flow has learned, and what is extreme within it;
-    - q₂ = d² to a near ordinary row (1 % of them, at least the 5th): what lies where there are
+    - q₂ = (−2 log p(z) − c)₊, with the density p of windows that follow the surface on which
+      ordinary rows lie (``density.Density``): what lies off it, also in their midst;
+    - q₃ = d² to a near ordinary row (1 % of them, at least the 5th): what lies where there are
       none;
-    - q₃ = d² to a farther one (5 %, at least the 20th): what lies far from the crowd, also where
+    - q₄ = d² to a farther one (5 %, at least the 20th): what lies far from the crowd, also where
       some anomalies lie together;
-    - q₄ = (z − μ)ᵀ Σ⁻¹ (z − μ), the squared Mahalanobis distance of the row itself: what a linear
+    - q₅ = (z − μ)ᵀ Σ⁻¹ (z − μ), the squared Mahalanobis distance of the row itself: what a linear
       model says, which a flow that bends too far does not.
 
     S_i are the tails of the q_i among ordinary rows (``Tail``), so that the parts are on one scale
     and add up; the weights are 1. Ordinary are the rows of the fit that
     ``measure.trimming.ordinary`` keeps. Where they follow a curved law, distance from the middle or
-    the crowd says nothing against a row: q₁ is then the residual alone, q₂ that of the 5th
-    neighbour, and there is no other part. The weights are then by how well each part tells
-    ordinary rows from drawn ones that have their mean and covariance but not their structure:
-    w ∝ √2 Φ⁻¹(area under the ROC curve), the best linear rule for independent normal parts.
-    A reconstruction error alone would be no such score: a flexible flow reconstructs anomalies.
+    the crowd says nothing against a row, and distance to the nearest rows is blurred by how far
+    these are from each other: q₁ is then the residual alone, and of the others only q₂ counts.
+    The weights are then by how well each part tells ordinary rows from drawn ones that have their
+    mean and covariance but not their structure: w ∝ √2 Φ⁻¹(area under the ROC curve), the best
+    linear rule for independent normal parts. A reconstruction error alone would be no such
+    score: a flexible flow reconstructs anomalies.
 
     Parameters
     ----------
@@ -112,9 +116,13 @@ class Detector:
     middle : array (k,)
         A typical row: that with the least surprising latent value.
     places : tuple of int
-        Which neighbours count, one or two.
+        Which neighbours count: two, or none for curved laws.
     tails : tuple of Tail
-        S₁, S₂ and, but for curved laws, S₃ and S₄.
+        S₁, S₂ and, but for curved laws, S₃, S₄ and S₅.
+    density : Density
+        Of the ordinary rows.
+    usual : float
+        The median of their scores.
     mean, precision : arrays (k,), (k, k), or None
         μ and Σ⁻¹ of the ordinary rows; None for curved laws.
     weights : array (part,)
@@ -133,6 +141,8 @@ class Detector:
     places: tuple[int, ...]
     tails: tuple[Tail, ...]
     weights: Float[np.ndarray, " part"]
+    density: Density
+    usual: float = 0.0
     mean: Float[np.ndarray, " feature"] | None = None
     precision: Float[np.ndarray, "feature feature"] | None = None
     calibration: Float[np.ndarray, " calibration"] | None = None
@@ -185,25 +195,29 @@ class Detector:
         latent = np.asarray(model.encode_particles(_particles(model, rows.z)).latent, np.float64)
         centre, whitening = whitened(latent)
         inner = np.sum(((latent - centre) @ whitening) ** 2, axis=1)
+        neighbours = Neighbours(rows.z / units, rows.seen)
         fitted = cls(
             model,
             units,
-            Neighbours(rows.z / units, rows.seen),
+            neighbours,
             np.maximum(np.sqrt(mean_square), least),
             centre,
             whitening * (not curved),
             rows.z[int(np.argmin(inner))],
-            (_NEAR[1],) if curved else tuple(max(k, int(s * count)) for s, k in (_NEAR, _FAR)),
+            () if curved else tuple(max(k, int(s * count)) for s, k in (_NEAR, _FAR)),
             (),
             np.ones(1),
+            Density.fit(completed(neighbours, neighbours.rows, rows.seen, own=True)),
         )
         if not curved and rows.z.shape[1] <= _WIDEST:
             mean, root = whitened(rows.z / units)
             fitted = replace(fitted, mean=mean, precision=root @ root.T)
-        tails = tuple(Tail.of(q) for q in fitted.numbers(rows, np.ones(count, bool)))
+        numbers = fitted.numbers(rows, np.arange(count))
+        tails = tuple(Tail.of(q) for q in numbers)
         fitted = replace(fitted, tails=tails, weights=np.ones(len(tails)))
-        weighed = curved and rows.z.shape[1] <= _WIDEST
-        return replace(fitted, weights=_power(fitted, rows)) if weighed else fitted
+        if curved and rows.z.shape[1] <= _WIDEST:
+            fitted = replace(fitted, weights=_power(fitted, rows))
+        return replace(fitted, usual=float(np.median(fitted.surprises(numbers).sum(axis=0))))
 
     def calibrated(self, x: Rows) -> Detector:
         """The same with the scores of rows that neither it nor its model was fitted to."""
@@ -238,24 +252,31 @@ class Detector:
         return np.stack([weight * tail(q) for weight, tail, q in parts])
 
     def numbers(
-        self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
+        self, rows: Entered, own: Int[np.ndarray, " particle"] | None = None
     ) -> Float[np.ndarray, "part particle"]:
-        """The parts' numbers q (part, N); ``own`` rows are themselves among the ordinary ones."""
+        """The parts' numbers q (part, N); ``own``: which of the ordinary rows these are, if so."""
         outer = self.residual_squares(rows).sum(axis=1)
         latent = self.latents(rows.z)
         inner = np.sum(((latent - self.centre) @ self.whitening) ** 2, axis=1)
+        dense = self.density.own(own) if own is not None else self.density.numbers(self.whole(rows))
+        if not self.places:
+            return np.stack([outer + inner, dense])
         distances = np.empty((len(self.places), len(rows.z)))
         for part in strips(len(rows.z)):
             some = rows.taken(part)
-            near = self.nearest(some, None if own is None else own[part])
+            near = self.nearest(some, own=own is not None)
             for k, place in enumerate(self.places):
                 at = min(place, near.shape[1])
                 squares = self.distance_parts(some, near[:, at - 1 : at])
                 distances[k, part] = squares.sum(axis=1)
         if self.precision is None:
-            return np.stack([outer + inner, *distances])
+            return np.stack([outer + inner, dense, *distances])
         linear = np.maximum(self.linear_parts(rows).sum(axis=1), 0.0)
-        return np.stack([outer + inner, *distances, linear])
+        return np.stack([outer + inner, dense, *distances, linear])
+
+    def whole(self, rows: Entered) -> Features:
+        """The rows in the units of distances, completed from ordinary ones."""
+        return completed(self.neighbours, rows.z / self.units, rows.seen)
 
     def linear_parts(self, rows: Entered) -> Features:
         """(z − μ)_j (Σ⁻¹ (z − μ))_j (N, k), 0 where nothing was observed."""
@@ -265,11 +286,10 @@ class Detector:
             centred = np.where(rows.seen, centred, 0.0)
         return np.asarray(centred * (centred @ self.precision))
 
-    def nearest(
-        self, rows: Entered, own: Bool[np.ndarray, " particle"] | None = None
-    ) -> Int[np.ndarray, "particle near"]:
+    def nearest(self, rows: Entered, own: bool = False) -> Int[np.ndarray, "particle near"]:
         """The ordinary rows nearest to every row, as many as count."""
-        return self.neighbours.nearest(rows.z / self.units, rows.seen, max(self.places), own)
+        among = np.ones(len(rows.z), bool) if own else None
+        return self.neighbours.nearest(rows.z / self.units, rows.seen, max(self.places), among)
 
     def distance_parts(self, rows: Entered, near: Int[np.ndarray, "particle near"]) -> Features:
         """The parts (N, k) of the mean squared distance to some ordinary rows of every row."""
@@ -305,6 +325,8 @@ class Detector:
             "model": fingerprint(self.model),
             "places": list(self.places),
             "exponents": [tail.exponent for tail in self.tails],
+            "density": [self.density.count, self.density.ridge, self.density.least],
+            "usual": self.usual,
         }
         write_tensors(Path(path), arrays, facts, finite=True)
 
@@ -330,11 +352,15 @@ class Detector:
             )
             own = {name: arrays[name] for name in _ARRAYS}
             neighbours = Neighbours(arrays["rows"], arrays.get("seen"))
+            count, ridge, least = facts["density"]
+            whole = completed(neighbours, neighbours.rows, neighbours.seen, own=True)
             return cls(
                 model=model,
                 neighbours=neighbours,
+                density=Density(whole, int(count), float(ridge), float(least)),
                 tails=tails,
                 places=tuple(map(int, facts["places"])),
+                usual=float(facts["usual"]),
                 mean=arrays.get("mean"),
                 precision=arrays.get("precision"),
                 calibration=arrays.get("calibration"),
@@ -376,10 +402,11 @@ def _power(fitted: Detector, rows: Entered) -> Float[np.ndarray, " part"]:
     from sklearn.metrics import roc_auc_score
 
     rng, count = np.random.default_rng(0), min(len(rows.z), _DRAWN)
-    some = rows.taken(rng.choice(len(rows.z), count, replace=False))
+    own = rng.choice(len(rows.z), count, replace=False)
+    some = rows.taken(own)
     values, axes = np.linalg.eigh(np.atleast_2d(np.cov(rows.z.T)))
     drawn = rng.normal(size=some.z.shape) * np.sqrt(np.maximum(values, 0)) @ axes.T
-    true = fitted.numbers(some, np.ones(count, bool))
+    true = fitted.numbers(some, own)
     made = fitted.numbers(Entered(rows.z.mean(axis=0) + drawn, None))
     labels = np.repeat([0, 1], count)
     areas = [roc_auc_score(labels, np.r_[a, b]) for a, b in zip(true, made, strict=True)]
