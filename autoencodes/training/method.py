@@ -30,14 +30,13 @@ def setting(check: Callable[..., Any], name: str, default: Any, **bounds: Any) -
 
 def number(check: Callable[..., Any], name: str, default: float | None) -> Any:
     """A setting that a compiled step takes as an array, so that another value compiles nothing."""
-    checked = (
-        partial(check, name=name) if default is not None else partial(optional, check, name=name)
-    )
 
     def converted(value: Any) -> Any:
         # Inside compiled code a method is put together again, from arrays.
-        known = isinstance(value, jax.Array) or value is None
-        return value if known else Parameter(checked(value))
+        if isinstance(value, jax.Array):
+            return value
+        checked = check(value, name=name) if default is not None else optional(check, value, name)
+        return checked if checked is None else Parameter(checked)
 
     return eqx.field(default=default, converter=converted)
 
