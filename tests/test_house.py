@@ -15,7 +15,7 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
-    {"atomic", "checks", "summary"},
+    {"atomic", "cache", "checks", "summary"},
     {"catalogue", "precision"},
     {"control", "cost", "fields", "measure", "schemes"},
     {"datasets", "flow"},

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from autoencodes import atomic
+from autoencodes.cache import keep_programs
 from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
@@ -20,6 +21,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog="What is compiled is kept in the user's cache folder (~/.cache/autoencodes/programs, at "
+    "most 512 MiB), so that later commands begin at once; AUTOENCODES_CACHE=DIR keeps it "
+    "elsewhere, AUTOENCODES_CACHE=off nowhere.",
 )
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -59,6 +63,7 @@ def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit code 2."""
     with guarded():
         _say_how_little_memory()
+        keep_programs()
         try:
             try:
                 app()

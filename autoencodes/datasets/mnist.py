@@ -9,6 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from autoencodes import atomic
+from autoencodes.cache import folder
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import idx
 from autoencodes.datasets.streams import Source
@@ -55,8 +56,7 @@ def read(data_dir: str | Path | None = None) -> Table:
 
 def cache() -> Path:
     """The folder that a download is kept in."""
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(root) / "autoencodes" / "mnist"
+    return folder("mnist")
 
 
 def _part(images_path: Path, labels_path: Path) -> Table:
