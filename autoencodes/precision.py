@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import equinox as eqx
@@ -105,10 +105,15 @@ def _entered(tree: Any) -> Any:
     leaves, structure = jax.tree.flatten(tree)
     if not any(isinstance(leaf, Parameter) for leaf in leaves):
         return tree
-    arrays = [
-        jax.numpy.asarray(float(leaf)) if isinstance(leaf, Parameter) else leaf for leaf in leaves
-    ]
+    wide = jax.numpy.result_type(float).itemsize == 8
+    arrays = [_number(float(a), wide) if isinstance(a, Parameter) else a for a in leaves]
     return jax.tree.unflatten(structure, arrays)
+
+
+@lru_cache(maxsize=64)
+def _number(value: float, wide: bool) -> Any:
+    """A number as an array, which takes the precision of what it meets."""
+    return jax.numpy.asarray(value)
 
 
 def _tracing(arguments: Any) -> bool:

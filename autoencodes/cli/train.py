@@ -48,11 +48,12 @@ def train(
     if dry_run:
         _describe(settings)
         from autoencodes.plan.tables import announced
+        from autoencodes.run.forecast import forecast
         from autoencodes.run.train import set_up
 
-        plan = set_up(settings, False).plan
-        print(f"\n{plan.toml}", end="")
-        if words := announced(plan):
+        job = set_up(settings, False)
+        print(f"\n{job.plan.toml}\n# {forecast(job).words}")
+        if words := announced(job.plan):
             say(words)
         return
 

@@ -24,6 +24,10 @@ Under ``skip`` it does where it returns, and what it left with remains, in the f
 coordinate of its own. Under ``reset`` and ``hold`` it is the same coordinate throughout."""
 
 
+_FEW = 2**20
+"""Numbers that are looked at by NumPy."""
+
+
 class Latent(NamedTuple):
     """What ``Flow.encode(..., held=True)`` returns: the latent components, and the values that are
     stored at the bottleneck, which go around it."""
@@ -172,7 +176,7 @@ def finite(
 
     ``rows`` is the axis of the particles, if there is one: the first that is not finite is named.
     """
-    if not isinstance(values, jax.core.Tracer) and not bool(jnp.isfinite(values).all()):
+    if not isinstance(values, jax.core.Tracer) and not _all_finite(values):
         first = None
         if rows is not None:
             others = tuple(axis for axis in range(values.ndim) if axis != rows)
@@ -183,3 +187,10 @@ def finite(
             first,
         )
     return values
+
+
+def _all_finite(values: Any) -> bool:
+    """Whether all are finite; of few, without an operation of JAX, which takes longer."""
+    if values.size <= _FEW:
+        return bool(np.isfinite(np.asarray(values)).all())
+    return bool(jnp.isfinite(values).all())

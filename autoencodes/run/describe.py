@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Real
 
+from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import Column, Dataset, Table
 from autoencodes.datasets.reading import option
 from autoencodes.model.encoding import Encoding
@@ -65,7 +66,7 @@ def describe(settings: Settings) -> Description:
     InputError
         If the data cannot be used; missing values are counted, and refused by ``train`` alone.
     """
-    lenient = settings.missing == "refuse"
+    lenient = settings.missing == "refuse" and settings.data not in DATASETS
     given = Settings(**settings.given | ({"missing": "mask"} if lenient else {}))
     data = source.read(given)
     table = data.table or Table(data.x, data.labels)

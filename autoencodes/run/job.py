@@ -38,7 +38,7 @@ from autoencodes.run.start import Start
 from autoencodes.training import Method, Result, Resumption, fit
 from autoencodes.training.result import Callback
 
-_STREAMED = 8192
+STREAMED = 8192
 """Particles that pass at a time where a step sees the whole measure."""
 
 _TESTING = 0.02
@@ -179,7 +179,7 @@ class Job:
                 steps=self.steps,
                 key=jax.random.fold_in(jax.random.key(plan.seed), 1),
                 batch_size=None if self.whole else plan.batch_size,
-                stream_size=_STREAMED,
+                stream_size=STREAMED,
                 noise=plan.noise,
                 tolerance=plan.tolerance,
                 callbacks=callbacks,

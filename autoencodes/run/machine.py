@@ -29,7 +29,7 @@ def machine() -> dict[str, Any]:
         **{name: version(name) for name in _PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
         "device": f"{device.platform} {device.device_kind}",
-        "cores": _cores(),
+        "cores": cores(),
         **{name: str(getattr(jax.config, name, None)) for name in _SETTINGS},
         **{name: _without_paths(os.environ[name]) for name in _VARIABLES if name in os.environ},
     }
@@ -39,7 +39,7 @@ def _without_paths(text: str) -> str:
     return " ".join(word for word in text.split() if "/" not in word and "\\" not in word)
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -302,8 +303,18 @@ def test_a_dry_run_writes_nothing(run: Path, capsys: pytest.CaptureFixture[str])
     before = sorted(run.rglob("*"))
     code = call("train", run / "t.csv", "--missing", "mask", "--dry-run", "--out", run / "dry")
     assert code == 0
-    assert "tikhonov =" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "tikhonov =" in said
+    last = said.splitlines()[-1]
+    needs = r"here about (\d+ min )?\d+ s and at most about [\d,]+ MiB of memory"
+    assert re.fullmatch(rf"# [\d,]+ parameters, [\d.,e-]+ GFLOP an epoch; {needs}", last)
     assert sorted(run.rglob("*")) == before
+
+
+@pytest.mark.parametrize("data", ["parabola", "digits"])
+def test_built_in_data_have_a_dry_run(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", data, "--epochs", "2", "--dry-run") == 0
+    assert "# " in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_the_same_table_gives_the_same_model_from_another_process(run: Path) -> None:
