@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,10 +23,52 @@ _FEW_PASSES = {"xla_backend_optimization_level": 1}
 """A third of the time to compile a draw of random numbers, and bit for bit the same result."""
 
 
-_MOST_PROGRAMS = 96
-"""Programs compiled in this process before the next call forgets them all: JAX keeps every one,
-and a training of another shape adds some 20 MB. What is still in use is compiled again."""
-_programs = [0]
+_FEWEST_PROGRAMS, _MOST_PROGRAMS = 64, 256
+"""Programs compiled since they were last forgotten: with fewer they are kept, with more not."""
+_GROWN = 256 * 2**20
+"""Bytes by which the process has grown since: between the two, from so many on they are forgotten.
+JAX keeps every program, and a training of another shape adds some 20 MB. What is still in use is
+compiled again."""
+
+
+@dataclass
+class _Kept:
+    """The programs compiled since all were forgotten, and the process's size then."""
+
+    programs: int = 0
+    size: int = 0
+    judged: int = 0
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many that they should be forgotten."""
+        if self.programs <= _FEWEST_PROGRAMS or self.programs == self.judged:
+            return False
+        self.judged = self.programs
+        return self.programs > _MOST_PROGRAMS or 0 < self.size < _resident() - _GROWN
+
+    def compiled(self, event: str, duration_secs: float, **about: Any) -> None:
+        """Counts: JAX reports to it."""
+        if event == "/jax/core/compile/backend_compile_duration":
+            self.programs += 1
+            self.size = self.size or _resident()
+
+    def forget(self) -> None:
+        jax.clear_caches()
+        self.programs, self.judged, self.size = 0, 0, _resident()
+
+
+def _resident() -> int:
+    """The bytes of memory that the process has; 0 where it is not known."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+_kept = _Kept()
+jax.monitoring.register_event_duration_secs_listener(_kept.compiled)
 
 
 class Parameter(float):
@@ -80,24 +124,17 @@ def compiled(
     @wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Returned:
         given, more = _entered(native((arguments, named)))
-        tracing = (once or _programs[0] > _MOST_PROGRAMS) and _tracing((given, more))
-        if once and tracing:  # a part of a larger program has no options
-            return function(*given, **more)
-        if _programs[0] > _MOST_PROGRAMS and not tracing:
-            jax.clear_caches()
-            _programs[0] = 0
+        many = _kept.many
+        if (once or many) and _tracing((given, more)):
+            # A part of a larger program has no options, and is not the time to forget.
+            if once:
+                return function(*given, **more)
+        elif many:
+            _kept.forget()
         result: Returned = inner(*given, **more)
         return result
 
     return call
-
-
-def _counted(event: str, duration_secs: float, **about: Any) -> None:
-    if event == "/jax/core/compile/backend_compile_duration":
-        _programs[0] += 1
-
-
-jax.monitoring.register_event_duration_secs_listener(_counted)
 
 
 def _entered(tree: Any) -> Any:

@@ -294,10 +294,11 @@ def test_a_descent_goes_on_from_a_checkpoint_of_before_it_kept_its_best_control(
         return ac.fit(PROBLEM, control, MEASURE, steps=steps, **options)
 
     part = fit(6).resumption
-    older = type(part)(jax.tree.leaves(part.state)[:-1], part.step)
-    same(fit(6, older).control, fit(6, part).control)
+    for missing in (1, 2):  # its number of steps; and what it had seen
+        older = type(part)(jax.tree.leaves(part.state)[:-missing], part.step)
+        same(fit(6, older).control, fit(6, part).control)
     with pytest.raises(ac.InputError, match="another control, method or precision"):
-        fit(6, type(part)(jax.tree.leaves(part.state)[:-2], part.step))
+        fit(6, type(part)(jax.tree.leaves(part.state)[:-3], part.step))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -19,7 +19,7 @@ MEASURE = ac.EmpiricalMeasure(ROWS)
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What JAX compiles from here on, while nothing is forgotten."""
-    monkeypatch.setattr(precision, "_MOST_PROGRAMS", 10**6)
+    monkeypatch.setattr(precision, "_FEWEST_PROGRAMS", 10**6)
     made: list[str] = []
 
     def noted(event: str, duration_secs: float, **about: object) -> None:
@@ -88,8 +88,12 @@ def test_a_gradient_under_another_penalty_compiles_nothing_and_is_right(
         np.testing.assert_allclose(b - a, 0.6 * theta, atol=1e-5)
 
 
-def test_programs_of_other_shapes_are_not_kept_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_MOST_PROGRAMS", 12)
+@pytest.mark.parametrize("reason", ["_MOST_PROGRAMS", "_GROWN"])
+def test_programs_of_other_shapes_are_not_kept_for_good(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_FEWEST_PROGRAMS", 12)
+    monkeypatch.setattr(precision, reason, 12 if reason == "_MOST_PROGRAMS" else -(2**40))
     client = jax.devices()[0].client
     jax.clear_caches()
     kept = []
@@ -97,5 +101,5 @@ def test_programs_of_other_shapes_are_not_kept_for_good(monkeypatch: pytest.Monk
         problem = ac.ControlProblem(FLOW)
         problem.terminal_cost(FLOW.init(jax.random.key(0)), ac.EmpiricalMeasure(ROWS[:count]))
         kept.append(len(client.live_executables()))
-    assert max(kept) < 20
+    assert max(kept) < 24
     assert len(set(kept)) < len(kept)  # and not one more for every size

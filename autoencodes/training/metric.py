@@ -78,6 +78,8 @@ def usual_tau(steps: Any) -> Any:
     A short training needs long steps to arrive at all; in a long one they only leave their noise
     in the control, which fits it worse and generalises less (docs/training.md has the figures).
     """
+    if isinstance(steps, int):  # whatever precision JAX is set to
+        return 5e-3 * min(1.0, _SHORT / max(steps, 1)) ** 0.25
     return 5e-3 * jnp.minimum(1.0, _SHORT / jnp.maximum(steps, 1)) ** 0.25
 
 
