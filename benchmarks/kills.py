@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--races", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--smoke", action="store_true", help="3 kills and 4 races")
+    parser.add_argument("--smoke", action="store_true", help="2 kills and 2 races")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -287,8 +287,8 @@ def main() -> None:
         np.save(work / "images.npy", rng.uniform(size=(120, 3, 4)))
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(work / "cache"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
-        good = races(4 if given.smoke else given.races, work)
-        count, cases = (3, ["images"]) if given.smoke else (given.kills, list(CASES))
+        good = races(2 if given.smoke else given.races, work)
+        count, cases = (2, ["images"]) if given.smoke else (given.kills, list(CASES))
         good &= kills(count, cases, work, random.Random(given.seed))
     sys.exit(0 if good else 1)
 
