@@ -25,15 +25,15 @@ _FEW_PASSES = {"xla_backend_optimization_level": 1}
 
 _FEWEST_PROGRAMS, _MOST_PROGRAMS = 64, 256
 """Programs compiled since they were last forgotten: with fewer they are kept, with more not."""
-_GROWN = 256 * 2**20
-"""Bytes by which the process has grown since: between the two, from so many on they are forgotten.
-JAX keeps every program, and a training of another shape adds some 20 MB. What is still in use is
-compiled again."""
+_GROWN = 128 * 2**20
+"""Bytes by which the process has grown since the first: between the two, from so many on they are
+forgotten. JAX keeps every program, and a training of another shape adds some 20 MB. What is still
+in use is compiled again."""
 
 
 @dataclass
 class _Kept:
-    """The programs compiled since all were forgotten, and the process's size then."""
+    """The programs compiled since all were forgotten, and the process's size at the first."""
 
     programs: int = 0
     size: int = 0
@@ -55,7 +55,7 @@ class _Kept:
 
     def forget(self) -> None:
         jax.clear_caches()
-        self.programs, self.judged, self.size = 0, 0, _resident()
+        self.programs, self.judged = 0, 0
 
 
 def _resident() -> int:

@@ -52,7 +52,10 @@ def data_dir() -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def _forget_compiled() -> Iterator[None]:
     """Compiled programs take memory maps, of which a process may have some 65,000: each module
-    begins without those of the ones before it."""
+    begins without those of the ones before it. Within one they are kept."""
+    from autoencodes import precision
+
+    precision._FEWEST_PROGRAMS = 10**6
     yield
     jax.clear_caches()
 

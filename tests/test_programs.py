@@ -17,9 +17,8 @@ MEASURE = ac.EmpiricalMeasure(ROWS)
 
 
 @pytest.fixture
-def programs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What JAX compiles from here on, while nothing is forgotten."""
-    monkeypatch.setattr(precision, "_FEWEST_PROGRAMS", 10**6)
+def programs() -> Iterator[list[str]]:
+    """What JAX compiles from here on."""
     made: list[str] = []
 
     def noted(event: str, duration_secs: float, **about: object) -> None:
@@ -88,7 +87,18 @@ def test_a_gradient_under_another_penalty_compiles_nothing_and_is_right(
         np.testing.assert_allclose(b - a, 0.6 * theta, atol=1e-5)
 
 
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The programs of this test are counted from 0."""
+    kept = precision._Kept(size=1)
+    monkeypatch.setattr(precision, "_kept", kept)
+    jax.monitoring.register_event_duration_secs_listener(kept.compiled)
+    yield
+    jax.monitoring.unregister_event_duration_listener(kept.compiled)
+
+
 @pytest.mark.parametrize("reason", ["_MOST_PROGRAMS", "_GROWN"])
+@pytest.mark.usefixtures("counted")
 def test_programs_of_other_shapes_are_not_kept_for_good(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
