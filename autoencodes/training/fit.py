@@ -227,7 +227,7 @@ class _Loop:
         # A training that had ended finds out anew whether it has.
         running = jnp.asarray(int(Status.RUNNING), state.status.dtype)
         state = eqx.tree_at(lambda s: s.status, state, running)
-        if hasattr(state, "steps"):  # so many as are asked for now
+        if isinstance(getattr(state, "steps", None), jax.Array):  # so many as are asked for now
             state = eqx.tree_at(lambda s: s.steps, state, jnp.asarray(self.steps))
         return replace(resume, state=state)
 
