@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="What is compiled is kept in the user's cache folder (~/.cache/autoencodes/programs, at "
-    "most 512 MiB), so that later commands begin at once; AUTOENCODES_CACHE=DIR keeps it "
+    "most 512 MiB), so that later commands need not compile it; AUTOENCODES_CACHE=DIR keeps it "
     "elsewhere, AUTOENCODES_CACHE=off nowhere.",
 )
 

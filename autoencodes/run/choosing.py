@@ -32,7 +32,7 @@ from autoencodes.training.together import Candidates, costs_together, fit_togeth
 
 _MOST_ROWS = 10_000
 """The rows that folds are made of: of more, so many at random."""
-_UPDATES = 1800
+UPDATES = 1800
 """The most updates of a candidate."""
 
 Shown = Callable[[int, int], object]
@@ -79,7 +79,7 @@ def choose(
             [candidates] * count,
             [f.learned for f in folds],
             method=build.method(plan, facts.learned or facts.rows),
-            steps=min(_UPDATES, plan.epochs * batches),
+            steps=min(UPDATES, plan.epochs * batches),
             batch_size=plan.batch_size,
             seed=plan.seed,
             advanced=shown,

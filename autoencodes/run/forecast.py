@@ -16,6 +16,7 @@ from autoencodes.flow.layout import layouts
 from autoencodes.flow.sweep import increment
 from autoencodes.plan.tables import EFFORTS
 from autoencodes.precision import precision
+from autoencodes.run.choosing import UPDATES
 from autoencodes.run.job import STREAMED, Job
 from autoencodes.run.machine import cores
 from autoencodes.training.method import Batch
@@ -101,7 +102,7 @@ def forecast(job: Job) -> Forecast:
     if job.plan.effort is not None and job.plan.epochs:
         effort = EFFORTS[job.plan.effort]
         tried = effort.folds * len(effort.noises) * len(effort.penalties)
-        seconds += min(job.steps, 1800) * step * tried / min(cores(), 2)
+        seconds += min(job.steps, UPDATES) * step * tried / min(cores(), 2)
     return Forecast(
         parameters, operations, memory, seconds + _COMPILED + _A_PRODUCT * min(products, 100)
     )
