@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from autoencodes import atomic
-from autoencodes.anomaly import Detector, Explanation, explain, of_rows, repair
+from autoencodes.anomaly import Detector, Explanation, explain, of_rows, p_values, repair
 from autoencodes.anomaly.repair import shown
 from autoencodes.anomaly.score import fingerprint
 from autoencodes.datasets import Dataset, Table
@@ -179,13 +179,13 @@ def _odd(
 ) -> tuple[Odd, ...]:
     """Rows in words; p-values of those that neither trained nor calibrate."""
     assert table.columns is not None
-    count, apart = _size(found), 1 if (part == 1).any() else 2
+    apart = 1 if (part == 1).any() else 2
     rows = []
     for k, row in enumerate(worst.tolist()):
         shares, score = explanation.shares[k], float(explanation.scores[k])
         p = None
         if found.calibration is not None and part[row] not in (0, apart):
-            p = float((1 + (found.calibration >= score).sum()) / (count + 1))
+            p = float(p_values([score], found.calibration)[0])
         columns = []
         for j in np.argsort(-shares, kind="stable")[:_MOST_COLUMNS].tolist():
             if shares[j] <= 0:
