@@ -22,7 +22,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, native
 from autoencodes.training.display import ProgressDisplay
-from autoencodes.training.method import Batch, Info, Method, all_finite
+from autoencodes.training.method import Batch, Info, Method
 from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
 from autoencodes.training.result import Callback, Progress, Record, Result, Resumption
@@ -131,7 +131,7 @@ def fit(
     tolerance = at_least(tolerance, "tolerance", 0)
     noise = at_least(noise, "noise", 0)
     problem.check_measure(measure)
-    control = jax.tree.map(jnp.asarray, native(control))
+    control = jax.device_put(native(control), may_alias=False)  # a compiled program less for each
     check_size(measure, check_control(problem.flow, control))
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
@@ -402,7 +402,9 @@ def _record(
     }
 
 
-_finite = compiled(all_finite)
+def _finite(*trees: Any) -> bool:
+    """Whether every entry is finite, as NumPy sees it, which compiles nothing."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(jax.device_get(trees)))
 
 
 @compiled
