@@ -18,7 +18,7 @@ from autoencodes.checks import at_least, instance, integer, optional, positive_i
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
-from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach
+from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach, replaced
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, native
 from autoencodes.training.display import ProgressDisplay
@@ -149,7 +149,7 @@ def fit(
     instance(method, "method", Method).check(problem)  # type: ignore[type-abstract]
     loop = _Loop(
         problem,
-        measure.astype(check_control(problem.flow, control)),
+        _placed(measure, check_control(problem.flow, control)),
         method,
         steps,
         key,
@@ -164,6 +164,14 @@ def fit(
     show: Any = progress if callable(progress) else None
     with ProgressDisplay() if progress is True else contextlib.nullcontext(show) as shown:
         return loop.run(start, callbacks, shown, stop)
+
+
+def _placed(measure: EmpiricalMeasure, dtype: Any) -> EmpiricalMeasure:
+    """The measure as JAX arrays; where the particles lie, if they have the precision already."""
+    x = measure.x
+    if isinstance(x, np.ndarray) and x.dtype == dtype and x.flags.c_contiguous:
+        x = jax.device_put(x, may_alias=True)
+    return replaced(measure, x, measure.own, measure.weights).astype(dtype)
 
 
 @dataclass(frozen=True)
