@@ -40,11 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.smoke, options.full, 0.0 if options.smoke else options.seconds, seeds
     )
     wanted = [name for name in options.only.split(",") if name]
-    parts = chosen(settings, wanted)
-    if not parts:
-        parser.error(f"--only {options.only}: nothing is called so; --list shows the names")
+    there = every(settings)
+    if unknown := [w for w in wanted if not any(w in (m.name, name) for m, name, _ in there)]:
+        parser.error(f"--only {','.join(unknown)}: nothing is called so; --list shows the names")
+    parts = [one for one in there if not wanted or {one[0].name, one[1]} & set(wanted)]
     if options.list:
-        print("\n".join(f"{measurement.name}/{name}" for measurement, name, _ in parts))
+        print("\n".join(name for _, name, _ in parts))
         return None
     try:
         conduct(parts, settings, options.json)
@@ -53,15 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     return None
 
 
-def chosen(settings: Settings, wanted: Sequence[str]) -> list[tuple[Measurement, str, Part]]:
-    """The parts of the measurements that are wanted, by default of all."""
-    parts = [(m, name, part) for m in SUITE for name, part in m.parts(settings).items()]
-    if not wanted:
-        return parts
+def every(settings: Settings) -> list[tuple[Measurement, str, Part]]:
+    """All parts, each under its whole name."""
     return [
-        (measurement, name, part)
-        for measurement, name, part in parts
-        if any(w in (measurement.name, f"{measurement.name}/{name}") for w in wanted)
+        (m, f"{m.name}/{name}", part) for m in SUITE for name, part in m.parts(settings).items()
     ]
 
 
@@ -72,13 +68,13 @@ def conduct(
     result = json.loads(file.read_text()) if file and file.exists() else {}
     here, gflops = machine(), round(rate(settings.of(2048, 64)) / 1e9)
     failed = []
-    for measurement, name, part in parts:
-        print(f"{measurement.name}/{name}", flush=True)
+    for _, name, part in parts:
+        print(name, flush=True)
         before, began, when = load(), time.perf_counter(), datetime.now(UTC)
         try:
             rows = part()
         except Exception as error:
-            failed.append(f"{measurement.name}/{name}")
+            failed.append(name)
             print(f"  failed: {error}", file=sys.stderr, flush=True)
             if settings.smoke:
                 raise
@@ -90,7 +86,7 @@ def conduct(
             "gflops": gflops,
             "full": settings.full,
         }
-        merge(result, here, measurement.name, name, about, rows)
+        merge(result, here, name, about, rows)
         for row in rows:
             print("  " + ", ".join(f"{key} {_short(value)}" for key, value in row.items()))
         if file:
@@ -103,8 +99,7 @@ def conduct(
 def merge(
     result: Result,
     here: Mapping[str, Any],
-    measurement: str,
-    part: str,
+    name: str,
     about: Mapping[str, Any],
     rows: list[Row],
 ) -> None:
@@ -114,6 +109,7 @@ def merge(
     if here not in machines:
         machines.append(dict(here))
     own = {**about, "machine": machines.index(here), "rows": rows}
+    measurement, part = name.split("/")
     entries.setdefault(measurement, {})[part] = own
     used = sorted({entry["machine"] for parts in entries.values() for entry in parts.values()})
     for parts in entries.values():

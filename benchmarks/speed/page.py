@@ -14,7 +14,7 @@ benchmarks/speed/, and not this page -->
 
 `python -m benchmarks --json FILE` measures what stands here, ours and the peers in turn in one run;
 `--only NAME` a part of it, which is merged into the file; `python -m benchmarks page FILE` writes
-this page. Times are medians.
+this page. Times are medians; [the figures](performance.json) have the quartiles.
 
 """
 

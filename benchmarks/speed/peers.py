@@ -28,7 +28,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Choice:
-    """A multilayer perceptron: its hidden layers on each side, how wide, and how it is trained."""
+    """A multilayer perceptron: its hidden layers on each side, how wide, and how it is trained.
+
+    ``decay`` is the share by which a step shrinks the weights, at the peak rate.
+    """
 
     depth: int
     width: float
@@ -92,7 +95,6 @@ def mlp(choice: Choice, rows: Rows, seconds: float, seed: int, looks: int = 1) -
                 break
             for group in optimiser.param_groups:
                 group["lr"] = choice.rate * 0.5 * (1 + np.cos(np.pi * spent / seconds))
-                group["weight_decay"] = choice.decay / choice.rate
             batch = data[own]
             optimiser.zero_grad()
             ((model(batch) - batch) ** 2).mean().backward()
