@@ -38,7 +38,8 @@ _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds callbacks are called, and may stop the training."""
 
 _LATER = 2
-"""The entries at the end of a descent's state that earlier states had not: ``seen``, ``steps``."""
+"""The most entries at the end of a state that earlier states had not: ``seen`` and ``steps`` of a
+descent, ``steps`` and ``level`` of movements in a metric."""
 
 
 def fit(
