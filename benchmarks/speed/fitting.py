@@ -43,9 +43,10 @@ def fit(schedule: ac.WidthSchedule, rows: int, batch: int, steps: int, **named: 
 
 
 def rounds(settings: Settings) -> list[Row]:
-    steps, rows = settings.of((1024, 65_536), (4, 64))
+    usual, small = (DIGITS, 65_536, 64, 1024), next(iter(SMALL.values()))
+    schedule, rows, batch, steps = settings.of(usual, small)
     turns = {
-        str(every): Turn(partial(fit, DIGITS, rows, 64, steps, every=every), steps)
+        str(every): Turn(partial(fit, schedule, rows, batch, steps, every=every), steps)
         for every in settings.of(ROUNDS, (1, 4))
     }
     times = in_turn(turns, 2 * settings.seconds)

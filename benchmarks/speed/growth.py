@@ -62,7 +62,7 @@ def exact_gradient(count: int) -> Row:
 
 
 def in_particles(settings: Settings) -> list[Row]:
-    counts = settings.of(COUNTS, (10**3, 2_000))
+    counts = settings.of(COUNTS, (10, 20))
     if settings.smoke:
         return [exact_gradient(count) for count in counts]
     return [child.call("growth:exact_gradient", count)[0] for count in counts]
@@ -99,14 +99,14 @@ def _repeat(function: Any, arguments: Any, count: int) -> None:
 def in_width(settings: Settings) -> list[Row]:
     import autoencodes as ac
 
-    sizes = settings.of(DIMENSIONS, (4, 8))
+    sizes = settings.of(DIMENSIONS, (2, 3))
     return _sweeps({d: ac.WidthSchedule.constant(d, 8, 2.0) for d in sizes}, settings)
 
 
 def in_length(settings: Settings) -> list[Row]:
     import autoencodes as ac
 
-    sizes = settings.of(LENGTHS, (2, 4))
+    sizes = settings.of(LENGTHS, (1, 2))
     return _sweeps({n: ac.WidthSchedule.constant(32, n, 2.0) for n in sizes}, settings)
 
 

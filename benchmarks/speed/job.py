@@ -64,7 +64,7 @@ def _certify(folder: Path) -> list[str]:
 
 def parts(settings: Settings) -> Mapping[str, Part]:
     if settings.smoke:
-        return {"describe": partial(twice, lambda folder: ["describe", "parabola"])}
+        return {"help": partial(twice, lambda folder: ["--help"])}
     made: dict[str, Part] = {"digits": partial(twice, _model())}
     if (file := wine()) is not None:
         made["wine"] = partial(
@@ -85,7 +85,8 @@ NAMES = {
 
 def page(parts: Parts) -> str:
     body = []
-    for name, rows in parts.items():
+    for name in sorted(parts, key=[*NAMES, *parts].index):
+        rows = parts[name]
         cold, warm = ({r["kept"]: r for r in rows}[k] for k in ("cold", "warm"))
         cells = [digits(cold["seconds"]), digits(warm["seconds"]), megabytes(warm["peak"])]
         body.append([NAMES.get(name, name), *cells])

@@ -51,7 +51,7 @@ def many_fits(count: int) -> list[int]:
 
 
 def fits(settings: Settings) -> list[Row]:
-    count = 200 if settings.full else settings.of(48, 2)
+    count = 200 if settings.full else settings.of(48, 1)
     taken = many_fits(count) if settings.smoke else child.call("memory:many_fits", count)[0]
     above = [size - taken[0] for size in taken]
     return [{"fits": count, "first": taken[0], "most above": max(above), "last above": above[-1]}]

@@ -15,6 +15,8 @@ benchmarks/speed/, and not this page -->
 `python -m benchmarks --json FILE` measures what stands here, ours and the peers in turn in one run;
 `--only NAME` a part of it, which is merged into the file; `python -m benchmarks page FILE` writes
 this page. Times are medians; [the figures](performance.json) have the quartiles.
+A line under each section says when it was measured, and how many processes ran or waited then
+(load): above the number of cores, others were in the way.
 
 """
 

@@ -341,7 +341,7 @@ Its floor is the time that its floating-point operations take at the rate of one
 product in the same run ({min(rates):.0f} to {max(rates):.0f} GFLOP/s). In one process and in turn:
 our step (`fit`'s compiled round, with mini-batches, average and reports), the same network in
 hand-written JAX with Adam and donated buffers, in Diffrax (Euler's method, block by block), and in
-PyTorch with its fused Adam. Milliseconds a step, medians, float32; in brackets the share of the
+PyTorch with its fused Adam. Milliseconds a step, float32; in brackets the share of the
 floor:
 
 {table(head, body)}
