@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.speed.programs import LIMITS, copies, figures
 
 LOOP = """\
@@ -29,6 +31,7 @@ def test_copies_are_counted_where_they_are_made_in_every_step() -> None:
     assert copies(LOOP) == 2
 
 
+@pytest.mark.slow
 def test_a_training_stays_within_the_limits() -> None:
     """A figure above its limit is a step that became dearer: mend it, or raise the limit and say
     why."""

@@ -83,7 +83,7 @@ def _sweeps(sizes: Mapping[int, Any], settings: Settings) -> list[Row]:
         sweep = jax.jit(lambda theta, mu, problem=problem: problem.sweep(theta, mu))
         made = sweep.lower(control, measure).compile()
         bytes_of[size] = int(made.memory_analysis().temp_size_in_bytes)
-        count = max(1, 2_000_000 // (size * schedule.dim * 8))
+        count = settings.of(max(1, 2_000_000 // (size * schedule.dim * 8)), 1)
         turns[str(size)] = Turn(partial(_repeat, made, (control, measure), count), count)
     times = in_turn(turns, settings.seconds)
     return [{"size": int(name), **own, "bytes": bytes_of[int(name)]} for name, own in times.items()]
