@@ -20,6 +20,7 @@ from autoencodes.measure.streaming import blocks
 Integral = TypeVar("Integral")
 Particles = Real[Array, "particle dim"] | Real[np.ndarray, "particle dim"]
 Targets = Real[Array, "particle target"] | Real[np.ndarray, "particle target"]
+Several = Real[Array, "..."] | Real[np.ndarray, "..."]
 Weights = Float[Array, " particle"] | Float[np.ndarray, " particle"]
 
 _PIECE_NUMBERS = 2**20
@@ -194,9 +195,9 @@ def check_size(measure: EmpiricalMeasure, dtype: DTypeLike, large: bool = False)
 
 
 def replaced(
-    measure: EmpiricalMeasure, x: Particles, own: Targets | None, weights: Weights
+    measure: EmpiricalMeasure, x: Several, own: Several | None, weights: Several
 ) -> EmpiricalMeasure:
-    """The measure with other arrays, unchecked: for use inside compiled code."""
+    """The measure with other arrays, unchecked, with leading axes if it stands for several."""
     return eqx.tree_at(
         lambda m: (m.x, m.own, m.weights), measure, (x, own, weights), is_leaf=lambda a: a is None
     )
