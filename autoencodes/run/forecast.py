@@ -73,8 +73,9 @@ def forecast(job: Job) -> Forecast:
     """What a job that is set up will take.
 
     Operations are those of the steps of the sweeps, as XLA counts them. Memory is what the
-    process has taken so far, and what the training adds: the method's state and a gradient, and the
-    states along the flow of the particles that pass at a time. Seconds follow from the rate of a product of large matrices, measured here.
+    process has taken so far, and what the training adds: the method's state and a gradient, and
+    the states along the flow of the particles that pass at a time. Seconds follow from the rate of
+    a product of large matrices, measured here.
     """
     flow, control, learned = job.model.flow, job.model.control, job.learned
     dtype = np.dtype(job.plan.precision)
