@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from autoencodes.checks import at_least, optional, positive_integer
+from autoencodes.checks import at_least, flag, optional, positive_integer
 from autoencodes.control import Control, inner, like, norm
 from autoencodes.cost import TerminalCost, terminal_cost
 from autoencodes.errors import InputError
@@ -56,6 +57,10 @@ class ControlProblem(Summarised, eqx.Module):
         ℓ; the squared cost is |x − y|², summed over components.
     tikhonov : float
         λ ≥ 0.
+    checkpoint : bool
+        Whether a sweep keeps the states of some √L of the L steps alone, and makes what lies
+        between anew on its way back: the same numbers from the memory of 2 √L steps, for one more
+        pass forward. For long flows of wide states; otherwise let fewer particles pass at a time.
 
     Notes
     -----
@@ -69,11 +74,17 @@ class ControlProblem(Summarised, eqx.Module):
     flow: Flow
     cost: TerminalCost
     tikhonov: float
+    checkpoint: bool = eqx.field(static=True)
 
     def __init__(
-        self, flow: Flow, cost: str | TerminalCost = "squared", tikhonov: float = 1e-4
+        self,
+        flow: Flow,
+        cost: str | TerminalCost = "squared",
+        tikhonov: float = 1e-4,
+        checkpoint: bool = False,
     ) -> None:
         self.flow = flow
+        self.checkpoint = flag(checkpoint, "checkpoint")
         self.cost = terminal_cost(cost)
         self.tikhonov = Parameter(at_least(tikhonov, "tikhonov (λ)", 0))
 
@@ -227,14 +238,14 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     The costate is carried as q_l^i = w_i p_l^i, so that the sum over particles in g_l is
     the one matrix product that transposing the field in θ yields.
     """
-    flow, layout = problem.flow, layouts(problem.flow.schedule)
+    layout = layouts(problem.flow.schedule)
     state = layout[0].enter(jnp.asarray(measure.x))
     tape = []
     for j in range(len(layout)):
         if j > 0:
             state = layout[j - 1].switch(state, layout[j])
-        state, pullbacks = _linearised(flow, control, state, j)
-        tape.append(pullbacks)
+        state, kept = _forward(problem, control, state, j)
+        tape.append(kept)
     x = layout[-1].lift(state)
     losses, slopes = jax.vmap(jax.value_and_grad(problem.cost))(x, jnp.asarray(measure.y))
     q = measure.weights[:, None] * slopes
@@ -242,7 +253,7 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     costate = layout[-1].restrict(q)
     gradient: list[StepControl] = []
     for j in reversed(range(len(layout))):
-        costate, before, g = _costate_steps(flow, tape[j], costate, j)
+        costate, before, g = _backward(problem, control, tape[j], costate, j)
         path.append(before[1:])
         if j > 0:
             costate = layout[j].switch(costate, layout[j - 1])
@@ -256,8 +267,60 @@ def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure)
     )
 
 
-def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple[State, Any]:
-    """The steps of a block: the state after it, and the transposed field at every step."""
+def _forward(
+    problem: ControlProblem, control: Control, state: State, block: int
+) -> tuple[State, Any]:
+    """The steps of a block: the state after it, and what the way back needs of them.
+
+    That is the transposed field at every step, or, checkpointed, the state at some of the steps.
+    """
+    flow, along = problem.flow, _along(problem.flow, control, state, block)
+    if not problem.checkpoint:
+        return _linearised(flow, along, state, block)
+
+    def cross(active: Float[Array, "particle width"], part: Any) -> tuple[Any, Any]:
+        after, _ = _linearised(flow, part, State(active, state.stored), block)
+        return after.active, active
+
+    active, kept = jax.lax.scan(cross, state.active, _segments(flow, block, along))
+    return State(active, state.stored), State(kept, state.stored)
+
+
+def _backward(
+    problem: ControlProblem, control: Control, kept: Any, costate: State, block: int
+) -> tuple[State, Float[Array, "step particle dim"], StepControl]:
+    """What ``_costate_steps`` returns, from what ``_forward`` kept."""
+    flow = problem.flow
+    if not problem.checkpoint:
+        return _costate_steps(flow, kept, costate, block, flow.schedule.blocks[block].steps)
+
+    def cross(costate: State, at: Any) -> tuple[State, Any]:
+        active, part = at
+        _, pullbacks = _linearised(flow, part, State(active, kept.stored), block)
+        before, path, g = _costate_steps(flow, pullbacks, costate, block, len(part[0]))
+        return before, (path, g)
+
+    along = _segments(flow, block, _along(flow, control, costate, block))
+    costate, steps = jax.lax.scan(cross, costate, (kept.active, along), reverse=True)
+    path, g = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), steps)
+    return costate, path, g
+
+
+def _along(flow: Flow, control: Control, state: State, block: int) -> Any:
+    """Times and controls of a block's steps."""
+    return sweep.times(flow, block, state.active.dtype), control[block]
+
+
+def _segments(flow: Flow, block: int, along: Any) -> Any:
+    """A block's steps in segments of one length, at most about √L."""
+    steps = flow.schedule.blocks[block].steps
+    most = math.isqrt(flow.schedule.steps - 1) + 1
+    length = max(n for n in range(1, min(most, steps) + 1) if steps % n == 0)
+    return jax.tree.map(lambda a: a.reshape(-1, length, *a.shape[1:]), along)
+
+
+def _linearised(flow: Flow, along: Any, state: State, block: int) -> tuple[State, Any]:
+    """Steps of a block: the state after them, and the transposed field at every one."""
     increment = partial(sweep.increment, flow, block)
     seen = layouts(flow.schedule)[block].sight(state)
 
@@ -266,15 +329,15 @@ def _linearised(flow: Flow, control: Control, state: State, block: int) -> tuple
         velocity, pullback = jax.vjp(partial(increment, t), theta, beside(x, seen))
         return x + flow.schedule.step_size * velocity, pullback
 
-    steps = (sweep.times(flow, block, state.active.dtype), control[block])
-    active, pullbacks = jax.lax.scan(step, state.active, steps, unroll=sweep.unroll(flow, block))
+    unroll = sweep.unroll(flow, block)
+    active, pullbacks = jax.lax.scan(step, state.active, along, unroll=unroll)
     return State(active, state.stored), pullbacks
 
 
 def _costate_steps(
-    flow: Flow, pullbacks: Any, costate: State, block: int
+    flow: Flow, pullbacks: Any, costate: State, block: int, steps: int
 ) -> tuple[State, Float[Array, "step particle dim"], StepControl]:
-    """The costate before a block, in the ambient space before each step, and g over the block.
+    """The costate before steps of a block, in the ambient space before each, and g over them.
 
     The field moves the active components alone, but what it sees of the others has a costate too:
     that of a stored value m grows by Δt (∂_m F)ᵀ p_(l+1) in every step.
@@ -293,7 +356,7 @@ def _costate_steps(
         step,
         (costate.active, seen),
         pullbacks,
-        length=flow.schedule.blocks[block].steps,
+        length=steps,  # of some fields nothing is kept
         reverse=True,
         unroll=sweep.unroll(flow, block),
     )

@@ -322,3 +322,32 @@ def test_a_direction_has_the_controls_shapes() -> None:
         case.problem.hvp(case.control, case.measure, case.control * 2)
     with pytest.raises(ac.InputError, match="tuple of 1 dicts"):
         case.problem.hamiltonian(case.control, case.measure, case.control * 2)
+
+
+@pytest.mark.parametrize("memory", ["reset", "hold", "skip"])
+def test_checkpointing_changes_no_derivative(memory: str) -> None:
+    case = next(c for c in CASES if c.schedule.memory == memory and max(c.schedule.widths) > 1)
+    blocks = [ac.Block(block.active, 5) for block in case.schedule.blocks]
+    schedule = ac.WidthSchedule(case.schedule.dim, blocks, 2.0, memory)
+    flow = ac.Flow(schedule, case.field)
+    kept, again = (ac.ControlProblem(flow, case.cost, 0.1, checkpoint=b) for b in (False, True))
+    control, eta = (flow.init(jax.random.key(k), 0.5) for k in (1, 2))
+    for of in ("gradient", "hvp", "costate"):
+        given = (control, case.measure, *([eta] if of == "hvp" else []))
+        ways = (jax.tree.leaves(getattr(p, of)(*given)) for p in (kept, again))
+        for one, other in zip(*ways, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_checkpointing_takes_the_memory_of_few_steps() -> None:
+    x = np.random.default_rng(0).normal(size=(500, 4))
+    flow = ac.Flow(ac.WidthSchedule.constant(4, 100, 3.0))
+    control = flow.init(jax.random.key(0), 0.5)
+
+    def bytes_of(checkpoint: bool) -> int:
+        problem = ac.ControlProblem(flow, checkpoint=checkpoint)
+        measure = ac.EmpiricalMeasure(x).astype(np.float64)
+        sweep = jax.jit(lambda theta: problem.sweep(theta, measure)[1]).lower(control).compile()
+        return int(sweep.memory_analysis().temp_size_in_bytes)
+
+    assert bytes_of(True) < bytes_of(False) / 2.5
