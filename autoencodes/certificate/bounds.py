@@ -164,8 +164,9 @@ def _velocity(one: Layer, stage: _Stage, sight: tuple[Any, Matrices], track: _Tr
     inputs = np.concatenate([stage.centre, np.broadcast_to(seen, (count, *seen.shape[1:]))], axis=1)
     felt = one.w @ inputs
     least, most = SLOPES[one.activation]
+    x: Any = None
+    sums: Any = None
     if stage.value is None:
-        x = sums = None
         low = np.full((count, len(one.w)), least)
         high = np.full((count, len(one.w)), most)
     else:
@@ -394,7 +395,8 @@ def bounds(
         for at, whole, close in zip(exact, everywhere, near, strict=True)
     ]
     error = _error(x, near[2], radius, everywhere[2]) if reconstructs else None
-    return Bounds(*found, error)
+    encoder, decoder, flowed = found
+    return Bounds(encoder, decoder, flowed, error)
 
 
 def _error(

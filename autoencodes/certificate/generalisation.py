@@ -224,10 +224,10 @@ def _detection(
     seen, most = distance(out), max(alike)
     p_value = (1 + sum(one >= seen * (1 - 1e-12) for one in alike)) / (1 + _DRAWS)
     moved = rest[random.permutation(len(rest))[:rows]]
-    direction = random.normal(size=ours.shape[1])
-    direction /= np.linalg.norm(direction)
+    drawn = random.standard_normal(ours.shape[1:])
+    direction = drawn / np.linalg.norm(drawn)
     # W_1 of a sample moved by s is at least s minus the sample's own, so that this s is detected.
-    low, high = 0.0, (most + distance(moved)) * (1 + 1e-9)
+    low, high = 0.0, float((most + distance(moved)) * (1 + 1e-9))
     if high == 0 or len(pool) <= rows + _DRAWS:
         return p_value, None
     for _ in range(_HALVINGS):

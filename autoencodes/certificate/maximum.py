@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ def maximality(
     States and costates stay those of the control, so that the steps' Hamiltonians are independent
     of each other: the ascents of all are one, that of their sum.
     """
-    from scipy.optimize import minimize
+    optimize: Any = importlib.import_module("scipy.optimize")
 
     here = np.asarray(problem.hamiltonian(control, measure), float)
     flat, unravel = ravel_pytree(control)
@@ -64,7 +65,9 @@ def maximality(
 
     for k in range(_STARTS):
         begin = start + 2 * k * size * random.standard_normal(start.size)
-        minimize(downhill, begin, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
+        optimize.minimize(
+            downhill, begin, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
+        )
     gains = best - here
     noise = 1e-9 * np.maximum(np.abs(here), np.abs(best))
     exceeded = int(np.sum(gains > noise))
