@@ -198,6 +198,7 @@ class _Parts:
     gap: Gap | None = None
     residual: float = math.nan
     gradient_norm: float = math.nan
+    control_norm: float = math.nan
     kink: str | None = None
     curvature: Curvature | None = None
     descent: Descent | None = None
@@ -221,7 +222,7 @@ class _Parts:
         slope = problem.gradient(control, measure, batch_size or _STREAMED)
         pull = jax.tree.map(lambda a: 2 * problem.tikhonov * a, control)
         g = jax.tree.map(jnp.subtract, slope, pull)
-        self.gradient_norm = self._size(slope)
+        self.gradient_norm, self.control_norm = self._size(slope), self._size(control)
         total = self._size(pull) + self._size(g)
         self.residual = self.gradient_norm / total if total else 0.0
         self.kink = kink(problem)
@@ -239,7 +240,7 @@ class _Parts:
             gap=self.gap,
             residual=self.residual,
             gradient_norm=self.gradient_norm,
-            control_norm=self._size(self.control),
+            control_norm=self.control_norm,
             kink=self.kink,
             curvature=curved,
             contraction=shooting_factor(curved, self.problem.tikhonov, tau) if curved else None,
