@@ -41,10 +41,6 @@ if TYPE_CHECKING:
     from autoencodes.pontryagin import ControlProblem
     from autoencodes.schemes import Euler, Heun, RungeKutta4, Scheme
     from autoencodes.training import (
-        LBFGS,
-        SGD,
-        Adam,
-        AdamW,
         Anderson,
         Contraction,
         ExactMSA,
@@ -60,6 +56,10 @@ if TYPE_CHECKING:
         Result,
         fit,
     )
+    from autoencodes.training.adam import Adam
+    from autoencodes.training.adamw import AdamW
+    from autoencodes.training.lbfgs import LBFGS
+    from autoencodes.training.sgd import SGD
 
 __version__ = "0.1.0"
 
@@ -100,15 +100,15 @@ _HOMES = {
     "Heun": "schemes",
     "RungeKutta4": "schemes",
     "Scheme": "schemes",
-    "Adam": "training",
-    "AdamW": "training",
+    "Adam": "training.adam",
+    "AdamW": "training.adamw",
     "Anderson": "training",
     "Contraction": "training",
     "ExactMSA": "training",
     "ExtendedMSA": "training",
     "GaussNewton": "training",
     "InnerSolver": "training",
-    "LBFGS": "training",
+    "LBFGS": "training.lbfgs",
     "Method": "training",
     "MetricMovement": "training",
     "MinimizingMovement": "training",
@@ -116,7 +116,7 @@ _HOMES = {
     "Progress": "training",
     "QuasiNewton": "training",
     "Result": "training",
-    "SGD": "training",
+    "SGD": "training.sgd",
     "fit": "training",
 }
 _MODULES = {"datasets": "datasets", "fields": "fields", "order": "model.order"}

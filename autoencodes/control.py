@@ -61,7 +61,10 @@ def like(control: Control, blocks: Iterable[Any]) -> Control:
 
 def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""]:
     """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (theory, section 1)."""
-    products = jax.tree.map(jnp.vdot, native(tuple(control)), native(tuple(other)))
+    pair = native((tuple(control), tuple(other)))
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(pair))
+    # Outside compiled code NumPy has it at once; JAX would compile a product for every shape.
+    products = jax.tree.map(jnp.vdot if traced else np.vdot, *pair)
     return jnp.asarray(step_size * sum(jax.tree.leaves(products)))
 
 

@@ -91,7 +91,7 @@ class ControlProblem(Summarised, eqx.Module):
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
     ) -> Float[Array, ""]:
         """∫ ℓ dμ_T = Σ_i w_i ℓ(x_L^i, y^i)."""
-        self.check_measure(measure)
+        _check_values(self, measure)
         batch_size = optional(positive_integer, batch_size, "batch_size")
         return finite(_terminal_cost(self, control, measure, batch_size), "the terminal cost")
 
@@ -114,7 +114,7 @@ class ControlProblem(Summarised, eqx.Module):
         costate 0 there under ``reset`` and ``skip``; p_0 is the gradient in the initial
         particles. The costates of stored values stand in no ambient component.
         """
-        self.check_measure(measure)
+        _check_values(self, measure)
         return finite(_costate(self, control, measure), "the costate")
 
     def hamiltonian(
@@ -126,7 +126,7 @@ class ControlProblem(Summarised, eqx.Module):
         control itself. At an optimal control each H_l is maximal in its own control, and
         in general its gradient there is −∇J(θ)_l.
         """
-        self.check_measure(measure)
+        _check_values(self, measure)
         values = _hamiltonian(self, control, measure, control if candidate is None else candidate)
         return finite(values, "the Hamiltonian")
 
@@ -134,7 +134,7 @@ class ControlProblem(Summarised, eqx.Module):
         self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
     ) -> Control:
         """∇J(θ)_l = 2 λ θ_l + g_l(θ), the gradient in L², with the control's structure."""
-        self.check_measure(measure)
+        _check_values(self, measure)
         batch_size = optional(positive_integer, batch_size, "batch_size")
         return _all_finite(_gradient(self, control, measure, batch_size), "the gradient")
 
@@ -149,7 +149,7 @@ class ControlProblem(Summarised, eqx.Module):
 
         It is symmetric: <ζ, H η> = <H ζ, η>.
         """
-        self.check_measure(measure)
+        _check_values(self, measure)
         batch_size = optional(positive_integer, batch_size, "batch_size")
         product = _hvp(self, control, measure, direction, batch_size)
         return _all_finite(product, "the Hessian-vector product")
@@ -161,7 +161,7 @@ class ControlProblem(Summarised, eqx.Module):
 
         With λ = 0 it says nothing: it is 1 unless g vanishes exactly.
         """
-        self.check_measure(measure)
+        _check_values(self, measure)
         batch_size = optional(positive_integer, batch_size, "batch_size")
         residual = _pmp_residual(self, control, measure, batch_size)
         return finite(residual, "the PMP residual")
@@ -209,6 +209,16 @@ class ControlProblem(Summarised, eqx.Module):
                     f"row {row}, column {entry} (counted from 0): scale them (Scaling.of('unit', "
                     "x)), or take another cost"
                 )
+
+
+def _check_values(problem: ControlProblem, measure: EmpiricalMeasure) -> None:
+    """InputError for targets that the cost does not know.
+
+    Shapes are checked where a program is made for them, since the check takes as long as a small
+    gradient.
+    """
+    if getattr(problem.cost, "bounded", False):
+        problem.check_measure(measure)
 
 
 def _sweep(problem: ControlProblem, control: Control, measure: EmpiricalMeasure) -> Sweep:
@@ -295,6 +305,7 @@ def _costate_steps(
 def _terminal_cost(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
+    problem.check_measure(measure)
     dtype = sweep.check_control(problem.flow, control)
 
     def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
@@ -309,6 +320,7 @@ def _terminal_cost(
 def _gradient(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Control:
+    problem.check_measure(measure)
     sweep.check_control(problem.flow, control)
     _, g = problem.sweep(control, measure, batch_size)
     return jax.tree.map(lambda theta, slope: 2 * problem.tikhonov * theta + slope, control, g)
@@ -322,6 +334,7 @@ def _hvp(
     direction: Control,
     batch_size: int | None,
 ) -> Control:
+    problem.check_measure(measure)
     sweep.check_control(problem.flow, direction)
     dtype = sweep.check_control(problem.flow, control)
     direction = like(control, direction)
@@ -342,6 +355,7 @@ def _hvp(
 def _pmp_residual(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
 ) -> Float[Array, ""]:
+    problem.check_measure(measure)
     sweep.check_control(problem.flow, control)
     return problem.residual(control, problem.sweep(control, measure, batch_size)[1])
 
@@ -350,6 +364,7 @@ def _pmp_residual(
 def _costate(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure
 ) -> Float[Array, "time particle dim"]:
+    problem.check_measure(measure)
     measure = measure.astype(sweep.check_control(problem.flow, control))
     unweighted = measure.with_weights(jnp.ones_like(measure.weights))
     return _sweep(problem, control, unweighted).costate
@@ -359,6 +374,7 @@ def _costate(
 def _hamiltonian(
     problem: ControlProblem, control: Control, measure: EmpiricalMeasure, candidate: Control
 ) -> Float[Array, " step"]:
+    problem.check_measure(measure)
     flow = problem.flow
     sweep.check_control(flow, candidate)
     measure = measure.astype(sweep.check_control(flow, control))

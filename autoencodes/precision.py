@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
@@ -109,42 +109,91 @@ def native(tree: Any) -> Any:
     return jax.tree.unflatten(structure, known)
 
 
+@dataclass(frozen=True)
+class _Form:
+    """All of a call's arguments but their arrays: a program is compiled for each."""
+
+    structure: Any
+    leaves: tuple[tuple[int, type | None, Any], ...]
+    """Of every leaf the number of its array; or -1, and the type and the value that it has."""
+
+    def whole(self, arrays: Sequence[Any]) -> Any:
+        """The arguments, with the given arrays."""
+        leaves = [value if k < 0 else arrays[k] for k, _, value in self.leaves]
+        return jax.tree.unflatten(self.structure, leaves)
+
+
+class _Fixed(NamedTuple):
+    """A part of a result that is no array, and known once the program is made."""
+
+    value: Any
+
+
+jax.tree_util.register_pytree_node(_Fixed, lambda leaf: ((), leaf.value), lambda v, _: _Fixed(v))
+
+
 def compiled(
     function: Callable[Arguments, Returned], *, once: bool = False
 ) -> Callable[Arguments, Returned]:
     """The function, compiled by JAX; its arrays enter as ``native`` has them, and every
     ``Parameter`` as an array that has no precision of its own.
 
+    All that is no array is a part of the program, and must be hashable. It is what equinox's
+    ``filter_jit`` does, in less time than a small gradient takes.
+
     ``once``: it runs so seldom that compiling it takes longer than running it. Then it is compiled
     with few passes of optimisation.
     """
     options: Any = {"compiler_options": _FEW_PASSES} if once else {}
-    inner = eqx.filter_jit(function, **options)
+
+    def program(form: Any, arrays: Any) -> Any:
+        arguments, named = form.whole(arrays)
+        result = function(*arguments, **named)
+        return jax.tree.map(lambda leaf: leaf if eqx.is_array(leaf) else _Fixed(leaf), result)
+
+    program.__name__ = function.__name__
+    inner = jax.jit(program, static_argnums=0, **options)
 
     @wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Returned:
-        given, more = _entered(native((arguments, named)))
+        form, arrays = _entered((arguments, named))
         many = _kept.many
-        if (once or many) and _tracing((given, more)):
+        if (once or many) and _tracing(arrays):
             # A part of a larger program has no options, and is not the time to forget.
             if once:
-                return function(*given, **more)
+                given, more = form.whole(arrays)
+                whole: Returned = function(*given, **more)
+                return whole
         elif many:
             _kept.forget()
-        result: Returned = inner(*given, **more)
+        leaves, structure = jax.tree.flatten(inner(form, arrays), is_leaf=_is_fixed)
+        values = [leaf.value if _is_fixed(leaf) else leaf for leaf in leaves]
+        result: Returned = jax.tree.unflatten(structure, jax.block_until_ready(values))
         return result
 
     return call
 
 
-def _entered(tree: Any) -> Any:
-    """The tree with an array in place of every ``Parameter``."""
+def _is_fixed(leaf: Any) -> bool:
+    return isinstance(leaf, _Fixed)
+
+
+def _entered(tree: Any) -> tuple[_Form, list[Any]]:
+    """A call's arguments as what its program is made for, and the arrays that it is given."""
     leaves, structure = jax.tree.flatten(tree)
-    if not any(isinstance(leaf, Parameter) for leaf in leaves):
-        return tree
-    wide = jax.numpy.result_type(float).itemsize == 8
-    arrays = [_number(float(a), wide) if isinstance(a, Parameter) else a for a in leaves]
-    return jax.tree.unflatten(structure, arrays)
+    arrays: list[Any] = []
+    known: list[tuple[int, type | None, Any]] = []
+    for leaf in leaves:
+        if isinstance(leaf, Parameter):
+            array = _number(float(leaf), jax.numpy.result_type(float).itemsize == 8)
+        elif eqx.is_array(leaf):
+            array = leaf
+        else:
+            known.append((-1, type(leaf), leaf))
+            continue
+        known.append((len(arrays), None, None))
+        arrays.append(_native(array) if isinstance(array, np.ndarray) else array)
+    return _Form(structure, tuple(known)), arrays
 
 
 @lru_cache(maxsize=64)
@@ -153,9 +202,9 @@ def _number(value: float, wide: bool) -> Any:
     return jax.numpy.asarray(value)
 
 
-def _tracing(arguments: Any) -> bool:
-    """Whether a program is being made, of which the arguments are a part."""
-    here = [*jax.tree.leaves(arguments), jax.numpy.zeros(())]
+def _tracing(arrays: Sequence[Any]) -> bool:
+    """Whether a program is being made, of which the arrays are a part."""
+    here = [*arrays, jax.numpy.zeros(())]
     return any(isinstance(leaf, jax.core.Tracer) for leaf in here)
 
 

@@ -93,9 +93,10 @@ def main() -> None:
         Settings(
             data="digits" if options.smoke else "mnist",
             data_dir=options.data_dir,
-            latent=options.latent,
+            latent=None if options.smoke else options.latent,
             batch_size=options.batch_size,
             epochs=options.epochs,
+            **({"widths": (64, 8), "steps_per_block": 1} if options.smoke else {}),
         )
     )
     lines = [measured(job, name) for name in options.methods]

@@ -67,7 +67,7 @@ ROWS: dict[str, Callable[[Any], Any]] = {
     "natural": lambda x: ac.order.natural(x).scores,
     "natural.y": lambda x: ac.order.natural(X, x).scores,
     "Readout.predict": lambda x: NUMBERS.predict(x),
-    "Readout.mean_cost": lambda x: NUMBERS.mean_cost(x, real_rows(x, "y")[:, :1]),
+    "Readout.costs": lambda x: NUMBERS.costs(x, real_rows(x, "y")[:, :1]),
     "Readout.named": lambda x: CLASSES.named(x),
 }
 """What takes rows (N, 2), by name."""
@@ -319,7 +319,7 @@ def test_errors_of_absurd_rows_are_finite_and_in_order_or_refused_with_the_row(d
             measured(rows)
     assert np.isfinite(PCA.mean_squared_error(rows[:4]))
     huber = ac.Readout(ac.Huber())
-    assert np.isfinite(huber.mean_cost(rows[:4].astype(np.float32), X[:4].astype(np.float32)))
+    assert np.isfinite(huber.costs(rows[:4].astype(np.float32), X[:4].astype(np.float32))).all()
 
 
 @pytest.mark.parametrize("cost", [ac.BinaryCrossEntropy()])

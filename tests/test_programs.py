@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import autoencodes as ac
-from autoencodes import precision
+from autoencodes import precision, run
+from autoencodes.plan.settings import Settings
 
 FLOW = ac.Flow(ac.WidthSchedule.autoencoder(3, (3, 2), 2, 3.0))
 ROWS = np.random.default_rng(0).normal(size=(24, 3))
@@ -113,3 +115,21 @@ def test_programs_of_other_shapes_are_not_kept_for_good(
         kept.append(len(client.live_executables()))
     assert max(kept) < 24
     assert len(set(kept)) < len(kept)  # and not one more for every size
+
+
+def test_a_whole_training_compiles_few_programs(tmp_path: Path, programs: list[str]) -> None:
+    settings = Settings(data="digits", widths=(12, 3), steps_per_block=1, epochs=2)
+    outcome = run.train(settings, tmp_path / "run")
+    assert np.isfinite(outcome.metrics["test_mse"])
+    assert len(programs) <= 22  # 59 once: a program for every array of the control
+
+
+def test_a_penalty_compiles_nothing_and_is_that_of_compiled_code(programs: list[str]) -> None:
+    control = jax.tree.map(np.asarray, FLOW.init(jax.random.key(0)))
+    ac.norm(control, 0.5)
+    del programs[:]
+    other = jax.tree.map(lambda a: a[:, :1], control)  # of shapes that nothing has seen
+    value = ac.inner(other, other, 0.5)
+    assert len(programs) <= 1
+    compiled = jax.jit(lambda c: ac.inner(c, c, 0.5))(other)
+    np.testing.assert_allclose(value, compiled, rtol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from functools import lru_cache
 from inspect import Parameter, Signature
 from typing import Annotated, Any, get_type_hints
 
@@ -67,9 +68,15 @@ def settings_of(given: Mapping[str, Any], usual: Mapping[str, Any]) -> Settings:
     return Settings(**{**usual, **options})
 
 
+@lru_cache(maxsize=1)
+def _hints() -> dict[str, Any]:
+    """The types of all entries: reading them takes longer than everything else here."""
+    return get_type_hints(Settings)
+
+
 def _parameter(name: str, default: Any) -> Parameter:
     """The parameter of an entry."""
-    declared, hint = DECLARATIONS[name], get_type_hints(Settings)[name]
+    declared, hint = DECLARATIONS[name], _hints()[name]
     text = declared.help
     for catalogue in (FIELDS, COSTS, METHODS):
         if owners := catalogue.having(name):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 from autoencodes.checks import (
     choice,
@@ -117,6 +118,19 @@ class WidthSchedule(Summarised):
                     f"got {max(block.active)}"
                 )
         object.__setattr__(self, "memory", choice(memory, "memory", get_args(Memory)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Computed once: a wide schedule has thousands of entries, and each call of a compiled
+        function asks."""
+        return hash((self.dim, self.blocks, self.horizon, self.memory))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process hashes text otherwise.
+        return {name: value for name, value in vars(self).items() if name != "_hash"}
 
     def _summary(self) -> dict[str, str]:
         steps = first([block.steps for block in self.blocks], 12)

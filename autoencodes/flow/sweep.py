@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -146,7 +146,7 @@ def check_control(flow: Dynamics, control: Control) -> Any:
     Shapes are known when a function is compiled: checked there, the check is free
     afterwards. Raises InputError that names the first array that differs.
     """
-    expected = jax.eval_shape(lambda: drawn(flow, jax.random.key(0), 1.0))
+    expected = shapes(flow)
     tupled = isinstance(control, tuple) and tuple(control)
     if jax.tree.structure(tupled) != jax.tree.structure(tuple(expected)):  # type: ignore[operator]
         names = ", ".join(dict.fromkeys(name for block in expected for name in block))
@@ -168,10 +168,23 @@ def check_control(flow: Dynamics, control: Control) -> Any:
     return dtype
 
 
+def shapes(flow: Dynamics) -> Any:
+    """The shape of every array of a control."""
+    try:
+        return _shapes(flow)  # type: ignore[arg-type]  # most are hashable
+    except TypeError:  # a field that holds arrays
+        return _shapes.__wrapped__(flow)
+
+
+@lru_cache(maxsize=32)
+def _shapes(flow: Dynamics) -> Any:
+    return jax.eval_shape(lambda: drawn(flow, jax.random.key(0), 1.0))
+
+
 def parameters(flow: Dynamics) -> str:
     """The number of a control's entries, in words; a field that cannot be drawn has none known."""
     try:
-        control = jax.eval_shape(lambda: drawn(flow, jax.random.key(0), 1.0))
+        control = shapes(flow)
     except Exception:  # a representation must come, whatever a user's field does
         return "not known: the field's init fails"
     return f"{sum(a.size for a in jax.tree.leaves(control)):,}"

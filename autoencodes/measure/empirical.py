@@ -20,6 +20,7 @@ from autoencodes.measure.streaming import blocks
 Integral = TypeVar("Integral")
 Particles = Real[Array, "particle dim"] | Real[np.ndarray, "particle dim"]
 Targets = Real[Array, "particle target"] | Real[np.ndarray, "particle target"]
+Several = Real[Array, "..."] | Real[np.ndarray, "..."]
 Weights = Float[Array, " particle"] | Float[np.ndarray, " particle"]
 
 _PIECE_NUMBERS = 2**20
@@ -53,7 +54,8 @@ class EmpiricalMeasure(eqx.Module):
     """
 
     x: Particles
-    y: Targets
+    own: Targets | None
+    """The targets; None where they are the particles themselves, which then pass once."""
     weights: Weights
 
     def __init__(
@@ -61,7 +63,7 @@ class EmpiricalMeasure(eqx.Module):
     ) -> None:
         self.x = _matrix(x, "x", "particles, one a row")
         count = self.x.shape[0]
-        self.y = self.x if y is None else _matrix(y, "y", "targets, one a row")
+        self.own = None if y is None or y is x else _matrix(y, "y", "targets, one a row")
         if self.y.shape[0] != count:
             raise InputError(
                 f"y must have one row for each particle: expected {count} rows, "
@@ -73,6 +75,11 @@ class EmpiricalMeasure(eqx.Module):
             given = checked_weights(weights, count)
             given = given / given.max()  # so that the sum cannot overflow
             self.weights = given / given.sum()
+
+    @property
+    def y(self) -> Targets:
+        """The targets (N, k)."""
+        return self.x if self.own is None else self.own
 
     @property
     def size(self) -> int:
@@ -87,17 +94,20 @@ class EmpiricalMeasure(eqx.Module):
     @property
     def reconstructs(self) -> bool:
         """Whether the targets are the particles themselves."""
-        return self.y is self.x
+        return self.own is None
 
     def astype(self, dtype: DTypeLike) -> EmpiricalMeasure:
         """The same measure as JAX arrays of one floating precision."""
-        x = jnp.asarray(self.x, dtype)
-        y = x if self.reconstructs else jnp.asarray(self.y, dtype)
-        return _replace(self, x, y, jnp.asarray(self.weights, dtype))
+        own = None if self.own is None else jnp.asarray(self.own, dtype)
+        return replaced(self, jnp.asarray(self.x, dtype), own, jnp.asarray(self.weights, dtype))
 
     def with_weights(self, weights: Float[Array, " particle"]) -> EmpiricalMeasure:
         """The same particles under other weights, unchecked and not normalised."""
-        return _replace(self, self.x, self.y, weights)
+        return replaced(self, self.x, self.own, weights)
+
+    def moved(self, x: Particles) -> EmpiricalMeasure:
+        """Other particles with the same targets and weights, unchecked."""
+        return replaced(self, x, self.y, self.weights)
 
     def sample(self, rows: Int[Array, " batch"]) -> EmpiricalMeasure:
         """The mini-batch of the given rows, as an unbiased estimate of the measure.
@@ -106,14 +116,13 @@ class EmpiricalMeasure(eqx.Module):
         expectation over uniformly drawn rows. For equal weights it is a probability.
         """
         scale = self.size / rows.shape[0]
-        return _replace(self, self.x[rows], self.y[rows], self.weights[rows] * scale)
+        own = None if self.own is None else self.own[rows]
+        return replaced(self, self.x[rows], own, self.weights[rows] * scale)
 
     def jittered(self, key: Key[Array, ""], size: float) -> EmpiricalMeasure:
         """The particles moved by N(0, size² I), independently; their targets are not."""
         x = jnp.asarray(self.x)
-        return _replace(
-            self, x + size * jax.random.normal(key, x.shape, x.dtype), self.y, self.weights
-        )
+        return self.moved(x + size * jax.random.normal(key, x.shape, x.dtype))
 
     def integrate(
         self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
@@ -185,11 +194,13 @@ def check_size(measure: EmpiricalMeasure, dtype: DTypeLike, large: bool = False)
         )
 
 
-def _replace(
-    measure: EmpiricalMeasure, x: Particles, y: Targets, weights: Weights
+def replaced(
+    measure: EmpiricalMeasure, x: Several, own: Several | None, weights: Several
 ) -> EmpiricalMeasure:
-    """The measure with other arrays, unchecked: for use inside compiled code."""
-    return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measure, (x, y, weights))
+    """The measure with other arrays, unchecked, with leading axes if it stands for several."""
+    return eqx.tree_at(
+        lambda m: (m.x, m.own, m.weights), measure, (x, own, weights), is_leaf=lambda a: a is None
+    )
 
 
 def _matrix(values: ArrayLike, name: str, meaning: str) -> Particles:

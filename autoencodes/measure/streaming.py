@@ -5,6 +5,7 @@ Inside compiled code the loop is ``EmpiricalMeasure.integrate``; this file needs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import DTypeLike
 Rows = Shaped[np.ndarray, "particle ..."]
 ROWS = 4096
 """Rows of a block where nothing else decides: a large table is not doubled."""
+_ALIGNED = 64
+"""Bytes: arrays that begin at a multiple are taken by JAX as they are, others are copied."""
 
 
 def strips(count: int, size: int = ROWS) -> Iterator[slice]:
@@ -53,10 +56,18 @@ def map_rows(
         results = function(*(array[block] for array in arrays))
         parts = results if isinstance(results, tuple) else (results,)
         if not whole:
-            whole = [np.empty((count, *part.shape[1:]), dtype or part.dtype) for part in parts]
+            whole = [_empty((count, *part.shape[1:]), dtype or part.dtype) for part in parts]
         for array, part in zip(whole, parts, strict=True):
             array[rows] = np.asarray(part)[: rows.stop - rows.start]
     return tuple(whole) if isinstance(results, tuple) else whole[0]
+
+
+def _empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """An array without values, so placed in memory that JAX can use it where it lies."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.empty(size + _ALIGNED, np.uint8)
+    first = -raw.ctypes.data % _ALIGNED
+    return raw[first : first + size].view(dtype).reshape(shape)
 
 
 def first_non_finite(x: Rows, *, nan: bool = False) -> tuple[int, int] | None:

@@ -222,7 +222,7 @@ class Model(Summarised, eqx.Module):
         def encode(rows: Any) -> Latent:
             return self.flow.encode(self.control, rows, held=True)
 
-        return Latent(*_in_pieces(encode, self.control, particles))
+        return Latent(*in_pieces(encode, self.control, particles))
 
     def decode(
         self, latent: ArrayLike, held: ArrayLike | None = None
@@ -250,7 +250,7 @@ class Model(Summarised, eqx.Module):
                     f"held values must have one row for each of the {len(given[0])} latent rows; "
                     f"got shape {given[1].shape}"
                 )
-        pushed = _in_pieces(decode, self.control, *given)
+        pushed = in_pieces(decode, self.control, *given)
         return self.scaling.undo(self.read(pushed), np.float64)
 
     def reconstruct(self, x: Rows) -> Any:
@@ -445,10 +445,10 @@ def _precise(given: np.dtype[Any], own: np.dtype[Any]) -> np.dtype[Any]:
 
 def push(flow: Flow, control: Control, x: ArrayLike) -> Num[np.ndarray, "particle dim"]:
     """``flow.push`` of any number of rows, compiled once and in bounded memory."""
-    return _in_pieces(lambda rows: flow.push(control, rows), control, np.asarray(x))
+    return in_pieces(lambda rows: flow.push(control, rows), control, np.asarray(x))
 
 
-def _in_pieces(function: Callable[..., Any], control: Control, *arrays: np.ndarray) -> Any:
+def in_pieces(function: Callable[..., Any], control: Control, *arrays: np.ndarray) -> Any:
     """A function of rows, applied to blocks of one size: it compiles once, for any count.
 
     It runs in the control's precision.

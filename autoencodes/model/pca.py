@@ -19,6 +19,9 @@ from autoencodes.measure.streaming import strips
 Weights = Float[np.ndarray, " particle"]
 """What rows count, not normalised; where there are none, all count the same."""
 
+_AT_ONCE = 2**22
+"""Numbers that are widened to float64 at a time."""
+
 
 def mean(x: ArrayLike, weights: Weights | None = None) -> Float[np.ndarray, " dim"]:
     """x̄ = Σ w_i x_i / Σ w_i of rows (N, d)."""
@@ -35,7 +38,12 @@ def variance(x: ArrayLike, weights: Weights | None = None) -> Float[np.ndarray, 
     """Σ w_i (x_i − x̄)² / Σ w_i of every component of rows (N, d)."""
     x = np.asarray(real_rows(x, "rows"))
     if weights is None:
-        return np.asarray(np.var(x, axis=0, dtype=np.float64))
+        # Of columns that lie beside others NumPy adds the rows in the same order, however many.
+        pieces = max(1, min(x.shape[1] // 2, -(-x.size // _AT_ONCE)))
+        parts = np.array_split(np.arange(x.shape[1]), pieces)
+        return np.concatenate(
+            [np.var(x[:, part[0] : part[-1] + 1], axis=0, dtype=np.float64) for part in parts]
+        )
     x_mean, total = mean(x, weights), np.zeros(x.shape[1])
     for rows in strips(len(x)):
         total += weights[rows] @ (x[rows] - x_mean) ** 2

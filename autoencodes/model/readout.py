@@ -140,11 +140,11 @@ class Readout(Summarised, eqx.Module):
         squares = (predictions.astype(np.float64) - y[:, :count]) ** 2
         return (squares, None) if seen is None else (squares * seen, seen)
 
-    def mean_cost(self, x: ArrayLike, y: ArrayLike, weights: Weights | None = None) -> float:
-        """The mean of ℓ over final states (N, d) and targets, in float64: squares overflow late."""
+    def costs(self, x: ArrayLike, y: ArrayLike) -> Float[np.ndarray, " particle"]:
+        """ℓ of every final state (N, d) and target, in float64: squares overflow late."""
         with precision(np.float64):
             wide = (np.asarray(real_rows(part, "states"), np.float64) for part in (x, y))
-            return float(np.average(np.asarray(_costs(self.cost, *wide)), weights=weights))
+            return np.asarray(_costs(self.cost, *wide))
 
     def named(self, predictions: ArrayLike) -> np.ndarray:
         """Predictions in the data's units: the likeliest class of a row, or its number."""

@@ -22,6 +22,7 @@ from autoencodes.fields.field import configured
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.grid import planes
 from autoencodes.flow.schedule import Block, WidthSchedule
+from autoencodes.flow.sweep import shapes
 from autoencodes.model.model import Model
 from autoencodes.model.order import Order, at_random, by_index, by_variance, natural
 from autoencodes.model.pca import Weights
@@ -84,9 +85,7 @@ def _require_memory(steps: Flow, plan: Plan) -> None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return
-    key = jax.random.key(0)
-    shapes = jax.eval_shape(lambda key: steps.init(key, 1.0, np.dtype(plan.precision)), key)
-    entries = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    entries = sum(leaf.size for leaf in jax.tree.leaves(shapes(steps)))
     needed = 3 * entries * np.dtype(plan.precision).itemsize
     if needed > memory:
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import numpy as np
@@ -15,11 +15,10 @@ from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import PARTS
 from autoencodes.datasets.table import Observed
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
-from autoencodes.measure.streaming import strips
-from autoencodes.model.model import Model, push
+from autoencodes.model.model import Model, in_pieces
 from autoencodes.model.order import Order
 from autoencodes.model.pca import Weights
-from autoencodes.model.readout import Readout, row_means
+from autoencodes.model.readout import row_means
 from autoencodes.plan import build, tables
 from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Facts, Rows
@@ -143,18 +142,25 @@ class Job:
         """How well the targets are predicted: ``mse``, the mean squared error per entry in the
         flow's units; ``cost``, where it is another; ``accuracy``, where classes are the target.
         """
-        readout, y, weights = self.model.readout, np.asarray(measure.y), _unequal(measure)
-        pushed = push(self.model.flow, control, measure.x)
-        with precision(self.model.dtype):
-            pushed = self.model.compared(pushed)
-            predicted = readout.predict(pushed)
-            errors = {"mse": _mean_square(readout, predicted, y, weights)}
+        readout, model = self.model.readout, self.model
+
+        def of_rows(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+            compared = model.compared(model.flow.push(control, x))
+            predicted = readout.predict(compared)
+            errors = [row_means(*readout.squares(predicted, y))]
             if type(readout.cost) is not SquaredError:
-                errors["cost"] = readout.mean_cost(pushed, y, weights)
-        if readout.target == "classes":
-            right = predicted.argmax(axis=1) == y.argmax(axis=1)
-            errors["accuracy"] = float(np.average(right, weights=weights))
-        return errors
+                errors.append(readout.costs(compared, y))
+            if readout.target == "classes":
+                errors.append((predicted.argmax(axis=1) == y.argmax(axis=1)).astype(float))
+            return tuple(errors)
+
+        # All rows at a time would be held four times.
+        errors = in_pieces(of_rows, control, np.asarray(measure.x), np.asarray(measure.y))
+        names = ["mse"] + ["cost"] * (type(readout.cost) is not SquaredError)
+        names += ["accuracy"] * (readout.target == "classes")
+        weights = _unequal(measure)
+        means = [float(np.average(own, weights=weights)) for own in errors]
+        return dict(zip(names, means, strict=True))
 
     def fit(
         self,
@@ -230,16 +236,6 @@ def prepare(
     else:
         order, model = None, started
     return replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
-
-
-def _mean_square(readout: Readout, predicted: Any, y: Any, weights: Weights | None) -> float:
-    """The mean over rows of a row's mean over the entries that were observed, in pieces."""
-    total = 0.0
-    for rows in strips(len(predicted)):
-        squares, seen = readout.squares(predicted[rows], y[rows])
-        means = row_means(squares, seen)
-        total += float(np.sum(means if weights is None else means * weights[rows]))
-    return total / (len(predicted) if weights is None else float(weights.sum()))
 
 
 def _unequal(measure: EmpiricalMeasure) -> Weights | None:

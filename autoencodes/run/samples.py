@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float, Num
 
 from autoencodes.catalogue import COSTS
 from autoencodes.datasets.table import Observed
+from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
@@ -27,7 +29,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     """Test rows for the pictures, in the flow's units."""
     labels, names = _numbered(job.data.part_labels("test"))
     part, particles = job.data.test, np.asarray(job.measure("test").x)
-    x = model.scaling.apply(part.x, model.dtype)
+    x = job.features("test")
     predicted = model.read(push(model.flow, model.control, particles))
     # A random part, since a table may be sorted by class.
     shown = np.random.default_rng(0).permutation(len(x))[:_PICTURED_CODES]
@@ -41,7 +43,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         arrays |= {
             "targets": y[rows],
             "reconstructions": predicted[rows],
-            "feature_error": _by_feature(predicted, y, job.observed("test")),
+            "feature_error": _by_feature(predicted.__getitem__, y, job.observed("test")),
         }
         if labels is not None:
             arrays["sample_labels"] = labels[rows]
@@ -53,7 +55,9 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         arrays["path_labels"] = labels[followed]
     if pca is not None:
         arrays["pca"] = pca.reconstruct(x[rows])
-        arrays["pca_feature_error"] = _by_feature(pca.reconstruct(x), x, job.observed("test"))
+        arrays["pca_feature_error"] = _by_feature(
+            lambda rows: pca.reconstruct(x[rows]), x, job.observed("test")
+        )
     facts = {
         "image_shape": job.data.image_shape,
         "reconstructs": job.reconstructs,
@@ -69,15 +73,16 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
 
 
 def _by_feature(
-    predicted: Num[np.ndarray, "particle feature"],
+    predicted: Callable[[slice], Num[np.ndarray, "particle feature"]],
     wanted: Num[np.ndarray, "particle feature"],
     observed: Observed | None,
 ) -> Float[np.ndarray, " feature"]:
     """The mean squared error of every feature over the rows where it was observed."""
-    squares = (predicted.astype(np.float64) - wanted) ** 2
-    if observed is None:
-        return np.asarray(squares.mean(axis=0))
-    return np.asarray((squares * observed).sum(axis=0) / np.maximum(observed.sum(axis=0), 1))
+    total = np.zeros(wanted.shape[1])
+    for rows in strips(len(wanted)):
+        squares = (predicted(rows).astype(np.float64) - wanted[rows]) ** 2
+        total += (squares if observed is None else squares * observed[rows]).sum(axis=0)
+    return total / (len(wanted) if observed is None else np.maximum(observed.sum(axis=0), 1))
 
 
 def pictured(job: Job) -> np.ndarray:

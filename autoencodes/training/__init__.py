@@ -1,16 +1,15 @@
-"""Training: methods that improve a control, and the one loop that runs them."""
+"""Training: methods that improve a control, and the one loop that runs them.
 
-from autoencodes.training.adam import Adam
-from autoencodes.training.adamw import AdamW
+Those that optax makes are imported from their own files, for optax takes a while to import.
+"""
+
 from autoencodes.training.exact_msa import ExactMSA
 from autoencodes.training.fit import fit
-from autoencodes.training.lbfgs import LBFGS
 from autoencodes.training.method import Method
 from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
 from autoencodes.training.msa import ExtendedMSA
 from autoencodes.training.result import Progress, Result, Resumption
-from autoencodes.training.sgd import SGD
 from autoencodes.training.solvers import (
     Anderson,
     Contraction,
@@ -21,10 +20,6 @@ from autoencodes.training.solvers import (
 )
 
 __all__ = [
-    "LBFGS",
-    "SGD",
-    "Adam",
-    "AdamW",
     "Anderson",
     "Contraction",
     "ExactMSA",

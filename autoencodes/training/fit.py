@@ -18,11 +18,11 @@ from autoencodes.checks import at_least, instance, integer, optional, positive_i
 from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
-from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach
+from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach, replaced
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, native
 from autoencodes.training.display import ProgressDisplay
-from autoencodes.training.method import Batch, Info, Method, all_finite
+from autoencodes.training.method import Batch, Info, Method
 from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
 from autoencodes.training.result import Callback, Progress, Record, Result, Resumption
@@ -38,7 +38,8 @@ _ROUND_SECONDS = 0.5
 """How long a round should take: between rounds callbacks are called, and may stop the training."""
 
 _LATER = 2
-"""The entries at the end of a descent's state that earlier states had not: ``seen``, ``steps``."""
+"""The most entries at the end of a state that earlier states had not: ``seen`` and ``steps`` of a
+descent, ``steps`` and ``level`` of movements in a metric."""
 
 
 def fit(
@@ -130,7 +131,7 @@ def fit(
     tolerance = at_least(tolerance, "tolerance", 0)
     noise = at_least(noise, "noise", 0)
     problem.check_measure(measure)
-    control = jax.tree.map(jnp.asarray, native(control))
+    control = jax.device_put(native(control), may_alias=False)  # a compiled program less for each
     check_size(measure, check_control(problem.flow, control))
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
@@ -148,7 +149,7 @@ def fit(
     instance(method, "method", Method).check(problem)  # type: ignore[type-abstract]
     loop = _Loop(
         problem,
-        measure.astype(check_control(problem.flow, control)),
+        _placed(measure, check_control(problem.flow, control)),
         method,
         steps,
         key,
@@ -163,6 +164,14 @@ def fit(
     show: Any = progress if callable(progress) else None
     with ProgressDisplay() if progress is True else contextlib.nullcontext(show) as shown:
         return loop.run(start, callbacks, shown, stop)
+
+
+def _placed(measure: EmpiricalMeasure, dtype: Any) -> EmpiricalMeasure:
+    """The measure as JAX arrays; where the particles lie, if they have the precision already."""
+    x = measure.x
+    if isinstance(x, np.ndarray) and x.dtype == dtype and x.flags.c_contiguous:
+        x = jax.device_put(x, may_alias=True)
+    return replaced(measure, x, measure.own, measure.weights).astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -401,7 +410,9 @@ def _record(
     }
 
 
-_finite = compiled(all_finite)
+def _finite(*trees: Any) -> bool:
+    """Whether every entry is finite, as NumPy sees it, which compiles nothing."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(jax.device_get(trees)))
 
 
 @compiled

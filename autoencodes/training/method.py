@@ -118,6 +118,18 @@ def where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
+def when(condition: Bool[Array, ""], change: Callable[[Any], Any], tree: Any) -> Any:
+    """``change(tree)`` where the condition holds, else the tree as it is, which then costs nothing.
+
+    ``jax.lax.cond`` would copy what it returns, changed or not; a loop of one turn or none does
+    not.
+    """
+    changed = jax.lax.while_loop(
+        lambda at: at[0], lambda at: (at[0] & False, change(at[1])), (condition, tree)
+    )
+    return changed[1]
+
+
 def all_finite(*trees: Any) -> Bool[Array, ""]:
     """Whether every entry of every array is finite."""
     leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(trees)]

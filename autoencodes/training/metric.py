@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -27,12 +28,14 @@ from autoencodes.training.method import (
     evaluate,
     number,
     setting,
+    when,
     where,
 )
 from autoencodes.training.status import Status, decided, running
 
-_AVERAGED_EVERY = 8
-"""Steps between two that enter the average: it would cost two passes over the control in each."""
+_LOOKED_EVERY = 8
+"""Steps between two in which θ̄ takes θ in and the metric's mean is taken: in each it would cost
+four passes over the control, of some ten that a step must make."""
 
 _HOPELESS = 1e-6
 """The share of τ at which retreating is given up."""
@@ -65,6 +68,8 @@ class MetricState(eqx.Module):
     status: Int[Array, ""]
     steps: Int[Array, ""]
     """Of the whole training."""
+    level: Float[Array, ""]
+    """The mean of ``square`` over the entries, when it was last taken."""
 
     @property
     def control(self) -> Control:
@@ -95,8 +100,8 @@ class MetricMovement(Method):
     v averages over a share of the steps made, and not over a fixed number: early on gradients
     change fast and what is old misleads, later a short memory only adds noise. The Tikhonov term
     is not linearised but minimised, so that no τ is too large for it. Entries of
-    P below ``floor`` times its root mean square are raised to that: where there is no gradient,
-    rounding moves nothing, and the Tikhonov term brings the entry to 0.
+    P below ``floor`` times its root mean square, taken in every eighth step, are raised to that:
+    where there is no gradient, rounding moves nothing, and the Tikhonov term brings the entry to 0.
 
     τ_k rises linearly over the first 2 % of the steps, stays at ``tau``, and falls to 0 as a
     half cosine over the last ``decay`` of them. What is returned is the average
@@ -158,6 +163,7 @@ class MetricMovement(Method):
             jnp.asarray(0, int),  # weakly typed, it would compile the first round twice
             running(),
             jnp.asarray(steps),
+            jnp.zeros((), dtype),
         )
 
     def step(
@@ -171,9 +177,16 @@ class MetricMovement(Method):
         bad = jnp.asarray(False)
         if state.average:
             bad = objectives.broken(point.objective, state.count)
+        looked = ~bad & self._looked(count, state.steps)
         mean, square = self._means(state, point.g, bad)
-        moving = self._moved(problem, state, mean, square, count, tau, bad)
-        average = self._averaged(state, moving, count, tau, bad)
+        level = when(looked, lambda _: _mean(square), state.level)
+        moving = self._moved(problem, state, mean, square, level, count, tau)
+        average = state.average
+        if state.average:
+            mean, moving = when(
+                bad, lambda _: (jax.tree.map(jnp.zeros_like, mean), average), (mean, moving)
+            )
+            average = when(looked, partial(self._nearer, state, moving, count, tau), average)
         info = {
             "objective": point.objective,
             "terminal_cost": point.terminal_cost,
@@ -201,7 +214,7 @@ class MetricMovement(Method):
         status = decided([(~fine, Status.FAILED), (converged, Status.CONVERGED)])
         status = status.astype(state.status.dtype)
         after = (moving, mean, square, average, before, objectives, scale, count, status)
-        return MetricState(*after, state.steps), info
+        return MetricState(*after, state.steps, level), info
 
     def explain(self, status: Status, info: dict[str, float]) -> str:
         return (
@@ -220,17 +233,24 @@ class MetricMovement(Method):
         """The largest τ of a training of so many steps."""
         return usual_tau(steps) if self.tau is None else self.tau
 
-    # Retreats are decided entry by entry within the passes over the control, and not by a branch
-    # around them: that would copy all four trees in every step.
+    # A step passes over the control's entries once for each of m, v and θ. What happens seldom, a
+    # retreat and a look at all entries, is left to loops that are not entered in other steps.
+
+    def _looked(self, count: Int[Array, ""], steps: Int[Array, ""]) -> Bool[Array, ""]:
+        """Whether a step is one in which all entries are looked at.
+
+        The first steps, where the average's window is short, and the last one always are.
+        """
+        return (count % _LOOKED_EVERY == 0) | (count < _LOOKED_EVERY) | (count >= steps)
 
     def _means(
         self, state: MetricState, g: Control, bad: Bool[Array, ""]
     ) -> tuple[Control, Control]:
-        """m and v after a step; retreating, m is 0, and v, which has not seen g, stays."""
+        """m and v after a step; retreating, v stays, which has not seen g."""
         beta, share = self.momentum, 1 / (1 + self.memory * state.count)
 
         def mean(m: Any, a: Any) -> Any:
-            return jnp.where(bad, 0, beta * m + (1 - beta) * a)
+            return beta * m + (1 - beta) * a
 
         def square(v: Any, a: Any) -> Any:
             return jnp.where(bad, v, v + (share * (a * a - v)).astype(v.dtype))
@@ -243,45 +263,41 @@ class MetricMovement(Method):
         state: MetricState,
         mean: Control,
         square: Control,
+        level: Float[Array, ""],
         count: Int[Array, ""],
         tau: Float[Array, ""],
-        bad: Bool[Array, ""],
     ) -> Control:
-        """(P θ − τ m) / (P + 2 λ τ), entry by entry; retreating, θ̄."""
-        weight = 1 - self.momentum ** count.astype(tau.dtype)
-        leaves = jax.tree.leaves(square)
-        total = sum(jnp.sum(v) for v in leaves) / sum(v.size for v in leaves)
+        """(P θ − τ m) / (P + 2 λ τ), entry by entry."""
+        rate = tau / (1 - self.momentum ** count.astype(tau.dtype))
         tiny = float(np.finfo(tau.dtype).tiny)
-        least = jnp.maximum(self.floor * jnp.sqrt(total), tiny**0.5)
+        least = jnp.maximum(self.floor * jnp.sqrt(level), tiny**0.5)
         pull = 2 * problem.tikhonov * tau
 
-        def move(theta: Any, m: Any, v: Any, average: Any) -> Any:
+        def move(theta: Any, m: Any, v: Any) -> Any:
             metric = jnp.maximum(jnp.sqrt(v), least)
-            moved = (metric * theta - tau * (m / weight)) / (metric + pull)
-            return jnp.where(bad, average, moved)
+            return (metric * theta - rate * m) / (metric + pull)
 
-        back = state.average or state.moving
-        moved: Control = jax.tree.map(move, state.moving, mean, square, back)
+        moved: Control = jax.tree.map(move, state.moving, mean, square)
         return moved
 
-    def _averaged(
+    def _nearer(
         self,
         state: MetricState,
         moving: Control,
         count: Int[Array, ""],
         tau: Float[Array, ""],
-        bad: Bool[Array, ""],
+        average: Control,
     ) -> Control:
-        """θ̄, every few steps nearer to θ."""
-        if not state.average:
-            return ()
+        """θ̄, nearer to θ."""
         window = self.average * count * (tau / self.largest(state.steps))
-        share = 1 / (1 + window / _AVERAGED_EVERY)
+        share = 1 / (1 + window / _LOOKED_EVERY)
+        nearer: Control = jax.tree.map(
+            lambda a, b: (a + share * (b - a)).astype(a.dtype), average, moving
+        )
+        return nearer
 
-        def nearer(average: Control) -> Control:
-            return jax.tree.map(lambda a, b: (a + share * (b - a)).astype(a.dtype), average, moving)
 
-        # The first steps, where the window is short, and the last one always count.
-        due = (count % _AVERAGED_EVERY == 0) | (count < _AVERAGED_EVERY) | (count >= state.steps)
-        averaged: Control = jax.lax.cond(due & ~bad, nearer, lambda same: same, state.average)
-        return averaged
+def _mean(square: Control) -> Float[Array, ""]:
+    """The mean of all entries."""
+    leaves = jax.tree.leaves(square)
+    return sum(jnp.sum(v) for v in leaves) / sum(v.size for v in leaves)

@@ -29,7 +29,7 @@ from jaxtyping import Array, Float, Int
 
 from autoencodes.control import Control
 from autoencodes.errors import InputError
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.empirical import EmpiricalMeasure, replaced
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, precision
 from autoencodes.training.method import Batch, Method
@@ -169,9 +169,9 @@ def _stacked(measures: Sequence[EmpiricalMeasure], dtype: Any) -> EmpiricalMeasu
 
     x = jnp.asarray(np.stack([filled(measure.x) for measure in measures]))
     same = all(measure.reconstructs for measure in measures)
-    y = x if same else jnp.asarray(np.stack([filled(measure.y) for measure in measures]))
+    own = None if same else jnp.asarray(np.stack([filled(measure.y) for measure in measures]))
     weights = jnp.asarray(np.stack([filled(np.asarray(m.weights) * m.size) for m in measures]))
-    return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measures[0], (x, y, weights))
+    return replaced(measures[0], x, own, weights)
 
 
 def _batches(
@@ -240,7 +240,7 @@ def _round(
             batch = _sampled(measure, rows)
 
             def one(state: Any, tikhonov: Any, size: Any) -> Any:
-                moved = eqx.tree_at(lambda m: m.x, batch, batch.x + size * noise)
+                moved = batch.moved(batch.x + size * noise)
                 weighed = problem.penalising(tikhonov)
                 return method.step(weighed, state, Batch(moved, False), jnp.zeros(()))[0]
 
@@ -267,5 +267,5 @@ def _costs(
 
 def _sampled(measure: EmpiricalMeasure, rows: Int[Array, " batch"]) -> EmpiricalMeasure:
     """A mini-batch of one of the stacked measures."""
-    own = (measure.x[rows], measure.y[rows], measure.weights[rows] / rows.shape[0])
-    return eqx.tree_at(lambda m: (m.x, m.y, m.weights), measure, own)
+    own = None if measure.own is None else measure.own[rows]
+    return replaced(measure, measure.x[rows], own, measure.weights[rows] / rows.shape[0])

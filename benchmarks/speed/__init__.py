@@ -1,0 +1,1 @@
+"""How fast: one module a measurement, one place where they are listed (``suite``)."""
