@@ -104,6 +104,38 @@ def test_an_interval_is_printed_outwards() -> None:
     assert Interval(-np.inf, np.inf).said().startswith("in [-∞, ∞]")
 
 
+def test_certain_is_only_what_is_proved() -> None:
+    """The bound on what rounding does along a flow is an extrapolation, with a risk."""
+    for method, confidence in (("dense", 1.0), ("lanczos", 0.99)):
+        before = known((1.0, 0.9, 1.0), (2.0, 2.0, 3.0), method=method, confidence=confidence)
+        after = before.loosened(0.1, bounded=True, risk=0.01)
+        assert before.kind == ("certain" if method == "dense" else "probable")
+        assert after.kind == after.radius(0.0).kind == "extrapolated"
+        assert after.lambda_min.confidence == pytest.approx(confidence - 0.01)
+        assert (after.smallest.lower, after.largest.upper) == pytest.approx((0.8, 3.1))
+        said = "\n".join([*words.curvature(after), words.contraction(shooting_factor(after, 0.0))])
+        assert "certain" not in said
+        assert said.count("if float64 rounds as float32 does") == 4
+        assert before.loosened(0.1, bounded=False, risk=0.01).kind == "estimate"
+
+
+def test_a_search_answers_from_its_last_product_whatever_looks_it_skips() -> None:
+    """Its vectors are those of its values, and every product is asked about."""
+    values = np.r_[np.linspace(0, 1, 399), 3.0]
+    for budget in (1, 57, 119):
+        asked: list[int] = []
+
+        def stop(now: Any, asked: list[int] = asked, budget: int = budget) -> bool:
+            asked.append(now.products)
+            return bool(now.products >= budget)
+
+        found = ends(lambda v: values * v, 400, np.float64, seed=1, stop=stop, most_vectors=90)
+        assert asked == list(range(1, budget + 1))
+        assert found.products == budget
+        for end, vector in zip((found.smallest, found.largest), found.vectors, strict=True):
+            assert vector @ (values * vector) == pytest.approx(end.value, abs=1e-12)
+
+
 def test_the_error_of_a_dense_spectrum_is_one() -> None:
     random = np.random.default_rng(0)
     for size, spread in ((3, 1.0), (40, 1e12), (40, 1e-12)):
@@ -126,6 +158,7 @@ def test_asymmetry_counts_as_rounding() -> None:
 # (b) Rounding grows along the flow.
 
 
+@pytest.mark.slow
 def test_a_single_precision_control_is_certified_in_double_precision() -> None:
     flow = ac.Flow(ac.WidthSchedule(2, [ac.Block((0, 1), 14), ac.Block((0,), 7)], 21.0))
     s = np.linspace(-1, 1, 20)

@@ -45,7 +45,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import native, precision
 from autoencodes.second_order.curvature import Curvature, curvature
-from autoencodes.second_order.growth import growth
+from autoencodes.second_order.growth import RISK, growth
 from autoencodes.second_order.hessian import Hessian
 from autoencodes.second_order.preconditioner import Preconditioner
 from autoencodes.second_order.shooting import shooting_factor
@@ -352,7 +352,8 @@ class _Parts:
                     hessian,
                     options.batch_size or _STREAMED,
                     self.seed,
-                )
+                ),
+                RISK,
             )
         except (ArithmeticError, np.linalg.LinAlgError):
             self.curvature = None

@@ -14,7 +14,7 @@ from autoencodes.certificate.generalisation import LEVEL, Gap, Mean, Transport
 from autoencodes.certificate.lipschitz import Lipschitz
 from autoencodes.certificate.maximum import Maximality
 from autoencodes.second_order.curvature import Curvature, Eigenvalue
-from autoencodes.second_order.interval import Interval, Kind
+from autoencodes.second_order.interval import Interval, known_by
 from autoencodes.second_order.shooting import ShootingFactor
 
 _ABSENT = "not computed: the certificate was stopped before, or the numbers overflowed."
@@ -194,7 +194,7 @@ def contraction(factor: ShootingFactor | None) -> str:
     """The line of the shooting map's factor."""
     if factor is None:
         return f"Contraction of the shooting map: {_ABSENT}"
-    sure = _kind(factor.kind, factor.confidence)
+    sure = known_by(factor.kind, factor.confidence)
     q = Interval(factor.least_shooting, factor.shooting, factor.kind, factor.confidence)
     if math.isinf(factor.largest_tau):
         text = f"Shooting map: it contracts near this control for every step τ ({sure})"
@@ -331,13 +331,7 @@ def _hoped(end: Eigenvalue, of: Curvature) -> str:
 
 
 def _in(both: Curvature) -> str:
-    return "" if both.kind == "certain" else f" ({_kind(both.kind, both.confidence)})"
-
-
-def _kind(kind: Kind, confidence: float) -> str:
-    if kind == "probable":
-        return f"with {100 * confidence:g} % probability over the random start"
-    return "certain" if kind == "certain" else "an estimate"
+    return "" if both.kind == "certain" else f" ({known_by(both.kind, both.confidence)})"
 
 
 def _number(value: float) -> str:

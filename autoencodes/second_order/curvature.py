@@ -41,7 +41,7 @@ class Symmetric(Protocol):
 class Eigenvalue:
     """An eigenvalue of H at an end of its spectrum, in [lower, upper].
 
-    Dense: the bounds are those of rounding. Else an eigenvalue lies within ``error`` of
+    Dense: the bounds are those of the computed matrix. Else an eigenvalue lies within ``error`` of
     ``value``; the bound on the inner side is the Rayleigh quotient's, hence certain but for
     rounding; the outer one holds with the probability of ``Curvature.confidence``.
     ``estimate`` is the error to expect if no eigenvalue was missed: residual²/gap, or for a
@@ -61,8 +61,10 @@ class Curvature:
 
     ``converged``: both values have the digits that were asked for, by their estimates.
     ``bounded``: what rounding does to the products is known to lie within ``rounding``; where it is
-    not, all that is said of the eigenvalues is an estimate. ``vector`` is the unit vector whose
-    Rayleigh quotient is ``smallest.value``; None while a search goes on.
+    not, all that is said of the eigenvalues is an estimate. ``extrapolated``: it is known with a
+    probability, which ``confidence`` then accounts for, and by an extrapolation (``growth``); no
+    interval is then called certain. ``vector`` is the unit vector whose Rayleigh quotient is
+    ``smallest.value``; None while a search goes on.
     """
 
     smallest: Eigenvalue
@@ -74,12 +76,15 @@ class Curvature:
     converged: bool
     bounded: bool = True
     vector: Float[np.ndarray, " entry"] | None = field(default=None, repr=False, compare=False)
+    extrapolated: bool = False
 
     @property
     def kind(self) -> Kind:
         """How the intervals are known."""
         if not self.bounded:
             return "estimate"
+        if self.extrapolated:
+            return "extrapolated"
         return "certain" if self.method == "dense" else "probable"
 
     @property
@@ -103,8 +108,11 @@ class Curvature:
     def _interval(self, lower: float, upper: float) -> Interval:
         return Interval(lower, upper, self.kind, self.confidence)
 
-    def loosened(self, rounding: float, bounded: bool) -> Curvature:
-        """With so much more rounding: every bound moves outwards by it."""
+    def loosened(self, rounding: float, bounded: bool, risk: float) -> Curvature:
+        """With so much more rounding: every bound moves outwards by it.
+
+        But for the ``risk``, and an extrapolation, it is no more than that.
+        """
 
         def wider(end: Eigenvalue) -> Eigenvalue:
             return replace(
@@ -120,6 +128,8 @@ class Curvature:
             largest=wider(self.largest),
             rounding=self.rounding + rounding,
             bounded=self.bounded and bounded,
+            extrapolated=True,
+            confidence=round(self.confidence - risk, 12),
         )
 
     @property
@@ -179,7 +189,9 @@ def _settled(now: Ends) -> bool:
 
 
 def _dense(hessian: Symmetric) -> Curvature:
-    """From all of H: its two halves differ by rounding, which bounds the eigenvalues' error."""
+    """From all of H as its products gave it: what those lose to rounding is not in the bounds, but
+    for ten units of it and for the two halves' difference (``growth`` tells of the rest).
+    """
     found = spectrum(hessian.dense())
     epsilon = float(np.finfo(hessian.dtype).eps)
     # Ten units of rounding are those of the products, where they are not made in float64.

@@ -20,6 +20,8 @@ from autoencodes.second_order.hessian import Hessian
 
 _FACTOR = 10.0
 _SAMPLES = 2
+RISK = 0.01
+"""That the products show less than a tenth of the rounding errors: 0.7 %, rounded up."""
 _LINEAR = 0.1
 """The relative difference of the two products up to which errors still grow with the unit of
 rounding."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["certain", "probable", "estimate"]
+Kind = Literal["certain", "probable", "extrapolated", "estimate"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Interval:
     """[lower, upper] of a number, and how it is known that the number lies there.
 
     ``kind`` "certain": by a theorem; "probable": by a theorem, with the probability ``confidence``
-    over random numbers that were drawn for it; "estimate": by what is usual, and by no theorem.
+    over random numbers that were drawn for it; "extrapolated": the same, if float64's rounding
+    errors are in proportion to float32's; "estimate": by what is usual, and by no theorem.
     Whoever says something of the number says it of the whole interval, and says its kind.
     """
 
@@ -33,12 +34,18 @@ class Interval:
     def said(self, digits: int = 5) -> str:
         """The interval and its kind, in words."""
         low, high = (_outward(v, digits, up) for v, up in ((self.lower, False), (self.upper, True)))
-        words = {
-            "certain": "certain",
-            "probable": f"with {100 * self.confidence:g} % probability over the random start",
-            "estimate": "an estimate",
-        }
-        return f"in [{low}, {high}], {words[self.kind]}"
+        return f"in [{low}, {high}], {known_by(self.kind, self.confidence)}"
+
+
+def known_by(kind: Kind, confidence: float) -> str:
+    """How an interval is known, in words."""
+    level = f"with {100 * confidence:g} % probability over"
+    return {
+        "certain": "certain",
+        "probable": f"{level} the random start",
+        "extrapolated": f"{level} random vectors, if float64 rounds as float32 does, scaled",
+        "estimate": "an estimate",
+    }[kind]
 
 
 def _outward(value: float, digits: int, up: bool) -> str:
