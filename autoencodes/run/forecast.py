@@ -73,9 +73,9 @@ def forecast(job: Job) -> Forecast:
     """What a job that is set up will take.
 
     Operations are those of the steps of the sweeps, as XLA counts them. Memory is what the
-    process has taken so far, and what the training adds: its particles, the method's state and a
-    gradient, the states along the flow of the particles that pass at a time, and the predictions of
-    all rows. Seconds follow from the rate of a product of large matrices, measured here.
+    process has taken so far, and what the training adds: the method's state and a gradient, and
+    the states along the flow of the particles that pass at a time. Seconds follow from the rate of
+    a product of large matrices, measured here.
     """
     flow, control, learned = job.model.flow, job.model.control, job.learned
     dtype = np.dtype(job.plan.precision)
@@ -94,8 +94,8 @@ def forecast(job: Job) -> Forecast:
     products = sum(leaf.shape[0] for leaf in jax.tree.leaves(control) if leaf.ndim > 2)
     moved = sum(leaf.size for leaf in jax.tree.leaves(state)) + parameters
     along = at_once * _SAVED * sum(b.steps * b.width for b in flow.schedule.blocks)
-    rows = job.data.size * flow.schedule.dim
-    memory = _taken() + _BASE + dtype.itemsize * (learned.x.size + moved + along + rows)
+    copied = 0 if learned.x.dtype == dtype else learned.x.size
+    memory = _taken() + _BASE + dtype.itemsize * (copied + moved + along)
     step = operations / batches / (_SHARE * rate) + _PRODUCT * products
     turns = batches if job.whole else 1  # of sweeps a step of the method has at least one
     seconds = job.steps * turns * step

@@ -37,8 +37,8 @@ from autoencodes.run.start import Start
 from autoencodes.training import Method, Result, Resumption, fit
 from autoencodes.training.result import Callback
 
-STREAMED = 8192
-"""Particles that pass at a time where a step sees the whole measure."""
+STREAMED = 1024
+"""Particles that pass at a time where a step sees the whole measure: more are slower."""
 
 _TESTING = 0.02
 """The share of a training's work on mini-batches that test errors along the way may take."""
