@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from autoencodes.certificate import words
-from autoencodes.certificate.generalisation import Mean, Transport
+from autoencodes.certificate.bounds import Bounds
+from autoencodes.certificate.descent import Descent
+from autoencodes.certificate.generalisation import Gap, Mean, Transport
 from autoencodes.certificate.lipschitz import Lipschitz
+from autoencodes.certificate.maximum import Maximality
 from autoencodes.second_order.curvature import Curvature, Eigenvalue
 from autoencodes.second_order.shooting import ShootingFactor
 
@@ -18,8 +21,10 @@ class Certificate:
     """The result of ``certify``; a part that was not computed is None.
 
     ``str`` of it says every number with what it lets one conclude and what not; ``lines`` are
-    the same, one a part; ``as_dict`` is for files. ``sample`` of ``particles`` training rows
-    carry J^N and hence curvature and residual; costs are over them too.
+    the same: one for who uses the model, one for the theorist, then one a part; ``as_dict`` is for
+    files. ``sample`` of ``particles`` training rows carry J^N and hence curvature and residual;
+    costs are over them too. ``kink`` is what may keep J from being twice differentiable, or None;
+    ``precision`` that of the computation, ``control_precision`` the control's own.
     """
 
     train_cost: Mean
@@ -39,6 +44,14 @@ class Certificate:
     seed: int
     seconds: float
     interrupted: bool
+    gap: Gap | None = None
+    gradient_norm: float = math.nan
+    control_norm: float = math.nan
+    control_precision: str = ""
+    kink: str | None = None
+    descent: Descent | None = None
+    bounds: Bounds | None = None
+    maximality: Maximality | None = None
 
     @property
     def lambda_min(self) -> Eigenvalue | None:
@@ -52,50 +65,82 @@ class Certificate:
 
     @property
     def locally_convex(self) -> str:
-        """Whether J is locally strongly convex: "yes", "no" or "undecided"."""
-        return "undecided" if self.curvature is None else self.curvature.locally_convex
+        """Whether J is locally strongly convex: "yes", "no" or "undecided".
 
-    @property
-    def gap(self) -> Mean | None:
-        """Test cost − train cost; the errors of both as if they were independent."""
-        if self.test_cost is None:
-            return None
-        error = math.hypot(self.test_cost.error, self.train_cost.error)
-        return Mean(self.test_cost.value - self.train_cost.value, error)
+        Where J may have kinks it is never "yes", and "no" only where J itself, without a
+        derivative, was seen not to be convex.
+        """
+        if self.kink is not None:
+            return "undecided" if self.descent is None or self.descent.bend is None else "no"
+        return "undecided" if self.curvature is None else self.curvature.locally_convex
 
     def lines(self) -> list[str]:
         """Every result, a sentence or more each."""
+        bounds, convex = self.bounds or Bounds(), self.locally_convex
+        return [
+            words.practice(
+                self.test_cost, self.test_particles, self.gap, bounds.error, self._about()
+            ),
+            words.theory(convex, self.kink, self._stationary()),
+            *words.costs(self.train_cost, self.test_cost, self.gap),
+            *words.curvature(self.curvature),
+            words.convexity(
+                convex,
+                self.curvature,
+                self.kink,
+                self.descent,
+                self.gradient_norm,
+                self.control_norm,
+            ),
+            words.contraction(self.contraction),
+            words.lipschitz("encoder", self.encoder, bounds.encoder),
+            words.lipschitz("decoder", self.decoder, bounds.decoder),
+            words.lipschitz("whole flow", None, bounds.whole),
+            words.certified(self.bounds),
+            words.transport(self.transport),
+            words.maximality(self.maximality),
+        ]
+
+    def _stationary(self) -> str:
+        most = None if self.curvature is None else self.curvature.lambda_max
+        return words.stationary(
+            self.residual, self.gradient_norm, self.control_norm, self.tikhonov, most
+        )
+
+    def _about(self) -> str:
+        """Of what control and over what rows all this is."""
         about = (
             f"J has {self.parameters:,} parameters and λ = {self.tikhonov:g}; it is taken over "
-            f"{self.sample:,} of {self.particles:,} training rows, in {self.precision}."
+            f"{self.sample:,} of {self.particles:,} training rows, in {self.precision}"
         )
+        if self.control_precision != self.precision:
+            about += f" (the control is of {self.control_precision})"
+        about += "."
         if self.sample < self.particles:
             about += " Curvature and residual are those of this random part's J, not of the whole."
         if self.interrupted:
             about += " Interrupted: what follows is as far as it came."
-        return [
-            about,
-            *words.costs(self.train_cost, self.test_cost, self.gap),
-            words.residual(self.residual),
-            *words.curvature(self.curvature),
-            words.contraction(self.contraction),
-            words.lipschitz("encoder", self.encoder),
-            words.lipschitz("decoder", self.decoder),
-            words.transport(self.transport),
-        ]
+        return about
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
     def as_dict(self) -> dict[str, Any]:
         """All fields and properties as JSON values; None for a number that is infinite."""
-        entries = asdict(self) | {
+        plain = replace(
+            self,
+            curvature=self.curvature and replace(self.curvature, vector=None),
+            descent=self.descent and replace(self.descent, control=None),
+        )
+        entries = asdict(plain) | {
             "lambda_min": self.lambda_min and asdict(self.lambda_min),
             "lambda_max": self.lambda_max and asdict(self.lambda_max),
             "locally_convex": self.locally_convex,
-            "gap": self.gap and asdict(self.gap),
             "lines": self.lines(),
         }
+        for part, name in (("curvature", "vector"), ("descent", "control")):
+            if entries[part] is not None:
+                del entries[part][name]
         return {name: _json(value) for name, value in entries.items()}
 
 

@@ -6,29 +6,46 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
+from autoencodes.certificate.bounds import Bounds, bounds
 from autoencodes.certificate.certificate import Certificate
-from autoencodes.certificate.generalisation import Transport, mean_cost, transport
+from autoencodes.certificate.descent import Descent, descent
+from autoencodes.certificate.generalisation import (
+    Gap,
+    Mean,
+    Transport,
+    gap,
+    mean_cost,
+    row_costs,
+    transport,
+)
 from autoencodes.certificate.lipschitz import Lipschitz, lipschitz
+from autoencodes.certificate.maximum import Maximality, maximality
+from autoencodes.certificate.smoothness import kink
 from autoencodes.checks import (
     between,
     choice,
+    flag,
     instance,
     integer,
     optional,
     positive,
     positive_integer,
 )
-from autoencodes.control import Control
+from autoencodes.control import Control, norm
+from autoencodes.cost import SquaredError
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import native, precision
 from autoencodes.second_order.curvature import Curvature, curvature
+from autoencodes.second_order.growth import RISK, growth
 from autoencodes.second_order.hessian import Hessian
 from autoencodes.second_order.preconditioner import Preconditioner
 from autoencodes.second_order.shooting import shooting_factor
@@ -64,6 +81,8 @@ def certify(
     tau: float | None = None,
     seconds: float | None = None,
     stretched: int = 2000,
+    radius: float | None = None,
+    maximum_principle: bool = False,
     seed: int = 0,
     progress: Callable[[Stage], object] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -72,8 +91,8 @@ def certify(
 
     Parameters
     ----------
-    problem, control : the problem and the control to certify; all is computed in the control's
-        precision
+    problem, control : the problem and the control to certify; all is computed in float64, a
+        control of float32 too, since its flow may multiply what float32 rounds
     measure : the training particles, which carry J^N
     test : particles that training has not seen, optional
     particles : of a random part of the training particles on which J is taken; default all
@@ -86,6 +105,10 @@ def certify(
     seconds : at which the search for the eigenvalues ends with what it has (one product may
         overrun it); default no limit
     stretched : the most particles at which Jacobians are computed, drawn at random
+    radius : ε > 0, in the units trained in: how far from rows that were seen the error and the
+        Lipschitz constants are bounded; by default a hundredth of the rows' deviation
+    maximum_principle : whether to maximise the Hamiltonian of every step, over at most
+        ``stretched`` particles
     seed : of every random choice
     progress : called with a ``Stage`` as it goes
     stop : asked at every safe moment; True ends the certificate with what there is, as
@@ -118,43 +141,46 @@ def certify(
     problem.check_measure(instance(measure, "measure", EmpiricalMeasure))
     if test is not None:
         problem.check_measure(instance(test, "test", EmpiricalMeasure))
+    radius = optional(positive, radius, "radius")
+    maximum_principle = flag(maximum_principle, "maximum_principle")
     start = time.monotonic()
     control = native(control)
     leaves = jax.tree.leaves(control)
-    with precision(leaves[0].dtype if leaves else float):
-        dtype = np.dtype(check_control(problem.flow, control))
-        whole = measure.astype(dtype)
-        unseen = None if test is None else test.astype(dtype)
+    with precision(np.float64):
+        given = np.dtype(check_control(problem.flow, control))
+        control = jax.tree.map(lambda a: jnp.asarray(a, np.float64), control)
+        whole = measure.astype(np.float64)
+        unseen = None if test is None else test.astype(np.float64)
         sample = _part(whole, particles, seed)
         parts = _Parts(problem, control, sample, seed, progress or (lambda stage: None), stop)
         parts.show(Stage("costs", None, ""))
-        # The objective raises NumericalFailure, with advice, where the flow overflows.
-        problem.objective(control, sample, batch_size or _STREAMED)
-        train_cost = mean_cost(problem, control, sample, batch_size)
-        test_cost = None if unseen is None else mean_cost(problem, control, unseen, batch_size)
-        residual = float(problem.pmp_residual(control, sample, batch_size or _STREAMED))
+        parts.cost(unseen, batch_size)
         deadline = math.inf if seconds is None else start + seconds
-        parts.compute(method, digits, deadline, batch_size, stretched, whole, unseen)
-    curved, maps = parts.curvature, parts.lipschitz
-    return Certificate(
-        train_cost=train_cost,
-        test_cost=test_cost,
-        residual=residual,
-        curvature=curved,
-        contraction=shooting_factor(curved, problem.tikhonov, tau) if curved else None,
-        encoder=maps and maps[0],
-        decoder=maps and maps[1],
-        transport=parts.transport,
-        tikhonov=problem.tikhonov,
+        options = _Options(
+            method, digits, deadline, batch_size, stretched, radius, maximum_principle
+        )
+        parts.compute(options, whole, unseen)
+    return parts.certificate(
+        tau=tau,
         parameters=sum(int(np.size(leaf)) for leaf in leaves),
         particles=measure.size,
-        sample=sample.size,
         test_particles=0 if test is None else test.size,
-        precision=dtype.name,
-        seed=seed,
+        control_precision=given.name,
         seconds=time.monotonic() - start,
-        interrupted=parts.interrupted,
     )
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What was asked for."""
+
+    method: str
+    digits: float
+    deadline: float
+    batch_size: int | None
+    stretched: int
+    radius: float | None
+    maximum_principle: bool
 
 
 @dataclass
@@ -167,36 +193,127 @@ class _Parts:
     seed: int
     show: Callable[[Stage], object]
     stop: Callable[[], bool] | None
+    train_cost: Mean | None = None
+    test_cost: Mean | None = None
+    gap: Gap | None = None
+    residual: float = math.nan
+    gradient_norm: float = math.nan
+    control_norm: float = math.nan
+    kink: str | None = None
     curvature: Curvature | None = None
+    descent: Descent | None = None
     lipschitz: tuple[Lipschitz, Lipschitz] | None = None
+    bounds: Bounds | None = None
     transport: Transport | None = None
+    maximality: Maximality | None = None
     interrupted: bool = False
 
+    def cost(self, unseen: EmpiricalMeasure | None, batch_size: int | None) -> None:
+        """Costs, gradient and residual: what no certificate is without."""
+        problem, control, measure = self.problem, self.control, self.measure
+        # The objective raises NumericalFailure, with advice, where the flow overflows.
+        problem.objective(control, measure, batch_size or _STREAMED)
+        own = row_costs(problem, control, measure, batch_size), _weights(measure)
+        self.train_cost = mean_cost(*own)
+        if unseen is not None:
+            theirs = row_costs(problem, control, unseen, batch_size), _weights(unseen)
+            self.test_cost = mean_cost(*theirs)
+            self.gap = gap(own, theirs, self.seed)
+        slope = problem.gradient(control, measure, batch_size or _STREAMED)
+        pull = jax.tree.map(lambda a: 2 * problem.tikhonov * a, control)
+        g = jax.tree.map(jnp.subtract, slope, pull)
+        self.gradient_norm, self.control_norm = self._size(slope), self._size(control)
+        total = self._size(pull) + self._size(g)
+        self.residual = self.gradient_norm / total if total else 0.0
+        self.kink = kink(problem)
+
+    def _size(self, control: Control) -> float:
+        return float(norm(control, self.problem.flow.schedule.step_size))
+
+    def certificate(self, tau: float | None, **known: Any) -> Certificate:
+        """All that is known."""
+        assert self.train_cost is not None
+        curved, maps = self.curvature, self.lipschitz
+        return Certificate(
+            train_cost=self.train_cost,
+            test_cost=self.test_cost,
+            gap=self.gap,
+            residual=self.residual,
+            gradient_norm=self.gradient_norm,
+            control_norm=self.control_norm,
+            kink=self.kink,
+            curvature=curved,
+            contraction=shooting_factor(curved, self.problem.tikhonov, tau) if curved else None,
+            descent=self.descent,
+            encoder=maps and maps[0],
+            decoder=maps and maps[1],
+            bounds=self.bounds,
+            transport=self.transport,
+            maximality=self.maximality,
+            tikhonov=self.problem.tikhonov,
+            sample=self.measure.size,
+            precision="float64",
+            seed=self.seed,
+            interrupted=self.interrupted,
+            **known,
+        )
+
     def compute(
-        self,
-        method: str,
-        digits: float,
-        deadline: float,
-        batch_size: int | None,
-        stretched: int,
-        whole: EmpiricalMeasure,
-        unseen: EmpiricalMeasure | None,
+        self, options: _Options, whole: EmpiricalMeasure, unseen: EmpiricalMeasure | None
     ) -> None:
         """One after the other, until a stop is asked for or a KeyboardInterrupt comes."""
         try:
             if not self._stopped():
-                self._search(method, digits, deadline, batch_size)
+                self._search(options)
             if not self._stopped():
-                x = _part(self.measure, stretched, self.seed + 3).x
-                self.lipschitz = lipschitz(self.problem.flow, self.control, x, self._advance)
+                self._descend(options.batch_size)
+            part = _part(self.measure, options.stretched, self.seed + 3)
+            if not self._stopped():
+                self.lipschitz = lipschitz(self.problem.flow, self.control, part.x, self._advance)
+            if not self._stopped():
+                self._bound(part, options.radius)
             if unseen is not None and not self._stopped():
                 self.show(Stage("transport", None, "W_1 between train and test rows"))
                 self.transport = transport(whole, unseen, self.seed)
+            if options.maximum_principle and not self._stopped():
+                self.show(Stage("maximum principle", None, "maximising every Hamiltonian"))
+                self.maximality = maximality(self.problem, self.control, part, self.seed)
             self._stopped()
         except KeyboardInterrupt:
             if self.stop is not None:
                 raise
             self.interrupted = True
+
+    def _bound(self, part: EmpiricalMeasure, radius: float | None) -> None:
+        """Upper bounds, at random rows of a part."""
+        self.show(Stage("Lipschitz", None, "upper bounds"))
+        x, cost = np.asarray(part.x, np.float64), self.problem.cost
+        spread = float(np.sqrt(np.sum(np.var(x, axis=0)))) or 1.0
+        alike = type(cost) is SquaredError and cost.components is None and part.reconstructs
+        order = np.random.default_rng([self.seed, 7]).permutation(len(x))
+        self.bounds = bounds(
+            self.problem.flow, self.control, x[order], radius or spread / 100, alike
+        )
+
+    def _descend(self, batch_size: int | None) -> None:
+        """A way down, where J is not convex or has kinks."""
+        curved = self.curvature
+        bent = curved is not None and curved.locally_convex == "no"
+        if self.kink is None and not bent:
+            return
+
+        def objective(control: Control) -> float:
+            return float(self.problem.objective(control, self.measure, batch_size or _STREAMED))
+
+        self.show(Stage("descent", None, "along the lowest eigenvector"))
+        self.descent = descent(
+            objective,
+            self.control,
+            self.problem.flow.schedule.step_size,
+            None if curved is None else curved.vector,
+            self.kink is not None,
+            self.seed,
+        )
 
     def _stopped(self) -> bool:
         self.interrupted = self.interrupted or (self.stop is not None and self.stop())
@@ -206,26 +323,37 @@ class _Parts:
         self.show(Stage("Lipschitz", share, "Jacobians of encoder and decoder"))
         return not self._stopped()
 
-    def _search(self, method: str, digits: float, deadline: float, batch_size: int | None) -> None:
+    def _search(self, options: _Options) -> None:
         """Both ends of the spectrum; none where the very first product overflows."""
 
         def watch(now: Curvature) -> bool:
             self.curvature, low = now, now.smallest
             ends = f"λ_min {low.value:.5g} ± {low.estimate:.1g}, λ_max {now.largest.value:.5g}"
             self.show(Stage("curvature", None, f"product {now.products}: {ends}"))
-            return self._stopped() or time.monotonic() > deadline
+            return self._stopped() or time.monotonic() > options.deadline
 
         self.show(Stage("curvature", None, "linearising"))
-        hessian = Hessian(self.problem, self.control, self.measure, batch_size)
-        few = method == "auto" and self.measure.size < _PRECONDITIONED
+        hessian = Hessian(self.problem, self.control, self.measure, options.batch_size)
+        few = options.method == "auto" and self.measure.size < _PRECONDITIONED
         try:
             self.curvature = curvature(
                 hessian,
-                method=method,
-                digits=digits,
+                method=options.method,
+                digits=options.digits,
                 seed=self.seed,
                 stop=watch,
                 correction=None if few else self._correction,
+            )
+            self.curvature = self.curvature.loosened(
+                *growth(
+                    self.problem,
+                    self.control,
+                    self.measure,
+                    hessian,
+                    options.batch_size or _STREAMED,
+                    self.seed,
+                ),
+                RISK,
             )
         except (ArithmeticError, np.linalg.LinAlgError):
             self.curvature = None
@@ -235,6 +363,10 @@ class _Parts:
         count = max(_PRECONDITIONED, self.measure.size) // _PART
         part = _part(self.measure, count, self.seed + 1)
         return Preconditioner(self.problem, self.control, part, width)
+
+
+def _weights(measure: EmpiricalMeasure) -> Float[np.ndarray, " particle"]:
+    return np.array(measure.weights, np.float64)
 
 
 def _part(measure: EmpiricalMeasure, count: int | None, seed: int) -> EmpiricalMeasure:

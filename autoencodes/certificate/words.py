@@ -1,110 +1,300 @@
-"""What each number of a certificate lets one conclude, and what not, in plain words."""
+"""What a certificate lets one conclude, and what not, in plain words.
+
+Every sentence is made from what is known: of a number known within an interval, from the interval
+and its kind.
+"""
 
 from __future__ import annotations
 
 import math
 
-from autoencodes.certificate.generalisation import Mean, Transport
+from autoencodes.certificate.bounds import Bounds, CertifiedError, LipschitzBound
+from autoencodes.certificate.descent import Descent
+from autoencodes.certificate.generalisation import LEVEL, Gap, Mean, Transport
 from autoencodes.certificate.lipschitz import Lipschitz
+from autoencodes.certificate.maximum import Maximality
 from autoencodes.second_order.curvature import Curvature, Eigenvalue
+from autoencodes.second_order.interval import Interval, known_by
 from autoencodes.second_order.shooting import ShootingFactor
 
 _ABSENT = "not computed: the certificate was stopped before, or the numbers overflowed."
-_CONVEX = {
+_PAPER = "Cipriani, Fornasier and Scagliotti (2024, arXiv 2307.02279)"
+_THEORY = {
     "yes": (
-        "Locally strongly convex: near this control J has no other stationary point, and small "
-        "changes of the data move the minimiser by at most their effect on the gradient over "
-        "λ_min. It does not say that J has no other minimum further away."
+        "holds at this control, and near it as far as H stays so: there they hold for the "
+        "minimisers near this one, and of others they say nothing"
     ),
-    "no": (
-        "Not locally convex: along some direction J curves downwards. If the residual is small "
-        "this is a saddle, which further training can leave; else it says that training is still "
-        "under way. The theory's uniqueness and rates do not apply here."
-    ),
-    "undecided": (
-        "Undecided: 0 lies within the bounds of λ_min. A smaller budget of errors (more seconds, "
-        "float64) may decide it; a λ_min that is truly 0 stays undecided."
-    ),
+    "no": "fails at this control: they do not apply to it",
+    "undecided": "is not decided at this control: it is not known whether they apply",
 }
 
 
-def residual(value: float) -> str:
-    """The line of the PMP residual."""
-    return (
-        f"PMP residual {value:.3g}, between 0 (stationary: the necessary condition of optimality "
-        "holds) and 1. Far from 0, training has not converged, and what stands below describes a "
-        "control on the way. It does not tell a minimum from a saddle."
+def practice(
+    test: Mean | None, rows: int, gap: Gap | None, error: CertifiedError | None, trained: str
+) -> str:
+    """One line for who uses the model: may new rows be entrusted to it, and up to what error."""
+    if test is None or gap is None:
+        text = "no test rows were given, so that of new rows nothing is known"
+    elif math.isinf(test.lower):
+        text = (
+            f"a single test row (cost {test.value:.4g}) tells nothing of the cost of others; give "
+            "more of them"
+        )
+    else:
+        least = max(test.lower, 0.0) if test.value >= 0 else test.lower
+        text = (
+            f"new rows drawn like the {rows:,} test rows cost {least:.4g} to {test.upper:.4g} on "
+            f"average ({100 * test.level:g} %); {_verdict(gap)}"
+        )
+    if error is not None:
+        text += (
+            f". Whatever the row: within {error.radius:.3g} of one of {error.particles:,} training "
+            f"rows it comes back with an error of at most {error.maximum:.4g} (its distance)"
+        )
+    return f"In practice: {text}. {trained}"
+
+
+def theory(convex: str, kink: str | None, stationary: str) -> str:
+    """One line for the theorist: which hypothesis of which theorem holds."""
+    text = (
+        f"In theory: uniqueness of the minimiser, its stability in the data and the rates in the "
+        f"number of rows ({_PAPER}) rest on J being strongly convex, which {_THEORY[convex]}. "
+        f"{stationary}"
     )
+    if kink is not None:
+        text += f" J need not be twice differentiable, because of {kink}."
+    return text
+
+
+def stationary(
+    residual: float, gradient: float, control: float, tikhonov: float, most: Interval | None
+) -> str:
+    """How far ∇J is from 0."""
+    if tikhonov:
+        text = (
+            f"PMP residual {residual:.3g}, between 0 (∇J = 0, the maximum principle's first-order "
+            f"form) and 1; ‖∇J‖ = {gradient:.3g}, ‖θ‖ = {control:.3g}"
+        )
+    else:
+        text = (
+            "With λ = 0 the PMP residual says nothing (it is 1 wherever ∇J is not exactly 0): "
+            f"‖∇J‖ = {gradient:.3g}, ‖θ‖ = {control:.3g}"
+        )
+    if most is not None and most.upper > 0:
+        text += (
+            f"; a gradient step lowers J by about ‖∇J‖²/(2 λ_max) = "
+            f"{gradient**2 / (2 * most.upper):.2g}"
+        )
+    return f"{text}. It does not tell a minimum from a saddle."
 
 
 def curvature(both: Curvature | None) -> list[str]:
-    """The lines of λ_min and λ_max, and of local convexity."""
+    """The lines of λ_min and λ_max."""
     if both is None:
         return [f"Curvature: {_ABSENT}"]
     how = (
-        "from the whole Hessian, bounds for rounding"
+        "from the whole Hessian"
         if both.method == "dense"
         else f"{both.method.capitalize()}, {both.products} products"
-        + ("" if both.converged else "; stopped before the wanted digits, hence wide bounds")
+        + ("" if both.converged else "; stopped before the wanted digits, hence wide")
     )
+    if not both.bounded:
+        how += (
+            "; float32 and float64 differ by more than a tenth, so that what rounding does along "
+            "this flow is not known"
+        )
     return [
-        f"Smallest eigenvalue of the Hessian in L²: λ_min = {_eigenvalue(both.smallest, both)} "
-        f"({how}).",
-        f"Largest: λ_max = {_eigenvalue(both.largest, both)}. Explicit gradient steps longer "
-        f"than {_number(2 / both.largest.value) if both.largest.value > 0 else 'any'} diverge "
-        "here.",
-        _CONVEX[both.locally_convex],
+        f"Smallest eigenvalue of the Hessian in L²: λ_min {both.lambda_min.said()} ({how})"
+        f"{_hoped(both.smallest, both)}.",
+        f"Largest: λ_max {both.lambda_max.said()}{_hoped(both.largest, both)}. {_steps(both)}",
     ]
+
+
+def _steps(both: Curvature) -> str:
+    known = both.lambda_max
+    if known.upper <= 0:
+        return "J curves downwards in every direction."
+    text = f"Gradient steps shorter than {2 / known.upper:.4g} damp what is curved upwards"
+    if known.lower > 0:
+        text += (
+            f"; with longer ones than {2 / known.lower:.4g} a minimiser here would repel the "
+            "iterates, which then need not grow, but do not settle on it"
+        )
+    return f"{text}."
+
+
+def convexity(
+    convex: str,
+    both: Curvature | None,
+    kink: str | None,
+    down: Descent | None,
+    gradient: float,
+    control: float,
+) -> str:
+    """The line of local convexity."""
+    if both is None:
+        return f"Local convexity: {_ABSENT}"
+    if convex == "yes":
+        least = both.lambda_min.lower
+        share = f", {100 * gradient / least / control:.2g} % of ‖θ‖" if control else ""
+        return (
+            f"Strongly convex at this control: λ_min ≥ {least:.4g}{_in(both)}. If J stays so "
+            f"convex as far as ‖∇J‖/λ_min = {gradient / least:.3g} from here (in L²{share}), it "
+            "has exactly one stationary point within that distance, a minimiser. Whether it stays "
+            "so, and whether J has a lower minimum elsewhere, is not known."
+        )
+    if convex == "no":
+        return f"Not convex: {_bent(both, kink, down)} {_way(down)}"
+    if kink is not None:
+        text = (
+            f"Undecided: because of {kink} J may have kinks, across which its Hessian says nothing."
+        )
+        if down is not None:
+            text += (
+                f" Of {2 * down.directions} one-sided slopes that were tried the least is "
+                f"{down.slope:.3g}: "
+                + ("J falls there." if down.decrease > 0 else "J was not seen to fall.")
+            )
+        return text + (f" {_way(down)}" if down and down.decrease > 0 else "")
+    if not both.bounded:
+        return "Undecided: the sign of λ_min may be rounding's; see there."
+    return (
+        f"Undecided: 0 lies within [{both.smallest.lower:.3g}, {both.smallest.upper:.3g}], where "
+        "λ_min is. More seconds may decide it; a λ_min that is truly 0 stays undecided."
+    )
+
+
+def _bent(both: Curvature, kink: str | None, down: Descent | None) -> str:
+    if kink is not None and down is not None and down.bend is not None:
+        return (
+            f"the second difference of J along a direction that was tried is {down.bend:.3g} < 0, "
+            f"which needs no derivative (J may have kinks, because of {kink})."
+        )
+    known = both.lambda_max
+    if known.upper < 0:
+        what = "every eigenvalue is negative: where ∇J = 0 this is a maximum"
+    elif known.lower > 0:
+        what = "J curves downwards in one direction and upwards in another: where ∇J = 0, a saddle"
+    else:
+        what = "J curves downwards in some direction: where ∇J = 0 this is no minimum"
+    return f"{what}."
+
+
+def _way(down: Descent | None) -> str:
+    if down is None or down.decrease <= 0:
+        return "Along what was tried J was not seen to fall by more than rounding."
+    return (
+        f"J was seen to fall by {down.decrease:.3g}, at the distance {down.length:.3g} (in L²). "
+        "Trainings can stand still where the gradient vanishes, though it is no minimum: they go "
+        "on from that point (in Python, certificate.descent.control)."
+    )
 
 
 def contraction(factor: ShootingFactor | None) -> str:
     """The line of the shooting map's factor."""
     if factor is None:
         return f"Contraction of the shooting map: {_ABSENT}"
-    text = f"Shooting map: pure shooting (τ = ∞) has the factor q = {_number(factor.shooting)}; "
+    sure = known_by(factor.kind, factor.confidence)
+    q = Interval(factor.least_shooting, factor.shooting, factor.kind, factor.confidence)
     if math.isinf(factor.largest_tau):
-        text += "it contracts for every step τ"
+        text = f"Shooting map: it contracts near this control for every step τ ({sure})"
     else:
-        text += f"it contracts for steps τ < {_number(factor.largest_tau)} only"
+        text = (
+            f"Shooting map: it contracts near this control for every step τ < "
+            f"{_number(factor.largest_tau)} ({sure})"
+        )
+        if not math.isinf(factor.excluded_tau):
+            text += f", and for none above {_number(factor.excluded_tau)}"
+    text += f"; pure shooting (τ = ∞) has a factor {q.said(4)}"
     if factor.tau is not None and factor.factor is not None:
-        text += f", and at τ = {_number(factor.tau)} with q = {_number(factor.factor)}"
+        text += f"; at τ = {_number(factor.tau)} q is at most {_number(factor.factor)}"
     return (
-        f"{text}. Below 1 each plain sweep shrinks the inner error by q, above it such an inner "
-        "loop diverges or oscillates. It holds near this control only, and not for other inner "
-        "solvers."
+        f"{text}. Below 1 each plain sweep shrinks the inner error by q. It holds near this "
+        "control only, and not for other inner solvers."
     )
 
 
-def lipschitz(name: str, estimate: Lipschitz | None) -> str:
-    """The line of an encoder's or a decoder's local Lipschitz constants."""
-    if estimate is None:
-        return f"Lipschitz estimate of the {name}: {_ABSENT}"
+def lipschitz(name: str, lower: Lipschitz | None, upper: LipschitzBound | None) -> str:
+    """The line of an encoder's or a decoder's Lipschitz constant; the whole's has no quantiles."""
+    if lower is None and upper is None:
+        return f"Lipschitz constant of the {name}: {_ABSENT}"
+    least = max(lower.maximum if lower else 0.0, upper.lower if upper else 0.0)
+    text = f"Lipschitz constant of the {name}: at least {least:.3g}"
+    if lower is not None:
+        text += (
+            f" (the largest singular value of its Jacobian at {lower.particles} particles; median "
+            f"{lower.median:.3g}, 90 % {lower.quantile_90:.3g}, 99 % {lower.quantile_99:.3g})"
+        )
+    if upper is None:
+        return f"{text}. No upper bound is given: that is a lower one."
+    ratio = f", {upper.upper / least:.3g} times as much" if least > 0 else ""
     return (
-        f"Lipschitz estimate of the {name} (largest singular value of its Jacobian at "
-        f"{estimate.particles} particles): median {estimate.median:.3g}, 90 % "
-        f"{estimate.quantile_90:.3g}, 99 % {estimate.quantile_99:.3g}, maximum "
-        f"{estimate.maximum:.3g}. A small change of the {name}'s "
-        "input grows at most by this there; between or away from the particles it may be larger: "
-        "the maximum bounds the global Lipschitz constant from below, not from above."
+        f"{text}, at most {upper.upper:.3g} everywhere{ratio}; within {upper.radius:.3g} of "
+        f"{upper.particles} particles at most {upper.near:.3g}. Upper bounds are proved, but for "
+        "rounding."
     )
 
 
-def costs(train: Mean, test: Mean | None, gap: Mean | None) -> list[str]:
+def certified(bounds: Bounds | None) -> str:
+    """The line of errors near rows that were seen."""
+    if bounds is None:
+        return f"Upper bounds: {_ABSENT}"
+    if bounds.reason is not None:
+        return f"No upper bound of Lipschitz constants is known for {bounds.reason}."
+    if bounds.error is None:
+        return "Errors near seen rows: not certified, since the targets are not the rows."
+    error = bounds.error
+    return (
+        f"Errors near seen rows: |x̂ − x| for every x within {error.radius:.3g} of one of "
+        f"{error.particles} training rows is at most {error.maximum:.4g} (by row: median "
+        f"{error.median:.4g}, 90 % {error.quantile_90:.4g}); at the rows themselves it is at most "
+        f"{error.seen:.4g}. In the units trained in, proved but for rounding."
+    )
+
+
+def maximality(found: Maximality | None) -> str:
+    """The line of the maximum principle in full."""
+    if found is None:
+        return (
+            "Maximum principle in full: whether every θ_l maximises its Hamiltonian was not tried "
+            "(ask for it: maximum_principle=True, --maximum-principle)."
+        )
+    text = (
+        f"Maximum principle in full, by {found.starts} ascents a step over {found.particles:,} "
+        f"rows: at {found.exceeded} of {found.steps} steps another control has a larger Hamiltonian"
+    )
+    if found.exceeded:
+        text += f", by up to {found.gain:.3g}"
+    return (
+        f"{text}. Ascents can miss a maximum; and on a grid of fixed Δt a minimiser of J need not "
+        "maximise every Hamiltonian."
+    )
+
+
+def costs(train: Mean, test: Mean | None, gap: Gap | None) -> list[str]:
     """The lines of train and test cost."""
-    lines = [f"Train cost {_mean(train)} (∫ ℓ dμ_T, without the penalty)."]
+    lines = [f"Train cost {train.value:.5g} (∫ ℓ dμ_T, without the penalty)."]
     if test is None or gap is None:
         return [*lines, "No test sample was given: nothing is said of new data."]
-    verdict = (
-        "within chance"
-        if abs(gap.value) <= 2 * gap.error
-        else ("beyond chance: it fits its own rows better" if gap.value > 0 else "beyond chance")
-    )
+    if math.isinf(test.lower):
+        known = "of a single row: of the law's mean cost nothing is known"
+    else:
+        known = (
+            f"the law's mean cost lies in [{test.lower:.5g}, {test.upper:.5g}] ({100 * LEVEL:g} % "
+            "in simulations of normal and skewed costs)"
+        )
     return [
         *lines,
-        f"Test cost {_mean(test)}; gap test − train {_mean(gap)}, {verdict}. The test cost is what "
-        "to expect of new rows of the same law, within about two standard errors; it says "
-        "nothing of rows of another law.",
+        f"Test cost {test.value:.5g}; {known}. Gap test − train {gap.value:.3g}, "
+        f"{_verdict(gap)} (permutation test, p = {gap.p_value:.2g}). It says nothing of rows of "
+        "another law.",
     ]
+
+
+def _verdict(gap: Gap) -> str:
+    if gap.p_value > 1 - LEVEL:
+        return "no difference from the rows trained on was detected"
+    return f"{'more' if gap.value > 0 else 'less'} than the rows trained on, beyond chance"
 
 
 def transport(w_1: Transport | None) -> str:
@@ -114,31 +304,34 @@ def transport(w_1: Transport | None) -> str:
             "W_1 between train and test rows: not computed (no test sample, too few rows, or "
             "stopped before)."
         )
-    farther = w_1.to_test - w_1.within_train > 2 * max(w_1.spread, 1e-12 * w_1.within_train)
     whole = "" if w_1.whole is None else f" (whole samples: {w_1.whole:.4g})"
-    return (
+    text = (
         f"W_1 between train and test rows{whole}: {w_1.to_test:.4g} from {w_1.repeats} draws "
         f"of {w_1.rows} rows; between train rows and other train rows, as many, it is "
-        f"{w_1.within_train:.4g}, difference {w_1.to_test - w_1.within_train:.2g} ± "
-        f"{w_1.spread:.2g}. Sampled distances are biased upwards, both alike; so the test rows "
-        + (
-            "lie FARTHER from the training rows than those"
-            if farther
-            else "lie no farther from the training rows than those"
-        )
-        + " from each other. It bounds the gap up to a constant that is not computed."
+        f"{w_1.within_train:.4g}. Sampled distances are biased upwards, both alike; "
     )
+    if w_1.p_value <= 1 - LEVEL:
+        text += f"the test rows lie FARTHER from the training rows (p = {w_1.p_value:.2g})."
+    elif w_1.detectable is None:
+        text += "there are too few rows for any shift to be detected."
+    else:
+        text += (
+            f"no difference between the two was detected (p = {w_1.p_value:.2g}); rows moved by "
+            f"{w_1.detectable:.3g}, all the same way, would have been."
+        )
+    return f"{text} W_1 bounds the gap up to a constant that is not computed."
 
 
-def _eigenvalue(end: Eigenvalue, of: Curvature) -> str:
-    sure = "surely" if of.method == "dense" else f"with {100 * of.confidence:.0f} % probability"
+def _hoped(end: Eigenvalue, of: Curvature) -> str:
+    """What to expect within the interval."""
+    if of.method == "dense":
+        return ""
     likely = max(end.estimate, of.rounding)
-    hoped = f" (± {likely:.1g} if no eigenvalue was missed)" if likely < end.error / 3 else ""
-    return f"{end.value:.5g} ± {end.error:.1g}{hoped}, {sure} in [{end.lower:.5g}, {end.upper:.5g}]"
+    return f"; {end.value:.5g} ± {likely:.1g} to be expected, an estimate"
 
 
-def _mean(mean: Mean) -> str:
-    return f"{mean.value:.5g} ± {mean.error:.1g}"
+def _in(both: Curvature) -> str:
+    return "" if both.kind == "certain" else f" ({known_by(both.kind, both.confidence)})"
 
 
 def _number(value: float) -> str:

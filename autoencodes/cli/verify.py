@@ -25,6 +25,19 @@ def certify(
     tau: Annotated[
         float | None, typer.Option(help="A step τ to tell the contraction factor at.")
     ] = None,
+    radius: Annotated[
+        float | None,
+        typer.Option(
+            help="How far from seen rows the error is bounded, in the units trained in.  "
+            "[default: a hundredth of the rows' deviation]"
+        ),
+    ] = None,
+    maximum_principle: Annotated[
+        bool,
+        typer.Option(
+            "--maximum-principle", help="Maximise the Hamiltonian of every step, as a check."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of random starts and samples.")] = 0,
     data: Annotated[
         str | None,
@@ -50,6 +63,8 @@ def certify(
                 seconds=seconds,
                 digits=digits,
                 tau=tau,
+                radius=radius,
+                maximum_principle=maximum_principle,
                 seed=seed,
                 progress=display.advance,
                 stop=interruption.asked,

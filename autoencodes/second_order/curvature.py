@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from autoencodes.second_order.davidson import Correction, Lowest, lowest
-from autoencodes.second_order.hessian import Hessian
+from autoencodes.second_order.dense import spectrum
+from autoencodes.second_order.interval import Interval, Kind
 from autoencodes.second_order.lanczos import CONFIDENCE, End, Ends, ends
 
 DENSE = 500
@@ -22,11 +25,23 @@ _WEIGHT = 10.0
 lies beyond loosens with its logarithm alone."""
 
 
+@runtime_checkable
+class Symmetric(Protocol):
+    """A symmetric operator on R^m, known by its products: a ``Hessian``, or a matrix."""
+
+    size: int
+    dtype: np.dtype[Any]
+
+    def __call__(self, direction: Any) -> Any: ...
+
+    def dense(self) -> Float[np.ndarray, "entry entry"]: ...
+
+
 @dataclass(frozen=True)
 class Eigenvalue:
     """An eigenvalue of H at an end of its spectrum, in [lower, upper].
 
-    Dense: the bounds are those of rounding. Else an eigenvalue lies within ``error`` of
+    Dense: the bounds are those of the computed matrix. Else an eigenvalue lies within ``error`` of
     ``value``; the bound on the inner side is the Rayleigh quotient's, hence certain but for
     rounding; the outer one holds with the probability of ``Curvature.confidence``.
     ``estimate`` is the error to expect if no eigenvalue was missed: residual²/gap, or for a
@@ -45,6 +60,11 @@ class Curvature:
     """Both ends of the spectrum of H(θ) in L²; ``method`` is "dense", "lanczos" or "davidson".
 
     ``converged``: both values have the digits that were asked for, by their estimates.
+    ``bounded``: what rounding does to the products is known to lie within ``rounding``; where it is
+    not, all that is said of the eigenvalues is an estimate. ``extrapolated``: it is known with a
+    probability, which ``confidence`` then accounts for, and by an extrapolation (``growth``); no
+    interval is then called certain. ``vector`` is the unit vector whose Rayleigh quotient is
+    ``smallest.value``; None while a search goes on.
     """
 
     smallest: Eigenvalue
@@ -54,20 +74,84 @@ class Curvature:
     products: int
     rounding: float
     converged: bool
+    bounded: bool = True
+    vector: Float[np.ndarray, " entry"] | None = field(default=None, repr=False, compare=False)
+    extrapolated: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the intervals are known."""
+        if not self.bounded:
+            return "estimate"
+        if self.extrapolated:
+            return "extrapolated"
+        return "certain" if self.method == "dense" else "probable"
+
+    @property
+    def lambda_min(self) -> Interval:
+        """Where λ_min lies."""
+        return self._interval(self.smallest.lower, self.smallest.upper)
+
+    @property
+    def lambda_max(self) -> Interval:
+        """Where λ_max lies."""
+        return self._interval(self.largest.lower, self.largest.upper)
+
+    def radius(self, tikhonov: float) -> Interval:
+        """Where R = max |eig(H − 2 λ I)| lies, given where both ends do."""
+        pull = 2 * tikhonov
+        low, high = self.smallest, self.largest
+        most = max(abs(low.lower - pull), abs(high.upper - pull))
+        least = max(_distance(pull, low), _distance(pull, high))
+        return self._interval(least, most)
+
+    def _interval(self, lower: float, upper: float) -> Interval:
+        return Interval(lower, upper, self.kind, self.confidence)
+
+    def loosened(self, rounding: float, bounded: bool, risk: float) -> Curvature:
+        """With so much more rounding: every bound moves outwards by it.
+
+        But for the ``risk``, and an extrapolation, it is no more than that.
+        """
+
+        def wider(end: Eigenvalue) -> Eigenvalue:
+            return replace(
+                end,
+                error=end.error + rounding,
+                lower=end.lower - rounding,
+                upper=end.upper + rounding,
+            )
+
+        return replace(
+            self,
+            smallest=wider(self.smallest),
+            largest=wider(self.largest),
+            rounding=self.rounding + rounding,
+            bounded=self.bounded and bounded,
+            extrapolated=True,
+            confidence=round(self.confidence - risk, 12),
+        )
 
     @property
     def locally_convex(self) -> str:
         """ "yes" if λ_min > 0 within its bounds, "no" if λ_min < 0 within them, "undecided"."""
+        if not self.bounded:
+            return "undecided"
         if self.smallest.lower > 0:
             return "yes"
         return "no" if self.smallest.upper < 0 else "undecided"
+
+
+def _distance(point: float, end: Eigenvalue) -> float:
+    """How far a number is, at least, from where an eigenvalue lies."""
+    return max(end.lower - point, point - end.upper, 0.0)
 
 
 Stop = Callable[[Curvature], bool]
 
 
 def curvature(
-    hessian: Hessian,
+    hessian: Symmetric,
     *,
     method: str = "auto",
     digits: float = 3,
@@ -104,22 +188,23 @@ def _settled(now: Ends) -> bool:
     return positive or hopeless
 
 
-def _dense(hessian: Hessian) -> Curvature:
-    """From all of H: its two halves differ by rounding, which bounds the eigenvalues' error."""
-    matrix = hessian.dense()
-    values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
-    size = float(np.abs(values).max())
+def _dense(hessian: Symmetric) -> Curvature:
+    """From all of H as its products gave it: what those lose to rounding is not in the bounds, but
+    for ten units of it and for the two halves' difference (``growth`` tells of the rest).
+    """
+    found = spectrum(hessian.dense())
     epsilon = float(np.finfo(hessian.dtype).eps)
-    error = 10 * epsilon * size + float(np.linalg.norm(matrix - matrix.T)) / 2
+    # Ten units of rounding are those of the products, where they are not made in float64.
+    error = found.error + 10 * epsilon * float(np.abs(found.values).max())
     low, high = (
         Eigenvalue(float(v), error, error, float(v) - error, float(v) + error)
-        for v in (values[0], values[-1])
+        for v in (found.values[0], found.values[-1])
     )
-    return Curvature(low, high, "dense", 1.0, hessian.size, error, True)
+    return Curvature(low, high, "dense", 1.0, hessian.size, error, True, vector=found.vector)
 
 
 def _by_davidson(
-    hessian: Hessian,
+    hessian: Symmetric,
     correction: Callable[[float], Correction],
     digits: float,
     seed: int,
@@ -181,6 +266,7 @@ def _with_lowest(known: Curvature, low: Lowest) -> Curvature:
         method="davidson",
         products=known.products + low.products,
         converged=low.converged,
+        vector=low.vector,
     )
 
 
@@ -189,8 +275,10 @@ def _with_bound(known: Curvature, another: Ends) -> Curvature:
     other, end = _from_lanczos(another).smallest, known.smallest
     best = other if other.value < end.value else end
     missed = end.value - other.value > end.estimate
+    vector = another.vectors[0] if best is other and another.vectors.size else known.vector
     return replace(
         known,
+        vector=vector,
         smallest=replace(best, lower=max(other.lower, end.lower)),
         products=known.products + another.products,
         converged=another.smallest.reached if missed else known.converged,
@@ -220,4 +308,5 @@ def _from_lanczos(both: Ends) -> Curvature:
         both.products,
         slack,
         both.converged,
+        vector=both.vectors[0] if both.vectors.size else None,
     )

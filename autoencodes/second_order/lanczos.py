@@ -23,6 +23,8 @@ CONFIDENCE = 0.99
 _MOST_VECTORS = 300
 _MEMORY = 2 * 2**30
 _STRIP = 1 << 16
+_LOOKS = 10
+"""The ends are looked at whenever the basis has grown by one in so many of its vectors."""
 _MOST_PRODUCTS = 20_000
 """Where a search ends that rounding keeps from its digits."""
 
@@ -98,8 +100,9 @@ def ends(
     seed : of g
     digits : relative accuracy 10^-digits asked of both estimates
     improved : u, (m,), drawn without looking at g
-    stop : asked after every product; True ends the search, which also ends by itself where the
-        Krylov space is invariant
+    stop : asked after every product, of what the last look has shown: the first products are all
+        looked at, later ones when the basis has grown by a tenth, and the last one always. True
+        ends the search, which also ends by itself where the Krylov space is invariant
     most_vectors : the size of the basis; by default 300, or what 2 GiB hold
     searches : among how many the risk is shared, if the best of their bounds is taken
 
@@ -117,12 +120,20 @@ def ends(
         start = start + improved
     room = most_vectors or min(_MOST_VECTORS, _MEMORY // (np.dtype(dtype).itemsize * size))
     basis = _Basis(size, dtype, max(8, int(room)), start, (1 - CONFIDENCE) / 2 / searches)
+    now, looked = None, 0
     while True:
         if not basis.extend(product) and basis.products == 0:
             raise ArithmeticError("the first product is not finite")
-        now = basis.ends(digits)
-        if basis.exhausted or stop(now) or now.products >= _MOST_PRODUCTS:
-            return basis.with_vectors(now)
+        over = basis.exhausted or basis.products >= _MOST_PRODUCTS
+        # A look decomposes the small matrix, which can take longer than a product.
+        due = basis.products - looked >= basis.count // _LOOKS
+        fresh = now is None or over or basis.full or due
+        if now is None or fresh:
+            now, looked = basis.ends(digits), basis.products
+        else:
+            now = replace(now, products=basis.products)
+        if stop(now) or over:
+            return basis.with_vectors(now if fresh else basis.ends(digits))
         if basis.full:
             basis.restart()
 
@@ -145,7 +156,7 @@ class _Basis:
         self._vectors = np.empty((min(room, size) + 1, size), dtype)
         self._vectors[0] = start / length
         self._matrix = np.zeros((len(self._vectors) - 1,) * 2)
-        self._count = 0
+        self.count = 0
         self._last = 0.0
         self._logs = 0.0
         self._beyond = (-np.inf, np.inf)
@@ -158,11 +169,11 @@ class _Basis:
 
     @property
     def full(self) -> bool:
-        return self._count == len(self._matrix)
+        return self.count == len(self._matrix)
 
     def extend(self, product: Product) -> bool:
         """Takes in A times the newest vector; False, and the end, where that is not finite."""
-        k = self._count
+        k = self.count
         image = np.array(product(self._vectors[k]), self._vectors.dtype)
         if not np.isfinite(image).all():
             self.exhausted, self._failed = True, True
@@ -179,10 +190,10 @@ class _Basis:
         self._skew += float(np.sum(column[self._kept : max(self._kept, k - 1)] ** 2))
         self._matrix[: k + 1, k] = self._matrix[k, : k + 1] = column
         self._last = float(np.linalg.norm(image))
-        self._count, self.products = k + 1, self.products + 1
+        self.count, self.products = k + 1, self.products + 1
         scale = max(before, float(np.abs(self._matrix).max()))
         epsilon = float(np.finfo(self._vectors.dtype).eps)
-        self.exhausted = self._last <= 10 * epsilon * scale or self._count == image.size
+        self.exhausted = self._last <= 10 * epsilon * scale or self.count == image.size
         if self.exhausted:
             self._last = min(self._last, 10 * epsilon * scale)
         self._logs += float(np.log(max(self._last, np.finfo(float).tiny)))
@@ -198,7 +209,7 @@ class _Basis:
 
     def ends(self, digits: float) -> Ends:
         """What is known of the ends now; the vectors are left empty."""
-        values, vectors = np.linalg.eigh(self._matrix[: self._count, : self._count])
+        values, vectors = np.linalg.eigh(self._matrix[: self.count, : self.count])
         residuals = self._last * np.abs(vectors[-1])
         if not self._restarted:
             self._beyond = self._outermost(values)
@@ -247,7 +258,7 @@ class _Basis:
 
     def restart(self) -> None:
         """Keeps the outermost Ritz vectors of both ends, and the newest vector after them."""
-        k = self._count
+        k = self.count
         values, vectors = np.linalg.eigh(self._matrix)
         low, high = max(2, k // 3), max(1, k // 8)
         kept = np.r_[0:low, k - high : k]
@@ -256,14 +267,14 @@ class _Basis:
         self._vectors[len(kept)] = newest
         self._matrix[:] = 0
         self._matrix[range(len(kept)), range(len(kept))] = values[kept]
-        self._count = self._kept = len(kept)
+        self.count = self._kept = len(kept)
         self._restarted = True
 
     def with_vectors(self, both: Ends) -> Ends:
         """The same result with its two Ritz vectors."""
-        _, vectors = np.linalg.eigh(self._matrix[: self._count, : self._count])
+        _, vectors = np.linalg.eigh(self._matrix[: self.count, : self.count])
         weights = vectors[:, [0, -1]].T.astype(self._vectors.dtype)
-        pair = weights @ self._vectors[: self._count]
+        pair = weights @ self._vectors[: self.count]
         return replace(both, vectors=pair)
 
 
