@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -31,6 +32,9 @@ import jax
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+
+# Tracing makes many objects, few of them in cycles, and every collection walks all of JAX's.
+gc.set_threshold(20_000, 10, 10)
 
 # A test asserts a law, not a time; and it asserts the same cases on every machine.
 hypothesis.settings.register_profile(
