@@ -61,7 +61,7 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
         path.unlink()
     assert call("report", out) == 0
     assert (out / "report.html").read_bytes() == page
-    assert (out / "figures" / "particles-5.pdf").exists()
+    assert (out / "figures" / "particles-2-1-2.pdf").exists()
     assert capfd.readouterr().out.split()[-1] == str(out / "report.html")
 
 
