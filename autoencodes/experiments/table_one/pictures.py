@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,7 +23,7 @@ from autoencodes.plot.picture import Picture
 
 _COLOURS = (style.AUTOENCODE, style.ACCENT, "#009E73", "#CC79A7")
 """Of the weights."""
-_DASHES = ("-", (0, (3, 1.5)))
+_DASHES: tuple[Any, ...] = ("-", (0, (3, 1.5)))
 """Of what an epoch is."""
 _LINEAR = 1e-4
 """The axis is linear within this."""
