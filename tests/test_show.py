@@ -54,7 +54,7 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
     said = capfd.readouterr()
     assert "fresh particles" in said.out
     assert f"results in {out}: report.html with 2 figures, 1 animation beside them" in said.err
-    assert "part 1 of 2: 5 layers, seed 0" in said.err
+    assert "part 1 of 2: natural, 2/1/2, seed 0" in said.err
     assert (out / "figures" / "flow-1.gif").read_bytes().startswith(b"GIF8")
     page = (out / "report.html").read_bytes()
     for path in out.rglob("*.p*"):

@@ -340,7 +340,7 @@ EXPERIMENTS.register(
     "Gaussian particles, two classes by the sign of x₁, the component that decides off in "
     "the bottleneck, beside the natural order on the same networks",
     rank=2,
-    full="2 min",
+    full="9 min",
     quick="1 min",
 )(
     Experiment(

@@ -138,9 +138,8 @@ def sentence(result: HessianTableResult, seed: str) -> str:
     )
     edges = known if len(known) < 3 else [known[0], known[-1]]
     said = " to ".join(f"{end.convex_from:,} (λ = {end.tikhonov:g})" for end in edges)
-    return (
-        f"Extension of Table 1, parabola, {seed}: λ_min(H) > 0 for {len(known)} of {len(ends)} "
-        "weights" + (f", from epoch {said}." if said else ".")
+    return f"Extension, parabola, {seed}: λ_min(H) > 0 for {len(known)} of {len(ends)} weights" + (
+        f", from epoch {said}." if said else "."
     )
 
 

@@ -316,6 +316,7 @@ def _networks(settings: ParabolaSettings, compared: Sequence[Trained]) -> Result
                 "lowest": min(one.lambda_min for one in own),
                 "highest": max(one.lambda_min for one in own),
                 "convex": sum(one.convex for one in own),
+                "residual": max(one.residual for one in own),
                 "norm": float(np.median([one.norm for one in own])),
                 "reach": float(np.median([one.reach for one in own])),
             }
@@ -332,6 +333,7 @@ def _networks(settings: ParabolaSettings, compared: Sequence[Trained]) -> Result
         "λ_min, least": "lowest",
         "λ_min, greatest": "highest",
         "λ_min > 0": "convex",
+        "PMP residual, greatest": "residual",
         "‖θ‖": "norm",
         "largest |x|": "reach",
     }
@@ -364,8 +366,9 @@ def _comparison(settings: ParabolaSettings, compared: Sequence[Trained]) -> tupl
         lines.append(
             f"{activation}: median error on fresh particles (least to greatest) "
             f"{'; '.join(each)}. λ_min(H) from {low:.2g} to {high:.2g}, positive for "
-            f"{sum(one.convex for one in own)} of {len(own)} trainings; the largest |x| on the way "
-            f"{max(one.reach for one in own):.2g}."
+            f"{sum(one.convex for one in own)} of {len(own)} trainings, of which "
+            f"{sum(one.residual > 1e-3 for one in own)} are under way (PMP residual > 0.001); the "
+            f"largest |x| on the way {max(one.reach for one in own):.2g}."
         )
     layers = {one.layers for one in compared}
     if len(layers) > 1:
@@ -461,7 +464,7 @@ EXPERIMENTS.register(
     "A parabola in the plane, reconstructed through one component: 21 and 40 layers, tanh and "
     "softplus; other decoders beside its own",
     rank=3,
-    full="5 min",
+    full="15 min",
     quick="1 min",
 )(
     Experiment(
