@@ -54,14 +54,14 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
     said = capfd.readouterr()
     assert "fresh particles" in said.out
     assert f"results in {out}: report.html with 2 figures, 1 animation beside them" in said.err
-    assert "part 1 of 2: 5 layers, seed 0" in said.err
+    assert "part 1 of 2: natural, 2/1/2, seed 0" in said.err
     assert (out / "figures" / "flow-1.gif").read_bytes().startswith(b"GIF8")
     page = (out / "report.html").read_bytes()
     for path in out.rglob("*.p*"):
         path.unlink()
     assert call("report", out) == 0
     assert (out / "report.html").read_bytes() == page
-    assert (out / "figures" / "particles-5.pdf").exists()
+    assert (out / "figures" / "particles-2-1-2.pdf").exists()
     assert capfd.readouterr().out.split()[-1] == str(out / "report.html")
 
 

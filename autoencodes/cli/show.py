@@ -53,6 +53,9 @@ def experiment(
 
     EXPERIMENTS[name]  # a name that is none is refused before anything is shown
     path = out or place(name, quick)
+    takes = EXPERIMENTS.entries[name].facts.get("quick" if quick else "full")
+    if takes:
+        print(f"{name}: about {takes} on two cores", file=sys.stderr)
     with Conducting() as display, terminated_by_interrupt():
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)

@@ -143,7 +143,9 @@ def test_table_and_sentence_hold_the_figures() -> None:
     assert table.rows[0][1] == results.measured.courses[0].lambda_min[0]
     assert table.rows[-1][1] is None or results.measured.ends[0].epochs == TINY.epochs
     assert len(ends.rows) == 2
-    assert f"{results.measured.ends[0].error:.3g}" in results.sentence
+    assert f"{results.measured.ends[0].error:.3g}" in results.notes[1]
+    assert "seed 0" in results.sentence
+    assert len(results.sentence.split()) <= 25
 
 
 def test_what_is_stored_reads_back() -> None:

@@ -25,6 +25,7 @@ TINY = ParabolaSettings(
     decoder_steps=10,
     starts=2,
     decoders=(("perceptron", 3), ("two-layer", 2)),
+    others=(("softplus", (2, 1, 2)),),
 )
 
 
@@ -33,6 +34,18 @@ def test_the_architecture_is_the_papers() -> None:
     assert schedule == ac.WidthSchedule.autoencoder(2, (2, 1), 7, 21.0)
     assert schedule.step_size == 1
     assert schedule.memory == "reset"
+
+
+def test_forty_layers_stand_beside_it_in_the_decoder_and_evenly() -> None:
+    others = ParabolaSettings().others
+    for activation in ("tanh", "softplus"):
+        blocks = [blocks for name, blocks in others if name == activation]
+        forty = [b for b in blocks if sum(b) == 40]
+        assert len(forty) == 2
+        assert {max(b) - min(b) <= 1 for b in forty} == {True, False}
+    problem = parabola._problem(ParabolaSettings(), "softplus", (7, 7, 26))
+    assert problem.flow.schedule.steps == 40
+    assert problem.flow.schedule.step_size == 1
 
 
 def test_a_decoder_of_the_same_field_and_layers_can_be_the_own_one() -> None:
@@ -70,13 +83,20 @@ def test_results_state_what_was_measured(results: Results[ParabolaResult]) -> No
     assert per_component == error / 2
     # Few steps do not converge: both starts are reported and counted.
     assert rows[0][-1] == 2
-    assert "restarted" in results.notes[0]
-    assert "no start remains" in results.notes[1]
+    failures = [note for note in results.notes if note.startswith("tanh, 2/1/2, seed 0: ")]
+    assert "restarted" in failures[0]
+    assert "no start remains" in failures[1]
     assert "0 of 1 trainings" in results.sentence
+    assert len(results.sentence.split()) <= 25
     shown = np.mean(np.sum((motion.states[-1] - motion.targets) ** 2, axis=1))
     assert shown == pytest.approx(error)
     assert tuple(row[0] for row in results.tables["decoders"].rows) == results.measured.decoders
-    assert f"{error:.1e}" in results.sentence
+    assert f"{error:.1e}" in results.notes[0]
+    first, other = results.measured.networks
+    assert (first.fresh_cost, first.network) == (error, "tanh, 2/1/2")
+    assert other.network == "softplus, 2/1/2"
+    assert f"{other.fresh_cost:.1e}" in next(n for n in results.notes if n.startswith("softplus:"))
+    assert first.reach >= np.abs(motion.states).max()
 
 
 @pytest.mark.slow
@@ -84,5 +104,11 @@ def test_the_pictures_are_drawn(results: Results[ParabolaResult]) -> None:
     pytest.importorskip("matplotlib")
     with style.context():
         drawn = pictures(results, TINY)
-        assert [picture.name for picture in drawn] == ["phases", "decoders", "architecture"]
+        assert [picture.name for picture in drawn] == [
+            "phases",
+            "decoders",
+            "networks",
+            "architecture",
+        ]
+        assert all(len(picture.caption.split()) <= 25 for picture in drawn)
         assert all(len(style.png(picture.figure)) > 5000 for picture in drawn)

@@ -21,8 +21,8 @@ from autoencodes.plot.words import number
 
 _DASHES: tuple[Any, ...] = ((0, (1, 1)), (0, (4, 1.5)), "-")
 """Of the three times."""
-_SIDES = (style.CLASSES[1][0], style.CLASSES[0][0])
-"""Of the left and the right cluster."""
+_SIDES = (style.CLASSES[0][0], style.CLASSES[1][0])
+"""Of the left and the right cluster, as in the moving particles: classes in the order of labels."""
 _DEGREES = (style.FAINT, style.AUTOENCODE, style.ACCENT)
 _PATHS = 60
 _CONTOUR = 0.25
@@ -58,10 +58,9 @@ def pictures(results: Results[BimodalResult], settings: BimodalSettings) -> list
         Picture(
             "order",
             _order(result, settings),
-            "What the slope of the grid's ψ and the costates differ by, root mean square over "
-            "particles and layers, against the spacing of the grid; dashed lines have the expected "
-            "orders.",
-            results.sentence,
+            "Grid slope of ψ minus costates, root mean square over particles and layers, by grid "
+            "spacing; dashed: expected orders.",
+            results.notes[-1],
         )
     )
     return drawn
@@ -75,9 +74,8 @@ def _of_field(result: BimodalResult, k: int, name: str, settings: BimodalSetting
         Picture(
             f"value-{k + 1}",
             _value(solution, settings),
-            f"{name}: the value function ψ of the target {_target(1)} from the backward "
-            "equation, with the paths of the particles that have it (left), its slope at three "
-            "times (lines), and the costates of the particles (dots), of either target.",
+            f"{name}: ψ of the target {_target(1)} on the grid, with its particles' paths (left); "
+            "slopes of ψ (lines) and costates (dots), by target.",
             "Left, the value function over time and space, with paths; right, curves of its slope "
             "for either target, and costates, which differ from them by "
             f"{best:.1e} in root mean square on the best grid.",
@@ -85,8 +83,8 @@ def _of_field(result: BimodalResult, k: int, name: str, settings: BimodalSetting
         Picture(
             f"density-{k + 1}",
             _density(solution, settings, result.steps),
-            f"{name}: the density of μ_t, by the change of variables along the flow (lines), "
-            f"and a histogram of {settings.fresh:,} fresh particles.",
+            f"{name}: density of μ_t by change of variables (lines), histogram of "
+            f"{settings.fresh:,} fresh particles, seed {settings.seed}.",
             "The density at three times, as a line over a histogram, with the targets marked.",
         ),
     ]

@@ -118,7 +118,7 @@ def run(settings: BimodalSettings, notebook: Notebook) -> Results[BimodalResult]
         _measured(settings, fields),
         tuple(_motion(settings, name, parts["trained"].control) for name, parts in fields.items()),
         {name: parts["certificate"].facts["lines"] for name, parts in fields.items()},
-        _notes(fields),
+        (*_notes(fields), _detail(settings, fields)),
     )
 
 
@@ -314,6 +314,19 @@ def _motion(settings: BimodalSettings, name: str, control: Control) -> Motion:
 
 
 def _sentence(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> str:
+    """At most 25 words."""
+    measured = [
+        "/".join(spoken(_of_degree(parts, degree)[-1][-1]) for parts in fields.values())
+        for degree in settings.degrees
+    ]
+    return (
+        f"Seed {settings.seed}, {settings.particles:,} particles, {len(fields)} fields: the grid's "
+        f"slope of ψ and the costates agree with orders {', '.join(measured)} (expected "
+        f"{', '.join(map(str, settings.degrees))})."
+    )
+
+
+def _detail(settings: BimodalSettings, fields: dict[str, dict[str, Part]]) -> str:
     trained = [parts["trained"].facts for parts in fields.values()]
     measured = []
     for degree in settings.degrees:

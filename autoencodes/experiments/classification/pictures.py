@@ -16,25 +16,28 @@ def pictures(
     table = results.tables["accuracy"]
     trainings = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     drawn = []
-    for motion, blocks, schedule in zip(
-        results.motions, settings.blocks, results.measured.schedules, strict=True
+    own = settings.networks[0].order
+    for motion, network, schedule in zip(
+        results.motions, settings.networks, results.measured.schedules, strict=True
     ):
-        layers = sum(blocks)
-        shown = next(training for training in trainings if training["layers"] == layers)
-        alone = motion.active[blocks[0] + 1]
+        named = {"order": network.order, "steps": network.steps}
+        shown = next(training for training in trainings if named.items() <= training.items())
+        alone = motion.active[network.blocks[0] + 1]
         (kept,) = [name for name, on in zip(motion.components, alone, strict=True) if on]
-        drawn += [
+        steps = network.steps.replace("/", "-")
+        other = "" if network.order == own else f"{network.order}-"
+        drawn.append(
             Picture(
-                f"particles-{layers}",
-                phases(motion, panels(blocks)),
-                f"Fresh particles, coloured by class, on their way through {layers} layers, "
-                f"seed {shown['seed']}. In the encoding phase {kept} alone is on: there the "
-                "histogram shows how the classes lie along it.",
+                f"particles-{other}{steps}",
+                phases(motion, panels(network.blocks)),
+                f"{network.name} ({network.origin}), seed {shown['seed']}: {motion.states.shape[1]}"
+                f" fresh particles by class; in the bottleneck {kept} alone is on.",
                 f"Four panels: particles at the start, before the switch, a histogram of {kept} in "
                 f"the bottleneck, and the end, where {shown['accuracy']:.1%} are on the side of "
                 "their class and the mean squared distance to the targets is "
                 f"{shown['cost on fresh']:.2g}.",
-            ),
-            sketch(f"architecture-{layers}", schedule, motion.components),
-        ]
+            )
+        )
+        if not other:
+            drawn.append(sketch(f"architecture-{steps}", schedule, motion.components))
     return drawn

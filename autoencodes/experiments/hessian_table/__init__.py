@@ -1,1 +1,1 @@
-"""λ_min of the Hessian along the training, for several Tikhonov weights (the paper's table)."""
+"""λ_min of the Hessian along the training, for several weights: an extension of Table 1."""

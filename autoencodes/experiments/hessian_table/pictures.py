@@ -47,11 +47,9 @@ def pictures(results: Results[HessianTableResult], settings: HessianTableSetting
         Picture(
             "lambda-min",
             _courses(result),
-            f"λ_min(H) over the epochs, on an axis that is linear within ±{10.0**_LINEAR:.0e} and "
-            "logarithmic beyond; the error, beside that of θ = 0 and of the best straight line; "
-            "the control's size. All trainings begin at the same control, with λ_min(H) = "
-            f"{first:.3g} (λ = {ends[0].tikhonov:g}). A full disc: the training converged; a "
-            "hollow one: its epochs were spent.",
+            "λ_min(H), error and ‖θ‖ by epoch, from one control "
+            f"(λ_min = {first:.3g} at λ = {ends[0].tikhonov:g}). Full disc: converged; hollow: "
+            "epochs spent.",
             alt,
         )
     ]

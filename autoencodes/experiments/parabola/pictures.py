@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoencodes.experiments import Results
+from autoencodes.experiments.experiment import seeds
 from autoencodes.experiments.parabola.problem import ParabolaSettings
-from autoencodes.experiments.parabola.result import ParabolaResult
+from autoencodes.experiments.parabola.result import ParabolaResult, Trained
 from autoencodes.plot import style
 from autoencodes.plot.phases import panels, phases, sketch
 from autoencodes.plot.picture import Picture
@@ -34,22 +36,83 @@ def pictures(results: Results[ParabolaResult], settings: ParabolaSettings) -> li
         Picture(
             "phases",
             phases(replace(motion, targets=None), panels(settings.blocks)),
-            "Fresh particles, coloured by their place s on the parabola, on their way through "
-            f"{layers} layers. In the encoding phase x₁ alone is on: the histogram shows how they "
-            "lie along it.",
+            f"Fresh particles through {layers} layers, seed {settings.seeds[0]}, coloured by their "
+            "place s; in the encoding phase x₁ alone is on.",
             "Four panels: the parabola; where the initial phase brings it; a histogram along the "
             "one component that is left; the reconstruction.",
         ),
         Picture(
             "decoders",
             _reconstructions(results.measured),
-            "The latent value over the parabola (left), what the encoder's own decoder and the "
-            "others make of it (middle; the data are the broad grey curve), and the squared error "
-            "of each (right).",
-            results.sentence,
+            f"Seed {settings.seeds[0]}: latent value (left), each decoder's curve (middle; data: "
+            "broad grey), squared errors (right).",
+            results.notes[0],
         ),
+        *_networks(results, settings),
         sketch("architecture", results.measured.schedule, motion.components),
     ]
+
+
+def _networks(results: Results[ParabolaResult], settings: ParabolaSettings) -> list[Picture]:
+    """Networks beside each other, where there are several."""
+    if not settings.others:
+        return []
+    trained = results.measured.networks
+    seen = dict.fromkeys(one.activation for one in trained)
+    said = [line for line in results.notes if line.split(":")[0] in seen]
+    return [
+        Picture(
+            "networks",
+            _comparison(trained),
+            f"Error on fresh particles, λ_min(H) and the largest |x| on the way, by steps; a dot "
+            f"for each of {seeds(settings.seeds)}.",
+            " ".join(said),
+        )
+    ]
+
+
+def _comparison(trained: Sequence[Trained]) -> Figure:
+    figure = Figure(figsize=(style.PAGE, 2.4), layout="constrained")
+    row = figure.subplots(1, 3)
+    places = {name: k for k, name in enumerate(dict.fromkeys(one.steps for one in trained))}
+    activations = list(dict.fromkeys(one.activation for one in trained))
+    values = ("fresh_cost", "lambda_min", "reach")
+    for axes, value in zip(row, values, strict=True):
+        for k, (name, (colour, _)) in enumerate(zip(activations, _LINES, strict=False)):
+            own = [one for one in trained if one.activation == name]
+            side = (k - (len(activations) - 1) / 2) * 0.24
+            x = [places[one.steps] + side for one in own]
+            y = [getattr(one, value) for one in own]
+            axes.plot(x, y, "os"[k % 2], color=colour, markersize=3.5, alpha=0.75, label=name)
+        axes.set_xticks(list(places.values()), list(places), fontsize="x-small")
+        axes.set_xlim(-0.5, len(places) - 0.5)
+        axes.grid(axis="y")
+    for axes, value in ((row[0], "fresh_cost"), (row[2], "reach")):
+        logarithmic(axes, "y", np.array([getattr(one, value) for one in trained]))
+    row[0].set_ylabel("error, fresh particles")
+    row[2].set_ylabel("largest |x| on the way")
+    _signed(row[1], [one.lambda_min for one in trained])
+    row[1].axhline(0, color=style.PCA, linewidth=0.7, zorder=0.8)
+    row[1].set_ylabel(r"$\lambda_{\min}(H)$")
+    handles, labels = row[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(activations))
+    return figure
+
+
+def _signed(axes: Axes, values: list[float]) -> None:
+    """Limits around values and 0; logarithmic beyond the smallest where they span decades."""
+    low, high = min(*values, 0.0), max(*values, 0.0)
+    small, large = min(map(abs, values)), max(map(abs, values))
+    if large > 100 * small > 0:
+        axes.set_yscale("symlog", linthresh=small)
+        powers = [10.0**k for k in range(-12, 6, 2) if small < 10.0**k <= large]
+        ticks = [-power for power in powers if -power >= low]
+        axes.set_yticks([*ticks, 0.0, *(power for power in powers if power <= high)])
+        axes.minorticks_off()
+        axes.set_ylim(3 * low or -small, 3 * high or small)
+    else:
+        axes.ticklabel_format(axis="y", scilimits=(-2, 3))
+        axes.set_ylim(low - 0.15 * (high - low), high + 0.15 * (high - low))
 
 
 def _reconstructions(result: ParabolaResult) -> Figure:

@@ -2,13 +2,15 @@
 
 Particles (s, s²) on a grid of s, Euler steps of Δt = 1: an initial phase with both components on,
 an encoding phase with the first alone, a decoding phase with both, the second beginning anew at 0.
-The encoder is then kept, and other decoders are trained from its latent values alone.
+The encoder is then kept, and other decoders are trained from its latent values alone. Beside it, 40
+layers, most of the new ones in the decoder or spread evenly, and softplus in place of tanh.
 
 # notation: z latent value, x̂ reconstruction, λ Tikhonov weight.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +23,7 @@ from autoencodes.control import Control, norm
 from autoencodes.datasets.laws import dataset
 from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part, certified
-from autoencodes.experiments.parabola.result import ParabolaResult
+from autoencodes.experiments.parabola.result import ParabolaResult, Trained
 from autoencodes.experiments.starts import first_to_arrive, fresh_sample
 from autoencodes.experiments.table import ResultTable
 from autoencodes.fields import ControlledField, Perceptron, TwoLayer
@@ -50,12 +52,27 @@ DECODERS: dict[str, ControlledField] = {
 
 _OWN = "its own"
 
+Steps = tuple[int, int, int]
+"""Of the initial, the encoding and the decoding phase."""
+
 
 class ParabolaSettings(ExperimentSettings):
     """The architecture, how it is trained, and the other decoders."""
 
-    blocks: tuple[int, int, int] = (7, 7, 7)
-    """Steps of the initial, the encoding and the decoding phase."""
+    blocks: Steps = (7, 7, 7)
+    activation: str = "tanh"
+    others: tuple[tuple[str, Steps], ...] = (
+        ("tanh", (7, 7, 26)),
+        ("tanh", (13, 14, 13)),
+        ("softplus", (7, 7, 7)),
+        ("softplus", (7, 7, 26)),
+        ("softplus", (13, 14, 13)),
+    )
+    """Activations and steps of the networks that it is compared with."""
+    compared_steps: int = 300
+    """The most steps of their trainings."""
+    unbounded_scale: float = 0.1
+    """Of the random start where the activation is not bounded: from larger ones flows run off."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     fresh: int = 5000
     tikhonov: float = 1e-5
@@ -84,11 +101,19 @@ class ParabolaSettings(ExperimentSettings):
 
 def run(settings: ParabolaSettings, notebook: Notebook) -> Results[ParabolaResult]:
     """Trains from every seed, then other decoders for the encoder of the first."""
-    notebook.expect(len(settings.seeds) + len(settings.decoders) + 1)
-    trained = {
-        seed: notebook.part(f"seed {seed}", partial(_trained, settings, seed, notebook))
+    trainings = (1 + len(settings.others)) * len(settings.seeds)
+    notebook.expect(trainings + len(settings.decoders) + 1)
+    networks = [(settings.activation, settings.blocks), *settings.others]
+    parts = {
+        (activation, blocks, seed): notebook.part(
+            f"{activation}, {steps(blocks)}, seed {seed}",
+            partial(_trained, settings, activation, blocks, seed, notebook),
+        )
+        for activation, blocks in networks
         for seed in settings.seeds
     }
+    trained = {seed: parts[*networks[0], seed] for seed in settings.seeds}
+    compared = tuple(_compared(key, part) for key, part in parts.items())
     first = settings.seeds[0]
     control = trained[first].control
     others = {
@@ -101,21 +126,44 @@ def run(settings: ParabolaSettings, notebook: Notebook) -> Results[ParabolaResul
     certificate = notebook.part(
         "certificate", lambda: certified(_problem(settings), control, *_measures(settings, first))
     )
-    failures = [f"seed {s}: {each}" for s, p in trained.items() for each in p.facts["failures"]]
+    failures = [
+        f"{named.network}, seed {named.seed}: {fault}"
+        for named, part in zip(compared, parts.values(), strict=True)
+        for fault in part.facts["failures"]
+    ]
     return Results(
-        _sentence(settings, trained, others),
-        {"errors": _errors(settings, trained), "decoders": _decoders(settings, trained, others)},
-        _reconstructed(settings, control, others),
+        _sentence(settings, trained),
+        {
+            "errors": _errors(settings, trained),
+            "networks": _networks(settings, compared),
+            "decoders": _decoders(settings, trained, others),
+        },
+        _reconstructed(settings, control, others, compared),
         (_motion(settings, control),),
         {f"seed {first}": certificate.facts["lines"]},
-        tuple(failures or ["Every training arrived from its first random start."]),
+        (
+            _detail(settings, trained, others),
+            *_comparison(settings, compared),
+            *(failures or ["Every training arrived from its first random start."]),
+        ),
     )
 
 
-def _problem(settings: ParabolaSettings) -> ControlProblem:
-    blocks = [Block(a, n) for a, n in zip(((0, 1), (0,), (0, 1)), settings.blocks, strict=True)]
-    schedule = WidthSchedule(2, blocks, float(sum(settings.blocks)))
-    return ControlProblem(Flow(schedule, Perceptron("tanh")), tikhonov=settings.tikhonov)
+def steps(blocks: Steps) -> str:
+    """Steps in words."""
+    return "/".join(map(str, blocks))
+
+
+def _problem(
+    settings: ParabolaSettings, activation: str | None = None, steps: Steps | None = None
+) -> ControlProblem:
+    """That of the network that is compared with the others, unless another is asked for."""
+    steps = steps or settings.blocks
+    blocks = [Block(a, n) for a, n in zip(((0, 1), (0,), (0, 1)), steps, strict=True)]
+    flow = Flow(
+        WidthSchedule(2, blocks, float(sum(steps))), Perceptron(activation or settings.activation)
+    )
+    return ControlProblem(flow, tikhonov=settings.tikhonov)
 
 
 def _measures(settings: ParabolaSettings, seed: int) -> tuple[EmpiricalMeasure, EmpiricalMeasure]:
@@ -123,23 +171,27 @@ def _measures(settings: ParabolaSettings, seed: int) -> tuple[EmpiricalMeasure, 
     return dataset(_LAW, seed).train, fresh_sample(_LAW, settings.fresh, seed)[0]
 
 
-def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
+def _trained(
+    settings: ParabolaSettings, activation: str, blocks: Steps, seed: int, notebook: Notebook
+) -> Part:
     """One training; from another start where it ends above the error that is asked for."""
-    problem = _problem(settings)
+    problem = _problem(settings, activation, blocks)
+    own = (activation, blocks) == (settings.activation, settings.blocks)
     measure, fresh = _measures(settings, seed)
     arrival = first_to_arrive(
         problem,
         measure,
         notebook,
         seed=seed,
-        scale=settings.scale,
-        steps=settings.steps,
+        scale=settings.scale if activation == "tanh" else settings.unbounded_scale,
+        steps=settings.steps if own else settings.compared_steps,
         starts=settings.starts,
         loss=lambda control: float(problem.terminal_cost(control, measure)),
         enough=settings.arrived,
         described=lambda loss: f"a cost of {loss:.1e}",
     )
     control = arrival.control
+    curved = curvature(Hessian(problem, control, measure), digits=2)
     return Part.holding(
         control,
         cost=float(problem.terminal_cost(control, measure)),
@@ -148,7 +200,9 @@ def _trained(settings: ParabolaSettings, seed: int, notebook: Notebook) -> Part:
         objective=float(problem.objective(control, measure)),
         norm=float(norm(control, problem.flow.schedule.step_size)),
         residual=float(problem.pmp_residual(control, measure)),
-        lambda_min=curvature(Hessian(problem, control, measure), digits=2).smallest.value,
+        reach=float(np.abs(problem.flow.trajectory(control, fresh.x)).max()),
+        lambda_min=curved.smallest.value,
+        convex=curved.locally_convex == "yes",
         starts=arrival.starts,
         failures=arrival.failures,
     )
@@ -235,6 +289,101 @@ def _errors(settings: ParabolaSettings, trained: dict[int, Part]) -> ResultTable
     )
 
 
+def _compared(key: tuple[str, Steps, int], part: Part) -> Trained:
+    """What the networks are compared by."""
+    activation, blocks, seed = key
+    names = ("fresh_cost", "objective", "norm", "reach", "residual", "lambda_min", "convex")
+    facts = {name: part.facts[name] for name in (*names, "starts")}
+    return Trained(activation, steps(blocks), sum(blocks), seed, **facts)
+
+
+def _networks(settings: ParabolaSettings, compared: Sequence[Trained]) -> ResultTable:
+    """A row for each network over its seeds."""
+    rows = []
+    for network in dict.fromkeys(one.network for one in compared):
+        own = [one for one in compared if one.network == network]
+        errors = [one.fresh_cost for one in own]
+        rows.append(
+            {
+                "activation": own[0].activation,
+                "steps": own[0].steps,
+                "layers": own[0].layers,
+                "trained": len(own),
+                "arrived": sum(error <= settings.arrived for error in errors),
+                "middle": float(np.median(errors)),
+                "least": min(errors),
+                "greatest": max(errors),
+                "lowest": min(one.lambda_min for one in own),
+                "highest": max(one.lambda_min for one in own),
+                "convex": sum(one.convex for one in own),
+                "residual": max(one.residual for one in own),
+                "norm": float(np.median([one.norm for one in own])),
+                "reach": float(np.median([one.reach for one in own])),
+            }
+        )
+    columns = {
+        "σ": "activation",
+        "steps": "steps",
+        "layers": "layers",
+        "trained": "trained",
+        f"error ≤ {settings.arrived:g}": "arrived",
+        "error, median": "middle",
+        "least": "least",
+        "greatest": "greatest",
+        "λ_min, least": "lowest",
+        "λ_min, greatest": "highest",
+        "λ_min > 0": "convex",
+        "PMP residual, greatest": "residual",
+        "‖θ‖": "norm",
+        "largest |x|": "reach",
+    }
+    return ResultTable.of(
+        f"Networks over {seeds(settings.seeds)}: error on {settings.fresh:,} fresh particles; "
+        "‖θ‖ and the largest component on the way are medians",
+        columns,
+        rows,
+    )
+
+
+def _comparison(settings: ParabolaSettings, compared: Sequence[Trained]) -> tuple[str, ...]:
+    """What more layers and an unbounded activation bring, from the seeds that ran."""
+    if not settings.others:
+        return ()
+    lines = [
+        f"{settings.activation}, {steps(settings.blocks)} is trained for at most "
+        f"{settings.steps:,} steps a start, the networks that it is compared with for "
+        f"{settings.compared_steps:,}."
+    ]
+    for activation in dict.fromkeys(one.activation for one in compared):
+        own = [one for one in compared if one.activation == activation]
+        each = []
+        for network in dict.fromkeys(one.steps for one in own):
+            group = [one for one in own if one.steps == network]
+            middle = np.median([one.fresh_cost for one in group])
+            low, high = (f(one.fresh_cost for one in group) for f in (min, max))
+            each.append(f"{network} {middle:.1e} ({low:.1e} to {high:.1e})")
+        low, high = (f(one.lambda_min for one in own) for f in (min, max))
+        lines.append(
+            f"{activation}: median error on fresh particles (least to greatest) "
+            f"{'; '.join(each)}. λ_min(H) from {low:.2g} to {high:.2g}, positive for "
+            f"{sum(one.convex for one in own)} of {len(own)} trainings, of which "
+            f"{sum(one.residual > 1e-3 for one in own)} are under way (PMP residual > 0.001); the "
+            f"largest |x| on the way {max(one.reach for one in own):.2g}."
+        )
+    layers = {one.layers for one in compared}
+    if len(layers) > 1:
+        lines.append(
+            "How the paper spreads its 40 layers is recalled, not read: most of the new ones in "
+            "the decoder, beside the same number spread evenly."
+        )
+    if "softplus" in {one.activation for one in compared}:
+        lines.append(
+            f"softplus starts at controls of scale {settings.unbounded_scale:g}, tanh at "
+            f"{settings.scale:g}: softplus is not bounded, nor is the flow."
+        )
+    return tuple(lines)
+
+
 def _decoders(
     settings: ParabolaSettings, trained: dict[int, Part], others: dict[str, Part]
 ) -> ResultTable:
@@ -250,7 +399,10 @@ def _decoders(
 
 
 def _reconstructed(
-    settings: ParabolaSettings, control: Control, others: dict[str, Part]
+    settings: ParabolaSettings,
+    control: Control,
+    others: dict[str, Part],
+    compared: tuple[Trained, ...],
 ) -> ParabolaResult:
     """The curve, its latent values, and what each decoder makes of them."""
     flow = _problem(settings).flow
@@ -262,7 +414,7 @@ def _reconstructed(
         kind, layers = part.facts["kind"], part.facts["layers"]
         decoded.append(np.asarray(decoding(settings, kind, layers).flow.push(part.control, start)))
     names = (_name(settings), *others)
-    return ParabolaResult(s, start[:, 0], np.stack(decoded), names, flow.schedule)
+    return ParabolaResult(s, start[:, 0], np.stack(decoded), names, flow.schedule, compared)
 
 
 def _motion(settings: ParabolaSettings, control: Control) -> Motion:
@@ -278,7 +430,18 @@ def _motion(settings: ParabolaSettings, control: Control) -> Motion:
     )
 
 
-def _sentence(settings: ParabolaSettings, trained: dict[int, Part], others: dict[str, Part]) -> str:
+def _sentence(settings: ParabolaSettings, trained: dict[int, Part]) -> str:
+    """At most 25 words."""
+    reached = sum(part.facts["fresh_cost"] <= settings.arrived for part in trained.values())
+    pca = trained[settings.seeds[0]].facts["pca_cost"]
+    return (
+        f"λ = {settings.tikhonov:g}, {sum(settings.blocks)} layers: {reached} of {len(trained)} "
+        f"trainings ({seeds(settings.seeds)}) reconstruct {settings.fresh:,} fresh particles with "
+        f"error ≤ {settings.arrived:g}; PCA {pca:.1e}."
+    )
+
+
+def _detail(settings: ParabolaSettings, trained: dict[int, Part], others: dict[str, Part]) -> str:
     errors = [part.facts["fresh_cost"] for part in trained.values()]
     best = min(others, key=lambda name: others[name].facts["fresh_cost"])
     facts = trained[settings.seeds[0]].facts
@@ -298,14 +461,19 @@ def _sentence(settings: ParabolaSettings, trained: dict[int, Part], others: dict
 
 EXPERIMENTS.register(
     "parabola",
-    "A parabola in the plane, reconstructed through one component; other decoders beside its own",
+    "A parabola in the plane, reconstructed through one component: 21 and 40 layers, tanh and "
+    "softplus; other decoders beside its own",
     rank=3,
-    full="35 s",
-    quick="30 s",
+    full="15 min",
+    quick="1 min",
 )(
     Experiment(
         ParabolaSettings(),
-        ParabolaSettings(seeds=(0,), decoders=(("perceptron", 14),)),
+        ParabolaSettings(
+            seeds=(0,),
+            decoders=(("perceptron", 14),),
+            others=(("tanh", (7, 7, 26)), ("softplus", (7, 7, 7))),
+        ),
         run,
         ParabolaResult,
     )

@@ -11,6 +11,31 @@ from autoencodes.experiments.storing import Plain
 from autoencodes.flow.schedule import WidthSchedule
 
 
+@dataclass(frozen=True)
+class Trained:
+    """One network trained from one seed."""
+
+    activation: str
+    steps: str
+    layers: int
+    seed: int
+    fresh_cost: float
+    objective: float
+    norm: float
+    reach: float
+    """The largest |component| of a fresh particle on its way."""
+    residual: float
+    lambda_min: float
+    convex: bool
+    """Whether λ_min(H) > 0 within its bounds."""
+    starts: int
+
+    @property
+    def network(self) -> str:
+        """In words."""
+        return f"{self.activation}, {self.steps}"
+
+
 @dataclass(frozen=True, eq=False)
 class ParabolaResult(Plain):
     """Places s on the parabola, their latent values, and what each decoder makes of these."""
@@ -21,3 +46,5 @@ class ParabolaResult(Plain):
     decoders: tuple[str, ...]
     """Names, the encoder's own first."""
     schedule: WidthSchedule
+    networks: tuple[Trained, ...]
+    """All trainings, those of the first network first."""
