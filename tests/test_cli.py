@@ -91,11 +91,14 @@ def test_encode_decode_and_reconstruct_agree(tmp_path: Path, run: Path, ending: 
     assert call("encode", run, "digits", "-o", latent) == 0
     assert call("decode", run, latent, "-o", decoded) == 0
     assert call("reconstruct", run, "digits", "-o", made) == 0
-    codes, rows, direct = (
-        (datasets.load(str(p), to_split=False).x for p in (latent, decoded, made))
-        if ending != "npz"
-        else (np.load(latent)["latent"], np.load(decoded)["x"], np.load(made)["x"])
-    )
+
+    def read(path: Path, entry: str) -> np.ndarray:
+        if ending != "npz":
+            return np.asarray(datasets.load(str(path), to_split=False).x)
+        with np.load(path) as archive:
+            return np.asarray(archive[entry])
+
+    codes, rows, direct = read(latent, "latent"), read(decoded, "x"), read(made, "x")
     assert codes.shape == (1797, 8)
     np.testing.assert_array_equal(rows, direct)
     np.testing.assert_allclose(

@@ -116,9 +116,9 @@ def test_the_command_line_predicts_and_scores(
     written = (tmp_path / "p.csv").read_text().split()
     assert written[0] == "class"
     assert set(written[1:]) == {"ps", "qs", "rs"}
-    archive = np.load(tmp_path / "p.npz")
-    assert archive["probabilities"].shape == (120, 3)
-    assert (archive["classes"][archive["probabilities"].argmax(1)] == archive["class"]).all()
+    with np.load(tmp_path / "p.npz") as archive:
+        assert archive["probabilities"].shape == (120, 3)
+        assert (archive["classes"][archive["probabilities"].argmax(1)] == archive["class"]).all()
     monkeypatch.setattr("sys.argv", ["autoencodes", "score", str(classifier.path), data])
     with pytest.raises(SystemExit):
         main()
