@@ -18,6 +18,8 @@ from autoencodes.second_order.interval import Interval, known_by
 from autoencodes.second_order.shooting import ShootingFactor
 
 _ABSENT = "not computed: the certificate was stopped before, or the numbers overflowed."
+_TELLING = 10
+"""Times the largest error at seen rows: a certified error beyond tells a user nothing."""
 _PAPER = "Cipriani, Fornasier and Scagliotti (2024, arXiv 2307.02279)"
 _THEORY = {
     "yes": (
@@ -46,7 +48,7 @@ def practice(
             f"new rows drawn like the {rows:,} test rows cost {least:.4g} to {test.upper:.4g} on "
             f"average ({100 * test.level:g} %); {_verdict(gap)}"
         )
-    if error is not None:
+    if error is not None and error.maximum <= _TELLING * error.seen:
         text += (
             f". Whatever the row: within {error.radius:.3g} of one of {error.particles:,} training "
             f"rows it comes back with an error of at most {error.maximum:.4g} (its distance)"
