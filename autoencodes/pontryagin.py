@@ -58,9 +58,11 @@ class ControlProblem(Summarised, eqx.Module):
     tikhonov : float
         λ ≥ 0.
     checkpoint : bool
-        Whether a sweep keeps the states of some √L of the L steps alone, and makes what lies
-        between anew on its way back: the same numbers from the memory of 2 √L steps, for one more
-        pass forward. For long flows of wide states; otherwise let fewer particles pass at a time.
+        Whether a sweep keeps the states at the beginnings of segments alone, of at most some √L of
+        the L steps, and makes what lies between anew on its way back: the same numbers from the
+        memory of about 2 √L steps, for one more pass forward. A block divides into equal segments;
+        where its number of steps is prime, and larger, into single steps, whose states are all
+        kept. For long flows of wide states; otherwise let fewer particles pass at a time.
 
     Notes
     -----

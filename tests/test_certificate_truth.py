@@ -14,6 +14,7 @@ import pytest
 
 import autoencodes as ac
 from autoencodes.certificate import words
+from autoencodes.certificate.bounds import CertifiedError
 from autoencodes.certificate.certify import _part
 from autoencodes.certificate.generalisation import Gap, Mean, gap, mean_cost, transport
 from autoencodes.certificate.smoothness import kink
@@ -497,3 +498,12 @@ def test_davidsons_two_searches_share_the_risk(monkeypatch: pytest.MonkeyPatch) 
         correction=lambda width: lambda rest, value: rest,
     )
     assert asked == [2, 2]
+
+
+@pytest.mark.parametrize(("maximum", "told"), [(2.0, True), (155.0, False)])
+def test_users_are_told_of_a_certified_error_that_tells_something(
+    maximum: float, told: bool
+) -> None:
+    error = CertifiedError(0.1, 1.0, 1.5, maximum, seen=1.2, particles=50)
+    line = words.practice(Mean(1.0, 0.1, 0.8, 1.2), 40, Gap(0.0, 0.1, 1.0), error, "")
+    assert ("at most" in line) is told
