@@ -29,7 +29,7 @@ from autoencodes.report.page.tables import table
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
 
-VOID = {"meta", "link", "img", "input", "br"}
+VOID = {"meta", "link", "img", "input", "br", "wbr"}
 HOSTILE = "</script><script>alert('1')</script> \" onload=\"x & <b> <!-- {x}"
 
 
