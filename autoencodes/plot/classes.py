@@ -95,7 +95,7 @@ def scatter(
                 # A triangle of the same nominal size covers half of a circle's area.
                 s=size * (1.6 if marker == "^" else 1.0),
                 edgecolors="white",
-                linewidths=0.2,
+                linewidths=0.2 if size > 6 else 0,
             )
             # They lie within the axes: measuring them would only slow the layout down.
             dots.set_in_layout(False)

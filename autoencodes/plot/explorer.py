@@ -10,7 +10,6 @@ from jaxtyping import Int, Num
 
 from autoencodes.model.model import Model
 from autoencodes.plot.decoder import decoded, program
-from autoencodes.plot.images import limits
 
 _MOST_AXES, _AXES_OF_MANY = 6, 4
 _MOST_CODES = 300
@@ -131,3 +130,9 @@ def _columns(model: Model, rows: Num[np.ndarray, "row feature"]) -> list[dict[st
             entry["clock"] = column.moments and "%H" in column.dtype
         found.append(entry)
     return found
+
+
+def limits(originals: Num[np.ndarray, ...]) -> tuple[float, float]:
+    """The values that are black and white: 0 and 1, if they hold the originals."""
+    low, high = float(originals.min()), float(originals.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from autoencodes.plot import style
+from autoencodes.plot.explorer import limits as limits
 from autoencodes.plot.words import plain
 
 _LETTER = 0.063
@@ -28,18 +29,21 @@ def grid(
     shape: Sequence[int],
     *,
     heads: Sequence[str] | None = None,
+    corner: str = "",
     foot: str = "",
     greys: tuple[float, float] | None = None,
 ) -> Figure:
     """Images in rows of one length, each with its title at the left, ``heads`` above the columns.
 
-    ``shape`` is height and width, of colour images also 3. Rows are values, (n, d), or colours as
-    they are, (n, height, width, 3). ``greys`` are black and white, by default those of the first
-    row. Sizes are inches: one pair of axes covers the whole picture, its unit is the inch.
+    ``corner`` says beside the heads what they are. ``shape`` is height and width, of colour images
+    also 3. Rows are values, (n, d), or colours as they are, (n, height, width, 3). ``greys`` are
+    black and white, by default those of the first row. Sizes are inches: one pair of axes covers
+    the whole picture, its unit is the inch.
     """
     height, width = shape[:2]
     count = len(rows[0][1])
-    left = 0.15 + _LETTER * max(len(line) for title, _ in rows for line in title.split("\n"))
+    titles = "\n".join([*(title for title, _ in rows), corner]).split("\n")
+    left = 0.15 + _LETTER * max(map(len, titles))
     across = min((style.PAGE - left) / count - _GAP, _LARGEST)
     down = across * height / width
     lines = max((head.count("\n") + 1 for head in heads or ()), default=0)
@@ -64,8 +68,10 @@ def grid(
         x = left + k * (across + _GAP) + across / 2
         text = "\n".join(plain(line, letters) for line in name.split("\n"))
         axes.text(x, top - 0.05, text, ha="center", va="bottom", fontsize=7, linespacing=1.2)
+    small = {"fontsize": 7, "color": style.SOFT, "va": "bottom"}
+    axes.text(left - 0.08, top - 0.05, corner, ha="right", linespacing=1.2, **small)
     axes.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="auto")
-    axes.text(left, size[1] - 0.05, foot, fontsize=7, color=style.SOFT, va="bottom")
+    axes.text(left, size[1] - 0.05, foot, **small)
     return figure
 
 
@@ -98,22 +104,3 @@ def passing(
     off = ~on.reshape(len(on), 1, *shape).repeat(images.shape[1], axis=1)
     off = off if len(shape) == 3 else off[..., None]
     return np.where(off, np.array(to_rgb(style.PALE)), shown)
-
-
-def passage(
-    images: Num[np.ndarray, "layer particle dim"],
-    on: Bool[np.ndarray, "layer dim"],
-    shape: Sequence[int],
-    heads: Sequence[str],
-    names: Sequence[str] | None = None,
-) -> Figure:
-    """Images, a row each, on their way through the layers, a column each: see ``passing``."""
-    shown = passing(images, on, shape)
-    titles = names or [""] * images.shape[1]
-    return grid([(name, shown[:, k]) for k, name in enumerate(titles)], shape, heads=heads)
-
-
-def limits(originals: Num[np.ndarray, ...]) -> tuple[float, float]:
-    """The values that are black and white: 0 and 1, if they hold the originals."""
-    low, high = float(originals.min()), float(originals.max())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

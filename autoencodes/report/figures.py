@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from autoencodes.plot import images
 from autoencodes.plot.architecture import architecture
 from autoencodes.plot.classes import Classes
 from autoencodes.plot.codes import scattered
+from autoencodes.plot.passage import Passage
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.words import number
 from autoencodes.report import course, loss, predictions, reconstructions
@@ -85,29 +85,13 @@ def _passage(findings: Findings) -> Said | None:
     arrays, shape = findings.samples.arrays, findings.samples.facts["image_shape"]
     if "passage" not in arrays:
         return None
-    shown, layers, widths = (arrays[f"passage{n}"] for n in ("", "_layers", "_widths"))
-    heads = ["input", *(f"layer {layer}\n{width}" for layer, width in
-                        zip(layers[1:], widths[1:], strict=True))]  # fmt: skip
-    names = None
+    names: list[str] = []
     if "sample_labels" in arrays:
-        classes = Classes.of(shown.shape[1], arrays["sample_labels"][: shown.shape[1]],
-                             findings.names)  # fmt: skip
+        labels = arrays["sample_labels"]
+        classes = Classes.of(len(labels), labels, findings.names)
         names = [classes.names[member] for member in classes.members]
-    figure = images.passage(shown, arrays["passage_on"], shape, heads, names)
-    dim = findings.schedule.dim
-    off = (
-        "pale pixels are switched off"
-        if not arrays["passage_on"].all()
-        else "components are axes, not pixels: shown is the image that those left span"
-    )
-    colours = "" if len(shape) == 3 else "; blue is below black, orange above white"
-    return (
-        figure,
-        f"{shown.shape[1]} test images on their way through {layers[-1]} layers; below each "
-        f"layer's number how many of {dim} components are on; {off}{colours}.",
-        f"A row of images for each example: from the input over {widths.min()} components at the "
-        f"narrowest, after layer {layers[int(np.argmin(widths))]}, to the reconstruction.",
-    )
+    shown = Passage.kept("Test images", arrays, shape, findings.schedule.dim, names).picture()
+    return shown.figure, shown.caption, shown.alt
 
 
 def _extreme(which: str) -> Callable[[Findings], Said | None]:

@@ -122,7 +122,8 @@ def _remarks(explorer: Explorer) -> str:
     """What one has to know to read it."""
     facts = explorer.facts
     count, axes = len(facts["codes"]), len(facts["names"])
-    said = [f"Marks are {count:,} test rows; press one to begin with its values."]
+    begin = "" if facts["grid"] else "; press one to begin with its values"
+    said = [f"Marks are {count:,} test rows{begin}."]
     if axes == 1:
         said = []
     if axes < facts["of"] or facts["names"][0].startswith("axis"):
