@@ -99,7 +99,9 @@ def passing(
     if len(shape) == 2:
         values = ((images - low) / span).reshape(*shown.shape[:-1], 1)
         for beyond, colour in ((-values, _BELOW), (values - 1, _ABOVE)):
-            share = np.clip(beyond, 0, None) / max(float(beyond.max()), 1.0)
+            # A few pixels far off would leave the others as good as grey.
+            far = float(np.quantile(beyond[beyond > 0], 0.99)) if (beyond > 0).any() else 0.0
+            share = np.clip(beyond / max(far, 1.0), 0, 1)
             shown = (1 - share) * shown + share * np.array(colour)
     off = ~on.reshape(len(on), 1, *shape).repeat(images.shape[1], axis=1)
     off = off if len(shape) == 3 else off[..., None]

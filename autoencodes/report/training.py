@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +49,8 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
 
     return partial(figures.pictures, findings), Page(
         f"train {name}",
-        f"{metrics['steps']:,} steps of {config['method']}, λ = {number(config['tikhonov'])}, "
-        f"{metrics['parameters']:,} parameters, {config['precision']}",
+        f"{_rows(metrics)}{metrics['steps']:,} steps of {config['method']}, "
+        f"λ = {number(config['tikhonov'])}, {metrics['parameters']:,} parameters, {config['precision']}",
         verdict(name, findings.target, metrics),
         {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
         _motions(findings, name),
@@ -64,6 +65,14 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         extremes=_extremes(findings),
         images="passage" in findings.samples.arrays,
     )
+
+
+def _rows(metrics: dict[str, Any]) -> str:
+    """How many rows the parts have, where that is known."""
+    parts = {"train": "training", "validation": "validation", "test": "test"}
+    counts = {name: metrics.get(f"{part}_rows") for part, name in parts.items()}
+    known = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{', '.join(known)} rows; " if known else ""
 
 
 def _explorers(folder: RunFolder, findings: Findings, name: str) -> tuple[Explorer, ...]:
