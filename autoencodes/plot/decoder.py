@@ -113,14 +113,14 @@ def decoded(
         features = model.decode_features(centre + places @ vectors)
     except NumericalFailure:
         return None
-    low, high = float(features.min()), float(features.max())
-    if model.image_shape is None or not high > low:
+    least, most = float(features.min()), float(features.max())
+    if model.image_shape is None or not most > least:
         return {"count": count, "size": size, "numbers": packed(features)}
-    bytes_ = ((features - low) * (255 / (high - low))).round().astype(np.uint8).tobytes()
-    greys = {"low": low, "high": high, "numbers": base64.b64encode(bytes_).decode()}
+    levels = ((features - least) * (255 / (most - least))).round().astype(np.uint8).tobytes()
+    greys = {"low": least, "high": most, "numbers": base64.b64encode(levels).decode()}
     return {"count": count, "size": size, "greys": greys}
 
 
-def packed(values: Num[np.ndarray, ...]) -> str:
+def packed(values: Num[np.ndarray, "..."]) -> str:  # noqa: UP037
     """Numbers as base64 of little-endian float32."""
     return base64.b64encode(np.asarray(values, "<f4").tobytes()).decode()

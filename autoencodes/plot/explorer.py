@@ -132,7 +132,7 @@ def _columns(model: Model, rows: Num[np.ndarray, "row feature"]) -> list[dict[st
     return found
 
 
-def limits(originals: Num[np.ndarray, ...]) -> tuple[float, float]:
+def limits(originals: Num[np.ndarray, "..."]) -> tuple[float, float]:  # noqa: UP037
     """The values that are black and white: 0 and 1, if they hold the originals."""
     low, high = float(originals.min()), float(originals.max())
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

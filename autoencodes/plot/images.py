@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Num
@@ -68,7 +69,7 @@ def grid(
         x = left + k * (across + _GAP) + across / 2
         text = "\n".join(plain(line, letters) for line in name.split("\n"))
         axes.text(x, top - 0.05, text, ha="center", va="bottom", fontsize=7, linespacing=1.2)
-    small = {"fontsize": 7, "color": style.SOFT, "va": "bottom"}
+    small: dict[str, Any] = {"fontsize": 7, "color": style.SOFT, "va": "bottom"}
     axes.text(left - 0.08, top - 0.05, corner, ha="right", linespacing=1.2, **small)
     axes.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="auto")
     axes.text(left, size[1] - 0.05, foot, **small)

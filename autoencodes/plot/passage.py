@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Int, Num
 
 from autoencodes.model.model import Model
-from autoencodes.plot.picture import Picture
 from autoencodes.run.samples import passage
+
+if TYPE_CHECKING:
+    from autoencodes.plot.picture import Picture
 
 _ARRAYS = ("images", "on", "layers", "widths")
 
@@ -84,6 +86,7 @@ class Passage:
     def picture(self, name: str = "passage") -> Picture:
         """A row for each image, a column for each layer; within ``style.context()``."""
         from autoencodes.plot import images
+        from autoencodes.plot.picture import Picture
 
         pairs = list(zip(self.layers.tolist(), self.widths.tolist(), strict=True))
         heads = ["input", *(f"{layer}\n{width}" for layer, width in pairs[1:])]

@@ -50,7 +50,8 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
     return partial(figures.pictures, findings), Page(
         f"train {name}",
         f"{_rows(metrics)}{metrics['steps']:,} steps of {config['method']}, "
-        f"λ = {number(config['tikhonov'])}, {metrics['parameters']:,} parameters, {config['precision']}",
+        f"λ = {number(config['tikhonov'])}, {metrics['parameters']:,} parameters, "
+        f"{config['precision']}",
         verdict(name, findings.target, metrics),
         {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
         _motions(findings, name),

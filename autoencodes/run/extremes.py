@@ -27,16 +27,17 @@ def extremes(
     others the entries of that name hold the columns with the largest shares of the error.
     """
     x, observed = job.features("test"), job.observed("test")
-    errors, squares = np.empty(len(x)), np.empty((0, 0))
-    for rows in strips(len(x)):
-        squares = (predicted[rows].astype(np.float64) - x[rows]) ** 2
-        seen = None if observed is None else observed[rows]
-        errors[rows] = row_means(squares if seen is None else squares * seen, seen)
+    errors = np.empty(len(x))
+    for strip in strips(len(x)):
+        squares = (predicted[strip].astype(np.float64) - x[strip]) ** 2
+        seen = None if observed is None else observed[strip]
+        errors[strip] = row_means(squares if seen is None else squares * seen, seen)
     images = job.data.image_shape is not None
     count = min(_MOST_IMAGES if images else _MOST_ROWS, len(x) // 2)
     order = np.argsort(errors, kind="stable")
     chosen = {"best": order[:count], "worst": order[::-1][:count]} if count else {}
-    arrays, facts = {}, {}
+    arrays: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {}
     numbers = np.arange(job.data.size)[job.data.rows("test")]
     for name, rows in chosen.items():
         arrays[f"{name}_errors"] = errors[rows]

@@ -42,8 +42,9 @@ def test_headlines_have_at_most_25_words() -> None:
     parts = ("test_mse", "train_mse", "validation_mse", "pca_test_mse", "test_mse_bottleneck_only")
     errors = dict.fromkeys(parts, 1.23456e-5)
     metrics = {**errors, "latent": 8, "dim": 64, "validation_rows": 100}
-    for more in ({}, {"test_accuracy": 0.98765, "pca_test_mse": None}, {"pca_exact": True}):
-        text = verdict("rows.csv", "rows", {**metrics, **more})
+    predicted = {"test_accuracy": 0.98765, "pca_test_mse": None}
+    for target, more in (("rows", {}), ("classes", predicted), ("rows", {"pca_exact": True})):
+        text = verdict("rows.csv", target, {**metrics, **more})
         assert len(text.split()) <= 25, text
         assert "1.23×10⁻⁵" in text
 
