@@ -153,12 +153,12 @@ def _ends(course: Course) -> str:
 
 
 def _legend(figure: Figure, course: Course) -> None:
-    marks = {
-        f"target {'−' if up == 0 else ''}{number(float(np.abs(course.targets[0, 0])))}": Line2D(
-            [], [], color=colour
-        )
-        for up, colour in enumerate(_SIDES)
-    }
+    dim, size = course.targets.shape[1], number(float(np.abs(course.targets[0, 0])))
+    marks = {}
+    for mark, colour in zip(("−", ""), _SIDES, strict=True):
+        told = ", ".join([f"{mark}{size}"] * dim)
+        name = f"target {told}" if dim == 1 else f"target ({told})"
+        marks[name] = Line2D([], [], color=colour)
     figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=2)
 
 
