@@ -118,12 +118,12 @@ class GridMethod:
         self, values: Float[np.ndarray, ...], x: Float[np.ndarray, "particle dim"]
     ) -> Float[np.ndarray, "particle dim"]:
         if x.shape[1] == 2:
-            plane = RectBivariateSpline(self.nodes, self.nodes, values, kx=3, ky=3)
+            plane = RectBivariateSpline(self.nodes, self.nodes, values, kx=3, ky=3)  # type: ignore[no-untyped-call]
             orders = ({"dx": 1}, {"dy": 1})
             return np.stack([plane(x[:, 0], x[:, 1], grid=False, **own) for own in orders], axis=1)
         if self.literal:
             cut = slice(_TRIMMED, -_TRIMMED)
-            return np.asarray(BSpline(self.nodes[cut], values[cut], 2)(x, nu=1))
+            return np.asarray(BSpline(self.nodes[cut], values[cut], 2)(x, nu=1))  # type: ignore[no-untyped-call]
         return np.asarray(make_interp_spline(self.nodes, values, k=3)(x, nu=1))
 
     def density(
@@ -164,7 +164,7 @@ class GridMethod:
                 value = np.sum(self.penalty * tried**2) + np.sum(p * moved) / count
                 return float(value), slope.ravel()
 
-            best = minimize(loss, own.ravel(), jac=True, method="BFGS", options={"gtol": 1e-10})
+            best = minimize(loss, own.ravel(), jac=True, method="BFGS", options={"gtol": 1e-10})  # type: ignore[no-untyped-call]
             found.append(best.x.reshape(own.shape))
         return np.stack(found)
 

@@ -296,7 +296,9 @@ def _measured(settings: MeanFieldSettings, found: dict[str, dict[str, Any]]) -> 
             places, exact = moved_density(problem.flow, part.control, x, start)
         courses.append(
             Course(
-                *(part.arrays[key] for key in ("ours", "shooting", "grid")),
+                ours=part.arrays["ours"],
+                shooting=part.arrays["shooting"],
+                grid=part.arrays["grid"],
                 paths=grid.forward(theta),
                 targets=grid.y,
                 costates=np.asarray(problem.costate(part.control, measure)),
