@@ -109,7 +109,7 @@ def test_a_field_without_its_entry_or_with_a_bad_weight_is_refused() -> None:
         Weighted(Perceptron(), {"c": 1.0}).init(jax.random.key(0), 2, 1.0)
     for wrong in ({"b": 0.0}, {"b": -1.0}, {"b": "x"}, {}, 3.0, [("b",)], [("b", 1), ("b", 2)]):
         with pytest.raises(ac.InputError, match="weight"):
-            Weighted(Perceptron(), wrong)  # type: ignore[arg-type]
+            Weighted(Perceptron(), wrong)
 
 
 def test_certificates_see_the_field_within() -> None:

@@ -79,7 +79,9 @@ class Weighted(ControlledField):
     field: ControlledField = eqx.field(
         converter=partial(instance, name="field", kind=ControlledField)  # type: ignore[type-abstract]
     )
-    weights: tuple[tuple[str, float], ...] = eqx.field(static=True, converter=_pairs)
+    weights: Mapping[str, float] | tuple[tuple[str, float], ...] = eqx.field(
+        static=True, converter=_pairs
+    )
 
     @property
     def linear_in_control(self) -> bool:
@@ -94,7 +96,7 @@ class Weighted(ControlledField):
         return self._scaled(theta, 0.5)
 
     def _scaled(self, theta: Mapping[str, Any], power: float) -> dict[str, Any]:
-        factors = {name: math.pow(weight, power) for name, weight in self.weights}
+        factors = {name: math.pow(weight, power) for name, weight in dict(self.weights).items()}
         _check_names(factors, theta)
         return {name: factors.get(name, 1.0) * values for name, values in theta.items()}
 

@@ -28,7 +28,7 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.latent_dimension.result import LatentResult
 from autoencodes.experiments.notebook import Notebook, Part
-from autoencodes.experiments.table import ResultTable
+from autoencodes.experiments.table import Cell, ResultTable
 from autoencodes.fields import TwoLayer
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.schedule import Block, WidthSchedule
@@ -202,7 +202,7 @@ def chosen(result: LatentResult, name: str) -> dict[str, list[int]]:
 
 
 def _table(settings: LatentSettings, result: LatentResult) -> ResultTable:
-    table = []
+    table: list[tuple[Cell, ...]] = []
     for name, truth in result.truth.items():
         found = chosen(result, name)
         cells = [" ".join(map(str, found[words])) for words in INDICATORS]
@@ -215,7 +215,7 @@ def _table(settings: LatentSettings, result: LatentResult) -> ResultTable:
 
 
 def _curves(result: LatentResult) -> ResultTable:
-    table = []
+    table: list[tuple[Cell, ...]] = []
     for name in result.truth:
         for k in range(result.error[name].shape[1]):
             means = [

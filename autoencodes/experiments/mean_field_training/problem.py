@@ -264,7 +264,8 @@ def _readings(settings: MeanFieldSettings, name: str, notebook: Notebook) -> Par
         )
     for start in settings.other_starts:
         other[f"from θ = {start:g}"] = settings.model_copy(update={"start": start})
-    rows, reference = [], None
+    rows: list[tuple[str, float | None, float]] = []
+    reference: Theta | None = None
     for words, own in other.items():
         problem, measure = control_problem(own, name), _measure(own, seed)
         _, course = _fitted(own, problem, _begin(own, name), measure, notebook)

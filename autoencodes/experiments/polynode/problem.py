@@ -30,7 +30,7 @@ from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training import MetricMovement
 
-Rows = Float[np.ndarray, "row dim"]
+Rows = Float[np.ndarray, "_ dim"]
 SPHERE = "sphere"
 _STEP, _TAU, _SCALE, _BATCH, _HIDDEN = 0.5, 1e-2, 0.5, 128, 32
 _BY_LENGTH, _SHARE = 54.5, 0.3
