@@ -232,7 +232,7 @@ EXPERIMENTS.register(
 )(
     Experiment(
         HessianTableSettings(),
-        HessianTableSettings(epochs=500, growth=1.6),
+        HessianTableSettings(epochs=500, growth=1.6, others=(1, 2, 3)),
         run,
         HessianTableResult,
     )

@@ -320,7 +320,7 @@ EXPERIMENTS.register(
     "tikhonov-sweep",
     "How many minimisers there are, and whether pure shooting contracts, over a grid of λ",
     rank=7,
-    full="3 min",
+    full="11 min",
     quick="21 s",
 )(
     Experiment(

@@ -266,8 +266,8 @@ def sentence(sweeps: Sequence[LawSweep]) -> str:
     laws = list(dict.fromkeys(sweep.law for sweep in sweeps))
     its = seeds(list(dict.fromkeys(sweep.seed for sweep in sweeps)))
     return (
-        f"{' and '.join(laws)}, {its}: one minimiser from λ = {_range(sweeps, 'unique')}; shooting "
-        f"contracts from {_range(sweeps, 'contracting')}, by theory from "
+        f"{', '.join(laws)}, {its}: one minimiser from λ = {_range(sweeps, 'unique')}; "
+        f"contraction from {_range(sweeps, 'contracting')}, promised from "
         f"{_range(sweeps, 'bound')}."
     )
 
@@ -281,11 +281,11 @@ def verdicts(sweeps: Sequence[LawSweep]) -> tuple[str, str]:
     first = (
         f"holds for {len(sweeps) - len(past)} of {len(sweeps)} laws and seeds"
         + (
-            f", and is not sharp: the λ promised is {_ends(losses)} times that of q = 1"
+            f"{_sharp(losses)}: the λ promised is {_ends(losses)} times that of q = 1"
             if losses
             else ""
         )
-        + (f"; from there on q goes like λ to the power −{powers}" if powers != "none" else "")
+        + (f"; from there on q goes like λ^−p, p = {powers}" if powers != "none" else "")
         + (f", and shooting contracts by q to within {max(away):.1g}" if away else "")
     )
     seen = [s for s in sweeps if s.nonconvex is not None]
@@ -303,6 +303,10 @@ def verdicts(sweeps: Sequence[LawSweep]) -> tuple[str, str]:
 def _range(sweeps: Sequence[LawSweep], name: str) -> str:
     """The least and the largest of a threshold over laws and seeds."""
     return _ends([v for s in sweeps if (v := getattr(s, name)) is not None])
+
+
+def _sharp(losses: Sequence[float]) -> str:
+    return ", and is not sharp" if min(losses) > 1 else ""
 
 
 def _ends(values: Sequence[float]) -> str:
