@@ -134,7 +134,7 @@ class Model(Summarised, eqx.Module):
     def problem(self, tikhonov: float) -> ControlProblem:
         """The control problem that the model's control is to solve."""
         cost: TerminalCost = self.readout.cost
-        if self._by_column:
+        if self.compares_columns:
             rotation, centre = self.coordinates.rotation, self.coordinates.centre
             assert rotation is not None
             assert centre is not None
@@ -142,13 +142,13 @@ class Model(Summarised, eqx.Module):
         return ControlProblem(self.flow, cost, tikhonov)
 
     @property
-    def _by_column(self) -> bool:
+    def compares_columns(self) -> bool:
         """Whether the cost compares columns, and particles are in coordinates that mix them."""
         return isinstance(self.readout.cost, ByColumn) and self.coordinates.rotation is not None
 
     def compared(self, states: ArrayLike) -> Num[np.ndarray, "particle entry"]:
         """Final states (N, d) as the cost compares them with targets."""
-        if self._by_column:
+        if self.compares_columns:
             return self.coordinates.leave(states, self.dtype)
         return np.asarray(states)
 
@@ -172,11 +172,11 @@ class Model(Summarised, eqx.Module):
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype), weights)
         cost, size = self.readout.cost, self.coordinates.features
-        plain = cost.components is None and not cost.masked and not self._by_column
+        plain = cost.components is None and not cost.masked and not self.compares_columns
         if y is None and plain:
             return EmpiricalMeasure(particles, weights=weights)
         targets = (particles if y is None else self.enter(y))[:, :size]
-        if self._by_column:
+        if self.compares_columns:
             targets = self.coordinates.leave(targets, self.dtype)
         if cost.masked:
             seen = np.ones(targets.shape, bool) if observed is None else observed
@@ -328,7 +328,7 @@ class Model(Summarised, eqx.Module):
         """Predictions in the scaled units of the targets, from final states (N, d)."""
         with precision(self.dtype):
             predicted = self.readout.predict(self.compared(pushed))
-        if self.readout.target != "rows" or self._by_column:
+        if self.readout.target != "rows" or self.compares_columns:
             return predicted
         return self.coordinates.leave(predicted, self.dtype)
 
