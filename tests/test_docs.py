@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import theorems
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -26,6 +28,7 @@ def blocks(page: Path, language: str) -> list[str]:
 )
 def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     scope: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), scope)
@@ -37,6 +40,12 @@ def test_links_and_pictures_are_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", theorems.THEOREMS)
+def test_the_page_of_a_theorem_is_what_was_measured(name: str) -> None:
+    """After a change: ``python benchmarks/theorems.py page``."""
+    assert (theorems.PAGES / f"{name}.md").read_text() == theorems.written(name)
 
 
 def test_readme_has_the_two_commands_that_ci_runs() -> None:

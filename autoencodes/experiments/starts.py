@@ -1,4 +1,4 @@
-"""Random starts, one after the other, until one arrives; and laws' fresh particles.
+"""Random starts, one after the other, until one arrives; laws' fresh particles; distinct ends.
 
 A training from a random control may end at a saddle or at a poor minimum. Its loss on the
 particles trained on shows that; it is reported, and another start is made.
@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from autoencodes.control import Control
 from autoencodes.datasets.laws import sample
@@ -77,3 +78,17 @@ def first_to_arrive(
         )
     _, control = min(arrivals, key=lambda pair: pair[0])
     return Arrival(control, len(arrivals), failures)
+
+
+def distinct(points: Float[np.ndarray, "point entry"], apart: float) -> list[list[int]]:
+    """Groups of points in the given order: a point joins the first group whose first point is
+    within ``apart`` of it.
+    """
+    groups: list[list[int]] = []
+    for k, point in enumerate(points):
+        near = [g for g in groups if np.linalg.norm(points[g[0]] - point) <= apart]
+        if near:
+            near[0].append(k)
+        else:
+            groups.append([k])
+    return groups

@@ -76,7 +76,9 @@ def test_controls_converge_with_order_one(results: Results[DepthLimitResult]) ->
         assert row[4] < 1e-7
         assert row[5] is None or row[5] > 0
     assert rows[1][7] == pytest.approx(1, abs=0.15)
-    assert f"order {rows[1][7]:.2f}" in results.sentence
+    assert f"order {rows[1][7]:.2f}" in results.notes[0]
+    assert f"line, 5 to 20 steps, {rows[1][7]:.2f}" in results.sentence
+    assert len(results.sentence.split()) <= 25
 
 
 @pytest.mark.slow

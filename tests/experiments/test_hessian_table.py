@@ -29,7 +29,7 @@ from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.second_order.hessian import Hessian
 
 TINY = HessianTableSettings(
-    tikhonov=(0.5, 1e-3), steps_per_block=1, horizon=3.0, epochs=40, growth=3.0
+    others=(3,), tikhonov=(0.5, 1e-3), steps_per_block=1, horizon=3.0, epochs=40, growth=3.0
 )
 
 
@@ -145,6 +145,10 @@ def test_table_and_sentence_hold_the_figures() -> None:
     assert len(ends.rows) == 2
     assert f"{results.measured.ends[0].error:.3g}" in results.notes[1]
     assert "seed 0" in results.sentence
+    (other,) = results.measured.others
+    assert other.seed == 3
+    assert results.notes[2].startswith("With λ = 0.5, from seeds 0, 3: ")
+    assert " of 2 controls end with" in results.notes[2]
     assert len(results.sentence.split()) <= 25
 
 
@@ -152,6 +156,7 @@ def test_what_is_stored_reads_back() -> None:
     result = tiny()[0].measured
     again = HessianTableResult.restored(result.stored())
     assert again.ends == result.ends
+    assert again.others == result.others
     np.testing.assert_array_equal(again.courses[1].error, result.courses[1].error)
 
 

@@ -41,6 +41,11 @@ TINY = LimitSettings(
     layers=4,
     steps=200,
     tolerance=1e-6,
+    starts=6,
+    valleys=2,
+    tries=1,
+    seekers=3,
+    searched=(5, 6, 7),
 )
 
 
@@ -159,7 +164,7 @@ def test_what_is_promised_is_what_lambda_min_allows() -> None:
     assert promised[TRANSPORT, None] == pytest.approx(-0.5)
     assert promised[DISTANCE, 0] == pytest.approx(-0.5)
     assert promised[DISTANCE, 1] is None
-    assert len(results().tables["slopes"].rows) == len(fits) == 7
+    assert len(results().tables["slopes"].rows) == len(fits) == 1 + 8 + 4
     assert len(results().tables["means"].rows) == 6
 
 
@@ -167,7 +172,7 @@ def test_notes_say_which_slopes_leave_the_theorys_out() -> None:
     def fit(low: float, high: float) -> Fit:
         return Fit(1, None, TRANSPORT, Power((low + high) / 2, low, high, 0.0), -0.5, -0.5)
 
-    nothing = LimitResult(2 ** np.arange(3), {}, {}, {})
+    nothing = LimitResult(2 ** np.arange(3), {}, {}, {}, ())
     for low, high, word in ((-0.9, -0.6, "Faster"), (-0.4, -0.2, "Slower")):
         assert any(note.startswith(word) for note in notes([fit(low, high)], {}, nothing, ()))
     both = notes([fit(-0.6, -0.4)], {}, nothing, ())

@@ -25,7 +25,9 @@ def test_a_training_of_one_memory_is_measured_as_it_is(tmp_path: Path) -> None:
     assert noisy == pytest.approx(settings.noise**2, rel=0.05)
     difference = results.measured.noisy - results.measured.original
     assert np.std(difference) == pytest.approx(settings.noise, rel=0.1)
-    assert f"{noisy:.2g}" in results.sentence
+    assert f"{noisy:.2g}" in results.notes[0]
+    assert f"skip {row[3]:.2g}" in results.sentence
+    assert len(results.sentence.split()) <= 25
     again = unet.run(settings, Notebook(tmp_path))
     assert again.tables == results.tables
     restored = unet.UnetResult.restored(results.measured.stored()).memories["skip"]

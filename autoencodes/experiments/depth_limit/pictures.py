@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from autoencodes.experiments import Results
 from autoencodes.experiments.depth_limit.problem import DepthLimitSettings
-from autoencodes.experiments.depth_limit.result import DepthLimitResult, Trained
+from autoencodes.experiments.depth_limit.result import DepthLimitResult, Trained, detail
 from autoencodes.plot import style
 from autoencodes.plot.picture import Picture
 from autoencodes.plot.scales import logarithmic
@@ -51,7 +51,7 @@ def pictures(results: Results[DepthLimitResult], settings: DepthLimitSettings) -
             "How far what is trained with a step Δt is from what is trained with the next smaller "
             "one: controls in L², their means over the coarser step in L², and objectives. Dashed "
             "lines have order 1.",
-            results.sentence,
+            detail(results.measured),
         )
     )
     return drawn

@@ -33,7 +33,7 @@ from autoencodes.experiments.depth_limit.result import (
     sentence,
     table,
 )
-from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.fields import Perceptron
 from autoencodes.flow.flow import Flow
@@ -87,7 +87,7 @@ def run(settings: DepthLimitSettings, notebook: Notebook) -> Results[DepthLimitR
         problems[name] = _measured(settings, name, parts)
     result = DepthLimitResult(problems)
     return Results(
-        sentence(result),
+        sentence(result, seeds((settings.seed,))),
         {"convergence": table(result)},
         result,
         notes=notes(result, settings.tikhonov),

@@ -105,7 +105,22 @@ def table(result: DepthLimitResult) -> ResultTable:
     )
 
 
-def sentence(result: DepthLimitResult) -> str:
+def sentence(result: DepthLimitResult, seed: str) -> str:
+    """The order of the controls on the finest grids; at most 25 words."""
+    parts = [
+        f"{name}, {p.rows[0].steps} to {p.rows[-1].steps} steps, {_order(p)}"
+        for name, p in result.problems.items()
+    ]
+    return f"Δt → 0, {seed}: orders of controls in L²: {'; '.join(parts)} (theory: 1)."
+
+
+def _order(problem: Trained) -> str:
+    """That of the last pair of grids; of two grids alone there is none."""
+    order = problem.rows[-2].order
+    return "not known" if order is None else f"{order:.2f}"
+
+
+def detail(result: DepthLimitResult) -> str:
     """What the two finest grids of each problem differ by."""
     parts = []
     for problem in result.problems.values():
@@ -125,8 +140,8 @@ def _value(value: float | None, order: float | None) -> str:
 
 
 def notes(result: DepthLimitResult, tikhonov: float) -> tuple[str, ...]:
-    """Residuals and curvatures, and why λ is large."""
-    lines = []
+    """Differences, residuals and curvatures, and why λ is large."""
+    lines = [detail(result)]
     for problem in result.problems.values():
         rows = problem.rows
         known = [row.lambda_min for row in rows if row.lambda_min is not None]

@@ -25,6 +25,7 @@ from autoencodes.experiments.hessian_table.result import (
     Ending,
     HessianTableResult,
     Measurements,
+    Other,
     convex_from,
     course_table,
     end_table,
@@ -51,6 +52,8 @@ class HessianTableSettings(ExperimentSettings):
     """The weights that are compared, the architecture, and how long it is trained."""
 
     seed: int = 0
+    others: tuple[int, ...] = tuple(range(1, 10))
+    """Seeds of further controls, from which the largest weight alone is trained with."""
     tikhonov: tuple[float, ...] = (0.1, 1e-2, 1e-3, 1e-4, 1e-5)
     steps_per_block: int = 7
     horizon: float = 21.0
@@ -67,14 +70,15 @@ class HessianTableSettings(ExperimentSettings):
     @property
     def sizes(self) -> str:
         return (
-            f"seed {self.seed}, {len(self.tikhonov)} weights λ from one random control, "
+            f"seed {self.seed}, {len(self.tikhonov)} weights λ from one random control and the "
+            f"largest from {len(self.others)} others, "
             f"{3 * self.steps_per_block} layers, at most {self.epochs:,} epochs"
         )
 
 
 def run(settings: HessianTableSettings, notebook: Notebook) -> Results[HessianTableResult]:
     """Trains with every weight from one control, and measures H at a geometric choice of epochs."""
-    notebook.expect(len(settings.tikhonov))
+    notebook.expect(len(settings.tikhonov) + len(settings.others))
     parts = [
         notebook.part(f"λ = {weight:g}", partial(_trained, settings, weight, notebook))
         for weight in settings.tikhonov
@@ -93,7 +97,14 @@ def run(settings: HessianTableSettings, notebook: Notebook) -> Results[HessianTa
         Ending(**part.facts, reconstructs_from=reconstructs_from(course, SMALL * at_zero))
         for part, course in zip(parts, courses, strict=True)
     )
-    result = HessianTableResult(courses, ends, at_zero, of_a_line, exponent(ends))
+    strong = max(settings.tikhonov)
+    others = [
+        notebook.part(f"λ = {strong:g}, seed {seed}", partial(_ended, settings, seed, notebook))
+        for seed in settings.others
+    ]
+    result = HessianTableResult(
+        courses, ends, at_zero, of_a_line, exponent(ends), tuple(Other(**o.facts) for o in others)
+    )
     return Results(
         sentence(result, seeds((settings.seed,))),
         {
@@ -101,7 +112,7 @@ def run(settings: HessianTableSettings, notebook: Notebook) -> Results[HessianTa
             "ends": end_table(result),
         },
         result,
-        notes=notes(result, settings.tau),
+        notes=notes(result, settings.tau, settings.seed),
     )
 
 
@@ -157,6 +168,19 @@ def _trained(settings: HessianTableSettings, weight: float, notebook: Notebook) 
     return Part({**columns, **Part.holding(control).arrays}, ending)
 
 
+def _ended(settings: HessianTableSettings, seed: int, notebook: Notebook) -> Part:
+    """Where the largest weight leads from another control."""
+    flow, weight = _flow(settings), max(settings.tikhonov)
+    measure, _ = _measures(settings)
+    problem = ControlProblem(flow, tikhonov=weight)
+    begin = flow.init(jax.random.key(seed), scale=settings.scale)
+    result = _segment(settings, problem, begin, measure, settings.epochs, None, notebook)
+    free = ControlProblem(flow, tikhonov=0.0)
+    at = _measured(free, weight, result.control, measure, 0)
+    facts = {name: at[name] for name in ("bound", "error", "norm")}
+    return Part(facts={"seed": seed, **facts, "converged": result.converged})
+
+
 def _segment(
     settings: HessianTableSettings,
     problem: ControlProblem,
@@ -208,7 +232,7 @@ EXPERIMENTS.register(
 )(
     Experiment(
         HessianTableSettings(),
-        HessianTableSettings(epochs=500, growth=1.6),
+        HessianTableSettings(epochs=500, growth=1.6, others=(1, 2, 3)),
         run,
         HessianTableResult,
     )

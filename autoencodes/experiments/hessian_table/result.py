@@ -12,11 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from autoencodes.experiments.experiment import seeds
 from autoencodes.experiments.storing import Plain
 from autoencodes.experiments.table import ResultTable
 
 SMALL = 0.01
 """The share of the error at θ = 0 below which a control counts as one that reconstructs."""
+
+_LIKE = 0.01
+"""Errors that differ by this share are alike."""
 
 Values = Float[np.ndarray, " measurement"]
 
@@ -49,6 +53,17 @@ class Ending:
     reconstructs_from: int | None
 
 
+class Other(NamedTuple):
+    """Where the largest weight leads from the control of another seed."""
+
+    seed: int
+    bound: float
+    """The lower one of λ_min."""
+    error: float
+    norm: float
+    converged: bool
+
+
 @dataclass(frozen=True, eq=False)
 class HessianTableResult(Plain):
     """The trainings, a weight each, and the errors to compare with."""
@@ -58,6 +73,7 @@ class HessianTableResult(Plain):
     error_at_zero: float
     error_of_a_line: float
     exponent: float | None
+    others: tuple[Other, ...]
 
 
 def table_epochs(epochs: int) -> list[int]:
@@ -143,7 +159,7 @@ def sentence(result: HessianTableResult, seed: str) -> str:
     )
 
 
-def detail(result: HessianTableResult) -> str:
+def detail(result: HessianTableResult, seed: int) -> str:
     """From when on J is convex, and how the strongest and the weakest weight end."""
     ends = result.ends
     known = [end for end in ends if end.convex_from is not None]
@@ -158,7 +174,7 @@ def detail(result: HessianTableResult) -> str:
     early = weak.reconstructs_from
     when = "" if early is None else f", below {SMALL:.0%} of that at θ = 0 from epoch {early:,} on"
     return (
-        f"From one random control, at the epochs measured, λ_min(H) is {convex}. With "
+        f"From the control of seed {seed}, at the epochs measured, λ_min(H) is {convex}. With "
         f"λ = {strong.tikhonov:g} the control ends with ‖θ‖ = {strong.norm:.2g} and the "
         f"error {strong.error:.3g}, beside "
         f"{result.error_at_zero:.3g} at θ = 0 and {result.error_of_a_line:.3g} of the best "
@@ -167,11 +183,35 @@ def detail(result: HessianTableResult) -> str:
     )
 
 
-def notes(result: HessianTableResult, tau: float) -> tuple[str, ...]:
+def over_seeds(result: HessianTableResult, seed: int) -> str:
+    """Where the largest weight leads from all seeds that ran."""
+    strong = max(result.ends, key=lambda end: end.tikhonov)
+    first = Other(seed, result.courses[result.ends.index(strong)].lambda_min[-1], *_of(strong))
+    all_of_them = (first, *result.others)
+    line = result.error_of_a_line
+    on_it = sum(abs(other.error / line - 1) <= _LIKE for other in all_of_them)
+    errors = [other.error for other in all_of_them]
+    convex = sum(other.bound > 0 for other in all_of_them)
+    ended = sum(other.converged for other in all_of_them)
+    count = len(all_of_them)
+    return (
+        f"With λ = {strong.tikhonov:g}, from {seeds([other.seed for other in all_of_them])}: "
+        f"{on_it} of {count} controls end with the error of the best straight line, {line:.3g}, to "
+        f"{_LIKE:.0%}; errors lie from {min(errors):.3g} to {max(errors):.3g}; λ_min(H) > 0 at the "
+        f"end of {convex}; {ended} converged."
+    )
+
+
+def _of(end: Ending) -> tuple[float, float, bool]:
+    return end.error, end.norm, end.converged
+
+
+def notes(result: HessianTableResult, tau: float, seed: int) -> tuple[str, ...]:
     """What an epoch is, and which trainings did not converge."""
     lines = [
         "An extension, not the paper's: its Table 1 is of the classification (experiment table-1).",
-        detail(result),
+        detail(result, seed),
+        over_seeds(result, seed),
         "An epoch is one movement by the Gauss-Newton model, its step found along the way and at "
         f"most τ = {tau:g}; all trainings begin at the same control. Along directions in "
         "which the error is flat, the gradient flow shrinks θ at the rate 2λ: that takes of the "

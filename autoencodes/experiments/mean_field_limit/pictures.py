@@ -41,9 +41,12 @@ _NAMES = {
     GAP: r"gap, mean $|J^N - J|(\theta^N)$",
     DISTANCE: r"$\|\theta^N - \theta^*\|$",
 }
+_DRAWN = frozenset(_NAMES)
+"""What the figures show; the tables have the rest."""
+
 _THEORY = {1: "$N^{-1/2}$", 2: "$(\\log N / N)^{1/2}$", 3: "$N^{-1/3}$"}
-_DIMS = (style.AUTOENCODE, style.ACCENT, style.CLASSES[5][0])
-_MARKS = ("o", "s", "^")
+_DIMS = (style.AUTOENCODE, style.ACCENT, style.CLASSES[5][0], style.PCA)
+_MARKS = ("o", "s", "^", "D")
 
 Values = Float[np.ndarray, " size"]
 Counts = Int[np.ndarray, " size"]
@@ -52,7 +55,7 @@ Counts = Int[np.ndarray, " size"]
 def pictures(results: Results[LimitResult], settings: LimitSettings) -> list[Picture]:
     """The rates for every d and λ, the distances of the controls, and all slopes."""
     tikhonov, result = settings.tikhonov, results.measured
-    fits = fitted(result)
+    fits = [fit for fit in fitted(result) if fit.quantity in _DRAWN]
     many = f"{result.counts[0]:,} to {result.counts[-1]:,}"
     independent = " For d ≥ 2 W₁ is that between two independent samples." * (
         max(settings.dims) > 1
@@ -102,6 +105,9 @@ def _rates(result: LimitResult, fits: Sequence[Fit], tikhonov: Sequence[float]) 
     for place, weight in enumerate(tikhonov):
         shown = []
         for axes, dim in zip(panels[place], dims, strict=True):
+            if (dim, place) not in result.samples:
+                axes.set_visible(False)
+                continue
             here = [f for f in fits if f.dim == dim and f.weight in (None, place)]
             shown += [_rate(axes, result, fit, place) for fit in here]
             shown.append(_promise(axes, result, dim))
@@ -110,8 +116,11 @@ def _rates(result: LimitResult, fits: Sequence[Fit], tikhonov: Sequence[float]) 
                 axes.set_title(f"d = {dim}")
         logarithmic(panels[place, 0], "y", np.concatenate(shown))
         panels[place, 0].set_ylabel(f"λ = {weight:g}")
-    for axes in panels[-1]:
+    for axes in panels.flat:
         _counted(axes, result.counts)
+    for axes, below in zip(panels[:-1].flat, panels[1:].flat, strict=True):
+        axes.tick_params(labelbottom=not below.get_visible())
+        axes.set_xlabel("" if below.get_visible() else axes.get_xlabel())
     _key(figure, {_NAMES[name]: _LOOKS[name] for name in _LOOKS})
     return figure
 
@@ -170,17 +179,18 @@ def _promise(axes: Axes, result: LimitResult, dim: int) -> Values:
 
 def _distances(result: LimitResult, tikhonov: Sequence[float]) -> Figure:
     """A panel for each λ: filled marks from θ*, hollow ones between samples."""
-    dims, wide = list(result.transport), len(tikhonov)
+    wide = len(tikhonov)
     figure = Figure(figsize=(style.PAGE, 2.7), layout="constrained")
     row = figure.subplots(1, wide, sharey=True, squeeze=False)[0]
     shown = []
     for place, (axes, weight) in enumerate(zip(row, tikhonov, strict=True)):
+        dims = [dim for dim, its in result.samples if its == place]
         signs = {bool(result.samples[dim, place].convex) for dim in dims}
         kind = {frozenset({True}): ", $\\lambda_{\\min} > 0$ at $\\theta^*$"}
         kind[frozenset({False})] = ", without $\\lambda_{\\min} > 0$ at $\\theta^*$"
         axes.set_title(f"λ = {weight:g}{kind.get(frozenset(signs), '')}")
         for k, dim in enumerate(dims):
-            look: dict[str, Any] = {"color": _DIMS[k % 3], "marker": _MARKS[k % 3]}
+            look: dict[str, Any] = {"color": _DIMS[k % 4], "marker": _MARKS[k % 4]}
             counts, values, errors = _points(result, dim, place, DISTANCE)
             apart = result.samples[dim, place].apart
             axes.errorbar(counts, values, errors, linewidth=1.0, elinewidth=0.7, **look)
@@ -190,7 +200,9 @@ def _distances(result: LimitResult, tikhonov: Sequence[float]) -> Figure:
         axes.grid(axis="y")
     logarithmic(row[0], "y", np.concatenate(shown))
     row[0].set_ylabel("distance in $L^2$")
-    entries = {f"d = {dim}": (_DIMS[k % 3], _MARKS[k % 3]) for k, dim in enumerate(dims)}
+    entries = {
+        f"d = {dim}": (_DIMS[k % 4], _MARKS[k % 4]) for k, dim in enumerate(result.transport)
+    }
     _key(figure, entries, {r"from $\theta^*$": "-", "between samples": "--"})
     return figure
 

@@ -25,12 +25,26 @@ _STATIONARY = 1e-5
 """The PMP residual below which a control counts as stationary."""
 
 TRANSPORT, SPREAD, GAP, DISTANCE = "W₁", "std of gap", "mean |gap|", "mean ‖θ^N − θ*‖"
-"""What is fitted by a power of N."""
+FIXED, OPTIMISM, EXCESS = "std of gap at θ*", "mean optimism", "mean excess"
+VALUE, FALL = "std of min J^N", "mean fall"
+"""What is fitted by a power of N; see ``measured``."""
+
+TRUE = {
+    **dict.fromkeys((SPREAD, GAP, DISTANCE, FIXED, VALUE), -0.5),
+    **dict.fromkeys((OPTIMISM, EXCESS, FALL), -1.0),
+}
+"""The powers of the expansion in 1/N around a strongly convex minimum, in every dimension."""
 
 
 class Limit(NamedTuple):
     """The training on the law: λ_min where it begins, and what is known of θ*."""
 
+    deviation: float
+    """σ, the standard deviation of ℓ at θ*."""
+    optimism: float | None
+    """tr(H⁻¹Σ); None where J is not strongly convex at θ*, as is ``reach``."""
+    reach: float | None
+    """tr(H⁻¹ΣH⁻¹)."""
     begin: float
     lambda_min: float
     convex: bool
@@ -49,6 +63,8 @@ class SampleTrainings(NamedTuple):
     """The trainings on samples, for one dimension and one λ."""
 
     gap: Rows
+    fixed: Rows
+    """J^N(θ*) − J(θ*): the gap of a control that does not depend on the sample."""
     excess: Rows
     """J(θ^N) − J(θ*)."""
     distance: Rows
@@ -58,6 +74,22 @@ class SampleTrainings(NamedTuple):
     """The mean ‖θ^N − θ'^N‖ of two samples."""
     convex: Float[np.ndarray, ""]
     """1 where J is locally strongly convex at θ*."""
+
+
+class Lowest(NamedTuple):
+    """The lowest controls found from many starts, in d = 1, by size and sample."""
+
+    minima: Int[np.ndarray, ""]
+    """How many minima of the law were found."""
+    counts: Counts
+    value: Rows
+    """min J^N − min J."""
+    fall: Rows
+    """J^N(θ*) − min J^N, θ* the law's minimiser with the least J^N."""
+    away: Rows
+    """The distance to the nearest of the law's minimisers."""
+    strange: Rows
+    """1 where a random start ended lower than those from the law's minima."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +102,14 @@ class LimitResult(Plain):
     """Of those whose distances are measured, by dimension."""
     transport: dict[int, Rows]
     samples: dict[tuple[int, int], SampleTrainings]
+    searched: tuple[Lowest, ...]
+    """One."""
+
+    @property
+    def lowest(self) -> Lowest:
+        """The search."""
+        (found,) = self.searched
+        return found
 
 
 @dataclass(frozen=True)
@@ -105,7 +145,7 @@ class Power:
     @property
     def text(self) -> str:
         """The slope and its interval."""
-        return f"{_signed(self.slope)} [{_signed(self.low)}, {_signed(self.high)}]"
+        return f"{signed(self.slope)} [{signed(self.low)}, {signed(self.high)}]"
 
 
 @dataclass(frozen=True)
@@ -121,6 +161,8 @@ class Fit:
     """The slope over the larger half of the sizes."""
     theory: float | None
     """The slope that the theory's rate has over the same N; None where it promises none."""
+    true: float | None = None
+    """The power of the expansion in 1/N; None where it holds for none."""
 
     @classmethod
     def of(
@@ -157,17 +199,32 @@ def fitted(result: LimitResult) -> list[Fit]:
                 fit = Fit.of(dim, place, quantity, result.counts, values)
                 # Where J is not locally strongly convex, minimisers may stay apart.
                 promised = bool(samples.convex) or quantity != DISTANCE
-                fits.append(fit if promised else replace(fit, theory=None))
+                fit = fit if promised else replace(fit, theory=None)
+                known = bool(samples.convex) or quantity == FIXED
+                fits.append(replace(fit, true=TRUE[quantity]) if known else fit)
     return fits
 
 
 def measured(samples: SampleTrainings) -> dict[str, Values]:
-    """For each quantity of a d and a λ its values over N."""
-    return {
-        SPREAD: samples.gap.std(axis=1, ddof=1),
-        GAP: np.abs(samples.gap).mean(axis=1),
+    """For each quantity of a d and a λ its values over N.
+
+    Where θ* is a minimiser also the optimism E[J^N(θ*) − J(θ*)] − E[J^N(θ^N) − J(θ^N)], whose first
+    term is 0 in the mean but takes the noise away, the excess J(θ^N) − J(θ*), and of the least
+    value J^N(θ^N) its deviation and how far it falls below J^N(θ*).
+    """
+    gap, fixed, excess = samples.gap, samples.fixed, samples.excess
+    found = {
+        FIXED: fixed.std(axis=1, ddof=1),
+        SPREAD: gap.std(axis=1, ddof=1),
+        GAP: np.abs(gap).mean(axis=1),
         DISTANCE: samples.distance.mean(axis=1),
     }
+    if samples.convex:
+        found[OPTIMISM] = (fixed - gap).mean(axis=1)
+        found[EXCESS] = excess.mean(axis=1)
+        found[VALUE] = (gap + excess).std(axis=1, ddof=1)
+        found[FALL] = (fixed - gap - excess).mean(axis=1)
+    return found
 
 
 def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> ResultTable:
@@ -178,12 +235,13 @@ def slopes(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> Re
         weight = None if place is None else tikhonov[place]
         least = None if place is None else limits[fit.dim, place].lambda_min
         spread = (power.slope, power.low, power.high)
-        rows.append((fit.dim, weight, least, fit.quantity, *spread, fit.late, fit.theory))
+        ends = (fit.late, fit.theory, fit.true)
+        rows.append((fit.dim, weight, least, fit.quantity, *spread, *ends))
     return ResultTable(
         "Slopes of log-log regressions over N with 95% intervals (Student's t over the sizes), "
-        "over the larger half of the sizes, and of the theory's rate of W₁ over the same N; gap = "
-        "J^N(θ^N) − J(θ^N)",
-        ("d", "λ", "λ_min(θ*)", "quantity", "slope", "from", "to", "larger N", "theory"),
+        "over the larger half of the sizes, of the theory's rate of W₁ over the same N, and of the "
+        "expansion in 1/N; gap = J^N(θ^N) − J(θ^N)",
+        ("d", "λ", "λ_min(θ*)", "quantity", "slope", "from", "to", "larger N", "W₁ rate", "1/N"),
         tuple(rows),
     )
 
@@ -228,8 +286,23 @@ def curvatures(limits: Limits, tikhonov: Sequence[float]) -> ResultTable:
     )
 
 
-def sentence(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> str:
-    """The slopes, each beside the theory's."""
+def sentence(fits: Sequence[Fit], result: LimitResult, seed: int, tikhonov: Sequence[float]) -> str:
+    """The slopes of the gap's deviation and of W₁ in all dimensions; at most 25 words."""
+    gaps = [fit.power.slope for fit in fits if fit.quantity == SPREAD and fit.weight == 0]
+    moved = [fit.power.slope for fit in fits if fit.quantity == TRANSPORT]
+    dims = ", ".join(str(dim) for dim in result.transported)
+    return (
+        f"Seed {seed}, N ≤ {result.counts[-1]:,}, d = {dims}: gap's slopes "
+        f"{_listed(gaps)} (λ = {tikhonov[0]:g}), W₁'s {_listed(moved)}."
+    )
+
+
+def _listed(slopes: Sequence[float]) -> str:
+    return ", ".join(signed(slope) for slope in slopes)
+
+
+def detail(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> str:
+    """The slopes with their intervals, each beside the theory's."""
     dims = list(dict.fromkeys(fit.dim for fit in fits))
     parts = []
     for dim in dims:
@@ -241,13 +314,14 @@ def sentence(fits: Sequence[Fit], limits: Limits, tikhonov: Sequence[float]) -> 
         ]
         parts.append(
             f"d = {dim}: W₁ {here[0].power.text}, standard deviation of the gap "
-            f"{' and '.join(spreads)}, theory {_signed(here[0].theory)}"
+            f"{' and '.join(spreads)}, rate of W₁ {signed(here[0].theory)}"
         )
     distances = []
     for place, weight in enumerate(tikhonov):
-        powers = [f.power.text for f in fits if f.weight == place and f.quantity == DISTANCE]
-        least = ", ".join(_digits(limits[dim, place].lambda_min) for dim in dims)
-        distances.append(f"{', '.join(powers)} at λ = {weight:g} with λ_min(θ*) = {least}")
+        known = [f for f in fits if f.weight == place and f.quantity == DISTANCE]
+        least = ", ".join(_digits(limits[f.dim, place].lambda_min) for f in known)
+        powers = ", ".join(f.power.text for f in known)
+        distances.append(f"{powers} at λ = {weight:g} with λ_min(θ*) = {least}")
     names = ", ".join(str(dim) for dim in dims)
     return (
         f"Slopes over N with 95% intervals, for {'; for '.join(parts)}; of ‖θ^N − θ*‖, for d = "
@@ -260,6 +334,7 @@ def notes(
 ) -> tuple[str, ...]:
     """How the measured slopes stand to the theory's, and what else a reader has to know."""
     lines = [
+        detail(fits, limits, tikhonov),
         "For d = 1, W₁ is that between a sample and the law, ∫|F − F_N| integrated exactly. For "
         "d ≥ 2 it is that between two independent samples of N particles, by optimal assignment: "
         "E W₁(μ_0, μ_0^N) ≤ E W₁(μ_0^N, ν_0^N) ≤ 2 E W₁(μ_0, μ_0^N), so that the rate is the same.",
@@ -267,18 +342,19 @@ def notes(
         "the pairs (x, y) at most √17 times as large.",
         "J^N and J differ by the gap alone, for λ‖θ‖² is the same in both: |J^N(θ^N) − J(θ^N)| is "
         "the gap's absolute value.",
-        "Theory's slope is that of its rate, N^(−1/2), (log N / N)^(1/2) for d = 2 and N^(−1/d) "
+        "The theory's rate is that of W₁, N^(−1/2), (log N / N)^(1/2) for d = 2 and N^(−1/d) "
         "above, over the same N; for ‖θ^N − θ*‖ only where λ_min(θ*) > 0. For the gap and for "
         "‖θ^N − θ*‖ it is an upper bound: J is smooth in the particles, and sums over independent "
         "ones fluctuate like N^(−1/2) in every d.",
     ]
-    faster = [_called(fit, tikhonov) for fit in fits if _beyond(fit) < 0]
-    slower = [_called(fit, tikhonov) for fit in fits if _beyond(fit) > 0]
+    main = [fit for fit in fits if fit.quantity in (TRANSPORT, SPREAD, DISTANCE)]
+    faster = [_called(fit, tikhonov) for fit in main if _beyond(fit) < 0]
+    slower = [_called(fit, tikhonov) for fit in main if _beyond(fit) > 0]
     if faster:
         lines.append(f"Faster than the theory's rate, by the whole interval: {', '.join(faster)}.")
     if slower:
         lines.append(f"Slower than the theory's rate, by the whole interval: {', '.join(slower)}.")
-    late = [f"{_signed(f.late)} ({_where(f, tikhonov)})" for f in fits if f.quantity == SPREAD]
+    late = [f"{signed(f.late)} ({_where(f, tikhonov)})" for f in fits if f.quantity == SPREAD]
     if late:
         lines.append(
             "Small samples may be fitted too closely, which one power of N does not describe. Over "
@@ -329,7 +405,7 @@ def _where(fit: Fit, tikhonov: Sequence[float]) -> str:
     return f"d = {fit.dim}{weight}"
 
 
-def _signed(slope: float | None) -> str:
+def signed(slope: float | None) -> str:
     return "none" if slope is None else f"{slope:.2f}".replace("-", "−")
 
 

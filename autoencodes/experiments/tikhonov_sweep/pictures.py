@@ -36,9 +36,13 @@ _LINES = {
 def pictures(
     results: Results[TikhonovSweepResult], settings: TikhonovSweepSettings
 ) -> list[Picture]:
-    """A page for each law."""
+    """A page for each law, with the first seed."""
     result = results.measured
-    return [_picture(sweep, Minimisers(*result.minimisers[sweep.law].T)) for sweep in result.sweeps]
+    return [
+        _picture(sweep, Minimisers(*result.minimisers[place].T))
+        for place, sweep in enumerate(result.sweeps)
+        if sweep.seed == settings.seeds[0]
+    ]
 
 
 def _picture(sweep: LawSweep, minimisers: Minimisers) -> Picture:
@@ -49,8 +53,8 @@ def _picture(sweep: LawSweep, minimisers: Minimisers) -> Picture:
     said = [f"{name} at λ = {value:.3g}" for value, name in known]
     most = max(rows, key=lambda row: row.distinct)
     caption = (
-        f"{law}. (a) J of every distinct minimiser, the area of a disc growing with the number of "
-        "starts that led there; (b) how many "
+        f"{law}, seed {sweep.seed}. (a) J of every distinct minimiser, the area of a disc growing "
+        "with the number of starts that led there; (b) how many "
         f"were found from {rows[0].starts} starts; (c) λ_min(H) at each, beside 2λ, what it "
         "would be without the terminal cost; (d) the factor of θ → −g(θ)/(2λ): q at each "
         "minimiser, the ratio measured where starts came to rest, and two numbers for "

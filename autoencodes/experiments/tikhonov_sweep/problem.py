@@ -21,28 +21,31 @@ from jaxtyping import Float, Int
 
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.datasets.laws import sample
-from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part
+from autoencodes.experiments.starts import distinct
 from autoencodes.experiments.tikhonov_sweep.result import (
     LawSweep,
     Minimisers,
     TikhonovSweepResult,
     WeightRow,
+    nonconvexity,
     notes,
     sentence,
     table,
     thresholds,
+    uniqueness,
+    verdicts,
 )
 from autoencodes.experiments.tikhonov_sweep.shooting_bound import ShootingBound
 from autoencodes.experiments.tikhonov_sweep.stationary import (
     Flats,
     Stationary,
-    distinct,
+    ends_of_curvature,
     lengths,
     levels,
     newton,
     shots,
-    sizes_of_curvature,
     unravel,
 )
 from autoencodes.fields import Perceptron
@@ -67,11 +70,14 @@ _ROUNDED = 1e-11
 class TikhonovSweepSettings(ExperimentSettings):
     """The problems, the grid, and how minimisers are looked for and distinguished."""
 
-    seed: int = 0
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Of particles and starts."""
     laws: tuple[str, ...] = ("bimodal-1d", "parabola")
     tikhonov: tuple[float, ...] = tuple(float(f"{k}e{n}") for n in range(-4, 2) for k in (1, 2, 5))
     particles: int = 200
     starts: int = 24
+    further: int = 8
+    """Starts with every seed after the first."""
     scales: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Every entry of a start is N(0, scale²); the scales take turns."""
     steps: int = 600
@@ -86,54 +92,76 @@ class TikhonovSweepSettings(ExperimentSettings):
 
     @property
     def sizes(self) -> str:
+        more = f" ({self.further} after the first seed)" * (len(self.seeds) > 1)
         return (
-            f"seed {self.seed}, {self.particles:,} particles, {len(self.tikhonov)} weights λ, "
-            f"{self.starts} random starts each with at most {self.steps:,} steps, "
+            f"{seeds(self.seeds)}, {self.particles:,} particles, {len(self.tikhonov)} weights λ, "
+            f"{self.starts} random starts each{more} with at most {self.steps:,} steps, "
             f"{self.shots:,} shots"
         )
 
 
 def run(settings: TikhonovSweepSettings, notebook: Notebook) -> Results[TikhonovSweepResult]:
     """Trains from every start with every weight, counts minimisers, and shoots."""
-    notebook.expect(len(settings.laws) * len(settings.tikhonov))
-    sweeps, minimisers = [], {}
+    notebook.expect(len(settings.laws) * len(settings.seeds) * len(settings.tikhonov))
+    sweeps: list[LawSweep] = []
+    minimisers: dict[int, Float[np.ndarray, "minimiser column"]] = {}
     for law in settings.laws:
-        free, measure = problem_of(law, settings)
-        bounds = ShootingBound(free, measure)
-        rows, own = [], []
-        for weight in settings.tikhonov:
-            part = notebook.part(
-                f"{law}, λ = {weight:g}", partial(_explored, settings, law, weight, notebook)
-            )
-            factor = bounds.factor(weight)
-            rows.append(WeightRow(**part.facts, bound=factor if np.isfinite(factor) else None))
-            own.append(part.arrays["minimisers"])
-        minimisers[law] = np.concatenate(own)
-        limits = thresholds(rows)
-        sweeps.append(
-            LawSweep(law, settings.shots, tuple(rows), **limits, bound=bounds.threshold())
-        )
+        for seed in settings.seeds:
+            sweep, found = _swept(settings, law, seed, notebook)
+            minimisers[len(sweeps)] = found
+            sweeps.append(sweep)
+    result = TikhonovSweepResult(tuple(sweeps), minimisers)
     return Results(
-        " ".join(sentence(sweep) for sweep in sweeps),
-        {sweep.law: table(sweep) for sweep in sweeps},
-        TikhonovSweepResult(tuple(sweeps), minimisers),
-        notes=notes(sweeps, settings.apart, settings.tolerance, settings.steps),
+        sentence(sweeps),
+        {
+            "uniqueness": uniqueness(sweeps),
+            "non-convexity": nonconvexity(sweeps),
+            **{sweep.law: table(sweep) for sweep in sweeps if sweep.seed == settings.seeds[0]},
+        },
+        result,
+        notes=(
+            *verdicts(sweeps),
+            *notes(sweeps, settings.apart, settings.tolerance, settings.steps),
+        ),
     )
 
 
+def _swept(
+    settings: TikhonovSweepSettings, law: str, seed: int, notebook: Notebook
+) -> tuple[LawSweep, Float[np.ndarray, "minimiser column"]]:
+    """One law and seed over the grid of λ, and its minimisers."""
+    free, measure = problem_of(law, settings, seed)
+    bounds = ShootingBound(free, measure)
+    rows, own = [], []
+    for weight in settings.tikhonov:
+        part = notebook.part(
+            f"{law}, seed {seed}, λ = {weight:g}",
+            partial(_explored, settings, law, seed, weight, notebook),
+        )
+        factor = bounds.factor(weight)
+        rows.append(WeightRow(**part.facts, bound=factor if np.isfinite(factor) else None))
+        own.append(part.arrays["minimisers"])
+    sweep = LawSweep(
+        law, seed, settings.shots, tuple(rows), **thresholds(rows), bound=bounds.threshold()
+    )
+    return sweep, np.concatenate(own)
+
+
 def problem_of(
-    law: str, settings: TikhonovSweepSettings
+    law: str, settings: TikhonovSweepSettings, seed: int
 ) -> tuple[ControlProblem, EmpiricalMeasure]:
     """A law's problem with λ = 0, and its particles."""
-    x, y, _ = sample(law, settings.particles, settings.seed)
+    x, y, _ = sample(law, settings.particles, seed)
     problem = ControlProblem(Flow(_SCHEDULES[law], Perceptron("tanh")), tikhonov=0.0)
     return problem, EmpiricalMeasure(x, y)
 
 
-def _explored(settings: TikhonovSweepSettings, law: str, weight: float, notebook: Notebook) -> Part:
+def _explored(
+    settings: TikhonovSweepSettings, law: str, seed: int, weight: float, notebook: Notebook
+) -> Part:
     """One λ: trainings, their ends made exact by Newton, the distinct ones; and shooting."""
-    free, measure = problem_of(law, settings)
-    starts = _starts(settings, free)
+    free, measure = problem_of(law, settings, seed)
+    starts = _starts(settings, free, seed)
     ends = _trained(settings, free, measure, weight, starts, notebook)
     points = newton(free, measure, jnp.asarray(weight), ends)
     theta = np.asarray(points.flats)
@@ -156,7 +184,7 @@ def _explored(settings: TikhonovSweepSettings, law: str, weight: float, notebook
     }
     radius = ShootingBound(free, measure).radius(weight)
     inside = theta[places][Minimisers(*rows.T).norm <= radius]
-    facts |= _sampled(settings, free, measure, weight, radius, inside)
+    facts |= _sampled(settings, free, measure, seed, weight, radius, inside)
     return Part({"minimisers": rows}, facts)
 
 
@@ -185,12 +213,13 @@ def _minimisers(
     return np.stack(columns, axis=1).astype(float), places
 
 
-def _starts(settings: TikhonovSweepSettings, problem: ControlProblem) -> Flats:
+def _starts(settings: TikhonovSweepSettings, problem: ControlProblem, seed: int) -> Flats:
     """Random controls, the same for every λ."""
     size = ravel_pytree(problem.flow.init(jax.random.key(0), scale=1.0))[0].size
-    random = np.random.default_rng(settings.seed)
-    scales = np.resize(settings.scales, settings.starts)
-    return jnp.asarray(scales[:, None] * random.standard_normal((settings.starts, size)))
+    random = np.random.default_rng(seed)
+    count = settings.starts if seed == settings.seeds[0] else settings.further
+    scales = np.resize(settings.scales, count)
+    return jnp.asarray(scales[:, None] * random.standard_normal((count, size)))
 
 
 def _trained(
@@ -262,40 +291,46 @@ def _sampled(
     settings: TikhonovSweepSettings,
     free: ControlProblem,
     measure: EmpiricalMeasure,
+    seed: int,
     weight: float,
     radius: float,
     minimisers: Float[np.ndarray, "point entry"],
 ) -> dict[str, Any]:
-    """The largest ‖H_ℓ‖/(2λ) at controls of the ball: at least that is Lip(g)/(2λ) there.
+    """Of H_ℓ at controls of the ball the largest |eigenvalue| and the least one, over 2λ.
 
+    The first is at most Lip(g)/(2λ) there; where the second is below −1, J is not convex there.
     Directions are uniform and norms are; the centre and the minimisers inside are there too.
     """
-    random = np.random.default_rng(settings.seed + 1)
+    random = np.random.default_rng(seed + 1)
     draws = random.standard_normal((settings.balls, minimisers.shape[1]))
     norms = radius * random.uniform(size=settings.balls)
     draws *= (norms / lengths(draws, free.flow.schedule.step_size))[:, None]
     points = np.concatenate([np.zeros_like(draws[:1]), draws])
-    curvatures = [np.asarray(sizes_of_curvature(free, measure, jnp.asarray(points)))]
+    ends = [np.asarray(ends_of_curvature(free, measure, jnp.asarray(points)))]
     if len(minimisers):
-        curvatures += [np.asarray(sizes_of_curvature(free, measure, jnp.asarray(minimisers)))]
-    sizes = np.concatenate(curvatures)
-    most = float(np.max(sizes[np.isfinite(sizes)]))
-    return {"radius": radius, "sampled": most / (2 * weight)}
+        ends += [np.asarray(ends_of_curvature(free, measure, jnp.asarray(minimisers)))]
+    low, high = np.concatenate(ends, axis=1)
+    known = np.isfinite(low) & np.isfinite(high)
+    most = float(np.maximum(np.abs(low), np.abs(high))[known].max())
+    least = float(low[known].min())
+    return {"radius": radius, "sampled": most / (2 * weight), "least": least / (2 * weight)}
 
 
 EXPERIMENTS.register(
     "tikhonov-sweep",
     "How many minimisers there are, and whether pure shooting contracts, over a grid of λ",
     rank=7,
-    full="3 min",
+    full="11 min",
     quick="21 s",
 )(
     Experiment(
         TikhonovSweepSettings(),
         TikhonovSweepSettings(
+            seeds=(0, 1),
             laws=("bimodal-1d",),
             tikhonov=(1e-4, 1e-3, 1e-2, 0.5, 2.0, 20.0),
-            starts=12,
+            starts=8,
+            further=4,
             steps=300,
             shots=300,
         ),

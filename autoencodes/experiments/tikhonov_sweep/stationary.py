@@ -94,16 +94,16 @@ def shots(
 
 
 @compiled
-def sizes_of_curvature(
+def ends_of_curvature(
     free: ControlProblem, measure: EmpiricalMeasure, flats: Flats
-) -> Float[Array, " start"]:
-    """‖H_ℓ‖, the largest |eigenvalue|, at each control."""
+) -> Float[Array, "end start"]:
+    """The least and the largest eigenvalue of H_ℓ, at each control."""
 
-    def one(flat: Float[Array, " entry"]) -> Float[Array, ""]:
-        low, high = _ends(jax.jacfwd(lambda at: _swept(free, measure, at)[1])(flat))
-        return jnp.maximum(jnp.abs(low), jnp.abs(high))
+    def one(flat: Float[Array, " entry"]) -> Float[Array, " end"]:
+        bend = jax.jacfwd(lambda at: _swept(free, measure, at)[1])(flat)
+        return jnp.stack(_ends(bend))
 
-    return jax.lax.map(one, flats)
+    return jax.lax.map(one, flats).T
 
 
 def _ends(matrix: Float[Array, "entry entry"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -115,20 +115,6 @@ def _ends(matrix: Float[Array, "entry entry"]) -> tuple[Float[Array, ""], Float[
 def lengths(flats: Float[np.ndarray, "point entry"], step: float) -> Float[np.ndarray, " point"]:
     """‖θ‖ in L²."""
     return np.sqrt(step) * np.linalg.norm(flats, axis=1)
-
-
-def distinct(points: Float[np.ndarray, "point entry"], apart: float) -> list[list[int]]:
-    """Groups of points in the given order: a point joins the first group whose first point is
-    within ``apart`` of it.
-    """
-    groups: list[list[int]] = []
-    for k, point in enumerate(points):
-        near = [g for g in groups if np.linalg.norm(points[g[0]] - point) <= apart]
-        if near:
-            near[0].append(k)
-        else:
-            groups.append([k])
-    return groups
 
 
 def levels(objectives: Float[np.ndarray, " point"]) -> int:

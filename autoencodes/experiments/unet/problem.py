@@ -15,7 +15,7 @@ import numpy as np
 
 from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
+from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results, seeds
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import ResultTable
 from autoencodes.experiments.unet.result import Memory, UnetResult
@@ -59,10 +59,10 @@ def run(settings: UnetSettings, notebook: Notebook) -> Results[UnetResult]:
     columns = {**_COLUMNS, f"error from noisy rows, s = {settings.noise:g}": "cleaning"}
     caption = f"{settings.data} through {settings.latent} components; errors per pixel"
     return Results(
-        _sentence(settings, rows, noisy),
+        _sentence(settings, rows),
         {"memories": ResultTable.of(caption, columns, rows)},
         UnetResult(cleaned.arrays["original"], cleaned.arrays["noisy"], noisy, memories),
-        notes=_NOTES,
+        notes=(_detail(settings, rows, noisy), *_NOTES),
     )
 
 
@@ -99,7 +99,17 @@ def _trained(
     return folder.metrics, notebook.part(f"{memory}, {task}, measured", measure)
 
 
-def _sentence(settings: UnetSettings, rows: list[dict[str, Any]], noisy: float) -> str:
+def _sentence(settings: UnetSettings, rows: list[dict[str, Any]]) -> str:
+    """The test errors; at most 25 words."""
+    errors = ", ".join(f"{row['memory']} {row['test_mse']:.2g}" for row in rows)
+    cleaned = ", ".join(f"{row['cleaning']:.2g}" for row in rows)
+    return (
+        f"{settings.data}, {seeds((settings.seed,))}, {settings.epochs} epochs, "
+        f"{settings.latent} components: test error per pixel {errors}; cleaning {cleaned}."
+    )
+
+
+def _detail(settings: UnetSettings, rows: list[dict[str, Any]], noisy: float) -> str:
     errors = []
     for row in rows:
         share = row["around_bottleneck"]
