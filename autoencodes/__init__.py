@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SquaredError,
         TerminalCost,
     )
+    from autoencodes.deploy import Exported, export
     from autoencodes.errors import InputError, MissingExtra, NumericalFailure
     from autoencodes.estimator import (
         AnomalyDetector,
@@ -76,6 +77,8 @@ _HOMES = {
     "Huber": "cost",
     "SquaredError": "cost",
     "TerminalCost": "cost",
+    "Exported": "deploy",
+    "export": "deploy",
     "InputError": "errors",
     "MissingExtra": "errors",
     "NumericalFailure": "errors",

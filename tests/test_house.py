@@ -23,7 +23,7 @@ FLOORS = (
     {"second_order"},
     {"training"},
     {"model"},
-    {"anomaly", "certificate"},
+    {"anomaly", "certificate", "deploy"},
     {"plan"},
     {"run"},
     {"estimator"},

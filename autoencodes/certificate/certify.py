@@ -52,10 +52,11 @@ from autoencodes.second_order.shooting import shooting_factor
 
 _STREAMED = 2048
 _METHODS = ("auto", "dense", "lanczos", "davidson")
-_PRECONDITIONED = 2000
+_PRECONDITIONED = 500
 """From so many particles on, a part of them makes a rough inverse of the Hessian that pays."""
 _PART = 20
 """The share of particles in it is one in so many: its 24 products cost less than one of H."""
+_LEAST_PART = 100
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def certify(
     particles: int | None = None,
     batch_size: int | None = None,
     method: str = "auto",
-    digits: float = 3,
+    digits: float = 2,
     tau: float | None = None,
     seconds: float | None = None,
     stretched: int = 2000,
@@ -99,7 +100,7 @@ def certify(
     batch_size : particles that pass at a time; default by their dimension
     method : "dense" (the whole Hessian), "lanczos", "davidson" (for λ_min, preconditioned by a
         part of the particles), or "auto": dense up to 500 parameters, beyond Davidson's iteration
-        from 2,000 particles on, and Lanczos for fewer
+        from 500 particles on, and Lanczos for fewer
     digits : of λ_min and λ_max, 1 to 12
     tau : a step τ > 0 at which to report the contraction factor
     seconds : at which the search for the eigenvalues ends with what it has (one product may
@@ -359,10 +360,14 @@ class _Parts:
             self.curvature = None
 
     def _correction(self, width: float) -> Preconditioner:
-        """A rough inverse of the Hessian of norm ``width``, from a random part of the particles."""
-        count = max(_PRECONDITIONED, self.measure.size) // _PART
-        part = _part(self.measure, count, self.seed + 1)
-        return Preconditioner(self.problem, self.control, part, width)
+        """A rough inverse of the Hessian of norm ``width``, from a random part of the particles.
+
+        It need not be exact: float32 will do.
+        """
+        count = max(_LEAST_PART, self.measure.size // _PART)
+        part = _part(self.measure, count, self.seed + 1).astype(np.float32)
+        control = jax.tree.map(lambda a: jnp.asarray(a, np.float32), self.control)
+        return Preconditioner(self.problem, control, part, width)
 
 
 def _weights(measure: EmpiricalMeasure) -> Float[np.ndarray, " particle"]:

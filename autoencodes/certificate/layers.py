@@ -27,6 +27,7 @@ from autoencodes.fields import (
     TimeDependent,
     Translation,
     TwoLayer,
+    Weighted,
 )
 
 Many = Float[np.ndarray, "particle neuron"]
@@ -134,6 +135,11 @@ def _(field: TimeDependent, theta: Theta, width: int, inputs: int, t: float) -> 
         c=fixed,
         a=None if inner.a is None else inner.a[:, :-1],
     )
+
+
+@layer.register
+def _(field: Weighted, theta: Theta, width: int, inputs: int, t: float) -> Layer | None:
+    return layer(field.field, field.own(theta), width, inputs, t)
 
 
 def _density(a: Any) -> Any:

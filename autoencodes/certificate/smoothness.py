@@ -27,6 +27,7 @@ from autoencodes.fields import (
     TimeDependent,
     Translation,
     TwoLayer,
+    Weighted,
 )
 from autoencodes.flow.layout import layouts
 from autoencodes.flow.sweep import fields
@@ -102,6 +103,8 @@ def kink(problem: ControlProblem) -> str | None:
 def _of_field(field: ControlledField, width: int, seen: int) -> str | None:
     if isinstance(field, TimeDependent):
         return _of_field(field.field, width, seen + 1)
+    if isinstance(field, Weighted):
+        return _of_field(field.field, width, seen)
     if type(field) is Translation:
         return None
     if type(field) in _NEURONS:

@@ -21,7 +21,7 @@ def certify(
     seconds: Annotated[
         float, typer.Option(help="When the search for the eigenvalues ends with what it has.")
     ] = 300.0,
-    digits: Annotated[float, typer.Option(help="Wanted digits of the eigenvalues, 1 to 12.")] = 3,
+    digits: Annotated[float, typer.Option(help="Wanted digits of the eigenvalues, 1 to 12.")] = 2,
     tau: Annotated[
         float | None, typer.Option(help="A step τ to tell the contraction factor at.")
     ] = None,

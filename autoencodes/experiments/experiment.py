@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from autoencodes.experiments.notebook import Notebook
 from autoencodes.experiments.storing import Measured
 from autoencodes.experiments.table import ResultTable
+from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion
+from autoencodes.plot.passage import Passage
 
 if TYPE_CHECKING:
     from autoencodes.plot.picture import Picture
@@ -61,6 +63,10 @@ class Results(Generic[Kind]):
     """``Certificate.lines()`` by the name of the control that is certified."""
     notes: tuple[str, ...] = ()
     """What a reader has to know: starts that failed, what was left out, and why."""
+    passages: tuple[Passage, ...] = ()
+    """Images on their way through the layers: each is a picture, and motions are not shown then."""
+    explorers: tuple[Explorer | None, ...] = ()
+    """Decoders to be moved by hand; None where one cannot be shown."""
 
 
 @dataclass(frozen=True)

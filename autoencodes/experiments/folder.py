@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from autoencodes.experiments.experiment import Results
 from autoencodes.experiments.storing import Stored
 from autoencodes.experiments.table import ResultTable
 from autoencodes.model.storage import DAMAGED, read_tensors, write_tensors
+from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion
+from autoencodes.plot.passage import Passage
 from autoencodes.run.machine import machine
 
 _CONFIG = "experiment.json"
-_FLOW = "flow"
+_FLOW, _PASSAGE = "flow", "passage"
 
 
 @dataclass(frozen=True)
@@ -137,11 +139,15 @@ class ExperimentFolder:
         arrays = {f"array.{name}": array for name, array in stored.arrays.items()}
         for k, motion in enumerate(results.motions):
             arrays |= {f"{_FLOW}.{k}.{name}": array for name, array in motion.arrays.items()}
+        for k, passage in enumerate(results.passages):
+            arrays |= {f"{_PASSAGE}.{k}.{name}": array for name, array in passage.arrays.items()}
         facts = {
             "sentence": results.sentence,
             "tables": {name: table.as_dict() for name, table in results.tables.items()},
             "facts": stored.facts,
             "motions": [motion.facts for motion in results.motions],
+            "passages": [passage.facts for passage in results.passages],
+            "explorers": [asdict(each) for each in results.explorers if each is not None],
             "certificates": results.certificates,
             "notes": results.notes,
             "seconds": seconds,
@@ -180,6 +186,10 @@ class ExperimentFolder:
             Motion.restored(_under(f"{_FLOW}.{k}.", arrays), entries)
             for k, entries in enumerate(facts["motions"])
         )
+        passages = tuple(
+            Passage.restored(_under(f"{_PASSAGE}.{k}.", arrays), entries)
+            for k, entries in enumerate(facts.get("passages", ()))
+        )
         return Results(
             str(facts["sentence"]),
             {name: ResultTable.from_dict(entries) for name, entries in facts["tables"].items()},
@@ -187,6 +197,8 @@ class ExperimentFolder:
             motions,
             facts["certificates"],
             tuple(facts["notes"]),
+            passages,
+            tuple(Explorer(**each) for each in facts.get("explorers", ())),
         )
 
 

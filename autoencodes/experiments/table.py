@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from autoencodes.summary import number, typeset
 
 Cell = str | int | float | bool | None
 """A number is kept as it was measured; None was not measured."""
@@ -111,8 +114,8 @@ def shown(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):
-        return f"{cell:.3g}".replace("-", "−") if cell else "0"
-    return str(cell)
+        return number(cell)
+    return f"{cell:,}".replace("-", "−") if isinstance(cell, int) else typeset(cell)
 
 
 def _is_number(cell: Cell) -> bool:
@@ -123,10 +126,12 @@ def _tex(cell: Cell) -> str:
     text = shown(cell)
     if not _is_number(cell):
         return _escaped(text)
-    head, mark, power = text.replace("−", "-").partition("e")
-    return f"${head} \\cdot 10^{{{int(power)}}}$" if mark else f"${head}$"
+    text = text.replace("−", "-").replace(",", "{,}").replace("×", r" \cdot ")
+    return f"${_RAISED.sub(lambda found: f'^{{{found[0].translate(_LOWERED)}}}', text)}$"
 
 
+_LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+_RAISED = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SYMBOLS = {
     "\\": r"\textbackslash{}",
     "λ": r"$\lambda$",

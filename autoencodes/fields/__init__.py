@@ -9,6 +9,7 @@ from autoencodes.fields.pointwise import Pointwise
 from autoencodes.fields.time_dependent import TimeDependent
 from autoencodes.fields.translation import Translation
 from autoencodes.fields.two_layer import TwoLayer
+from autoencodes.fields.weighted import Weighted
 
 __all__ = [
     "ControlledField",
@@ -21,6 +22,7 @@ __all__ = [
     "TimeDependent",
     "Translation",
     "TwoLayer",
+    "Weighted",
     "build",
     "convolutions",
     "describe",

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+import numpy as np
+from jaxtyping import Bool
+
 from autoencodes.checks import (
     choice,
     entries_of,
@@ -348,3 +351,12 @@ class WidthSchedule(Summarised):
         factor = positive_integer(factor, "the factor of a refinement")
         blocks = [Block(b.active, b.steps * factor) for b in self.blocks]
         return WidthSchedule(self.dim, blocks, self.horizon, self.memory)
+
+
+def switched_on(schedule: WidthSchedule) -> Bool[np.ndarray, "layer dim"]:
+    """Which components the state has at t_0, ..., t_L; at a switch, those before it."""
+    on = np.zeros((schedule.steps + 1, schedule.dim), bool)
+    on[0, list(schedule.blocks[0].active)] = True
+    for begin, block in zip(schedule.first_steps, schedule.blocks, strict=True):
+        on[begin + 1 : begin + block.steps + 1, list(block.active)] = True
+    return on

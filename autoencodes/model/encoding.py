@@ -23,8 +23,8 @@ from autoencodes.summary import Summarised, first
 Features = Num[np.ndarray, "particle feature"]
 Observed = Shaped[np.ndarray, "particle feature"]
 
-_CYCLES = {"year": 365.2425 * 86400.0, "week": 7 * 86400.0, "day": 86400.0}
-_GROUPED = ("category", "boolean")
+CYCLES = {"year": 365.2425 * 86400.0, "week": 7 * 86400.0, "day": 86400.0}
+GROUPED = ("category", "boolean")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,7 +94,7 @@ class Encoding(Summarised):
     @property
     def size(self) -> int:
         """The number k of features."""
-        return sum(map(_width, self.columns))
+        return sum(map(width, self.columns))
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -104,16 +104,16 @@ class Encoding(Summarised):
     @property
     def owner(self) -> Shaped[np.ndarray, " feature"]:
         """The place of the column that each feature belongs to."""
-        return np.repeat(np.arange(len(self.columns)), [_width(c) for c in self.columns])
+        return np.repeat(np.arange(len(self.columns)), [width(c) for c in self.columns])
 
     @property
     def groups(self) -> tuple[tuple[int, int], ...]:
         """First feature and number of features of every category."""
-        starts = np.cumsum([0, *map(_width, self.columns)]).tolist()
+        starts = np.cumsum([0, *map(width, self.columns)]).tolist()
         return tuple(
-            (start, _width(column))
+            (start, width(column))
             for start, column in zip(starts, self.columns, strict=False)
-            if column.kind in _GROUPED
+            if column.kind in GROUPED
         )
 
     def enter(self, table: Table) -> tuple[Features, Observed | None]:
@@ -157,9 +157,9 @@ class Encoding(Summarised):
         x = np.zeros((len(features), len(self.columns)))
         place = 0
         for k, column in enumerate(self.columns):
-            own = features[:, place : place + _width(column)]
+            own = features[:, place : place + width(column)]
             place += own.shape[1]
-            if column.kind in _GROUPED:
+            if column.kind in GROUPED:
                 x[:, k] = np.argmax(own, axis=1)
             elif column.kind == "log":
                 # Beyond it there is no float64; a reconstruction may be far off.
@@ -196,50 +196,50 @@ def _plain(columns: Sequence[Column]) -> bool:
     return all(column.kind == "number" for column in columns)
 
 
-def _cycles(column: Column) -> list[str]:
+def cycles(column: Column) -> list[str]:
     """The cycles whose parts are features."""
     if column.kind != "cyclic":
         return []
     timed = "%H" in column.dtype or (
         column.dtype.startswith("datetime64") and column.dtype != "datetime64[D]"
     )
-    return list(_CYCLES) if timed else ["year", "week"]
+    return list(CYCLES) if timed else ["year", "week"]
 
 
-def _width(column: Column) -> int:
+def width(column: Column) -> int:
     """The number of features of a column."""
-    if column.kind in _GROUPED:
+    if column.kind in GROUPED:
         return len(column.levels)
-    return 0 if column.kind == "constant" else 1 + 2 * len(_cycles(column))
+    return 0 if column.kind == "constant" else 1 + 2 * len(cycles(column))
 
 
 def _feature_names(column: Column) -> list[str]:
-    if column.kind in _GROUPED:
+    if column.kind in GROUPED:
         return [f"{column.name}={level}" for level in column.levels]
     if column.kind == "constant":
         return []
     name = f"log {column.name}" if column.kind == "log" else column.name
-    parts = [f"{column.name}: {f} of {cycle}" for cycle in _cycles(column) for f in ("sin", "cos")]
+    parts = [f"{column.name}: {f} of {cycle}" for cycle in cycles(column) for f in ("sin", "cos")]
     return [name, *parts]
 
 
 def _features(x: np.ndarray, columns: Sequence[Column]) -> Float[np.ndarray, "particle feature"]:
     """Features of the numbers of a table, NaN where they are missing."""
-    features = np.empty((len(x), sum(map(_width, columns))))
+    features = np.empty((len(x), sum(map(width, columns))))
     place = 0
     for k, column in enumerate(columns):
         values = x[:, k].astype(np.float64)
-        own = features[:, place : place + _width(column)]
+        own = features[:, place : place + width(column)]
         place += own.shape[1]
-        if column.kind in _GROUPED:
+        if column.kind in GROUPED:
             own[:] = values[:, None] == np.arange(len(column.levels))
             own[np.isnan(values)] = np.nan
         elif column.kind == "log":
             own[:, 0] = _log(values, column)
         elif column.kind != "constant":
             own[:, 0] = values
-            for j, cycle in enumerate(_cycles(column)):
-                angle = 2 * np.pi * values / _CYCLES[cycle]
+            for j, cycle in enumerate(cycles(column)):
+                angle = 2 * np.pi * values / CYCLES[cycle]
                 own[:, 1 + 2 * j], own[:, 2 + 2 * j] = np.sin(angle), np.cos(angle)
     return features
 

@@ -134,7 +134,7 @@ class Model(Summarised, eqx.Module):
     def problem(self, tikhonov: float) -> ControlProblem:
         """The control problem that the model's control is to solve."""
         cost: TerminalCost = self.readout.cost
-        if self._by_column:
+        if self.compares_columns:
             rotation, centre = self.coordinates.rotation, self.coordinates.centre
             assert rotation is not None
             assert centre is not None
@@ -142,13 +142,13 @@ class Model(Summarised, eqx.Module):
         return ControlProblem(self.flow, cost, tikhonov)
 
     @property
-    def _by_column(self) -> bool:
+    def compares_columns(self) -> bool:
         """Whether the cost compares columns, and particles are in coordinates that mix them."""
         return isinstance(self.readout.cost, ByColumn) and self.coordinates.rotation is not None
 
     def compared(self, states: ArrayLike) -> Num[np.ndarray, "particle entry"]:
         """Final states (N, d) as the cost compares them with targets."""
-        if self._by_column:
+        if self.compares_columns:
             return self.coordinates.leave(states, self.dtype)
         return np.asarray(states)
 
@@ -172,11 +172,11 @@ class Model(Summarised, eqx.Module):
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype), weights)
         cost, size = self.readout.cost, self.coordinates.features
-        plain = cost.components is None and not cost.masked and not self._by_column
+        plain = cost.components is None and not cost.masked and not self.compares_columns
         if y is None and plain:
             return EmpiricalMeasure(particles, weights=weights)
         targets = (particles if y is None else self.enter(y))[:, :size]
-        if self._by_column:
+        if self.compares_columns:
             targets = self.coordinates.leave(targets, self.dtype)
         if cost.masked:
             seen = np.ones(targets.shape, bool) if observed is None else observed
@@ -196,7 +196,7 @@ class Model(Summarised, eqx.Module):
         """
         if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
             return np.asarray(real_rows(x, "the data", self.coordinates.features)), None
-        encoding = self._encoding
+        encoding = self.named
         table = self._table(x)
         table = datasets.matched(table, encoding.columns, encoding.missing, "the data")
         return encoding.enter(table)
@@ -318,7 +318,7 @@ class Model(Summarised, eqx.Module):
         """
         self._require_rows("reconstruct")
         squares, _ = self._squares(x, None)
-        encoding = self._encoding
+        encoding = self.named
         return {
             name: squares[:, encoding.owner == k].sum(axis=1)
             for k, name in enumerate(encoding.names)
@@ -328,7 +328,7 @@ class Model(Summarised, eqx.Module):
         """Predictions in the scaled units of the targets, from final states (N, d)."""
         with precision(self.dtype):
             predicted = self.readout.predict(self.compared(pushed))
-        if self.readout.target != "rows" or self._by_column:
+        if self.readout.target != "rows" or self.compares_columns:
             return predicted
         return self.coordinates.leave(predicted, self.dtype)
 
@@ -336,14 +336,14 @@ class Model(Summarised, eqx.Module):
         self, features: Float[np.ndarray, "particle feature"]
     ) -> Num[np.ndarray, "particle column"]:
         """The numbers of a table (N, c), from features (N, k)."""
-        return self._encoding.leave(features)
+        return self.named.leave(features)
 
     def columns(self, numbers: Num[np.ndarray, "particle column"]) -> dict[str, np.ndarray]:
         """The columns in people's own values by name, from the numbers of a table (N, c)."""
-        return self._encoding.values(numbers)
+        return self.named.values(numbers)
 
     @property
-    def _encoding(self) -> Encoding:
+    def named(self) -> Encoding:
         """The encoding; where there is none, that of columns without names."""
         if self.encoding is not None:
             return self.encoding
@@ -358,7 +358,7 @@ class Model(Summarised, eqx.Module):
         """Rows as a table."""
         if isinstance(x, Table):
             return x
-        encoding = self._encoding
+        encoding = self.named
         others = () if self.record is None else self.record.others
         label = None if self.record is None else self.record.label
         reading = Reading(
@@ -398,11 +398,11 @@ class Model(Summarised, eqx.Module):
         """Features in the form of some rows."""
         if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
             return self._as_array(features, _precise(np.asarray(x).dtype, self.dtype))
-        return self._like_numbers(x, self._encoding.leave(features))
+        return self._like_numbers(x, self.named.leave(features))
 
     def _like_numbers(self, x: Rows, numbers: Num[np.ndarray, "particle column"]) -> Any:
         """The numbers of a table in the form of some rows."""
-        encoding = self._encoding
+        encoding = self.named
         if isinstance(x, Table):
             return Table(numbers, columns=encoding.columns, image_shape=self.image_shape)
         if datasets.is_frame(x):
@@ -412,13 +412,13 @@ class Model(Summarised, eqx.Module):
     def _as_array(
         self, features: Float[np.ndarray, "particle feature"], dtype: np.dtype[Any]
     ) -> Shaped[np.ndarray, "particle column"]:
-        return self._numbers_as_array(self._encoding.leave(features), dtype)
+        return self._numbers_as_array(self.named.leave(features), dtype)
 
     def _numbers_as_array(
         self, numbers: Num[np.ndarray, "particle column"], dtype: np.dtype[Any]
     ) -> Shaped[np.ndarray, "particle column"]:
         """One array of all columns: numbers where all are, else objects."""
-        encoding = self._encoding
+        encoding = self.named
         if all(column.kind in ("number", "log") for column in encoding.columns):
             most = float(np.finfo(dtype).max)  # a reconstruction may be beyond a narrow precision
             return np.clip(numbers, -most, most).astype(dtype, copy=False)

@@ -31,6 +31,11 @@ class Classes:
     """The classes that occur, in the order of their labels, as the data name them."""
     members: Int[np.ndarray, " particle"]
     """For each row the place of its class in ``names``."""
+    places: tuple[int, ...] = (0,)
+    """For each of ``names`` its place among all classes of the data, which gives its colour: a
+    figure in which some do not occur shows the others as every figure does."""
+    count: int = 1
+    """How many classes the data have."""
 
     @classmethod
     def of(cls, count: int, labels: Any, names: list[str] | None) -> Classes:
@@ -38,8 +43,11 @@ class Classes:
         if labels is None:
             return cls(("",), np.zeros(count, int))
         values, members = np.unique(np.asarray(labels), return_inverse=True)
-        known = dict(enumerate(names or ()))
-        return cls(tuple(known.get(int(v), str(v)) for v in values), members.astype(int))
+        if names and set(values.tolist()) <= set(range(len(names))):
+            places = tuple(int(value) for value in values)
+            return cls(tuple(names[k] for k in places), members.astype(int), places, len(names))
+        texts = tuple(str(value) for value in values)
+        return cls(texts, members.astype(int), tuple(range(len(texts))), len(texts))
 
     @property
     def named(self) -> bool:
@@ -49,23 +57,23 @@ class Classes:
     @property
     def distinct(self) -> bool:
         """Whether every class has a colour of its own; else a scale runs through them."""
-        return len(self.names) <= len(style.CLASSES)
+        return self.count <= len(style.CLASSES)
 
     @property
     def colours(self) -> Float[np.ndarray, "class 3"]:
         """A colour for each class."""
-        count = len(self.names)
         if not self.named:
             return np.array([to_rgb(style.AUTOENCODE)])
         if self.distinct:
-            return np.array([to_rgb(colour) for colour, _ in style.CLASSES[:count]])
-        return np.array(matplotlib.colormaps["viridis"](np.linspace(0, 1, count))[:, :3])
+            return np.array([to_rgb(style.CLASSES[k][0]) for k in self.places])
+        along = np.array(self.places) / (self.count - 1)
+        return np.array(matplotlib.colormaps["viridis"](along)[:, :3])
 
     @property
     def markers(self) -> Shaped[np.ndarray, " class"]:
         """A marker for each class, which helps to tell apart colours that are close."""
         if self.distinct:
-            return np.array([marker for _, marker in style.CLASSES[: len(self.names)]])
+            return np.array([style.CLASSES[k][1] for k in self.places])
         return np.full(len(self.names), "o")
 
 
@@ -86,8 +94,8 @@ def scatter(
                 marker=str(marker),
                 # A triangle of the same nominal size covers half of a circle's area.
                 s=size * (1.6 if marker == "^" else 1.0),
-                alpha=0.8,
-                linewidths=0,
+                edgecolors="white",
+                linewidths=0.2 if size > 6 else 0,
             )
             # They lie within the axes: measuring them would only slow the layout down.
             dots.set_in_layout(False)
@@ -143,15 +151,15 @@ def legend(figure: Figure, classes: Classes, extra: dict[str, Line2D] | None = N
 
 
 def _scale(figure: Figure, classes: Classes) -> None:
-    last = len(classes.names) - 1
-    ticks = np.unique(np.linspace(0, last, _TICKS).round().astype(int)).tolist()
+    ticks = np.unique(np.linspace(0, len(classes.names) - 1, _TICKS).round().astype(int)).tolist()
     figure.set_figheight(figure.get_figheight() + 3 * _LINE)
     bar = figure.colorbar(
-        ScalarMappable(Normalize(0, last), "viridis"),
+        ScalarMappable(Normalize(0, classes.count - 1), "viridis"),
         ax=figure.axes,
         location="bottom",
         aspect=40,
         fraction=0.05,
     )
-    bar.set_ticks(ticks, labels=[plain(classes.names[k], 10) for k in ticks])
+    labels = [plain(classes.names[k], 10) for k in ticks]
+    bar.set_ticks([classes.places[k] for k in ticks], labels=labels)
     bar.outline.set_visible(False)

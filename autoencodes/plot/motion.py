@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from autoencodes.control import Control
 from autoencodes.flow.flow import Flow
-from autoencodes.flow.schedule import WidthSchedule
+from autoencodes.flow.schedule import switched_on as switched_on
 
 _PARTICLES = 400
 """How many particles a page shows: more hide each other, and the page stays small."""
@@ -94,15 +94,6 @@ class Motion:
             arrays.get("targets"),
             tuple(facts["components"]),
         )
-
-
-def switched_on(schedule: WidthSchedule) -> Bool[np.ndarray, "layer dim"]:
-    """Which components the state has at t_0, ..., t_L; at a switch, those before it."""
-    on = np.zeros((schedule.steps + 1, schedule.dim), bool)
-    on[0, list(schedule.blocks[0].active)] = True
-    for first, block in zip(schedule.first_steps, schedule.blocks, strict=True):
-        on[first + 1 : first + block.steps + 1, list(block.active)] = True
-    return on
 
 
 def longest(active: Bool[np.ndarray, "layer dim"]) -> list[int]:

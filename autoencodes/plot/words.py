@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from autoencodes.plot import style
-
-
-def number(value: float) -> str:
-    """Three digits, with a power of ten where the number is very small or large."""
-    if value == 0 or 1e-3 <= abs(value) < 999.5:
-        return f"{value:.3g}"
-    if 999.5 <= abs(value) < 1e5:
-        return f"{value:,.0f}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    mantissa = f"{float(mantissa):g}"
-    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}×10{raised}"
+from autoencodes.summary import number as number
+from autoencodes.summary import typeset as typeset
 
 
 def plain(text: str, longest: int = 24) -> str:

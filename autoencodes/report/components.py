@@ -17,7 +17,7 @@ from autoencodes.plot.words import number, plain
 from autoencodes.report.findings import Findings
 
 _MOST = 40
-_TARGET = "#C4C4C4"
+_TARGET = style.FAINT
 _WIDE_RANGE = 30.0
 _LONGEST, _SHORT = 28, 8
 """Characters of a name on an axis: at most, and for which there is room in any case."""

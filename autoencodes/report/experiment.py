@@ -29,6 +29,7 @@ def contents(folder: ExperimentFolder) -> tuple[Callable[[], list[Picture]], Pag
 
     def pictures() -> list[Picture]:
         drawn = experiment.draw(results, settings)
+        drawn += [p.picture(f"passage-{k}") for k, p in enumerate(results.passages, 1)]
         return [replace(picture, caption=f"{picture.caption} {made}") for picture in drawn]
 
     return pictures, Page(
@@ -42,4 +43,6 @@ def contents(folder: ExperimentFolder) -> tuple[Callable[[], list[Picture]], Pag
         written,
         configuration["machine"],
         seconds,
+        explorers=tuple(each for each in results.explorers if each is not None),
+        images=bool(results.passages),
     )

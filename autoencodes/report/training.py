@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autoencodes import atomic
 from autoencodes.experiments import ResultTable
-from autoencodes.plot.images import limits
+from autoencodes.plot.explorer import Explorer
+from autoencodes.plot.images import coloured, limits
 from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.plot.picture import Picture
 from autoencodes.report import figures
 from autoencodes.report.findings import Findings
-from autoencodes.report.page import Page, Strip
+from autoencodes.report.page import Extremes, Page, Strip
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.verdict import remarks, verdict
-from autoencodes.run.worst import kept
+from autoencodes.run.worst import Guilty, Odd, kept
+from autoencodes.summary import number
 
 _MEASURED = {
     "test error": "test_mse",
@@ -46,8 +49,9 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
 
     return partial(figures.pictures, findings), Page(
         f"train {name}",
-        f"{metrics['steps']:,} steps of {config['method']}, λ = {config['tikhonov']:g}, "
-        f"{metrics['parameters']:,} parameters, {config['precision']}",
+        f"{_rows(metrics)}{metrics['steps']:,} steps of {config['method']}, "
+        f"λ = {number(config['tikhonov'])}, {metrics['parameters']:,} parameters, "
+        f"{config['precision']}",
         verdict(name, findings.target, metrics),
         {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
         _motions(findings, name),
@@ -58,7 +62,46 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         float(metrics["seconds"]),
         _strips(folder, findings),
         anomalies=kept(folder),
+        explorers=_explorers(folder, findings, name),
+        extremes=_extremes(findings),
+        images="passage" in findings.samples.arrays,
     )
+
+
+def _rows(metrics: dict[str, Any]) -> str:
+    """How many rows the parts have, where that is known."""
+    parts = {"train": "training", "validation": "validation", "test": "test"}
+    counts = {name: metrics.get(f"{part}_rows") for part, name in parts.items()}
+    known = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{', '.join(known)} rows; " if known else ""
+
+
+def _explorers(folder: RunFolder, findings: Findings, name: str) -> tuple[Explorer, ...]:
+    """The decoder, to be moved by hand."""
+    arrays, model = findings.samples.arrays, folder.model
+    if model.readout.target != "rows" or not findings.reconstructs:
+        return ()
+    rows = model.scaling.undo(arrays["originals"], np.float64)
+    found = Explorer.of(
+        f"{name}, decoded", model, arrays["latent"], rows, arrays.get("labels"), findings.names
+    )
+    return () if found is None else (found,)
+
+
+def _extremes(findings: Findings) -> Extremes | None:
+    """The best and the worst test rows of a table."""
+    facts, arrays = findings.samples.facts, findings.samples.arrays
+    if not facts.get("extremes"):
+        return None
+    best, worst = (
+        tuple(
+            Odd(row["name"], "test", float(error), None,
+                tuple(Guilty(**column) for column in row["columns"]))
+            for row, error in zip(facts["extremes"][which], arrays[f"{which}_errors"], strict=True)
+        )
+        for which in ("best", "worst")
+    )  # fmt: skip
+    return Extremes(best, worst, int(facts["tested"]))
 
 
 def _motions(findings: Findings, name: str) -> tuple[Motion, ...]:
@@ -67,12 +110,7 @@ def _motions(findings: Findings, name: str) -> tuple[Motion, ...]:
     if "paths" not in arrays:
         return ()
     components = arrays["path_components"]
-    labels = arrays.get("path_labels")
-    names: tuple[str, ...] = ()
-    if labels is not None:
-        values, labels = np.unique(labels, return_inverse=True)
-        known = dict(enumerate(findings.names or ()))
-        names = tuple(known.get(int(value), str(value)) for value in values)
+    names = tuple(findings.names or ())
     times = np.linspace(0, schedule.horizon, schedule.steps + 1)
     return (
         Motion(
@@ -80,10 +118,10 @@ def _motions(findings: Findings, name: str) -> tuple[Motion, ...]:
             times,
             arrays["paths"],
             switched_on(schedule)[:, components],
-            labels,
+            arrays.get("path_labels"),
             names,
             None,
-            tuple(f"x{k}" for k in components),
+            tuple(findings.samples.facts.get("path_names") or (f"x{k}" for k in components)),
         ),
     )
 
@@ -93,12 +131,10 @@ def _strips(folder: RunFolder, findings: Findings) -> tuple[Strip, ...]:
     strip, originals = folder.strip, findings.samples.arrays["originals"]
     if not strip:
         return ()
-    height, width = findings.samples.facts["image_shape"]
-    low, high = limits(originals)
+    shape, (low, high) = findings.samples.facts["image_shape"], limits(originals)
 
     def images(rows: np.ndarray) -> np.ndarray:
-        grey = np.clip((rows - low) / (high - low), 0, 1) * 255
-        return grey.round().astype(np.uint8).reshape(-1, height, width)
+        return (coloured(rows, shape, low, high) * 255).round().astype(np.uint8)
 
     captions = ("original", *(f"epoch {epoch:,}" for epoch in strip))
     shown = [images(originals), *(images(rows) for rows in strip.values())]

@@ -10,10 +10,12 @@ from jaxtyping import Float, Num
 
 from autoencodes.catalogue import COSTS
 from autoencodes.datasets.table import Observed
+from autoencodes.flow.schedule import switched_on
 from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
+from autoencodes.run.extremes import extremes
 from autoencodes.run.folder import Samples
 from autoencodes.run.job import Job
 
@@ -22,6 +24,8 @@ _PICTURED_ROWS = 1000
 _PICTURED_CODES = 3000
 _FOLLOWED_ROWS = 200
 _FOLLOWED_COMPONENTS = 6
+_PASSING_NUMBERS, _PASSING_LAYERS = 2_000_000, 15
+"""Of images on their way through the layers, the most numbers and layers that are kept."""
 """Of how many rows, and of how many components, the way through the layers is kept."""
 
 
@@ -45,12 +49,15 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
             "reconstructions": predicted[rows],
             "feature_error": _by_feature(predicted.__getitem__, y, job.observed("test")),
         }
+        if job.data.image_shape is not None:
+            arrays |= passage(model, particles[rows])
         if labels is not None:
             arrays["sample_labels"] = labels[rows]
     else:
         arrays |= {"targets": np.asarray(job.measure("test").y), "predictions": predicted}
     followed = shown[:_FOLLOWED_ROWS]
     arrays |= _paths(model, particles[followed])
+    names = _component_names(model)
     if labels is not None:
         arrays["path_labels"] = labels[followed]
     if pca is not None:
@@ -58,7 +65,11 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         arrays["pca_feature_error"] = _by_feature(
             lambda rows: pca.reconstruct(x[rows]), x, job.observed("test")
         )
-    facts = {
+    found: dict[str, Any] = {}
+    if job.reconstructs:
+        ranked, found = extremes(job, model, predicted)
+        arrays |= ranked
+    facts = found | {
         "image_shape": job.data.image_shape,
         "reconstructs": job.reconstructs,
         "target": model.readout.target,
@@ -67,6 +78,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "cost": COSTS.name_of(type(model.readout.cost)),
         "entries": int(predicted.shape[1]),
         "units": job.plan.scaling,
+        "path_names": names and [names[k] for k in arrays["path_components"]],
         "features": None if model.encoding is None else list(model.encoding.feature_names),
     }
     return Samples(arrays, facts)
@@ -102,6 +114,43 @@ def _paths(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
     with precision(model.dtype):
         states = np.asarray(model.flow.trajectory(model.control, x))
     return {"paths": states[..., components], "path_components": np.array(components)}
+
+
+def _component_names(model: Model) -> list[str] | None:
+    """Names of the flow's components: the features', or principal axes; None: they have none."""
+    coordinates = model.coordinates
+    extra = [f"extra {k + 1}" for k in range(coordinates.dim - coordinates.features)]
+    if coordinates.rotation is not None:
+        return [f"axis {k + 1}" for k in range(coordinates.features)] + extra
+    return None if model.encoding is None else [*model.encoding.feature_names, *extra]
+
+
+def passage(model: Model, particles: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows at the ends of the blocks, as ``passage`` (layer, row, feature) in scaled units, with
+    the number of each of these layers and which features are on there.
+
+    In rotated coordinates no feature is off: a row is what the components that are on span.
+    """
+    schedule, coordinates = model.flow.schedule, model.coordinates
+    ends = np.cumsum([0, *(block.steps for block in schedule.blocks)])
+    middle = int(ends[schedule.bottleneck + 1])
+    if len(ends) > _PASSING_LAYERS:
+        ends = np.linspace(0, schedule.steps, _PASSING_LAYERS).round().astype(int)
+        ends[np.argmin(np.abs(ends - middle))] = middle
+    rows = max(1, _PASSING_NUMBERS // (len(ends) * schedule.dim))
+    with precision(model.dtype):
+        states = np.asarray(model.flow.trajectory(model.control, particles[:rows]))[ends]
+    active = switched_on(schedule)[ends]
+    on = active[:, : coordinates.features].copy()
+    on[0] = True  # the input, as it came
+    if coordinates.rotation is not None:
+        on[:] = True
+    return {
+        "passage": np.stack([coordinates.leave(layer, model.dtype) for layer in states]),
+        "passage_on": on,
+        "passage_layers": ends,
+        "passage_widths": active.sum(axis=1),
+    }
 
 
 def _pictured(count: int, labels: np.ndarray | None, images: bool) -> np.ndarray:

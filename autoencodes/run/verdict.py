@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from autoencodes.summary import number
+
 _OVERFITTED = 1.5
 """From so many times the training error on, that of other rows is remarked on."""
 _WORSENED = 1.1
@@ -11,22 +13,22 @@ _WORSENED = 1.1
 
 
 def verdict(name: str, target: str, metrics: dict[str, Any]) -> str:
-    """How well the model of ``metrics`` does on the test rows of the data set ``name``."""
+    """How well the model of ``metrics`` does on the test rows of ``name``, in at most 25 words."""
     error = f"test error {_shown(metrics['test_mse'])}"
     if target == "rows":
         error += " per feature"
     if (accuracy := metrics.get("test_accuracy")) is not None:
         error = f"test accuracy {accuracy:.4f}, {error} of the probabilities"
     if metrics.get("pca_exact"):
-        error += "; PCA is exact here: as many numbers hold all that there is"
+        error += "; PCA is exact here"
     elif metrics.get("pca_test_mse") and metrics["test_mse"] is not None:
         ratio = metrics["test_mse"] / metrics["pca_test_mse"]
-        error += f", {ratio:.2f} × PCA's {metrics['pca_test_mse']:.3g}"
+        error += f", {ratio:.2f} × PCA's {number(metrics['pca_test_mse'])}"
     if alone := metrics.get("test_mse_bottleneck_only"):
-        error += f", {alone:.3g} without what goes around the bottleneck"
-    others = f"training error {_shown(metrics['train_mse'])}"
+        error += f", {number(alone)} through the bottleneck alone"
+    others = f"training {_shown(metrics['train_mse'])}"
     if metrics.get("validation_rows"):
-        others += f", validation error {_shown(metrics['validation_mse'])}"
+        others += f", validation {_shown(metrics['validation_mse'])}"
     return f"{name} through {metrics['latent']} of {metrics['dim']} components: {error} ({others})"
 
 
@@ -48,7 +50,7 @@ def remarks(metrics: dict[str, Any]) -> tuple[str, ...]:
     best, epoch = metrics.get("best_validation_mse"), metrics.get("best_epoch")
     if best is not None and unseen is not None and unseen > _WORSENED * best:
         said.append(
-            f"the validation error was least, {best:.3g}, at epoch {epoch}, and is "
+            f"the validation error was least, {number(best)}, at epoch {epoch}, and is "
             f"{_times(unseen, best)} that at the end: fewer --epochs may do better"
         )
     return tuple(said)
@@ -60,4 +62,4 @@ def _times(error: float, other: float) -> str:
 
 def _shown(error: float | None) -> str:
     """A number that overflowed stands as None in a file."""
-    return "beyond all numbers" if error is None else f"{error:.3g}"
+    return "beyond all numbers" if error is None else number(error)

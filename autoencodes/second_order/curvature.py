@@ -23,6 +23,11 @@ DENSE = 500
 _WEIGHT = 10.0
 """The length of a vector that a random start is pushed by, over the start's own: the bound on what
 lies beyond loosens with its logarithm alone."""
+_ROOM_BELOW = 50
+"""Products, for each digit wanted, that the outer bound on a λ_min may cost that is surely
+negative: it decides nothing."""
+_DIGITS_ABOVE = 3
+"""The digits that λ_max is given at the least: it is found in few products."""
 
 
 @runtime_checkable
@@ -228,8 +233,8 @@ def _by_davidson(
         easy = now.converged and _settled(now)
         return ended(known) or easy or (now.largest.reached and _far(known))
 
-    lanczos = partial(ends, hessian, hessian.size, hessian.dtype, digits=digits, searches=2)
-    first = lanczos(seed=seed, stop=enough)
+    lanczos = partial(ends, hessian, hessian.size, hessian.dtype, searches=2)
+    first = lanczos(seed=seed, digits=max(digits, _DIGITS_ABOVE), stop=enough)
     known = _from_lanczos(first)
     if stopped or known.converged or not first.largest.reached:
         return known
@@ -247,10 +252,11 @@ def _by_davidson(
 
     def bounded(now: Ends) -> bool:
         better = _with_bound(known, now)
-        return ended(better) or now.restarted or not _far(better)
+        decided = better.smallest.upper < 0 and now.products >= _ROOM_BELOW * digits
+        return ended(better) or now.restarted or decided or not _far(better)
 
     pushed = _WEIGHT * np.sqrt(hessian.size) * low.vector.astype(float)
-    last = lanczos(seed=seed + 1, stop=bounded, improved=pushed)
+    last = lanczos(seed=seed + 1, digits=digits, stop=bounded, improved=pushed)
     return _with_bound(known, last)
 
 

@@ -57,12 +57,17 @@ class Preconditioner:
         self._pieces = list(pieces(part))
         self._tapes = [_linearise(problem, control, jnp.asarray(piece.x)) for piece in self._pieces]
 
-    def __call__(self, residual: Float[np.ndarray, " entry"], value: float) -> Entries:
+    def __call__(
+        self, residual: Float[np.ndarray, " entry"], value: float
+    ) -> Float[np.ndarray, " entry"]:
         """(G + μ)⁻¹ r, roughly, for the Ritz value θ."""
-        right = jnp.asarray(residual)
+        # In the control's precision; of length 1, so that a small one does not vanish in float32.
+        length = float(np.linalg.norm(residual)) or 1.0
+        right = jnp.asarray(residual / length, jax.tree.leaves(self._control)[0].dtype)
         # An array: a plain number would be a constant, and compiled anew every time.
         shift = jnp.asarray(max(_SHIFT * abs(value), self._least), right.dtype)
-        return _solve(self._problem, self._control, self._pieces, self._tapes, right, shift)
+        found = _solve(self._problem, self._control, self._pieces, self._tapes, right, shift)
+        return length * np.asarray(found, residual.dtype)
 
 
 @compiled

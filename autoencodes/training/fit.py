@@ -385,7 +385,7 @@ def _kind(array: Any) -> tuple[tuple[int, ...], str]:
 
 
 def _spent(steps: int) -> str:
-    return f"budget spent: all {steps} steps were made" if steps else "no step was asked for"
+    return f"budget spent: all {steps:,} steps were made" if steps else "no step was asked for"
 
 
 def _paced(length: int, seconds: float) -> int:

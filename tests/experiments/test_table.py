@@ -29,7 +29,7 @@ def test_text_is_aligned() -> None:
     assert lines[0] == TABLE.caption
     assert lines[2].split() == list(TABLE.columns)
     assert lines[4].split() == ["0.1", "0.203", "convex", "yes"]
-    assert lines[5].split()[:2] == ["1e−05", "−3.25e−07"]
+    assert lines[5].split()[:2] == ["1×10⁻⁵", "−3.25×10⁻⁷"]
     assert lines[4].index("convex") == lines[5].index("x_1")
 
 
@@ -53,9 +53,11 @@ def test_what_is_written_reads_back() -> None:
         (None, "–"),
         (0.0, "0"),
         (True, "yes"),
-        (12345, "12345"),
+        (12345, "12,345"),
         (-0.5, "−0.5"),
-        (1234.6, "1.23e+03"),
+        (1234.6, "1,235"),
+        (-1.5e-7, "−1.5×10⁻⁷"),
+        ("-1e-05 ± 2%", "−1×10⁻⁵ ± 2\N{NO-BREAK SPACE}%"),
     ],
 )
 def test_cells_for_people(cell: object, text: str) -> None:

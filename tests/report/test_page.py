@@ -20,16 +20,19 @@ import pytest
 from report.motions import motion
 
 from autoencodes.experiments import ResultTable
+from autoencodes.plot.decoder import packed
+from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import longest
-from autoencodes.report.page import Drawn, Page, Strip, html
+from autoencodes.report.page import Drawn, Extremes, Page, Strip, html
 from autoencodes.report.page.flows import scene
 from autoencodes.report.page.strips import mosaic
 from autoencodes.report.page.tables import table
+from autoencodes.run.worst import Guilty, Odd
 
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
 
-VOID = {"meta", "link", "img", "input", "br"}
+VOID = {"meta", "link", "img", "input", "br", "wbr"}
 HOSTILE = "</script><script>alert('1')</script> \" onload=\"x & <b> <!-- {x}"
 
 
@@ -58,9 +61,30 @@ def page(**entries: Any) -> Page:
         "configuration": {"seed": 4, "nested": {"steps": [1, 2]}},
         "machine": {"cores": 2, "jax": "1.2.3"},
         "seconds": 75.26,
+        "explorers": (explorer(), explorer((2, 3))),
+        "extremes": extremes(),
         "strips": (Strip("Training", ("original", "epoch 1", "epoch 2"), images),),
     }
     return Page(**{**found, **entries})
+
+
+def explorer(shape: tuple[int, int] | None = None) -> Explorer:
+    """Of a grid between latent values of -1 and 1, at whose corners features are 0 to 3."""
+    corners = {"count": 2, "size": 6, "numbers": packed(np.repeat(np.arange(4), 6))}
+    columns = [{"name": f"column {k}", "kind": "number", "at": k, "low": 0, "high": 3,
+                "whole": False, "clock": False} for k in range(6)]  # fmt: skip
+    facts: dict[str, Any] = {
+        "decoder": None, "grid": corners, "names": ["z₁", "z₂"], "of": 2, "centre": [0, 0],
+        "vectors": [[1, 0], [0, 1]], "low": [-1, -1], "high": [1, 1], "start": [-1, -1],
+        "codes": [[-1, -1], [1, 1]], "labels": [0, 1], "label_names": ["a", "b"], "held": False,
+    }  # fmt: skip
+    seen = {"columns": columns} if shape is None else {"shape": shape, "black": 0, "white": 3}
+    return Explorer("decoded", facts | seen)
+
+
+def extremes() -> Extremes:
+    odd = Odd("row 7", "test", 1.5e-5, None, (Guilty("mass, g", "-3.5", "0.00012", 0.25),))
+    return Extremes((odd,), (odd,), 40)
 
 
 class Reading(HTMLParser):
@@ -107,8 +131,10 @@ def test_a_page_is_well_formed_and_says_everything() -> None:
     assert read.text("h1") == ["an experiment"]
     assert read.text("h2") == [
         "The flows, layer by layer",
+        "Explore the latent space",
         "Training",
         "Figures",
+        "Best and worst rows",
         "Certificate",
         "Further tables",
         "Notes",
@@ -120,7 +146,10 @@ def test_a_page_is_well_formed_and_says_everything() -> None:
     assert "seed 4 · 75.3 s on 2 cores" in read.text("p")
     assert read.text("figcaption") == ["A caption."]
     assert {"nested.steps", "[1, 2]", "1.2.3"} <= set(read.text("th") + read.text("td"))
-    assert len(read.data) == 3
+    assert len(read.data) == 5
+    assert read.text("summary") == ["What was run", "Where, and with which versions"]
+    assert {"−3.5", "1.2×10⁻⁴", "25\N{NO-BREAK SPACE}%"} <= set(read.text("td"))
+    assert "error 1.5×10⁻⁵" in read.text("span")
 
 
 def test_names_within_a_page_are_unique_and_lead_somewhere() -> None:
@@ -141,6 +170,8 @@ def test_a_page_without_parts_has_no_empty_sections() -> None:
         "notes": (),
         "configuration": {},
         "strips": (),
+        "explorers": (),
+        "extremes": None,
     }
     assert Reading(html(page(**nothing))).text("h2") == ["Machine"]
 
@@ -176,10 +207,17 @@ def test_names_from_the_data_stay_text() -> None:
         notes=(HOSTILE,),
         configuration={HOSTILE: HOSTILE},
         machine={HOSTILE: [HOSTILE]},
+        explorers=(
+            replace(
+                explorer(),
+                title=HOSTILE,
+                facts=explorer().facts | {"names": [HOSTILE] * 2, "label_names": [HOSTILE] * 2},
+            ),
+        ),
         strips=(Strip(HOSTILE, (HOSTILE,), [np.zeros((1, 2, 2), np.uint8)]),),
     )
     read = Reading(html(found))
-    assert len(read.all("script")) == 2
+    assert len(read.all("script")) == 3
     assert not read.all("b")
     assert not any("onload" in attributes for _, attributes in read.found)
     assert read.text("h1") == [HOSTILE]
@@ -195,7 +233,7 @@ def test_large_flows_are_thinned_to_a_small_page() -> None:
     text = html(page(motions=(large, large, long)))
     assert len(text.encode()) < 5_000_000
     data = Reading(text).data
-    assert [len(found["components"]) for found in data] == [8, 8, 2]
+    assert [len(f["components"]) for f in data if "components" in f] == [8, 8, 2]
     assert "of 400 particles" in text
     assert "Of 784 components" in text
 
@@ -269,12 +307,12 @@ Opened = Callable[..., tuple[str, str]]
 def opened(tmp_path: Path) -> Opened:
     """Opens a page at a place and gives its elements then, and what the browser logged."""
 
-    def open_page(text: str, place: str = "") -> tuple[str, str]:
+    def open_page(text: str, place: str = "", wide: int = 1000) -> tuple[str, str]:
         path = tmp_path / "report.html"
         path.write_text(text, encoding="utf-8")
         command = [
             *(str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-            *("--virtual-time-budget=2000", "--enable-logging=stderr", "--window-size=1000,900"),
+            *("--virtual-time-budget=2000", "--enable-logging=stderr", f"--window-size={wide},900"),
             *(f"--user-data-dir={tmp_path / 'profile'}", f"file://{path}{place}"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -391,3 +429,47 @@ def test_flows_on_the_line_and_of_many_components_open(opened: Opened, dim: int)
     if dim == 1:
         assert "layer" in Reading(dom).text("text")
         assert np.ptp(marks(dom)[:, 0]) == 0
+
+
+EXPLORE = """<script>
+addEventListener("load", () => {
+  const find = (name) => document.querySelector(name), said = [];
+  const value = () => find(".explorer tbody td").textContent;
+  const at = (x, y) => {
+    const frame = find(".pad").getBoundingClientRect();
+    find(".pad").dispatchEvent(new PointerEvent("pointerdown", {
+      clientX: frame.x + x * frame.width, clientY: frame.y + y * frame.height, bubbles: true }));
+  };
+  const slide = (place) => {
+    find(".explorer input").value = place;
+    find(".explorer input").dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  said.push(value());
+  slide(0.5); said.push(value());
+  at(0.5, 0.5); said.push(value());
+  at(0.96, 0.04); said.push(value());
+  find(".start").click(); said.push(value());
+  const pixel = find("canvas").getContext("2d").getImageData(1, 1, 1, 1).data;
+  said.push([...pixel].join(","));
+  // A browser's window may have a least width: a phone's is that of the body here.
+  document.body.style.width = "390px";
+  said.push(find("main").scrollWidth, document.documentElement.clientWidth,
+    document.documentElement.scrollWidth);
+  document.title = said.join(" | ");
+});</script></body>"""
+
+
+@needs_browser
+@pytest.mark.parametrize("wide", [1000, 500])
+def test_an_explorer_decodes_where_it_is_moved(opened: Opened, wide: int) -> None:
+    table = ResultTable("Wide", tuple(f"a long name {k}" for k in range(20)), (tuple(range(20)),))
+    text = html(page(tables={"wide": table}, motions=())).replace("</body>", EXPLORE)
+    text = re.sub(r"<meta http-equiv[^>]*>", "", text)
+    dom, console = opened(text, wide=wide)
+    assert console == ""
+    *values, pixel, narrow, width, scrolled = Reading(dom).text("title")[0].split(" | ")
+    # Columns are 2 (z₁ + 1) / 2 + (z₂ + 1) / 2.
+    assert values == ["0", "1.5", "1.5", "3", "0"]
+    assert pixel == "0,0,0,255"
+    # Wide tables scroll within their box.
+    assert (narrow, scrolled) == ("390", width)

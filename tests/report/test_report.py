@@ -152,7 +152,7 @@ def test_a_failure_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.M
     def fail(findings: Any) -> Any:
         raise RuntimeError("no ink")
 
-    monkeypatch.setitem(figures._FAMILIES, "latent", (fail, "", ""))
+    monkeypatch.setitem(figures._FAMILIES, "latent", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         report(folder.path)
     assert [p.name for p in folder.figures.iterdir()] == ["loss.png"]

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from autoencodes.plot import style
 from autoencodes.plot.classes import Classes, legend, scatter
-from autoencodes.plot.words import plain
+from autoencodes.plot.words import plain, typeset
+from autoencodes.run.verdict import verdict
 
 NAMES = ("中文", "日本語", "한국어", "हिन्दी", "😀", "\x07bell", "\udc80", "$x$", "é λ − ×", "a\nb")
 
@@ -35,3 +36,28 @@ def test_names_in_any_script_are_drawn_without_a_warning() -> None:
         assert style.png(figure)
         assert style.pdf(figure)
     assert style.fonts()[0] == "DejaVu Sans"
+
+
+def test_headlines_have_at_most_25_words() -> None:
+    parts = ("test_mse", "train_mse", "validation_mse", "pca_test_mse", "test_mse_bottleneck_only")
+    errors = dict.fromkeys(parts, 1.23456e-5)
+    metrics = {**errors, "latent": 8, "dim": 64, "validation_rows": 100}
+    predicted = {"test_accuracy": 0.98765, "pca_test_mse": None}
+    for target, more in (("rows", {}), ("classes", predicted), ("rows", {"pca_exact": True})):
+        text = verdict("rows.csv", target, {**metrics, **more})
+        assert len(text.split()) <= 25, text
+        assert "1.23×10⁻⁵" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("λ = -0.3 in [-1.50e-05, 2e+3]", "λ = −0.3 in [−1.5×10⁻⁵, 2×10³]"),
+        ("0.000327 and 0.0001, 0.001", "3.27×10⁻⁴ and 1×10⁻⁴, 0.001"),
+        ("95% of the rows", "95\N{NO-BREAK SPACE}% of the rows"),
+        ("bimodal-1d, 2026-11-28, 7-7-7, x1e-3.csv", "bimodal-1d, 2026-11-28, 7-7-7, x1e-3.csv"),
+    ],
+)
+def test_numbers_in_sentences_are_written_one_way(given: str, written: str) -> None:
+    assert typeset(given) == written
+    assert typeset(written) == written

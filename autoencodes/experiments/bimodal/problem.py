@@ -360,9 +360,10 @@ def _notes(fields: dict[str, dict[str, Part]]) -> tuple[str, ...]:
 
 
 EXPERIMENTS.register(
-    "bimodal-1d",
-    "Two clusters on the line pushed apart: the backward equation on a grid beside the costates",
-    rank=8,
+    "backward-equation",
+    "Two Gaussian clusters on the line, an extension of bimodal-1d: the order of the backward "
+    "equation's slope on a grid beside the costates",
+    rank=12,
     full="18 s",
     quick="18 s",
 )(

@@ -242,7 +242,7 @@ def _by_block(control: Control) -> tuple[Float[np.ndarray, "_ _"], ...]:
 EXPERIMENTS.register(
     "depth-limit",
     "Δt → 0 at a fixed horizon: trained controls converge as functions of time, with their order",
-    rank=9,
+    rank=13,
     full="1 min",
     quick="31 s",
 )(

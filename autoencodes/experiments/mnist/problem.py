@@ -20,7 +20,9 @@ from autoencodes.experiments.mnist.result import MnistResult
 from autoencodes.experiments.notebook import Notebook, Part
 from autoencodes.experiments.table import ResultTable
 from autoencodes.model.pca import Pca
+from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion, switched_on
+from autoencodes.plot.passage import Passage
 from autoencodes.run import Model, Settings
 
 _BINS = 64
@@ -119,7 +121,12 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
         ),
         (_motion(model, digits),),
         notes=(str(folder.metrics["reason"]),),
-    )
+        passages=(Passage.of("A test image of every digit", model, digits.test[digits.first]),),
+        explorers=(
+            Explorer.of("MNIST, decoded", model, inside.arrays["latent"], digits.raw[:500],
+                        inside.arrays["latent_labels"], [str(k) for k in range(10)]),
+        ),
+    )  # fmt: skip
 
 
 def _table(

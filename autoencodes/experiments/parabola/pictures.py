@@ -123,7 +123,7 @@ def _reconstructions(result: ParabolaResult) -> Figure:
     left.set(xlabel="place s on the parabola", ylabel="latent value z")
     left.grid()
     x = np.stack([s, s**2], axis=1)
-    middle.plot(x[:, 0], x[:, 1], color="#CFCFCF", linewidth=5, solid_capstyle="round")
+    middle.plot(x[:, 0], x[:, 1], color=style.FAINT, linewidth=4, solid_capstyle="round")
     for name, curve, (colour, dashes) in zip(result.decoders, result.decoded, _LINES, strict=False):
         middle.plot(curve[:, 0], curve[:, 1], color=colour, linestyle=dashes, label=name)
     middle.set(xlabel="component x₁", ylabel="component x₂")

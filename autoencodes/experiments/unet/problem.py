@@ -146,7 +146,7 @@ def _measured(folder: RunFolder, noise: float, seed: int) -> Part:
 EXPERIMENTS.register(
     "u-net",
     "The same flow with stored, held and forgotten values: reconstruction, and cleaning of noise",
-    rank=10,
+    rank=14,
     full="2 min",
     quick="45 s",
 )(

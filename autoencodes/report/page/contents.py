@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from autoencodes.experiments import ResultTable
+from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion
-from autoencodes.run.worst import Worst
+from autoencodes.run.worst import Odd, Worst
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class Extremes:
+    """The test rows with the least and the largest errors, in users' names and units."""
+
+    best: tuple[Odd, ...]
+    worst: tuple[Odd, ...]
+    of: int
+
+
+@dataclass(frozen=True)
 class Page:
     """What a report says."""
 
@@ -59,3 +69,7 @@ class Page:
     strips: tuple[Strip, ...] = ()
     pictures: tuple[Drawn, ...] = ()
     anomalies: Worst | None = None
+    explorers: tuple[Explorer, ...] = ()
+    extremes: Extremes | None = None
+    images: bool = False
+    """Whether rows are images: their way is a picture, and pixels are not shown against others."""

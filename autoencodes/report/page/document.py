@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 
-from autoencodes.report.page.anomalies import anomalies
+from autoencodes.report.page.anomalies import anomalies, extremes
 from autoencodes.report.page.contents import Drawn, Page
+from autoencodes.report.page.explorers import explorers
 from autoencodes.report.page.flows import flows
 from autoencodes.report.page.strips import strip
-from autoencodes.report.page.tables import entries, table
+from autoencodes.report.page.tables import entries, table, text
 
 _PAGE_WIDE = 1000
 """Pixels from which on a picture is as wide as a paper's page: on a phone it keeps a width at which
@@ -38,9 +39,11 @@ def html(page: Page) -> str:
     body = [
         _opening(page),
         *tables[:1],
-        flows(page.motions),
+        "" if page.images else flows(page.motions),
+        explorers(page.explorers),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", "".join(_figure(drawn) for drawn in page.pictures)),
+        _section("Best and worst rows", extremes(page.extremes)),
         _section("Anomalies", anomalies(page.anomalies)),
         _section("Certificate", "\n".join(certificates)),
         _section("Further tables", "".join(tables[1:])),
@@ -90,7 +93,7 @@ _POLICY = (
 
 
 def _script() -> str:
-    return _packed("scene.js") + _packed("flow.js")
+    return "".join(map(_packed, ("scene.js", "flow.js", "explorer.js", "pad.js")))
 
 
 def _packed(name: str) -> str:
@@ -109,9 +112,9 @@ def _opening(page: Page) -> str:
         *([f"autoencodes {stated['autoencodes']}"] if "autoencodes" in stated else []),
     ]
     return (
-        f'<header>\n<h1>{escape(page.title)}</h1>\n<p class="about">{escape(page.about)}</p>\n'
+        f'<header>\n<h1>{escape(page.title)}</h1>\n<p class="about">{text(page.about)}</p>\n'
         f'<p class="facts">{escape(" · ".join(facts))}</p>\n</header>\n'
-        + (f'<p class="sentence">{escape(page.sentence)}</p>' if page.sentence else "")
+        + (f'<p class="sentence">{text(page.sentence)}</p>' if page.sentence else "")
     )
 
 
@@ -126,13 +129,13 @@ def _figure(drawn: Drawn) -> str:
     return (
         f'<figure{wide}>\n<div class="card"{sideways}><img src="data:image/png;base64,{code}" '
         f'width="{width * _SHARPNESS:.0f}" height="{height * _SHARPNESS:.0f}" '
-        f'alt="{escape(drawn.alt)}"></div>\n'
-        f"<figcaption>{escape(drawn.caption)}</figcaption>\n</figure>\n"
+        f'alt="{text(drawn.alt)}"></div>\n'
+        f"<figcaption>{text(drawn.caption)}</figcaption>\n</figure>\n"
     )
 
 
 def _lines(lines: Iterable[str]) -> str:
-    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "\n".join(f"<li>{text(line)}</li>" for line in lines)
     return f"<ul>\n{items}\n</ul>" if items else ""
 
 

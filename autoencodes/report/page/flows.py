@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from autoencodes.plot.classes import Classes
 from autoencodes.plot.motion import Motion, longest
 
 _NUMBERS = 300_000
@@ -55,15 +57,13 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
     Coordinates have four significant digits. Of more than 8 components those that are active
     longest are carried, of equals the first; of the particles as many as ``numbers`` allows.
     """
-    from autoencodes.plot.classes import Classes
-
     layers, count, dim = motion.states.shape
     on = motion.active
     carried = np.sort(np.argsort(-on.sum(axis=0), kind="stable")[:_MOST_COMPONENTS])
     room = max(numbers // (layers * len(carried)), _FEWEST_PARTICLES)
     count = min(count, room, _MOST_PARTICLES)
     states = motion.states[:, :count][..., carried]
-    classes = Classes.of(motion.states.shape[1], motion.labels, list(motion.label_names) or None)
+    classes = _classes(motion)
     # Targets of another dimension have no place in this plane.
     targets = motion.targets if motion.targets is not None else np.zeros((0, dim))
     targets = targets[:count][:, carried] if targets.shape[1] == dim else np.zeros((0, 1))
@@ -78,14 +78,18 @@ def scene(motion: Motion, numbers: int = _NUMBERS) -> dict[str, Any]:
         "grid": _marks(on[1:]) if dim <= _MOST_ROWS else None,
         "widths": on[1:].sum(axis=1).tolist(),
         "classes": [
-            {"name": name, "colour": _hex(colour), "marker": str(marker)}
+            {"name": name, "colour": colour, "marker": str(marker)}
             for name, colour, marker in zip(
-                classes.names, classes.colours, classes.markers, strict=True
+                classes.names, shades(classes), classes.markers, strict=True
             )
         ],
         "members": classes.members[:count].tolist(),
         "targets": [_digits(place) for place in np.unique(targets, axis=0)],
     }
+
+
+def _classes(motion: Motion) -> Classes:
+    return Classes.of(motion.states.shape[1], motion.labels, list(motion.label_names) or None)
 
 
 def _flow(motion: Motion, number: int, numbers: int) -> str:
@@ -98,7 +102,7 @@ def _flow(motion: Motion, number: int, numbers: int) -> str:
         title=escape(motion.title),
         last=last,
         choice="" if len(content["components"]) > 2 else " hidden",
-        legend=_legend(content),
+        legend=legend(_classes(motion), content["targets"]),
         remarks=_remarks(motion, content),
         data=data.replace("<", "\\u003c"),
     )
@@ -134,24 +138,19 @@ arrow keys go from particle to particle, escape leaves them.</p>
 </section>"""
 
 
-def _legend(content: dict[str, Any]) -> str:
+def legend(classes: Classes, targets: Sequence[Any]) -> str:
     """Colours and names of the classes; of more than can be told apart, the first and the last."""
-    from autoencodes.plot import style
-
-    classes = content["classes"]
-    marks = {"o": '<circle cx="5" cy="5" r="4"', "^": '<path d="M5 .8 9.4 9H.6z"'}
-    marks = {name: f"{mark} fill={{}}/>" for name, mark in marks.items()}
+    shapes = {"o": '<circle cx="5" cy="5" r="4"', "^": '<path d="M5 .8 9.4 9H.6z"'}
     items = []
-    if classes[0]["name"]:
-        distinct = len(classes) <= len(style.CLASSES)
-        chosen = classes if distinct else [classes[0], classes[-1]]
-        names = [c["name"] for c in chosen]
-        if not distinct:
-            names = [f"{names[0]} (first of {len(classes)})", f"{names[1]} (last)"]
-        for entry, name in zip(chosen, names, strict=True):
-            mark = marks[entry["marker"]].format(f'"{entry["colour"]}"')
-            items.append((mark, name))
-    if content["targets"]:
+    if classes.named:
+        names, ends = list(classes.names), range(len(classes.names))
+        if not classes.distinct:
+            ends = range(0, len(names), max(len(names) - 1, 1))
+            names[0], names[-1] = f"{names[0]} (first of {classes.count})", f"{names[-1]} (last)"
+        for k in ends:
+            mark = f'{shapes[str(classes.markers[k])]} fill="{shades(classes)[k]}"/>'
+            items.append((mark, names[k]))
+    if len(targets):
         items.append(('<path class="target" d="M1.5 1.5l7 7m0-7l-7 7"/>', "target"))
     rows = "\n".join(
         f'<li><svg viewBox="0 0 10 10" aria-hidden="true">{mark}</svg>{escape(name)}</li>'
@@ -183,5 +182,8 @@ def _marks(on: Bool[np.ndarray, "layer dim"]) -> list[str]:
     return ["".join("1" if is_on else "0" for is_on in row) for row in on.tolist()]
 
 
-def _hex(colour: Float[np.ndarray, " 3"]) -> str:
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour.tolist())
+def shades(classes: Classes) -> list[str]:
+    """The colours of classes in a page; where there are none, that of the page itself."""
+    if not classes.named:
+        return ["var(--accent)"]
+    return ["#" + "".join(f"{round(255 * part):02x}" for part in c) for c in classes.colours]

@@ -8,20 +8,21 @@ from typing import Any
 
 from autoencodes.experiments import ResultTable
 from autoencodes.experiments.table import Cell, shown
+from autoencodes.summary import typeset
 
 
 def table(content: ResultTable) -> str:
     """A table under its caption; the first cell of a row names the row."""
     numeric = content.numeric
     head = "".join(
-        f'<th scope="col"{_kind(right)}>{escape(name)}</th>'
+        f'<th scope="col"{_kind(right)}>{text(name)}</th>'
         for name, right in zip(content.columns, numeric, strict=True)
     )
     rows = "\n".join(
         "<tr>" + "".join(_cell(cell, k == 0, numeric[k]) for k, cell in enumerate(row)) + "</tr>"
         for row in content.rows
     )
-    caption = escape(content.caption)
+    caption = text(content.caption)
     return (
         f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0">\n'
         f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
@@ -37,9 +38,14 @@ def entries(caption: str, content: dict[str, Any]) -> str:
     if not rows:
         return ""
     return (
-        f'<table class="entries">\n<caption>{escape(caption)}</caption>\n'
-        f"<tbody>\n{rows}\n</tbody>\n</table>"
+        f'<details>\n<summary>{escape(caption)}</summary>\n<table class="entries">\n'
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n</details>"
     )
+
+
+def text(words: str) -> str:
+    """Words as HTML, with their numbers as ``summary.number`` writes them."""
+    return escape(typeset(words))
 
 
 def _flat(prefix: str, content: dict[str, Any]) -> list[tuple[str, str]]:
@@ -48,8 +54,8 @@ def _flat(prefix: str, content: dict[str, Any]) -> list[tuple[str, str]]:
         if isinstance(value, dict) and value:
             pairs += _flat(f"{prefix}{name}.", value)
         else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            pairs.append((f"{prefix}{name}", text))
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            pairs.append((f"{prefix}{name}", shown))
     return pairs
 
 

@@ -1,0 +1,1 @@
+"""Which latent dimension costates, λ and the held-out error point to, where it is known."""

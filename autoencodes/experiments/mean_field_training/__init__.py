@@ -1,0 +1,1 @@
+"""Training by the mean-field maximum principle: particles beside a grid method."""

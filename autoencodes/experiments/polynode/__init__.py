@@ -1,0 +1,1 @@
+"""PolyNODE's spirals and sphere, through a flow of varying width."""
