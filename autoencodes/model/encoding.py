@@ -146,7 +146,9 @@ class Encoding(Summarised):
         if data.table is None:
             return data
         x, observed = self.enter(data.table)
-        return data if x is data.x else replace(data, x=x, observed=observed)
+        if x is data.x and observed is None:
+            return data
+        return replace(data, x=x, observed=observed)
 
     def leave(self, features: Features) -> Float[np.ndarray, "particle column"]:
         """The numbers of a table (N, c), from features (N, k): the likeliest level of a category,

@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 
+import autoencodes as ac
 from autoencodes.experiments import EXPERIMENTS, Results
+from autoencodes.experiments.mean_field_limit.expansion import expansion
 from autoencodes.experiments.mean_field_limit.problem import (
     LimitSettings,
     distance_to_uniform,
@@ -206,3 +208,23 @@ def test_pictures_are_drawn_from_tiny_results() -> None:
             assert style.png(picture.figure).startswith(b"\x89PNG")
             assert picture.caption.endswith(".")
             assert picture.figure.get_figwidth() in (style.COLUMN, style.PAGE)
+
+
+def test_the_constants_of_the_expansion_are_those_of_the_translation() -> None:
+    """Theory, section 9: with c = y − x, T and λ, tr(H⁻¹Σ) = 2T Var c/(T + λ) and tr(H⁻¹ΣH⁻¹) =
+    T Var c/(T + λ)², for ∇ℓ_i = 2(s − c_i) in every step and H = 2λ + 2T on constants.
+    """
+    horizon, weight = 2.0, 0.3
+    flow = ac.Flow(ac.WidthSchedule.constant(1, 4, horizon), ac.fields.Translation())
+    problem = ac.ControlProblem(flow, tikhonov=weight)
+    x, y = np.array([[0.0], [1.0], [3.0]]), np.array([[2.0], [1.0], [7.0]])
+    weights = np.array([0.5, 0.25, 0.25])
+    c = (y - x)[:, 0]
+    mean = weights @ c
+    variance = weights @ (c - mean) ** 2
+    control = ({"theta": np.full((4, 1), mean / (horizon + weight))},)
+    found = expansion(problem, control, ac.EmpiricalMeasure(x, y, weights), True)
+    assert found.optimism == pytest.approx(2 * horizon * variance / (horizon + weight), rel=1e-9)
+    assert found.reach == pytest.approx(horizon * variance / (horizon + weight) ** 2, rel=1e-9)
+    costs = (horizon * mean / (horizon + weight) - c) ** 2
+    assert found.deviation == pytest.approx(np.sqrt(weights @ (costs - weights @ costs) ** 2))

@@ -344,3 +344,16 @@ def test_the_record_is_readable(run: Path) -> None:
         datasets.load(run / "t.csv", reading=datasets.Reading(missing="mask")).table, "x", None
     )
     assert again.sha256 == kept["sha256"]
+
+
+def test_mask_hides_values_of_a_table_without_gaps_too(tmp_path: Path) -> None:
+    """The rule counts the copies with holes: of 80 rows it takes mini-batches that need them."""
+    from autoencodes.run.job import prepare
+
+    path = tmp_path / "plain.csv"
+    rows = np.random.default_rng(1).normal(size=(80, 3))
+    np.savetxt(path, rows, delimiter=",", header="a,b,c", comments="")
+    given = Settings(data=str(path), missing="mask", epochs=1, latent=1)
+    job = prepare(given, choosing=False)
+    assert job.learned.size > job.train.size
+    assert job.plan.batch_size < job.learned.size

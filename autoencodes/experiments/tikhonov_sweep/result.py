@@ -293,9 +293,9 @@ def verdicts(sweeps: Sequence[LawSweep]) -> tuple[str, str]:
     beyond = sum((sweep.nonconvex or 0) >= sweep.bound for sweep in sweeps)
     second = (
         f"seen for {len(seen)} of {len(sweeps)} laws and seeds: H has a negative eigenvalue on the "
-        f"a-priori ball up to λ = {_range(sweeps, 'nonconvex')}, for {beyond} of them from the "
-        f"bound {_range(sweeps, 'bound')} on; up to {most} minimisers were found, two or more up "
-        f"to λ = {_range(sweeps, 'several')}"
+        f"a-priori ball up to λ = {_range(sweeps, 'nonconvex')}, {beyond} of them beyond the "
+        f"bound, {_range(sweeps, 'bound')}; up to {most} minimisers were found, two or more up to "
+        f"λ = {_range(sweeps, 'several')}"
     )
     return f"Uniqueness: {first}.", f"Non-convexity: {second}."
 
