@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
+from autoencodes.experiments.layers import entropy, over_layers
 from autoencodes.experiments.mnist import pictures
 from autoencodes.experiments.mnist import problem as mnist
 from autoencodes.experiments.mnist.result import MnistResult
 
 
 def test_entropy_of_known_shares() -> None:
-    assert mnist._entropy(np.full(8, 3.0)) == pytest.approx(np.log(8))
-    assert mnist._entropy(np.array([5.0, 0.0])) == 0
-    assert np.exp(mnist._entropy(np.array([1.0, 1.0, 0.0]))) == pytest.approx(2)
+    assert entropy(np.full(8, 3.0)) == pytest.approx(np.log(8))
+    assert entropy(np.array([5.0, 0.0])) == 0
+    assert np.exp(entropy(np.array([1.0, 1.0, 0.0]))) == pytest.approx(2)
 
 
 def test_statistics_are_those_of_the_components_that_are_on() -> None:
@@ -28,7 +29,7 @@ def test_statistics_are_those_of_the_components_that_are_on() -> None:
     x, labels = rng.uniform(size=(60, 784)), np.arange(60) % 10
     digits = mnist.Digits(x, x, x, labels)
     settings = mnist.MnistSettings(followed=50, latent=3)
-    found = mnist._statistics(settings, model, digits)
+    found = over_layers(flow, model.control, x[: settings.followed], labels)
     assert found["widths"].tolist() == [784, 784, 3, 784]
     rows = x[:50][labels[:50] == 4]
     assert found["mean"][0, 4] == pytest.approx(rows.mean())

@@ -1,20 +1,16 @@
-"""MNIST through a bottleneck (the paper, section 5.3), beside PCA and a plain autoencoder.
-
-# notation: x_l states at layer l, A_l the components that are on there, Σ_l their covariance.
-"""
+"""MNIST through a bottleneck (the paper, section 5.3), beside PCA and a plain autoencoder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from jaxtyping import Num
 
 from autoencodes import datasets
 from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.experiments.experiment import Experiment, ExperimentSettings, Results
+from autoencodes.experiments.layers import over_layers
 from autoencodes.experiments.mnist import fully_connected
 from autoencodes.experiments.mnist.result import MnistResult
 from autoencodes.experiments.notebook import Notebook, Part
@@ -24,9 +20,6 @@ from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.plot.passage import Passage
 from autoencodes.run import Model, Settings
-
-_BINS = 64
-"""Of the histogram whose entropy is taken."""
 
 _PAIRS = ((3, 8), (4, 9), (1, 7), (0, 6))
 """Digits between which is interpolated."""
@@ -105,10 +98,9 @@ def run(settings: MnistSettings, notebook: Notebook) -> Results[MnistResult]:
     strip = sorted(folder.strip.items())  # by epoch
     counts = (folder.metrics["parameters"], plain.facts["parameters"], None)
     return Results(
-        f"Through {settings.latent} of {digits.test.shape[1]} components the AutoencODE's test "
-        f"error per pixel is {errors['AutoencODE']:.4f}; a fully connected autoencoder of the same "
-        f"latent width reaches {errors['fully connected']:.4f} in the same {spent:.0f} s of "
-        f"training, PCA {errors['PCA']:.4f}.",
+        f"Seed {settings.seed}, {len(digits.train):,} images, {settings.latent} latent values: "
+        f"test error per pixel {errors['AutoencODE']:.4f}; in the same {spent:.0f} s a fully "
+        f"connected autoencoder {errors['fully connected']:.4f}, PCA {errors['PCA']:.4f}.",
         {"errors": _table(settings, errors, counts, spent, len(digits.test))},
         MnistResult(
             **inside.arrays,
@@ -171,6 +163,7 @@ def _plain(settings: MnistSettings, digits: Digits, seconds: float, notebook: No
 def _inside(settings: MnistSettings, model: Model, digits: Digits) -> Part:
     """Reconstructions, latent values, the states' statistics, and ways between digits."""
     first, codes = digits.first, settings.codes
+    followed = digits.test[: settings.followed]
     pca = Pca.fit(digits.train, settings.latent)
     made = model.reconstruct(digits.raw[first])
     return Part(
@@ -181,44 +174,9 @@ def _inside(settings: MnistSettings, model: Model, digits: Digits) -> Part:
             "latent": np.asarray(model.encode(digits.raw[:codes]).latent),
             "latent_labels": digits.labels[:codes],
             **_between(settings, model, digits),
-            **_statistics(settings, model, digits),
+            **over_layers(model.flow, model.control, followed, digits.labels),
         }
     )
-
-
-def _statistics(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, np.ndarray]:
-    """Over the components that are on at layer l:
-
-    - per class, mean and standard deviation of the features, over rows and components;
-    - H_l = −Σ_k p_k log₂ p_k, p the histogram of all their values in 64 bins of one range for all
-      layers, in bits;
-    - exp(−Σ_k s_k log s_k), s the eigenvalues of Σ_l as shares of their sum: the effective number
-      of dimensions (Roy and Vetterli, 2007).
-    """
-    labels = digits.labels[: settings.followed]
-    states = np.asarray(model.flow.trajectory(model.control, digits.test[: settings.followed]))
-    on = switched_on(model.flow.schedule)
-    low, high = float(states.min()), float(states.max())
-    statistics: dict[str, list[Any]] = {
-        name: [] for name in ("mean", "deviation", "entropy", "dimensions")
-    }
-    for state, active in zip(states, on, strict=True):
-        values = state[:, active].astype(np.float64)
-        of_class = [values[labels == digit] for digit in range(10)]
-        statistics["mean"].append([rows.mean() for rows in of_class])
-        statistics["deviation"].append([rows.std() for rows in of_class])
-        counts, _ = np.histogram(values, bins=_BINS, range=(low, high))
-        statistics["entropy"].append(_entropy(counts) / np.log(2))
-        spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(values, rowvar=False)))
-        statistics["dimensions"].append(np.exp(_entropy(np.maximum(spread, 0))))
-    widths = on.sum(axis=1)
-    return {name: np.array(values) for name, values in statistics.items()} | {"widths": widths}
-
-
-def _entropy(weights: Num[np.ndarray, " bin"]) -> float:
-    """−Σ p log p of weights, as shares of their sum."""
-    shares = weights[weights > 0] / weights.sum()
-    return float(-np.sum(shares * np.log(shares)))
 
 
 def _between(settings: MnistSettings, model: Model, digits: Digits) -> dict[str, np.ndarray]:
