@@ -4,8 +4,9 @@
 
 Each RUN is a folder that `autoencodes train` wrote, DATA rows that it reads. For every format:
 the largest difference of the reconstruction from the model's over all rows of DATA (with ``--rows``
-the last N; of MNIST the last 10,000 are its test set), over the largest value of the column where that is above 1 (of columns with levels the share of rows
-that come back with another one), the files' kilobytes, and the time of ``reconstruct`` over that of
+the last N; of MNIST the last 10,000 are its test set), over the largest value of the column where
+that is above 1 (of columns with levels the share of rows that come back with another one), the
+files' kilobytes, and the time of ``reconstruct`` over that of
 the model: both after a first call, in turn, the median of five.
 """
 

@@ -65,6 +65,22 @@ def test_an_experiment_writes_its_report_and_is_redrawn(
     assert capfd.readouterr().out.split()[-1] == str(out / "report.html")
 
 
+@pytest.mark.usefixtures("tiny")
+def test_all_experiments_run_one_after_the_other(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in its folder; what one lacks stops no other, and is told at the end."""
+    monkeypatch.setattr(
+        type(EXPERIMENTS), "__iter__", lambda self: iter(["mnist", "classification-natural"])
+    )
+    code = call("experiment", "all", "--quick", "--data-dir", tmp_path, "--out", tmp_path / "all")
+    said = capfd.readouterr()
+    assert code == 1
+    assert "without results: mnist" in said.err
+    assert (tmp_path / "all" / "classification-natural" / "report.html").is_file()
+    assert "fresh particles" in said.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app, expanded
+from autoencodes.cli.app import FAILURE, INTERRUPTED, DataDir, Run, app, expanded
 from autoencodes.cli.interruption import terminated_by_interrupt
-from autoencodes.errors import InputError, MissingExtra
+from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 
 Animate = Annotated[bool, typer.Option("--animate", help="Draw the flow as an animation, a GIF.")]
 Mp4 = Annotated[bool, typer.Option("--mp4", help="The animation as an MP4, by ffmpeg.")]
+
+_ALL = "all"
 
 
 @app.command()
@@ -31,28 +33,58 @@ def experiments() -> None:
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}; or {_ALL}.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="A smaller one, within a minute, that shows the same.")
     ] = False,
     data_dir: DataDir = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", parser=expanded, help="Its folder; else runs/NAME."),
+        typer.Option(
+            metavar="DIR", parser=expanded, help="Its folder; else runs/NAME. With all: theirs."
+        ),
     ] = None,
     animate: Animate = False,
     mp4: Mp4 = False,
 ) -> None:
     """Run an experiment of the paper or of the theory, and write its figures and its report.
 
-    Interrupted, it goes on where it was when it is given the same folder again.
+    Interrupted, it goes on where it was when it is given the same folder again. all: every one,
+    each in a folder of its own within --out; one that fails is told of at the end.
     """
     ending = _ending(animate, mp4)
-    from autoencodes.cli.display import Conducting
-    from autoencodes.experiments import conduct, place
+    from autoencodes.experiments import place
 
-    EXPERIMENTS[name]  # a name that is none is refused before anything is shown
-    path = out or place(name, quick)
+    if name != _ALL:
+        EXPERIMENTS[name]  # a name that is none is refused before anything is shown
+        _conducted(name, out or place(name, quick), quick, data_dir, ending, [])
+        return
+    failed = []
+    for each in EXPERIMENTS:
+        path = place(each, quick) if out is None else out / each
+        again = [] if out is None else ["--out", str(out)]
+        try:
+            _conducted(each, path, quick, data_dir, ending, [_ALL, *again])
+        except (InputError, MissingExtra, NumericalFailure) as error:
+            print(f"autoencodes: {each}: {error}", file=sys.stderr)
+            failed.append(each)
+    if failed:
+        print(f"autoencodes: without results: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(FAILURE)
+
+
+def _conducted(
+    name: str,
+    path: Path,
+    quick: bool,
+    data_dir: Path | None,
+    ending: str | None,
+    again: list[str],
+) -> None:
+    """Runs one experiment and draws it; interrupted, it says which command (``again``) goes on."""
+    from autoencodes.cli.display import Conducting
+    from autoencodes.experiments import conduct
+
     takes = EXPERIMENTS.entries[name].facts.get("quick" if quick else "full")
     if takes:
         print(f"{name}: about {takes} on two cores", file=sys.stderr)
@@ -62,7 +94,8 @@ def experiment(
         except KeyboardInterrupt:
             given = ["--quick"] if quick else []
             given += ["--data-dir", str(data_dir)] if data_dir else []
-            command = shlex.join(["autoencodes", "experiment", name, *given, "--out", str(path)])
+            again = again or [name, "--out", str(path)]
+            command = shlex.join(["autoencodes", "experiment", again[0], *given, *again[1:]])
             print(
                 f"interrupted: the parts that were computed are kept; go on with: {command}",
                 file=sys.stderr,
