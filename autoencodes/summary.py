@@ -13,7 +13,7 @@ WIDTH = 100
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?!\.?\w)")
 _SMALL = re.compile(r"(?<![\w.,])0\.000\d*[1-9]\d*(?!\.?\w)")
-_PERCENT = re.compile(r"(?<=\d)%(?!\w)")
+_PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 _MINUS = re.compile(r"(?<![\w.,/)\]–−-])-(?=\.?\d)")
 
 

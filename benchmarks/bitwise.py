@@ -86,7 +86,7 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "smoke": ("parabola", "--epochs 2 --steps-per-block 1", ()),
     "mnist": ("mnist", "--latent 32 --batch-size 256 --epochs 1", ("score",)),
 }
-EXPERIMENTS = ("classification-natural", "parabola", "bimodal-1d", "depth-limit", "u-net")
+EXPERIMENTS = ("classification-natural", "parabola", "backward-equation", "depth-limit", "u-net")
 
 
 def record(file: Path, only: list[str], package: Path) -> None:

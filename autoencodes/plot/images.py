@@ -78,7 +78,7 @@ def grid(
     return figure
 
 
-def _strip(images: Pixels, gap: float) -> Float[np.ndarray, "height length colour"]:
+def _strip(images: Pixels, gap: float) -> Float[np.ndarray, "tall long colour"]:
     """Images side by side, each with white to its right, a share of its width: one is drawn much
     faster than many.
     """

@@ -54,7 +54,7 @@ def test_headlines_have_at_most_25_words() -> None:
     [
         ("λ = -0.3 in [-1.50e-05, 2e+3]", "λ = −0.3 in [−1.5×10⁻⁵, 2×10³]"),
         ("0.000327 and 0.0001, 0.001", "3.27×10⁻⁴ and 1×10⁻⁴, 0.001"),
-        ("95% of the rows", "95\N{NO-BREAK SPACE}% of the rows"),
+        ("95% of 99 % of rows", "95\N{NO-BREAK SPACE}% of 99\N{NO-BREAK SPACE}% of rows"),
         ("bimodal-1d, 2026-11-28, 7-7-7, x1e-3.csv", "bimodal-1d, 2026-11-28, 7-7-7, x1e-3.csv"),
     ],
 )

@@ -275,8 +275,8 @@ EXPERIMENTS.register(
     "latent-dimension",
     "The latent dimension that costates, λ and the held-out error point to, where it is known",
     rank=15,
-    full="4 min",
-    quick="40 s",
+    full="9 min",
+    quick="25 s",
 )(
     Experiment(
         LatentSettings(),

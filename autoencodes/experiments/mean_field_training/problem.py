@@ -344,7 +344,7 @@ EXPERIMENTS.register(
     "bimodal-1d",
     "Two clusters on the line pushed apart by the maximum principle: particles beside a grid",
     rank=8,
-    full="1 min",
+    full="4 min",
     quick="30 s",
 )(Experiment(MeanFieldSettings(), MeanFieldSettings(**_QUICK), run, MeanFieldResult))
 
@@ -352,7 +352,7 @@ EXPERIMENTS.register(
     "unimodal-1d",
     "One cluster on the line torn in two by the maximum principle: particles beside a grid",
     rank=9,
-    full="1 min",
+    full="7 min",
     quick="30 s",
 )(
     Experiment(
@@ -367,7 +367,7 @@ EXPERIMENTS.register(
     "bimodal-2d",
     "Two clusters in the plane pushed apart by the maximum principle: particles beside a grid",
     rank=10,
-    full="1 min",
+    full="6 min",
     quick="30 s",
 )(Experiment(MeanFieldSettings(**_PLANE), MeanFieldSettings(**_FLAT_QUICK), run, MeanFieldResult))
 
@@ -375,7 +375,7 @@ EXPERIMENTS.register(
     "unimodal-2d",
     "One cluster in the plane torn in two by the maximum principle: particles beside a grid",
     rank=11,
-    full="2 min",
+    full="10 min",
     quick="30 s",
 )(
     Experiment(

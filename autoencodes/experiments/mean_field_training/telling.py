@@ -12,6 +12,9 @@ from autoencodes.experiments.experiment import seeds
 from autoencodes.experiments.mean_field_training.settings import MeanFieldSettings
 from autoencodes.experiments.table import ResultTable
 
+_RESTLESS = 0.1
+"""The change of θ in the last round, relative, above which shooting counts as restless."""
+
 
 def records(settings: MeanFieldSettings, found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """A record for every training."""
@@ -101,22 +104,18 @@ def notes(settings: MeanFieldSettings, found: dict[str, dict[str, Any]]) -> tupl
     ]
     for name, own in found.items():
         facts = [part.facts for part in own["seeds"]]
-        restless = [
-            s for s, f in zip(settings.seeds, facts, strict=True) if f["shot_change"] > 1e-3
-        ]
-        also = [
-            s for s, f in zip(settings.seeds, facts, strict=True) if f["particle_change"] > 1e-3
-        ]
+        restless = sum(f["shot_change"] > _RESTLESS for f in facts)
+        also = sum(f["particle_change"] > _RESTLESS for f in facts)
         ends = [f"{np.mean([f['ends'][s] for f in facts]):.2f}".replace("-", "−") for s in (0, 1)]
         unsettled = [s for s, f in zip(settings.seeds, facts, strict=True) if not f["at_rest"]]
         words = (
             f"{name}: the particles of either target end, in the mean, at x₁ = {ends[0]} and "
             f"{ends[1]}. In round {settings.iterations} plain shooting still changes θ by more "
-            f"than 0.1% for {restless} of {len(facts)} seeds on the grid, and for {also} with the "
-            "particles' own costates"
+            f"than {_RESTLESS:.0%} for {restless} of {len(facts)} seeds on the grid, and for "
+            f"{also} with the particles' own costates"
         )
-        if restless or also:
-            words += ": where both do, it is the iteration that does not contract, not the grid"
+        if restless and also:
+            words += ": the iteration goes back and forth, not by the grid's fault"
         if unsettled:
             words += f"; the grid's damped iteration did not come to rest for seeds {unsettled}"
         notes.append(words + ".")
