@@ -58,9 +58,9 @@ def test_what_is_said_follows_from_the_trials() -> None:
     assert len(found.sentence.split()) <= 25
     assert found.notes[0] == verdict(found.measured)
     assert "held for 3 of 3" in found.notes[0]
-    assert "does not hold" in found.notes[0]
+    assert "is not stable there" in found.notes[0]
     tamed = [replace(t, distances=t.moved) for t in found.measured.trials]
-    assert "does not hold" not in verdict(StabilityResult(tuple(tamed)))
+    assert "is not stable there" not in verdict(StabilityResult(tuple(tamed)))
     again = StabilityResult.restored(found.measured.stored())
     assert again.trials == found.measured.trials
 
