@@ -1,5 +1,6 @@
 """The command line: thin verbs; what is heavy is imported inside them."""
 
+from autoencodes.cli import compare as compare
 from autoencodes.cli import deploy as deploy
 from autoencodes.cli import show as show
 from autoencodes.cli import train as train

@@ -134,8 +134,9 @@ def verdict(result: StabilityResult) -> str:
         said += (
             f"; with λ = {other[0].tikhonov:g}, where J has other minima, the power is "
             f"{_range(powers)} and the trained control moves by {least:.2g} at least: what "
-            f"training finds {'is not stable there' if max(powers) < 0.5 else 'was stable for some'}"
-            ", of which nothing is promised"
+            "training "
+            f"finds {'is not stable there' if max(powers) < 0.5 else 'was stable for some'}, of "
+            "which nothing is promised"
         )
     pushed = [(t.stretch, t.lipschitz) for t in result.trials if t.stretch and t.lipschitz]
     within = sum(stretch <= bound for stretch, bound in pushed)
