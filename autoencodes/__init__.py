@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autoencodes import datasets, fields
+    from autoencodes import datasets, fields, plot
     from autoencodes.certificate import Certificate, certify
     from autoencodes.control import Control, inner, norm, refine
     from autoencodes.cost import (
@@ -122,7 +122,12 @@ _HOMES = {
     "SGD": "training.sgd",
     "fit": "training",
 }
-_MODULES = {"datasets": "datasets", "fields": "fields", "order": "model.order"}
+_MODULES = {
+    "datasets": "datasets",
+    "fields": "fields",
+    "order": "model.order",
+    "plot": "plot",
+}
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

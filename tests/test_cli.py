@@ -430,3 +430,14 @@ def test_ctrl_c_saves_what_there_is_and_resume_goes_on(tmp_path: Path) -> None:
     assert folder.model.reconstruct(datasets.load("digits").x).shape == (1797, 64)
     assert folder.checkpoint is not None
     assert folder.checkpoint.step == folder.metrics["steps"]
+
+
+def test_every_option_of_train_stands_in_a_group(capfd: pytest.CaptureFixture[str]) -> None:
+    """What most people need comes first, once; lines fit into 80 columns."""
+    assert call("train", "--help") == 0
+    said = capfd.readouterr().out
+    titles = [line for line in said.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles == ["Arguments:", "Common options:", "Data:", "Model:", "Training:", "Other:"]
+    assert said.split("Other:")[1].split() == ["--help", "Show", "this", "message", "and", "exit."]
+    assert said.count("  --latent ") == 1
+    assert max(map(len, said.splitlines())) <= 80

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from typing import Any
 
 from autoencodes.certificate import words
@@ -124,6 +125,10 @@ class Certificate:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in self.lines) + "</ul>"
 
     def as_dict(self) -> dict[str, Any]:
         """All fields and properties as JSON values; None for a number that is infinite."""

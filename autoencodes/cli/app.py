@@ -23,7 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="What is compiled is kept in the user's cache folder (~/.cache/autoencodes/programs, at "
     "most 512 MiB), so that later commands need not compile it; AUTOENCODES_CACHE=DIR keeps it "
-    "elsewhere, AUTOENCODES_CACHE=off nowhere.",
+    "elsewhere, AUTOENCODES_CACHE=off nowhere. Exit status: 0 done; 1 a numerical failure; 2 wrong "
+    "input; 130 interrupted, with what is said to be saved.",
 )
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130

@@ -9,6 +9,7 @@ from inspect import Parameter, Signature
 from typing import Annotated, Any, get_type_hints
 
 import typer
+import typer.core
 
 from autoencodes.catalogue import COSTS, FIELDS, METHODS
 from autoencodes.plan.settings import DECLARATIONS, Settings
@@ -35,6 +36,83 @@ DATA_ENTRIES = (
     "data_dir",
 )
 """The entries that say what the data are and how they are read."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Common options": (
+        "latent",
+        "out",
+        "missing",
+        "label",
+        "target",
+        "columns",
+        "drop",
+        "effort",
+        "epochs",
+        "seed",
+        "resume",
+        "dry_run",
+        "config",
+    ),
+    "Data": tuple(
+        name for name in DATA_ENTRIES if name not in ("data", "missing", "label", "columns", "drop")
+    ),
+    "Model": (
+        "widths",
+        "mirror",
+        "steps_per_block",
+        "horizon",
+        "scheme",
+        "substeps",
+        "memory",
+        "field",
+        "hidden",
+        "rank",
+        "activation",
+        "grids",
+        "kernel",
+        "pointwise",
+        "time_dependent",
+        "order",
+        "rotation",
+        "extra",
+        "scaling",
+        "cost",
+        "delta",
+        "init_scale",
+    ),
+    "Training": (
+        "tikhonov",
+        "method",
+        "inner",
+        "learning_rate",
+        "tau",
+        "noise",
+        "trim",
+        "batch_size",
+        "tolerance",
+        "precision",
+        "start",
+        "refine",
+        "record",
+    ),
+}
+"""The options of ``train`` as its help shows them, what most people need first."""
+
+
+class Grouped(typer.core.TyperCommand):
+    """A command whose help shows its options in groups."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        records = {p.name: (p, p.get_help_record(ctx)) for p in self.get_params(ctx)}
+        shown = {name: record for name, (_, record) in records.items() if record is not None}
+        arguments = [n for n in shown if records[n][0].param_type_name == "argument"]
+        known = {name for names in GROUPS.values() for name in names}
+        rest = tuple(n for n in shown if n not in known and n not in arguments)
+        for title, names in {"Arguments": tuple(arguments), **GROUPS, "Other": rest}.items():
+            lines = [shown[name] for name in names if name in shown]
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
 
 
 def derived(

@@ -10,7 +10,7 @@ import typer
 
 from autoencodes.cli.app import FAILURE, INTERRUPTED, app, expanded, say
 from autoencodes.cli.interruption import Interruption
-from autoencodes.cli.options import DATA_ENTRIES, derived, settings_of
+from autoencodes.cli.options import DATA_ENTRIES, Grouped, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.plan.settings import Settings, read_toml
 
@@ -19,7 +19,7 @@ _MOST, _WIDEST = 40, 48
 _VERBS = {"train": "train on", "validation": "validate on", "test": "test on"}
 
 
-@app.command()
+@app.command(cls=Grouped)
 @derived()
 def train(
     *,
@@ -41,7 +41,10 @@ def train(
     ] = False,
     **given: Any,
 ) -> None:
-    """Train an AutoencODE on DATA and write a run folder."""
+    """Train an AutoencODE on DATA and write a run folder.
+
+    Example: autoencodes train table.csv --latent 3 --missing mask --out runs/mine
+    """
     if resume and out is None:
         raise InputError("--resume continues the run in --out; give --out RUN")
     settings = settings_of(given, read_toml(config) if config else {})

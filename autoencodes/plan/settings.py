@@ -241,7 +241,7 @@ class Settings:
         None, "To [0,1]; to mean 0, deviation 1; not.", choices=("unit", "standard", "none")
     )
     tikhonov: float | None = _entry(
-        None, "The weight λ of |control|².", check=_not_negative, start="usual"
+        None, "The regularisation weight λ, of |control|².", check=_not_negative, start="usual"
     )
     init_scale: float | None = _model(
         None, "Size of the random initial control.", check=_not_negative
@@ -280,7 +280,7 @@ class Settings:
         None, "Rows of a mini-batch; 0: all rows in every step.", check=_whole
     )
     tolerance: float = _entry(
-        1e-6, "Stop at this PMP residual (whole batches).", check=_not_negative
+        1e-6, "Stop at this optimality error (PMP residual; whole batches).", check=_not_negative
     )
     record: bool = _entry(False, "Measure λ_min, residual and |control| along the way.")
     seed: int = _entry(0, "Of initial control and batches.", check=checks.seed)
