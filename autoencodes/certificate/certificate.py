@@ -128,7 +128,7 @@ class Certificate:
 
     def _repr_html_(self) -> str:
         """For notebooks."""
-        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in self.lines) + "</ul>"
+        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in self.lines()) + "</ul>"
 
     def as_dict(self) -> dict[str, Any]:
         """All fields and properties as JSON values; None for a number that is infinite."""

@@ -57,15 +57,18 @@ def loss(of: Any, ax: Axes | None = None) -> Axes:
         "validation_mse": "error on validation rows",
         "test_mse": "error on test rows",
     }
-    axes = _axes(ax)
-    for key, label in shown.items():
-        told = [line for line in lines if line.get(key) is not None]
-        if told:
-            places = [line.get("epoch", line.get("step")) for line in told]
-            axes.plot(places, [line[key] for line in told], label=label)
-    if not axes.lines:
+    told = {key: [line for line in lines if line.get(key) is not None] for key in shown}
+    if not any(told.values()):
         raise InputError("nothing was recorded on the way: no step was made, so there is no loss")
-    if min(min(line.get_ydata()) for line in axes.lines) > 0:
+    axes = _axes(ax)
+    least = np.inf
+    for key, own in told.items():
+        if own:
+            values = np.array([line[key] for line in own], np.float64)
+            least = min(least, float(values.min()))
+            places = np.array([line.get("epoch", line.get("step")) for line in own], np.float64)
+            axes.plot(places, values, label=shown[key])
+    if least > 0:
         axes.set_yscale("log")
     axes.set_xlabel("epoch" if "epoch" in lines[-1] else "step")
     axes.set_ylabel("objective and errors")

@@ -52,6 +52,17 @@ def test_what_is_drawn_is_what_the_model_says(fitted: ac.AutoencODE) -> None:
     plt.close("all")
 
 
+def test_a_certificate_is_shown_as_text_and_as_a_spectrum(fitted: ac.AutoencODE) -> None:
+    certificate = fitted.certificate(method="lanczos")
+    axes = ac.plot.spectrum(certificate)
+    ends = [line.get_ydata() for line in axes.lines[1:]]
+    for drawn, end in zip(ends, ("lambda_min", "lambda_max"), strict=True):
+        interval = getattr(certificate.curvature, end)
+        np.testing.assert_array_equal(drawn, [interval.lower, interval.upper])
+    assert certificate._repr_html_().count("<li>") == len(certificate.lines())
+    plt.close("all")
+
+
 def test_what_cannot_be_drawn_is_said(fitted: ac.AutoencODE) -> None:
     with pytest.raises(InputError, match="fitted estimator"):
         ac.plot.latent(ac.AutoencODE(), X)
