@@ -19,6 +19,7 @@ from autoencodes.catalogue import ACTIVATIONS, FIELDS
 from autoencodes.deploy import FORMATS, export
 from autoencodes.errors import InputError, NumericalFailure
 from autoencodes.fields import Convolution, Perceptron, TimeDependent
+from autoencodes.fields.field import build
 from autoencodes.flow.flow import Flow
 from autoencodes.model.model import Model
 from autoencodes.model.scaling import Scaling
@@ -39,7 +40,7 @@ def fields() -> list[Any]:
     made = []
     for name in FIELDS:
         if name not in ("convolution", "time-dependent"):
-            made.append(FIELDS[name](**(FIELDS.entries[name].facts.get("example") or {})))
+            made.append(build({"name": name, **FIELDS.entries[name].facts.get("example", {})}))
     return [*made, TimeDependent(Perceptron())]
 
 
@@ -133,6 +134,9 @@ assert set(made) == set(rows) and set(made["colour"]) <= {{"red", "green", "blue
 assert made["when"][0].count(".") == 2, made["when"]
 assert portable.score(rows).shape == (64,)
 assert list(portable.decode(latent)["rank"]) == list(made["rank"])
+gaps = dict(rows, size=["NA", "7", " ? ", *map(str, rows["size"][3:])])
+plain = dict(rows, size=[None, 7, float("nan"), *rows["size"][3:]])
+assert (portable.encode(gaps) == portable.encode(plain)).all()
 for wrong, words in ((dict(rows, colour=["pink"] * 64), "pink"), ({{"size": [1.0]}}, "colour")):
     try:
         portable.encode(wrong)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autoencodes.datasets import Column
+from autoencodes.datasets.texts import MISSING
 from autoencodes.deploy.graph import Graph, Operand, Step, Value
 from autoencodes.deploy.pipeline import Function
 
@@ -55,6 +56,7 @@ def source(
     head = _HEAD.format(
         title=title.replace("\\", "/").replace('"', "'"),
         columns=_columns(columns, named),
+        missing=sorted(MISSING),
         named=named,
     )
     data = _DATA.format(packed=constants.packed(), count=len(constants.arrays))
@@ -177,6 +179,8 @@ import numpy as np
 nan = math.nan
 COLUMNS = {columns}
 NAMED = {named}
+# Text that stands for a value that is missing, in any case.
+MISSING = set({missing})
 '''
 
 _READING = '''
@@ -250,7 +254,9 @@ def _seconds(values, column):
 
 
 def _missing(value):
-    return value is None or value == "" or value != value
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING
+    return value is None or value != value
 
 
 def _name(level):
