@@ -1,6 +1,7 @@
 """Exported models beside the model itself: differences on real rows, sizes and times.
 
     python benchmarks/exported.py [--rows N] RUN DATA [RUN DATA ...]
+    python benchmarks/exported.py --smoke         (of a small model, trained for it)
 
 Each RUN is a folder that `autoencodes train` wrote, DATA rows that it reads. For every format:
 the largest difference of the reconstruction from the model's over all rows of DATA (with ``--rows``
@@ -26,7 +27,8 @@ from autoencodes.datasets import Table, matched
 from autoencodes.deploy import FORMATS, export, onnx_graph
 from autoencodes.deploy.pipeline import columns, functions
 from autoencodes.model.model import Model
-from autoencodes.run import RunFolder
+from autoencodes.plan.settings import Settings
+from autoencodes.run import RunFolder, train
 from autoencodes.run.source import apply_to
 
 _ROUNDS = 5
@@ -37,12 +39,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN DATA")
+    parser.add_argument("runs", nargs="*", metavar="RUN DATA")
+    parser.add_argument("--smoke", action="store_true", help="of a small model, trained for it")
     parser.add_argument("--rows", type=int, help="the last N rows alone")
     options = parser.parse_args()
     given = options.runs
+    if not options.smoke and (not given or len(given) % 2):
+        parser.error("expected pairs of a run folder and its data")
     print("| run | rows | format | difference | other levels | kB | time of the model's |")
     print("|---|---|---|---|---|---|---|")
+    if options.smoke:
+        with tempfile.TemporaryDirectory() as place:
+            table = Path(place) / "made.csv"
+            rows = np.random.default_rng(0).normal(size=(60, 3))
+            np.savetxt(table, rows, delimiter=",", header="a,b,c", comments="")
+            small = {"epochs": 2, "widths": (3, 1), "steps_per_block": 1, "method": "adam"}
+            train(Settings(data=str(table), **small), Path(place) / "made")
+            measured(Path(place) / "made", str(table), options.rows)
     for run, data in zip(given[::2], given[1::2], strict=True):
         measured(Path(run), data, options.rows)
 

@@ -27,7 +27,7 @@ NO_ENTRY = {
     "Certificate", "Control", "InputError", "Latent", "MissingExtra", "NumericalFailure",
     "Progress", "Result", "fields.Placed", "datasets.Column", "datasets.Dataset",
     "datasets.Reading", "datasets.Record", "datasets.Table", "datasets.matched", "order.Order",
-    "load", "save",
+    "load", "save", "export", "Exported",
     "AnomalyDetector", "AutoencODE", "AutoencODEClassifier", "AutoencODERegressor",
 }  # fmt: skip
 """What users are given and do not make, what takes no number, and estimators, whose ``fit`` checks

@@ -33,7 +33,7 @@ def experiments() -> None:
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}; or {_ALL}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}. Or {_ALL}.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="A smaller one, within a minute, that shows the same.")
     ] = False,

@@ -240,7 +240,7 @@ class Model(Summarised, eqx.Module):
         def decode(*parts: Any) -> Any:
             return self.flow.decode(self.control, *parts)
 
-        self.require_rows("decode")
+        self._require_rows("decode")
         width = self.flow.schedule.latent
         given = [np.asarray(real_rows(latent, "latent values", width, "values"))]
         if held is not None:
@@ -259,7 +259,7 @@ class Model(Summarised, eqx.Module):
         Of an array (N, c) an array, as precise as it is; of a data frame one of the same library,
         where a category is its likeliest level and integers are rounded; of a ``Table`` a table.
         """
-        self.require_rows("reconstruct")
+        self._require_rows("reconstruct")
         return self._like(x, self.scaling.undo(self._predicted(x), np.float64))
 
     def impute(self, x: Rows) -> Any:
@@ -270,7 +270,7 @@ class Model(Summarised, eqx.Module):
         InputError
             If the model was not trained to know of missing values.
         """
-        self.require_rows("impute")
+        self._require_rows("impute")
         if self.encoding is None or self.encoding.missing == "refuse":
             raise InputError(
                 "this model knows nothing of missing values; train one with --missing mask"
@@ -316,7 +316,7 @@ class Model(Summarised, eqx.Module):
         In the flow's units; a row's sum over all columns, divided by its number of features that
         were observed, is its error.
         """
-        self.require_rows("reconstruct")
+        self._require_rows("reconstruct")
         squares, _ = self._squares(x, None)
         encoding = self.named
         return {
@@ -425,7 +425,7 @@ class Model(Summarised, eqx.Module):
         values = encoding.values(numbers)
         return np.stack([values[name].astype(object) for name in encoding.names], axis=1)
 
-    def require_rows(self, verb: str) -> None:
+    def _require_rows(self, verb: str) -> None:
         if self.readout.target != "rows":
             raise InputError(
                 f"this model predicts {self.readout.target} and cannot {verb} rows; use predict"

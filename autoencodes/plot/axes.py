@@ -142,7 +142,10 @@ def reconstruction(of: Any, x: Any, ax: Axes | None = None) -> Axes:
         If the model predicts something else than its rows.
     """
     model = _model(of)
-    model.require_rows("reconstruct")
+    if model.readout.target != "rows":
+        raise InputError(
+            f"this model predicts {model.readout.target}, and reconstructs no rows; plot latent"
+        )
     features, observed = model.features(x)
     particles = model.enter(features)
     made = model.read(model.flow.push(model.control, particles))

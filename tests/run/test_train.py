@@ -426,7 +426,7 @@ def test_a_pca_that_is_exact_is_no_yardstick(tmp_path: Path) -> None:
     assert outcome.metrics["pca_exact"] is True
     said = verdict("plane", "rows", outcome.metrics)
     assert "PCA is exact here" in said
-    assert "×" not in said
+    assert "× PCA" not in said
     findings = Findings.read(outcome.folder)
     assert findings.error("pca_test_mse") is None
     assert findings.titled("PCA", "pca_test_mse") == "PCA\nexact"
