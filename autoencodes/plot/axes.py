@@ -284,7 +284,7 @@ def _scattered(
     for name in np.unique(given.astype(str)):
         own = given.astype(str) == name
         axes.scatter(points[own, 0], points[own, 1], s=8, label=name)
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))  # within, it would cover points
 
 
 def _shades(colour: np.ndarray | None, count: int) -> list[Any]:
