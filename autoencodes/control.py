@@ -91,7 +91,7 @@ def refine(control: Control, factor: int) -> Control:
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
     """
     factor = positive_integer(factor, "the factor of a refinement")
 

@@ -139,7 +139,10 @@ class Separable(Comparison):
     default_for=("rows", "numbers"),
 )
 class SquaredError(Separable):
-    """c(z, y) = |z − y|², summed over the components. Source: docs/theory.md, section 3."""
+    """c(z, y) = |z − y|², summed over the components.
+
+    Source: docs/explanation/theory.md, section 3.
+    """
 
     def entries(
         self, z: Float[Array, " target"], y: Float[Array, " target"]

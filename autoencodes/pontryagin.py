@@ -70,7 +70,7 @@ class ControlProblem(Summarised, eqx.Module):
     streams it: particles pass b at a time, and beside the data the memory in use does not
     grow with N; the result is the same up to rounding. InputError is raised for a control
     or measure of another shape, NumericalFailure where a result would not be finite.
-    Source: docs/theory.md, sections 3 and 4.
+    Source: docs/explanation/theory.md, sections 3 and 4.
     """
 
     flow: Flow

@@ -128,7 +128,7 @@ def certify(
     Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
     Ctrl-C) that comes once costs and residual are known ends it as ``stop`` would.
 
-    Source: docs/theory.md, sections 3 to 7.
+    Source: docs/explanation/theory.md, sections 3 to 7.
     """
     instance(problem, "problem", ControlProblem)
     choice(method, "method", _METHODS)

@@ -125,7 +125,7 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     ``sample_weight`` are the weights of the empirical measure: a weight of 2 is the same as the row
     twice, and a weight of 0 as no row.
 
-    Source: docs/estimator.md, docs/theory.md.
+    Source: docs/howto/estimator.md, docs/explanation/theory.md.
 
     Examples
     --------

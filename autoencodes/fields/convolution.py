@@ -79,8 +79,8 @@ class Convolution(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1; LeCun et al., Gradient-based learning applied to document
-    recognition, Proc. IEEE 86 (1998).
+    Source: docs/explanation/theory.md, section 1; LeCun et al., Gradient-based learning applied to
+    document recognition, Proc. IEEE 86 (1998).
     """
 
     grid: tuple[int, ...] = eqx.field(static=True, converter=_grid)

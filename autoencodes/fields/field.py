@@ -26,7 +26,8 @@ class ControlledField(eqx.Module):
     A field compares by its attributes: make them plain values (``str``, ``int``, ``float``)
     or JAX arrays.
 
-    Source: docs/theory.md, section 1. A worked example stands in docs/own-field.md.
+    Source: docs/explanation/theory.md, section 1. A worked example stands in
+    docs/howto/own-field.md.
     """
 
     @property

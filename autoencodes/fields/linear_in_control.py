@@ -39,7 +39,7 @@ class LinearInControl(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, sections 1 and 4; Scagliotti, Deep learning approximation of
+    Source: docs/explanation/theory.md, sections 1 and 4; Scagliotti, Deep learning approximation of
     diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023).
     """
 

@@ -40,7 +40,7 @@ class LowRank(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
     """
 
     rank: int = eqx.field(static=True, converter=partial(positive_integer, name="rank"))

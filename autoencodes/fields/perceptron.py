@@ -36,7 +36,7 @@ class Perceptron(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
     """
 
     activation: str = eqx.field(static=True, default="tanh", converter=activation)

@@ -47,7 +47,7 @@ class Pointwise(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
     """
 
     hidden: int = eqx.field(

@@ -49,7 +49,7 @@ class TimeDependent(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
     """
 
     field: ControlledField = eqx.field(

@@ -46,8 +46,8 @@ class Weighted(ControlledField):
     The space of controls with the inner product Σ_k w_k <θ_k, θ'_k> is carried to the one with
     <η, η'> by θ ↦ η, which keeps inner products: an isometry. J, its gradient and Hessian, λ_min,
     the PMP residual, movements and certificates of the problem in η are those of G's with the
-    weighted norm, exactly, in every method (docs/theory.md, section 1). The control that a flow of
-    this field has is η; ``own`` gives θ, in G's units, ``weighted`` the way back.
+    weighted norm, exactly, in every method (docs/explanation/theory.md, section 1). The control
+    that a flow of this field has is η; ``own`` gives θ, in G's units, ``weighted`` the way back.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Weighted(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
 
     Examples
     --------

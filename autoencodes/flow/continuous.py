@@ -62,7 +62,7 @@ class ContinuousFlow(Summarised, eqx.Module):
     Every method raises InputError for a control or particles of another shape, and
     NumericalFailure, with the step of the control, where the solver does not come to its end.
     ``inverse`` and the densities need a homeomorphism of R^d: memory ``hold``, or all components
-    active throughout. Source: docs/theory.md, sections 1, 2 and 8.
+    active throughout. Source: docs/explanation/theory.md, sections 1, 2 and 8.
     """
 
     flow: Flow

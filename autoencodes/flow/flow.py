@@ -51,7 +51,7 @@ class Flow(Summarised, eqx.Module):
     A control is a tuple with one dict for each block; each array has the block's steps
     as its first axis, then the shape that ``field.init`` gives one step. The control's
     precision is the precision of the computation.
-    Source: docs/theory.md, sections 1 and 2.
+    Source: docs/explanation/theory.md, sections 1 and 2.
     """
 
     schedule: WidthSchedule = eqx.field(static=True)

@@ -96,7 +96,8 @@ class WidthSchedule(Summarised):
 
     Notes
     -----
-    Source: docs/theory.md, section 2; Cipriani, Fornasier, Scagliotti (2024), section 3.
+    Source: docs/explanation/theory.md, section 2; Cipriani, Fornasier, Scagliotti (2024),
+    section 3.
     """
 
     dim: int
@@ -251,7 +252,7 @@ class WidthSchedule(Summarised):
     ) -> WidthSchedule:
         """``autoencoder`` under memory ``skip``: what the encoder drops, the decoder sees again.
 
-        The arguments are those of ``autoencoder``. Source: docs/theory.md, section 2.
+        The arguments are those of ``autoencoder``. Source: docs/explanation/theory.md, section 2.
         """
         return cls.autoencoder(dim, widths, steps_per_block, horizon, order, "skip")
 

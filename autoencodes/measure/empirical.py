@@ -50,7 +50,7 @@ class EmpiricalMeasure(eqx.Module):
     -----
     The arrays stay what they are (NumPy or JAX, any real dtype) until a flow
     pushes them; the computation then runs in the control's precision.
-    Source: docs/theory.md, section 3.
+    Source: docs/explanation/theory.md, section 3.
     """
 
     x: Particles

@@ -81,7 +81,8 @@ def usual_tau(steps: Any) -> Any:
     """0.005 min(1, 1000/``steps``)^(1/4): the largest τ of a training of so many steps.
 
     A short training needs long steps to arrive at all; in a long one they only leave their noise
-    in the control, which fits it worse and generalises less (docs/training.md has the figures).
+    in the control, which fits it worse and generalises less (docs/explanation/training.md has the
+    figures).
     """
     if isinstance(steps, int):  # whatever precision JAX is set to
         return 5e-3 * min(1.0, _SHORT / max(steps, 1)) ** 0.25
@@ -136,7 +137,7 @@ class MetricMovement(Method):
 
     Notes
     -----
-    Source: docs/theory.md, section 5.
+    Source: docs/explanation/theory.md, section 5.
     """
 
     tau: float | None = number(positive, "tau", None)

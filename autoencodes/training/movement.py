@@ -153,8 +153,8 @@ class MinimizingMovement(Method):
 
     Notes
     -----
-    Source: docs/theory.md, section 5; the inexactness also Solodov and Svaiter, J. Convex
-    Anal. 6 (1999).
+    Source: docs/explanation/theory.md, section 5; the inexactness also Solodov and Svaiter, J.
+    Convex Anal. 6 (1999).
     """
 
     tau: float = setting(positive, "tau", 1e10)

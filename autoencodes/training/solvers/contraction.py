@@ -66,7 +66,7 @@ class Contraction(InnerSolver):
 
     Notes
     -----
-    Source: docs/theory.md, section 5.
+    Source: docs/explanation/theory.md, section 5.
     """
 
     forgets: ClassVar[bool] = True
