@@ -16,6 +16,8 @@ from autoencodes.errors import InputError
 from autoencodes.model.pca import Weights, covariance, variance
 from autoencodes.summary import Summarised, first
 
+__all__ = ["Order", "at_random", "by_index", "by_variance", "natural", "ranked"]
+
 _EQUAL = 1e-6
 """How much scores may differ, relatively, that rounding alone may have told apart."""
 
