@@ -45,7 +45,7 @@ def displayed(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: 
 
 
 def plain(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text with code marks: |x|, x* and n_ mean themselves; pages are links."""
+    """Docstrings are plain text with code marks: |x| means itself; pages become links."""
     lines[:] = [
         line if line.lstrip().startswith((">>>", "...")) else escaped(line) for line in lines
     ]

@@ -119,6 +119,24 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     --------
     AutoencODEClassifier, AutoencODERegressor : the same flow, where a target is given.
 
+    See Also
+    --------
+    autoencodes.AnomalyDetector : which rows do not belong
+    autoencodes.AutoencODEClassifier : classes
+    autoencodes.AutoencODERegressor : numbers
+
+    See Also
+    --------
+    autoencodes.AnomalyDetector : which rows do not belong
+    autoencodes.AutoencODEClassifier : classes
+    autoencodes.AutoencODERegressor : numbers
+
+    See Also
+    --------
+    autoencodes.AnomalyDetector : which rows do not belong
+    autoencodes.AutoencODEClassifier : classes
+    autoencodes.AutoencODERegressor : numbers
+
     Notes
     -----
     The same settings on the same rows give the same control, bit for bit, as ``autoencodes train``.

@@ -49,6 +49,12 @@ class TwoLayer(ControlledField):
     -----
     Source: docs/explanation/theory.md, section 1, with F as in Cybenko, Approximation by
     superpositions of a sigmoidal function, Math. Control Signals Systems 2 (1989).
+
+    Examples
+    --------
+    >>> theta = ac.fields.TwoLayer(hidden=3).init(jax.random.key(0), width=2, scale=1.0)
+    >>> {name: array.shape for name, array in theta.items()}
+    {'W1': (3, 2), 'b1': (3,), 'W2': (2, 3), 'b2': (2,)}
     """
 
     hidden: int | None = eqx.field(

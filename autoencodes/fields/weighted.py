@@ -88,11 +88,13 @@ class Weighted(ControlledField):
         return self.field.linear_in_control
 
     def own(self, theta: Mapping[str, Any]) -> dict[str, Any]:
-        """θ_k = η_k / √w_k: the control of a step, or of many, in the field's own units."""
+        """θ_k = η_k / √w_k: the control ``theta`` of a step, or of many, in the field's own
+        units.
+        """
         return self._scaled(theta, -0.5)
 
     def weighted(self, theta: Mapping[str, Any]) -> dict[str, Any]:
-        """η_k = √w_k θ_k."""
+        """η_k = √w_k θ_k, of a control ``theta`` in the field's own units."""
         return self._scaled(theta, 0.5)
 
     def _scaled(self, theta: Mapping[str, Any], power: float) -> dict[str, Any]:
@@ -110,7 +112,9 @@ class Weighted(ControlledField):
         return self.weighted(self.field.init(key, width, scale, *more))
 
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
-        """InputError unless the field within can move these components."""
+        """InputError unless the field within can move the ``active`` ones with ``seen`` in
+        sight.
+        """
         if isinstance(self.field, Placed):
             self.field.check_block(active, seen)
 

@@ -77,6 +77,11 @@ class ExactMSA(Method):
     Chen, Tai and E, JMLR 18 (2018), for the basic method; Scagliotti, Deep learning approximation
     of diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023), for
     systems of this form.
+
+    Examples
+    --------
+    >>> ac.ExactMSA()
+    ExactMSA()
     """
 
     smallest_alpha: float = setting(between, "smallest_alpha", 1e-15, low=0, high=1, with_low=False)

@@ -135,9 +135,26 @@ class MetricMovement(Method):
     memory : float
         The share of the steps made over which v averages, in (0, 1].
 
+    See Also
+    --------
+    autoencodes.MinimizingMovement : for all rows at once
+
+    See Also
+    --------
+    autoencodes.MinimizingMovement : for all rows at once
+
+    See Also
+    --------
+    autoencodes.MinimizingMovement : for all rows at once
+
     Notes
     -----
     Source: docs/explanation/theory.md, section 5.
+
+    Examples
+    --------
+    >>> ac.MetricMovement(tau=0.005)
+    MetricMovement(tau=0.005)
     """
 
     tau: float | None = number(positive, "tau", None)
@@ -224,7 +241,7 @@ class MetricMovement(Method):
         )
 
     def step_at(self, count: Count, steps: Count) -> Float[Array, ""]:
-        """τ_k of the k-th of ``steps`` steps, counted from 0."""
+        """τ_k of the k-th of ``steps`` steps, k = ``count`` from 0."""
         share = (count + 1) / jnp.maximum(steps, 1)
         fall = jnp.clip((share - (1 - self.decay)) / self.decay, 0, 1)
         rise = jnp.minimum(share / _WARM, 1.0)

@@ -2,12 +2,13 @@
 A table
 =======
 
-You have rows with more columns than you can look at, some values are missing, and one column is text.
-Here every row is described by two numbers, from which it can be rebuilt.
+You have rows with more columns than you can look at, some values are missing, and one column is
+text. Here every row is described by two numbers, from which it can be rebuilt.
 """
 
 # %%
-# The table: 178 wines, twelve measurements and a name of the colour; every twentieth value is missing.
+# The table: 178 wines, twelve measurements and a name of the colour; every twentieth value is
+# missing.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,9 +24,9 @@ table.iloc[:, :12] = table.iloc[:, :12].mask(gone)
 table.head(3)
 
 # %%
-# ``missing="mask"`` says what to do with gaps: they are not learned from, and they are filled. Nothing
-# else has to be chosen. Several settings are compared on rows held out, plain linear compression
-# (PCA) is one of them, and the best is kept.
+# ``missing="mask"`` says what to do with gaps: they are not learned from, and they are filled.
+# Nothing else has to be chosen. Several settings are compared on rows held out, plain linear
+# compression (PCA) is one of them, and the best is kept.
 
 encoder = ac.AutoencODE(2, missing="mask", effort="quick", epochs=60).fit(table)
 print(encoder.choice_.what, encoder.choice_.because)
@@ -62,6 +63,6 @@ print(f"{encoder.reconstruct(table)[column][row]:.3g}; in truth {wine.data[colum
 #    autoencodes encode runs/wine wine.csv -o two-numbers.csv
 #    autoencodes impute runs/wine wine.csv -o filled.csv
 #
-# ``runs/wine/report.html`` shows all of it on one page. On with :doc:`your own columns </howto/data>`,
-# :doc:`how many numbers to keep </howto/choose-k>`, or :doc:`pipelines of scikit-learn
-# </howto/estimator>`.
+# ``runs/wine/report.html`` shows all of it on one page. On with :doc:`your own columns
+# </howto/data>`, :doc:`how many numbers to keep </howto/choose-k>`, or :doc:`pipelines of
+# scikit-learn </howto/estimator>`.

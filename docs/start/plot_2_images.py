@@ -6,8 +6,9 @@ Handwritten digits of 8 × 8 pixels, through 8 numbers instead of 64.
 """
 
 # %%
-# The images come with the package. A fifth of them is kept apart to judge by. To be quick, this page
-# trains for 40 passes over the images; the command at its end takes 120, and makes a smaller error.
+# The images come with the package. A fifth of them is kept apart to judge by. To be quick, this
+# page trains for 40 passes over the images; the command at its end takes 120, and makes a smaller
+# error.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,5 +58,5 @@ plt.show()
 #    autoencodes train digits                # or a folder of images, or mnist
 #    autoencodes train photographs/ --latent 20
 #
-# On with :doc:`what the layers can be made of </explanation/architectures>`, or
-# :doc:`a GPU </howto/gpu>`.
+# On with :doc:`what the layers can be made of </explanation/architectures>`, or :doc:`a GPU
+# </howto/gpu>`.

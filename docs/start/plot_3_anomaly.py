@@ -2,8 +2,8 @@
 An anomaly
 ==========
 
-Orders have a number of items, a price and a total. In one of them the total is wrong, though each of
-its numbers by itself is usual. Which one, how sure is that, and what is wrong with it?
+Orders have a number of items, a price and a total. In one of them the total is wrong, though each
+of its numbers by itself is usual. Which one, how sure is that, and what is wrong with it?
 """
 
 # %%
@@ -20,8 +20,8 @@ odd = pd.DataFrame({"items": [2, 3], "price": [20.0, 15.0], "total": [250.0, 45.
 detector = ac.AnomalyDetector(2, effort="quick", epochs=100).fit(orders)
 
 # %%
-# −1 is an anomaly, 1 is none. The p-value says how often an ordinary order looks as odd as this one:
-# it holds whatever the data are.
+# −1 is an anomaly, 1 is none. The p-value says how often an ordinary order looks as odd as this
+# one: it holds whatever the data are.
 
 print(detector.predict(odd))
 print(detector.p_values(odd).round(3))
@@ -41,5 +41,5 @@ print(detector.repair(odd[:1])[0])
 #    autoencodes train orders.csv --trim 0.3 --out runs/orders
 #    autoencodes anomalies runs/orders new.csv -o judged.csv --explain
 #
-# On with :doc:`what is promised, and series in time </howto/anomalies>`, or
-# :doc:`how it compares with other detectors </measurements/anomalies>`.
+# On with :doc:`what is promised, and series in time </howto/anomalies>`, or :doc:`how it compares
+# with other detectors </measurements/anomalies>`.

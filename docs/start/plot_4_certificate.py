@@ -3,13 +3,13 @@ A certificate
 =============
 
 A trained network is usually taken on trust. Here the training is a problem of optimal control, and
-some things can be *proved* of its result: how far it is from a best one nearby, whether a small change
-of the data changes it much, how much of its quality is luck.
+some things can be *proved* of its result: how far it is from a best one nearby, whether a small
+change of the data changes it much, how much of its quality is luck.
 """
 
 # %%
-# Points on a parabola, described by one number. Certificates are computed in double precision, which
-# JAX must be told before anything else.
+# Points on a parabola, described by one number. Certificates are computed in double precision,
+# which JAX must be told before anything else.
 
 import jax
 import matplotlib.pyplot as plt

@@ -2,17 +2,17 @@
 A first model, explained
 ========================
 
-For whoever has trained a model before, by any library, and has never heard of optimal control. At the
-end you will know what an AutoencODE is, what its few knobs do, and how to tell whether it learned
-anything. It takes a quarter of an hour.
+For whoever has trained a model before, by any library, and has never heard of optimal control. At
+the end you will know what an AutoencODE is, what its few knobs do, and how to tell whether it
+learned anything. It takes a quarter of an hour.
 """
 
 # %%
 # What an autoencoder is for
 # --------------------------
 #
-# Three sensors are mounted on one machine. Whatever the machine does, it does with *one* speed, so that
-# the three readings always move together, along a curve:
+# Three sensors are mounted on one machine. Whatever the machine does, it does with *one* speed, so
+# that the three readings always move together, along a curve:
 
 import jax
 import matplotlib.pyplot as plt
@@ -30,10 +30,10 @@ axes.set(xlabel="sensor 1", ylabel="sensor 2", zlabel="sensor 3")
 plt.show()
 
 # %%
-# An *autoencoder* finds the speed without being told of it. It has two halves: the encoder turns three
-# readings into one number, the decoder turns the number into three readings again. The halves are
-# trained together, so that what comes out is as close as can be to what went in. The number in the
-# middle is called the *latent value*.
+# An *autoencoder* finds the speed without being told of it. It has two halves: the encoder turns
+# three readings into one number, the decoder turns the number into three readings again. The halves
+# are trained together, so that what comes out is as close as can be to what went in. The number in
+# the middle is called the *latent value*.
 
 encoder = ac.AutoencODE(1, effort="quick", epochs=100).fit(readings)
 latent = encoder.transform(readings)
@@ -52,9 +52,9 @@ plt.show()
 # Layers that are steps in time
 # -----------------------------
 #
-# Most autoencoders are stacks of layers of falling and growing width. Ours is a *motion*. Every row is
-# a particle, and a velocity says at every moment where it goes. Small steps of this motion are what
-# others call layers:
+# Most autoencoders are stacks of layers of falling and growing width. Ours is a *motion*. Every row
+# is a particle, and a velocity says at every moment where it goes. Small steps of this motion are
+# what others call layers:
 #
 # .. math::
 #
@@ -88,12 +88,12 @@ ac.plot.loss(result)
 plt.show()
 
 # %%
-# The curve never rises: the method looks for the best control *near* the last one, again and again, and
-# each of these searches is easy. You need not choose a learning rate.
+# The curve never rises: the method looks for the best control *near* the last one, again and again,
+# and each of these searches is easy. You need not choose a learning rate.
 #
-# The weights may change all the time, and they are steering something: that is *optimal control*, the
-# mathematics of rockets and thermostats. It is why much more can be said of the result than of an
-# ordinary network; :doc:`a certificate </generated/start/plot_4_certificate>` says it.
+# The weights may change all the time, and they are steering something: that is *optimal control*,
+# the mathematics of rockets and thermostats. It is why much more can be said of the result than of
+# an ordinary network; :doc:`a certificate </generated/start/plot_4_certificate>` says it.
 #
 # Watching it
 # -----------
@@ -126,13 +126,13 @@ print(f"error on unseen rows {-encoder.score(unseen):.4f}; by always saying the 
 # ==================  ==================  =====================================================
 # in Python           on a command line   what it does
 # ==================  ==================  =====================================================
-# ``n_components``    ``--latent``        how many numbers a row goes through
-# ``effort``          ``--effort``        how many settings are compared for a table
-# ``epochs``          ``--epochs``        how long it trains
-# ``missing``         ``--missing``       what becomes of missing values
-# ``tikhonov``        ``--tikhonov``      how dear large weights are (regularisation λ)
-# ``memory``          ``--memory``        what becomes of components that are switched off
+# ``n_components``    ``--latent``        how many numbers a row goes through ``effort``
+# ``--effort``        how many settings are compared for a table ``epochs``          ``--epochs``
+# how long it trains ``missing``         ``--missing``       what becomes of missing values
+# ``tikhonov``        ``--tikhonov``      how dear large weights are (regularisation λ) ``memory``
+# ``--memory``        what becomes of components that are switched off
 # ==================  ==================  =====================================================
 #
-# Everything else has a default that was :doc:`found by measurement </explanation/defaults>`. Go on with
-# :doc:`your own columns </howto/data>` or :doc:`the second tutorial </generated/tutorials/plot_paper>`.
+# Everything else has a default that was :doc:`found by measurement </explanation/defaults>`. Go on
+# with :doc:`your own columns </howto/data>` or :doc:`the second tutorial
+# </generated/tutorials/plot_paper>`.

@@ -3,8 +3,9 @@ The paper's objects
 ===================
 
 For whoever knows mean-field optimal control, or has read Cipriani, Fornasier and Scagliotti's *From
-NeurODEs to AutoencODEs* (2024): which object of the library is which of the theory, checked numerically
-at each step. The notation is that of :doc:`the theory </explanation/theory>`, which has the proofs.
+NeurODEs to AutoencODEs* (2024): which object of the library is which of the theory, checked
+numerically at each step. The notation is that of :doc:`the theory </explanation/theory>`, which has
+the proofs.
 """
 
 # %%
@@ -32,8 +33,9 @@ flow = ac.Flow(schedule, ac.fields.Perceptron("tanh"))
 theta = flow.init(jax.random.key(0), scale=1.0)
 
 # %%
-# A control is a step function of time in :math:`L^2([0, T]; \mathbb{R}^m)`, whose inner product has the
-# factor :math:`\Delta t`. So norms, gradients and eigenvalues do not depend on how fine the grid is:
+# A control is a step function of time in :math:`L^2([0, T]; \mathbb{R}^m)`, whose inner product has
+# the factor :math:`\Delta t`. So norms, gradients and eigenvalues do not depend on how fine the
+# grid is:
 
 dt = schedule.step_size
 print(ac.norm(theta, dt), ac.norm(ac.refine(theta, 2), dt / 2))
@@ -52,10 +54,11 @@ problem = ac.ControlProblem(flow, cost="squared", tikhonov=0.1)
 print(problem.objective(theta, mu))
 
 # %%
-# Costates run back from :math:`p_L = \nabla_x \ell`, one along every particle, and give the gradient
-# :math:`\nabla J(\theta)_l = 2\lambda\theta_l + \sum_i w_i (\partial_\theta F_l)^\top p^i_{l+1}`. It
-# is that of the discrete flow, to rounding. Automatic differentiation has another inner product, and is
-# to be divided by :math:`\Delta t`:
+# Costates run back from :math:`p_L = \nabla_x \ell`, one along every particle, and give the
+# gradient
+# :math:`\nabla J(\theta)_l = 2\lambda\theta_l + \sum_i w_i (\partial_\theta F_l)^\top p^i_{l+1}`.
+# It is that of the discrete flow, to rounding. Automatic differentiation has another inner product,
+# and is to be divided by :math:`\Delta t`:
 
 by_costates = problem.gradient(theta, mu)
 by_autodiff = jax.grad(problem.objective)(theta, mu)
@@ -82,8 +85,8 @@ plt.show()
 # ---------------------
 #
 # At the minimiser each :math:`H_l(\eta) = -\sum_i w_i\, p^i_{l+1} \cdot F(x^i_l, \eta) - \lambda
-# |\eta|^2` is stationary in its own control. Moving the control away by a little in any direction lowers
-# the sum of them to second order, if it is a maximum:
+# |\eta|^2` is stationary in its own control. Moving the control away by a little in any direction
+# lowers the sum of them to second order, if it is a maximum:
 
 best = result.control
 others = [flow.init(jax.random.key(k), scale=0.1) for k in range(1, 4)]
@@ -95,9 +98,9 @@ for other in others:
 # Second order
 # ------------
 #
-# ``hvp`` is the Hessian in :math:`L^2` on a direction. Both ends of its spectrum come with intervals in
-# which an eigenvalue lies for certain; where the smallest is positive, J is strictly convex around the
-# minimiser.
+# ``hvp`` is the Hessian in :math:`L^2` on a direction. Both ends of its spectrum come with
+# intervals in which an eigenvalue lies for certain; where the smallest is positive, J is strictly
+# convex around the minimiser.
 
 certificate = ac.certify(problem, best, mu, data.test)
 print(certificate)
@@ -106,9 +109,10 @@ print(certificate)
 # Varying width
 # -------------
 #
-# The parabola through one component, under each memory. ``reset`` lets nothing around the bottleneck;
-# ``hold`` keeps the flow a homeomorphism of the plane, which has an inverse; ``skip`` shows what was
-# stored to the decoder's field. Rebuilding rows under hold is trivial: with θ = 0 nothing moves.
+# The parabola through one component, under each memory. ``reset`` lets nothing around the
+# bottleneck; ``hold`` keeps the flow a homeomorphism of the plane, which has an inverse; ``skip``
+# shows what was stored to the decoder's field. Rebuilding rows under hold is trivial: with θ = 0
+# nothing moves.
 
 data = ac.datasets.load("parabola")
 for memory in ("reset", "hold", "skip"):
@@ -121,6 +125,6 @@ for memory in ("reset", "hold", "skip"):
 
 # %%
 # :doc:`Memory </explanation/memory>` shows the three at work. On with :doc:`the theory
-# </explanation/theory>`, :doc:`the theorems beside their measurements </measurements/theorems/README>`,
-# :doc:`the paper's experiments </gallery/experiments>` and :doc:`a field of your own
-# </howto/own-field>`.
+# </explanation/theory>`, :doc:`the theorems beside their measurements
+# </measurements/theorems/README>`, :doc:`the paper's experiments </gallery/experiments>` and
+# :doc:`a field of your own </howto/own-field>`.

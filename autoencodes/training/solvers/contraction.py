@@ -67,6 +67,11 @@ class Contraction(InnerSolver):
     Notes
     -----
     Source: docs/explanation/theory.md, section 5.
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner=ac.Contraction()).inner
+    Contraction()
     """
 
     forgets: ClassVar[bool] = True

@@ -2,9 +2,9 @@
 Memory: reset, hold and skip in motion
 ======================================
 
-A hundred points of a parabola pass through the layers of a flow, three times. Between its switch-off and its
-switch-on, the second component forgets its value (*reset*), keeps it (*hold*), or forgets it while the
-layers after the return still see the old value (*skip*).
+A hundred points of a parabola pass through the layers of a flow, three times. Between its
+switch-off and its switch-on, the second component forgets its value (*reset*), keeps it (*hold*),
+or forgets it while the layers after the return still see the old value (*skip*).
 """
 
 # %%
@@ -68,10 +68,10 @@ reset = film("reset", flow, control)
 # %%
 # Hold
 # ----
-# The same weights, but the second component rests where it was and goes on from there: what it knows
-# passes *around* the bottleneck. No two points ever meet, and the flow can be run backwards. To rebuild
-# the rows there is nothing to learn: with all weights 0 nothing moves, and every row comes back. So hold
-# is for other tasks than compression: classes, densities, transport.
+# The same weights, but the second component rests where it was and goes on from there: what it
+# knows passes *around* the bottleneck. No two points ever meet, and the flow can be run backwards.
+# To rebuild the rows there is nothing to learn: with all weights 0 nothing moves, and every row
+# comes back. So hold is for other tasks than compression: classes, densities, transport.
 
 held = ac.Flow(schedules["hold"], flow.field)
 hold = film("hold", held, control)
@@ -79,8 +79,8 @@ hold = film("hold", held, control)
 # %%
 # Skip
 # ----
-# The second component returns at 0, but the velocity that moves it afterwards sees the value that it
-# left with, as in a U-net.
+# The second component returns at 0, but the velocity that moves it afterwards sees the value that
+# it left with, as in a U-net.
 
 skip = film("skip", *trained("skip"))
 
