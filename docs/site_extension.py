@@ -64,6 +64,19 @@ def escaped(line: str) -> str:
     return "".join(parts)
 
 
+def short_types(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str]:
+    """Types by the names that one imports: Array, and shapes without an empty one."""
+
+    def short(text: str | None) -> str | None:
+        if text is None:
+            return None
+        return re.sub(r"\b(?:jaxlib\._jax|collections\.abc|typing|jax)\.(?=[A-Z])", "", text)
+
+    return short(signature), short(returns)
+
+
 def skipped(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
     """Members that other packages define (scikit-learn's, Equinox's) are not ours to describe."""
     own = obj.fget if isinstance(obj, property) else getattr(obj, "__wrapped__", obj)
@@ -120,6 +133,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", examples_as_pages)
     app.connect("autodoc-process-docstring", displayed, priority=100)  # before napoleon
     app.connect("autodoc-process-docstring", plain, priority=900)  # after it
+    app.connect("autodoc-process-signature", short_types)
     app.connect("autodoc-skip-member", skipped)
     app.connect("builder-inited", write_commands, priority=100)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

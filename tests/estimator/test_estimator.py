@@ -264,5 +264,3 @@ def test_every_parameter_is_an_entry_of_the_settings() -> None:
 def test_parameters_are_checked_by_fit(entries: dict[str, Any], message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         ac.AutoencODE(**entries).fit(curve())
-
-
