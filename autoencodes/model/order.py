@@ -62,16 +62,6 @@ def by_index(dim: int) -> Order:
     dim : int
         d.
 
-    Parameters
-    ----------
-    dim : int
-        d.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-
     Examples
     --------
     >>> ac.order.by_index(3).components
@@ -83,16 +73,6 @@ def by_index(dim: int) -> Order:
 
 def by_variance(x: ArrayLike, weights: Weights | None = None) -> Order:
     """The most varied first; scores are variances, in which rows count as their weights say.
-
-    Parameters
-    ----------
-    x : array (N, d)
-    weights : array (N,), optional
-
-    Parameters
-    ----------
-    x : array (N, d)
-    weights : array (N,), optional
 
     Parameters
     ----------
@@ -132,20 +112,6 @@ def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
 
 def at_random(dim: int, seed: int) -> Order:
     """A random permutation.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-    seed : int
-        At least 0.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-    seed : int
-        At least 0.
 
     Parameters
     ----------
