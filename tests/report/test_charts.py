@@ -5,6 +5,7 @@ Two runs are trained and every page opened once: all that needs them stands in t
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from report.motions import motion
 
 from autoencodes.plan.settings import Settings
 from autoencodes.report import report
@@ -72,7 +74,7 @@ def opened(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
     said: list[str] = []
     contexts = []
 
-    def open_page(name: str, wide: int = 1280, scheme: str = "light") -> Any:
+    def open_page(name: str, wide: int = 1280, scheme: str = "light", place: str = "") -> Any:
         context = browser.new_context(
             viewport={"width": wide, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
         )
@@ -81,7 +83,7 @@ def opened(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda asked: said.extend([asked.url] * (asked.url[:4] == "http")))
-        page.goto(pages[name].as_uri())
+        page.goto(pages[name].as_uri() + place)
         if page.locator("#library").count():
             page.wait_for_selector("html[data-charts=drawn]", state="attached")
         return page
@@ -207,14 +209,89 @@ def test_every_control_is_reached_and_moved_by_keys(opened: Any) -> None:
     assert len(seen) == wanted
 
 
+def places(page: Any, chart: str) -> np.ndarray:
+    """Where the particles of a flow are drawn."""
+    found = page.locator(f"{chart} .mark-symbol.mark path")
+    moves = found.evaluate_all("all => all.map(each => each.getAttribute('transform'))")
+    return np.array([[float(v) for v in re.findall(r"-?[\d.]+", move)] for move in moves])
+
+
+def test_the_slider_moves_the_particles_to_their_states(opened: Any) -> None:
+    found = motion()
+    drawn = []
+    for time, said in ((0, "layer 0 of 6, t = 0"), (1.25, "layer 2.5 of 6, t = 1.25"),
+                       (3, "layer 6 of 6, t = 3")):  # fmt: skip
+        page = opened("experiment", place=f"#t={time}")
+        assert page.locator("#chart-flow-1 output").inner_text() == said
+        drawn.append(places(page, "#chart-flow-1"))
+    # One affine map, the same for all layers and of one scale, takes states to places.
+    states = np.concatenate([found.states[0], found.states[2:4].mean(axis=0), found.states[6]])
+    pixels = np.concatenate(drawn)
+    slopes = []
+    for k in range(2):
+        slope, shift = np.polyfit(states[:, k], pixels[:, k], 1)
+        np.testing.assert_allclose(slope * states[:, k] + shift, pixels[:, k], atol=0.1)
+        slopes.append(slope)
+    assert slopes[0] > 0
+    np.testing.assert_allclose(slopes[1], -slopes[0], rtol=1e-2)
+
+
+def test_a_flow_answers_keys_pointer_and_choices_and_plays(opened: Any) -> None:
+    page = opened("experiment")
+    chart = page.locator("#chart-flow-3")
+    output = chart.locator("output")
+    layer, particle = (chart.get_by_role("slider", name=n) for n in ("layer", "particle"))
+    for slider, presses in ((layer, 3), (particle, 2)):
+        slider.focus()
+        for _ in range(presses):
+            slider.press("ArrowRight")
+    state = motion(3).states[3, 1, 0]
+    assert output.inner_text() == (
+        "layer 3 of 6, t = 1.5: particle 2, class above, "
+        f"x1 = {state:.3g}, x2 is off, x3 is off".replace("-", "\N{MINUS SIGN}")
+    )
+    assert "x2 is off" in chart.locator(".role-axis-title").all_text_contents()
+    particle.press("Home")
+    chart.locator(".mark-symbol.mark path").nth(4).hover(force=True)
+    assert "particle" in output.inner_text()
+    assert chart.locator(".role-axis-title").first.text_content() == "x1"
+    chart.get_by_label("across").select_option("x3")
+    assert chart.locator(".role-axis-title").first.text_content() == "x3 is off"
+    button = chart.get_by_role("button")
+    button.press("Enter")
+    assert button.inner_text() == "Pause"
+    page.wait_for_function("document.querySelector('#chart-flow-3 input').value > 3")
+    button.press("Enter")
+    assert button.inner_text() == "Play"
+
+
+def test_an_explorer_decodes_where_it_is_moved(opened: Any) -> None:
+    page = opened("experiment", 390)
+    explorer = page.locator(".explorer").first
+    value = explorer.locator("tbody td").first
+    # Columns are 2 (z₁ + 1) / 2 + (z₂ + 1) / 2.
+    assert value.inner_text() == "0"
+    explorer.locator("input").first.press("End")
+    assert value.inner_text() == "2"
+    pad = explorer.locator(".pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    pad.click(position={"x": 0.96 * box["width"], "y": 0.04 * box["height"]})
+    assert value.inner_text() == "3"
+    explorer.get_by_role("button").press("Enter")
+    assert value.inner_text() == "0"
+
+
 def test_without_the_library_pictures_stay_and_the_page_says_how_to_get_it(
     pages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_it = pages["table"].read_text("utf-8")
     assert "BSD 3-Clause" in with_it
-    monkeypatch.setattr("autoencodes.report.page.document.library", lambda: None)
+    for room in ("document", "library"):
+        monkeypatch.setattr(f"autoencodes.report.page.{room}.library", lambda: None)
     text = report(pages["table"].parent).page.read_text("utf-8")
-    assert text.count("data:image/png") == with_it.count("data:image/png")
+    # The flow stands still.
+    assert text.count("data:image/png") == with_it.count("data:image/png") + 1
     assert "pip install 'autoencodes[figures]'" in text
     assert 'id="library"' not in text
     assert len(with_it) - len(text) < 700_000

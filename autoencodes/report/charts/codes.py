@@ -23,7 +23,7 @@ from autoencodes.report.rows import Rows, rounded
 
 _SHADES = ["#2f7fd6", "#7f6be0", "#b455b9", "#d1466f", "#c9541f"]
 """From little to much: of equal lightness, so that each stands out on light and on dark paper."""
-_SHAPES = {"o": "circle", "^": "triangle-up", "s": "square", "D": "diamond"}
+SHAPES = {"o": "circle", "^": "triangle-up", "s": "square", "D": "diamond"}
 
 
 def codes(places: Float[np.ndarray, "row axis"], titles: list[str], rows: Rows) -> Json | None:
@@ -202,7 +202,7 @@ def _marks(number: str) -> list[Json]:
 def _palette(count: int) -> tuple[list[str], list[str]]:
     """Colours and shapes of so many classes."""
     looks = [style.CLASSES[k % len(style.CLASSES)] for k in range(max(count, 1))]
-    return [colour for colour, _ in looks], [_SHAPES[marker] for _, marker in looks]
+    return [colour for colour, _ in looks], [SHAPES[marker] for _, marker in looks]
 
 
 def _ends(values: Float[np.ndarray, " row"]) -> list[float]:

@@ -33,18 +33,23 @@ def explained(
 def shares(names: Sequence[str], found: dict[str, list[float | None]]) -> Json:
     """R² of every column: a mark for each of ``found`` (the flow, PCA), the best column first."""
     first = next(iter(found.values()))
-    rank = sorted(range(len(names)), key=lambda k: -(first[k] if first[k] is not None else -np.inf))
-    values = [
-        # Far below 0 it says no more than that the mean is better.
-        {"c": names[k], "of": name, "v": each[k], "at": max(each[k] or 0, -0.25)}
-        for k in rank
+    told = {k: value for k, value in enumerate(first) if value is not None}
+    triples = [
+        (names[k], name, value)
+        for k in sorted(told, key=lambda k: -told[k])
         for name, each in found.items()
-        if each[k] is not None
+        if (value := each[k]) is not None
+    ]
+    # Far below 0 it says no more than that the mean is better.
+    places = [max(value, -0.25) for *_, value in triples]
+    values = [
+        {"c": column, "of": name, "v": value, "at": place}
+        for (column, name, value), place in zip(triples, places, strict=True)
     ]
     kinds = {"domain": list(found), "range": [style.AUTOENCODE, SOFT][: len(found)]}
-    low = min([0.0, *(v["at"] for v in values)])
+    low = min([0.0, *places])
     return chart(
-        {"update": f"{20 * len({v['c'] for v in values})}"},
+        {"update": f"{20 * len(told)}"},
         [],
         data=[{"name": "values", "values": values}],
         scales=[

@@ -44,7 +44,6 @@ def chart(height: int | Json, signals: list[Json], **parts: Any) -> Json:
     if isinstance(height, dict):
         found.append({"name": "height", **height})
     return {
-        "$schema": "https://vega.github.io/schema/vega/v6.json",
         "autosize": {"type": "fit-x", "contains": "padding"},
         "padding": 4,
         **({"height": height} if isinstance(height, int) else {}),
@@ -54,9 +53,12 @@ def chart(height: int | Json, signals: list[Json], **parts: Any) -> Json:
     }
 
 
-def slider(name: str, label: str, low: float, high: float, start: float, **more: Any) -> Json:
-    """A signal that a slider moves, which every keyboard can."""
-    bound = {"input": "range", "min": low, "max": high, "step": (high - low) / 200, "name": label}
+def slider(
+    name: str, label: str, low: float, high: float, start: float, *, step: float = 0, **more: Any
+) -> Json:
+    """A signal that a slider moves, which every keyboard can; in 200 steps if none is given."""
+    step = step or (high - low) / 200
+    bound = {"input": "range", "min": low, "max": high, "step": step, "name": label}
     return {"name": name, "value": start, "bind": bound, **more}
 
 

@@ -39,7 +39,7 @@
 
   const MOST = 12;
   await load();
-  const look = { ast: true, actions: false, renderer: "svg", defaultStyle: false };
+  const look = { mode: "vega", ast: true, actions: false, renderer: "svg", defaultStyle: false };
   for (const section of document.querySelectorAll(".chart")) {
     const { spec, rows } = JSON.parse(section.querySelector("script").textContent);
     if (rows) spec.signals.find(({ name }) => name === "columns").value = rows.columns;
@@ -53,7 +53,20 @@
       section.classList.remove("alive");
       console.error(error);
     }
-    if (!rows || !view) continue;
+    if (!view) continue;
+    const { play, times } = spec.usermeta ?? {};
+    if (play) {
+      const tell = (_, words) => { section.querySelector("output").textContent = words; };
+      const go = (layer) => view.signal("layer", layer).run();
+      view.addSignalListener("said", tell);
+      tell("said", view.signal("said"));
+      player(section.querySelector("input[name=layer]"), play, go);
+      // `#t=7.5` in the address sets every flow to that time.
+      const [, time] = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash) ?? [];
+      const after = times.findIndex((t) => t > time);
+      if (time) go(after < 1 ? play : after - 1 + (time - times[after - 1]) / (times[after] - times[after - 1]));
+    }
+    if (!rows) continue;
     const { x, y } = spec.usermeta;
     const heed = (_, [x0, x1, y0, y1]) => list(section, rows, (k) => x[k] >= x0 && x[k] <= x1 && y[k] >= y0 && y[k] <= y1);
     view.addSignalListener("frame", heed);

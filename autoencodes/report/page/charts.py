@@ -19,6 +19,7 @@ def chart(content: Chart, picture: str) -> str:
         picture=picture,
         caption=text(content.caption),
         rows="" if content.rows is None else _rows(content),
+        said="<output></output>\n" if "play" in content.spec.get("usermeta", {}) else "",
         data=data.replace("<", "\\u003c"),
     )
 
@@ -27,7 +28,7 @@ _CHART = """\
 <div class="chart" id="chart-{name}">
 {picture}<figure class="moved">
 <div class="drawn"></div>
-<figcaption>{caption}</figcaption>
+{said}<figcaption>{caption}</figcaption>
 {rows}</figure>
 <script type="application/json">{data}</script>
 </div>

@@ -33,7 +33,7 @@ def html(page: Page) -> str:
     It asks the network for nothing: styles, script, pictures and data stand in it, and a policy in
     its head forbids all else.
     """
-    drawing = library() if page.charts else None
+    drawing = library() if page.charts or page.motions else None
     tables = [table(each) for each in page.tables.values()]
     certificates = [
         f"<h3>{escape(name)}</h3>\n{_lines(lines)}" for name, lines in page.certificates.items()
@@ -42,7 +42,7 @@ def html(page: Page) -> str:
     body = [
         _opening(page),
         *tables[:1],
-        "" if page.images else flows(page.motions),
+        "" if page.images or drawing is None else flows(page.motions),
         explorers(page.explorers),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", _figures(page, drawing)),
@@ -104,7 +104,7 @@ _POLICY = (
 
 
 def _script() -> str:
-    return "".join(map(_packed, ("scene.js", "flow.js", "explorer.js", "pad.js", "charts.js")))
+    return "".join(map(_packed, ("explorer.js", "pad.js", "player.js", "charts.js")))
 
 
 def _packed(name: str) -> str:
@@ -134,7 +134,8 @@ def _figures(page: Page, drawing: Library | None) -> str:
     pictures = {drawn.name: drawn for drawn in page.pictures}
     charts = {chart.name: chart for chart in page.charts}
     if drawing is None:
-        return "".join(map(_figure, pictures.values())) + (_WITHOUT if charts else "")
+        lacking = _WITHOUT if charts or page.motions else ""
+        return "".join(map(_figure, pictures.values())) + lacking
     found = []
     for name in dict.fromkeys([*charts, *pictures]):
         picture = "" if name not in pictures else _figure(pictures[name])
@@ -144,8 +145,8 @@ def _figures(page: Page, drawing: Library | None) -> str:
 
 _WITHOUT = (
     f'<p class="remarks">Here are pictures only. With the package {PACKAGE} '
-    f"(pip install 'autoencodes[{EXTRA}]') this page also has curves that zoom, errors by column, "
-    "and a latent space in which rows can be looked up: draw it again with "
+    f"(pip install 'autoencodes[{EXTRA}]') this page also has a flow that plays, curves that zoom, "
+    "errors by column, and a latent space in which rows can be looked up: draw it again with "
     "autoencodes report.</p>\n"
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from autoencodes.plot.classes import Classes
 from autoencodes.plot.explorer import Explorer
-from autoencodes.report.page.flows import legend, shades
+from autoencodes.report.page.scenes import legend, shades
 
 _SIZE, _EDGE = 200, 8
 _WIDE = 224
