@@ -7,14 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, Output, Run, app, expanded, say
+from autoencodes.cli.app import Data, DataDir, Output, Run, expanded, verb
+from autoencodes.cli.conclusion import conclude, require_free_output, say
 
 
-@app.command()
+@verb()
 def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
     """Write the latent values of every row of DATA.
 
     Under memory hold or skip, an .npz file also keeps the values that go around the bottleneck.
+
+    Example: autoencodes encode runs/mine table.csv -o latent.csv
     """
     model, rows, path = _opened(run, data, data_dir, output)
     codes = model.encode(_given(rows))
@@ -22,7 +25,7 @@ def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
     _write(path, codes.latent, "latent", rows, **more)
 
 
-@app.command()
+@verb()
 def decode(
     run: Run,
     file: Annotated[
@@ -31,32 +34,39 @@ def decode(
     ],
     output: Output,
 ) -> None:
-    """Write the rows that the decoder makes of latent values."""
+    """Write the rows that the decoder makes of latent values.
+
+    Example: autoencodes decode runs/mine latent.csv -o rows.csv
+    """
     from autoencodes.run import RunFolder, export
 
-    path = export.require_writable(output, file)
+    path = _writable(output, file)
     model = RunFolder.open(run).model
     codes, identifiers = export.read_latent(file)
     features = model.decode_features(codes.latent, codes.held if codes.held.shape[1] else None)
     _write_columns(path, model, model.table_of(features), identifiers)
 
 
-@app.command()
+@verb()
 def reconstruct(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
     """Write what the model makes of every row of DATA, in the data's units.
 
     Columns have their names, integers are rounded, a category is its likeliest level.
+
+    Example: autoencodes reconstruct runs/mine table.csv -o rows.csv
     """
     model, rows, path = _opened(run, data, data_dir, output)
     table = _table(rows)
     _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
 
 
-@app.command()
+@verb()
 def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
     """Write DATA with its missing values filled in from their reconstruction; all else as it was.
 
     RUN was trained with --missing mask (or mean).
+
+    Example: autoencodes impute runs/gaps gaps.csv -o filled.csv
     """
     model, rows, path = _opened(run, data, data_dir, output)
     if rows.windows is not None:
@@ -77,15 +87,17 @@ def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
     whole = {**beside, **columns}
     export.write_table(path, {name: whole[name] for name in _in_order(table, whole)})
     count = 0 if missing is None else int(missing.sum())
-    say(f"wrote {path}: {len(filled.x):,} rows, {count:,} values filled in")
+    _wrote(path, len(filled.x), f"{len(filled.x):,} rows, {count:,} values filled in", filled=count)
 
 
-@app.command()
+@verb()
 def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
     """Write the class or number that the model predicts for every row of DATA.
 
     For classes an .npz file also has their probabilities. Of a model whose targets are rows, the
     same as reconstruct.
+
+    Example: autoencodes predict runs/digits new.npy -o classes.csv
     """
     import numpy as np
 
@@ -105,7 +117,7 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
     _write(path, predicted, column, rows, **more)
 
 
-@app.command()
+@verb()
 def score(
     run: Run,
     data: Data,
@@ -125,6 +137,8 @@ def score(
 ) -> None:
     """Report the mean squared error over DATA, in the units of training, and of classes the
     accuracy.
+
+    Example: autoencodes score runs/mine new.csv --per-column -o errors.csv
     """
     from autoencodes.run import export
 
@@ -137,29 +151,33 @@ def score(
             name = "error" if "error" not in columns else "error of the row"
             own = {name: errors, **columns}
             export.write_table(path, own, identifiers=_identifiers(rows), stem="error")
-            say(f"wrote {path}: {len(errors):,} rows")
+            _wrote(path, len(errors), f"{len(errors):,} rows")
         else:
             _write(path, errors, "error", rows)
     per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}
     noun, unit = "rows" if rows.windows is None else "windows", per[model.readout.target]
     print(f"{noun} {rows.size}: mean squared error {errors.mean():.6g}{unit}")
+    conclude(rows=rows.size, error=errors.mean(), columns={n: e.mean() for n, e in columns.items()})
     parts = {"all": slice(None)}
     if rows.is_test.any() and not rows.is_test.all():
         names = [name for name in ("train", "validation", "test") if rows.has(name)]
         parts |= {name: rows.rows(name) for name in names}
+        conclude(errors={name: errors[parts[name]].mean() for name in names})
         for name in names:
             own = errors[parts[name]]
             print(f"{name} rows {own.size}: {own.mean():.6g}")
     if model.readout.target == "classes":
         right = model.predict(_given(rows)).astype(str) == targets.astype(str)
-        print(", ".join(f"{name} rows: {right[at].mean():.4f} right" for name, at in parts.items()))
+        shares = {name: right[at].mean() for name, at in parts.items()}
+        conclude(accuracy=shares)
+        print(", ".join(f"{name} rows: {share:.4f} right" for name, share in shares.items()))
     quantiles = ", ".join(f"{q}% {_percentile(errors, q):.3g}" for q in (50, 90, 99, 100))
     print(f"error of a row, percentiles: {quantiles}")
     for name, own in sorted(columns.items(), key=lambda pair: -pair[1].mean()):
         print(f"column {name}: {own.mean():.6g}")
 
 
-@app.command()
+@verb()
 def anomalies(
     run: Run,
     data: Data,
@@ -184,13 +202,15 @@ def anomalies(
     """Say which rows of DATA do not belong: a score, a p-value and whether it is an anomaly.
 
     The larger the score, the more abnormal the row.
+
+    Example: autoencodes anomalies runs/mine new.csv --explain -o odd.csv
     """
     from autoencodes.checks import between
     from autoencodes.run import RunFolder, export, source
     from autoencodes.run.anomalies import judge
 
     between(alpha, "--alpha", 0.0, 1.0, with_low=False, with_high=False)
-    path = None if output is None else export.require_writable(output, data)
+    path = None if output is None else _writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir)
     for note in () if rows.windows is None or rows.table is None else rows.table.notes:
@@ -205,8 +225,10 @@ def anomalies(
             for name, values in names.items()
         }
         export.write_table(path, columns, identifiers=named, stem="anomaly")
-        say(f"wrote {path}: {len(judged.scores):,} rows")
-    count = "" if judged.anomalies is None else f", {int(judged.anomalies.sum()):,} anomalies"
+        _wrote(path, len(judged.scores), f"{len(judged.scores):,} rows")
+    found = None if judged.anomalies is None else int(judged.anomalies.sum())
+    conclude(rows=len(judged.scores), anomalies=found, alpha=alpha, statement=judged.statement)
+    count = "" if found is None else f", {found:,} anomalies"
     tell(f"rows {len(judged.scores):,}{count} at alpha {alpha:g}")
     for line in _worst(judged, names):
         tell(line)
@@ -245,14 +267,29 @@ def _opened(
     run: Path, data: str, data_dir: Path | None, output: Path | None, as_new: bool = True
 ) -> tuple[Any, Any, Any]:
     """A run's model, all rows of some data, and where results go: asked before any work."""
-    from autoencodes.run import RunFolder, export, source
+    from autoencodes.run import RunFolder, source
 
-    path = None if output is None else export.require_writable(output, data)
+    path = None if output is None else _writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir, as_new=as_new)
     for note in () if rows.table is None else rows.table.notes:
         say(note)
     return folder.model, rows, path
+
+
+def _writable(output: Path, data: str | Path) -> Path:
+    """Where results go, if they can: asked before any work."""
+    from autoencodes.run import export
+
+    if str(output) == export.STDOUT:
+        require_free_output()
+    return export.require_writable(output, data)
+
+
+def _wrote(path: Path, rows: int, text: str, **entries: Any) -> None:
+    """Says what was written."""
+    conclude(output=path, rows=rows, **entries)
+    say(f"wrote {path}: {text}")
 
 
 def _table(rows: Any) -> Any:
@@ -282,7 +319,7 @@ def _write(path: Any, result: Any, stem: str, rows: Any, **more: Any) -> None:
     from autoencodes.run import export
 
     export.write_rows(path, result, stem, identifiers=_identifiers(rows), **more)
-    say(f"wrote {path}: {' × '.join(str(n) for n in result.shape)} values")
+    _wrote(path, len(result), f"{' × '.join(str(n) for n in result.shape)} values")
 
 
 def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, Any]) -> None:
@@ -291,7 +328,7 @@ def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, A
 
     columns = model.columns(numbers)
     export.write_table(path, columns, identifiers=identifiers)
-    say(f"wrote {path}: {len(numbers)} × {len(columns)} values")
+    _wrote(path, len(numbers), f"{len(numbers)} × {len(columns)} values")
 
 
 def _percentile(values: Any, share: int) -> float:

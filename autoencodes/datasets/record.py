@@ -49,6 +49,14 @@ class Record:
         The names of columns that were neither: identifiers, and what was left out.
     parts : mapping of str to str
         The rows, from 0, that train, validate and test: as "0-5,7,9-12".
+
+    Examples
+    --------
+    >>> table = ac.datasets.from_array(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> record = ac.datasets.Record.of(table, "mine", None)
+    >>> other = ac.datasets.from_array(np.array([[1.0, 2.0]]))
+    >>> record.changes(ac.datasets.Record.of(other, "mine", None))
+    '1 rows instead of 2'
     """
 
     source: str
@@ -65,7 +73,7 @@ class Record:
 
     @classmethod
     def of(cls, table: Table, source: str, path: str | None, part: Parts | None = None) -> Record:
-        """The record of a table."""
+        """The record of a table, whose rows may be in a ``part`` each."""
         few = table.columns is not None and table.x.shape[1] <= _FINGERPRINTED
         return cls(
             source,

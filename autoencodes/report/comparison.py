@@ -235,13 +235,12 @@ def _charts(folders: Sequence[RunFolder]) -> tuple[Chart, ...]:
     from autoencodes.report.page import Chart
 
     names = _names([folder.path for folder in folders])
-    colours = [colour for colour, _ in style.CLASSES]
     shown = []
     for k, (name, folder) in enumerate(zip(names, folders, strict=True)):
         kind = _told(folder)
         if kind is not None:
             title = f"{name} ({kind.removesuffix('_mse')})"
-            shown.append(Curve(title, colours[k % len(colours)], folder.history, kind))
+            shown.append(Curve(title, style.look(k)[0], folder.history, kind))
     spec = curves(shown, "squared error per feature")
     if spec is None:
         return ()

@@ -117,7 +117,7 @@ def _legends(chosen: str, number: str) -> list[Json]:
 def _first(rows: Rows) -> int:
     """By which column rows are coloured at first: the class, else a column of few levels."""
     levels = [len(column.levels or ()) for column in rows.columns]
-    return next((k for k, count in enumerate(levels) if 1 < count <= len(style.CLASSES)), 0)
+    return next((k for k, count in enumerate(levels) if 1 < count <= style.MOST), 0)
 
 
 def _frame(ends: dict[str, list[float]]) -> list[Json]:
@@ -201,7 +201,7 @@ def _marks(number: str) -> list[Json]:
 
 def _palette(count: int) -> tuple[list[str], list[str]]:
     """Colours and shapes of so many classes."""
-    looks = [style.CLASSES[k % len(style.CLASSES)] for k in range(max(count, 1))]
+    looks = [style.look(k) for k in range(max(count, 1))]
     return [colour for colour, _ in looks], [SHAPES[marker] for _, marker in looks]
 
 

@@ -62,7 +62,12 @@ def _classes(motion: Motion) -> Classes:
 
 def legend(classes: Classes, targets: Sequence[Any]) -> str:
     """Colours and names of the classes; of more than can be told apart, the first and the last."""
-    shapes = {"o": '<circle cx="5" cy="5" r="4"', "^": '<path d="M5 .8 9.4 9H.6z"'}
+    shapes = {
+        "o": '<circle cx="5" cy="5" r="4"',
+        "^": '<path d="M5 .8 9.4 9H.6z"',
+        "s": '<path d="M1.5 1.5h7v7h-7z"',
+        "D": '<path d="M5 .5 9.5 5 5 9.5.5 5z"',
+    }
     items = []
     if classes.named:
         names, ends = list(classes.names), range(len(classes.names))
