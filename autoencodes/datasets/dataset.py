@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -24,6 +24,15 @@ Weights = Float[np.ndarray, " particle"]
 Places = Int[np.ndarray, " particle"]
 
 PARTS = ("train", "validation", "test", "all")
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """Data that say what is kept of them."""
+
+    @property
+    def record(self) -> Record:
+        """What is kept of the data, to know them again."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,8 +70,8 @@ class Dataset(Summarised):
         What rows count, not normalised; absent where all of a part count the same.
     windows : Windows, optional
         What the rows are made of, where each is a window of the rows of a series.
-    origin : (Dataset, array of int (N,)), optional
-        The data set of which these rows were ``taken``, and their places there.
+    origin : (Dataset or Streamed, array of int (N,)), optional
+        The data of which these rows were ``taken``, and their places there.
     """
 
     name: str
@@ -79,7 +88,7 @@ class Dataset(Summarised):
     observed: Observed | None = None
     weights: Weights | None = None
     windows: Windows | None = None
-    origin: tuple[Dataset, Places] | None = None
+    origin: tuple[Recorded, Places] | None = None
 
     def _summary(self) -> dict[str, str]:
         """The rows and their parts, in words and numbers."""
@@ -251,7 +260,7 @@ class Dataset(Summarised):
 
     def parted(self, record: Record) -> Dataset:
         """The data set with the parts that a record tells of, where its content is the same."""
-        part = record.part_of_rows()
+        part = record.part_of_rows(self.table)
         if part is None or record.sha256 != self.record.sha256:
             return self
         made: dict[str, Any] = {}

@@ -81,5 +81,5 @@ def _worded(
             if shares[j] > 0
         ]
         noun = "row" if job.data.windows is None else "window"
-        found.append({"name": named or f"{noun} {number}", "columns": columns})
+        found.append({"name": named or f"{noun} {job.data.numbers[number]}", "columns": columns})
     return found

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from autoencodes import datasets
-from autoencodes.datasets import Column, Dataset, Reading, Record
+from autoencodes.datasets import Column, Dataset, Reading, Record, Streamed
 from autoencodes.datasets.windows import of_rows
 from autoencodes.errors import InputError
 from autoencodes.model.encoding import Encoding
 from autoencodes.model.model import Model
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
+from autoencodes.run import memory
 from autoencodes.run.folder import RunFolder
 
 
@@ -32,21 +33,36 @@ def _columns(given: Settings | Plan, encoding: Encoding) -> tuple[Column, ...]:
     return encoding.columns if window is None else of_rows(encoding.columns, window)
 
 
-def read(given: Settings | Plan, model: Model | None = None, place: str | None = None) -> Dataset:
-    """The data that settings name, or those at another place, in their parts."""
-    return datasets.load(
-        given.data if place is None else place,
-        data_dir=given.data_dir,
-        seed=given.split_seed,
-        test_fraction=given.test_fraction,
-        validation_fraction=given.validation_fraction,
-        reading=reading(given, None if model is None else model.encoding),
-    )
+def read(
+    given: Settings | Plan,
+    model: Model | None = None,
+    place: str | None = None,
+    *,
+    streamed: bool | None = None,
+) -> Dataset | Streamed:
+    """The data that settings name, or those at another place, in their parts.
+
+    Where they do not fit into the memory limit, by default half of the machine's, they are
+    ``Streamed``; or as ``streamed`` says.
+    """
+    options: dict[str, Any] = {
+        "seed": given.split_seed,
+        "test_fraction": given.test_fraction,
+        "validation_fraction": given.validation_fraction,
+        "reading": reading(given, None if model is None else model.encoding),
+    }
+    name = given.data if place is None else place
+    if streamed is not False:
+        limit = memory.half() if given.memory_limit is None else given.memory_limit
+        found = datasets.stream(name, **options, room=None if streamed else memory.room(limit))
+        if found is not None:
+            return found
+    return datasets.load(name, data_dir=given.data_dir, **options)
 
 
 def read_again(
     folder: RunFolder, data: str | None, given: Settings | Plan, model: Model | None
-) -> Dataset:
+) -> Dataset | Streamed:
     """The data that a run was trained on, which must be what they were.
 
     They are looked for where the run was told (from the working folder) and where they were then,
@@ -58,8 +74,9 @@ def read_again(
         If they are not there, or their content is not what it was; with what changed.
     """
     record = folder.record
+    streamed = record is not None and record.split is not None
     if record is None or record.path is None:
-        loaded = read(given, model, data)
+        loaded = read(given, model, data, streamed=streamed)
         _require_same(record, loaded, folder.path)
         return loaded
     places = [data] if data is not None else [given.data, record.path]
@@ -72,7 +89,7 @@ def read_again(
     refusal: InputError | None = None
     for place in there:
         try:
-            loaded = read(given, model, place)
+            loaded = read(given, model, place, streamed=streamed)
             _require_same(record, loaded, folder.path)
         except InputError as error:
             refusal = refusal or error
@@ -82,7 +99,7 @@ def read_again(
     raise refusal
 
 
-def _require_same(record: Record | None, data: Dataset, run: Path) -> None:
+def _require_same(record: Record | None, data: Dataset | Streamed, run: Path) -> None:
     """InputError if the content of data is not what a record says."""
     if record is None:
         return
