@@ -161,6 +161,7 @@ def stream(
     validation_fraction: float | None = None,
     reading: Reading | None = None,
     room: int | None = None,
+    always: bool = False,
 ) -> Streamed | None:
     """A data set that is read a block at a time, if it does not fit into memory; None if it does.
 
@@ -175,6 +176,8 @@ def stream(
         As for ``load``.
     room : int, optional
         The bytes that rows may take; by default nothing fits.
+    always : bool
+        Whether to read a block at a time even what fits.
 
     Raises
     ------
@@ -187,7 +190,7 @@ def stream(
     if name in DATASETS or name in laws.laws() or name == STANDARD_INPUT:
         return None
     path = formats.existing(name, names())
-    stored = blocks.opened(path, room)
+    stored = blocks.opened(path, room, always=always)
     if stored is None:
         return None
     return streamed(

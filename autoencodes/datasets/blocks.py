@@ -193,9 +193,9 @@ class ArrayFile(Stored):
         return np.concatenate(list(frames))
 
 
-def opened(path: Path, room: int | None) -> Stored | None:
+def opened(path: Path, room: int | None, *, always: bool = False) -> Stored | None:
     """A file or folder that is read a block at a time, because it needs more than ``room`` bytes
-    when it is loaded; of no room given every one. None if it is loaded.
+    when it is loaded, or ``always``; of no room given every one. None if it is loaded.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def opened(path: Path, room: int | None) -> Stored | None:
         stored = ArrayFile(path)
     else:
         size = _SPELLED * path.stat().st_size
-        if room is not None and _TIMES * size <= room:
+        if room is not None and _TIMES * size <= room and not always:
             return None
         raise InputError(
             f"{path} takes about {_TIMES * size / 1e9:.1f} GB of memory when it is loaded, more "
@@ -225,7 +225,7 @@ def opened(path: Path, room: int | None) -> Stored | None:
         )
     if room is None:
         return stored
-    if _TIMES * stored.nbytes <= room:
+    if _TIMES * stored.nbytes <= room and not always:
         return None
     width = stored.nbytes / stored.size
     most = int(room / (_SHARE * width))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -180,6 +180,47 @@ class Job:
         """How well the targets are predicted: ``mse``, the mean squared error per entry in the
         flow's units; ``cost``, where it is another; ``accuracy``, where classes are the target.
         """
+        if isinstance(measure, StreamedMeasure):
+            return self._mean(control, ({"": part} for part in measure.source.all()))[""]
+        errors = self._of_rows(control, measure)
+        weights = _unequal(measure)
+        means = [float(np.average(own, weights=weights)) for own in errors]
+        return dict(zip(self._named, means, strict=True))
+
+    def errors_of_parts(self, control: Control) -> dict[str, dict[str, float]]:
+        """``errors`` of every part that has rows; where rows are read, in one pass."""
+        if isinstance(self.train, StreamedMeasure):
+            source = self.train.source
+            assert isinstance(source, streams.PartBlocks)
+            return self._mean(control, source.every())
+        return {part: self.errors(control, self.measure(part)) for part in self.parts}
+
+    def _mean(
+        self, control: Control, blocks: Iterable[dict[str, EmpiricalMeasure]]
+    ) -> dict[str, dict[str, float]]:
+        """The mean errors over blocks of several measures."""
+        totals: dict[str, np.ndarray] = {}
+        counts: dict[str, int] = {}
+        for block in blocks:
+            for name, part in block.items():
+                own = self._of_rows(control, part)
+                sums = np.array([np.sum(errors, dtype=np.float64) for errors in own])
+                totals[name] = totals.get(name, 0.0) + sums
+                counts[name] = counts.get(name, 0) + part.size
+        return {
+            name: dict(zip(self._named, (total / counts[name]).tolist(), strict=True))
+            for name, total in totals.items()
+        }
+
+    @property
+    def _named(self) -> list[str]:
+        """What ``errors`` has."""
+        readout = self.model.readout
+        names = ["mse"] + ["cost"] * (type(readout.cost) is not SquaredError)
+        return names + ["accuracy"] * (readout.target == "classes")
+
+    def _of_rows(self, control: Control, measure: EmpiricalMeasure) -> tuple[np.ndarray, ...]:
+        """The errors of every particle."""
         readout, model = self.model.readout, self.model
 
         def of_rows(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -192,19 +233,11 @@ class Job:
                 errors.append((predicted.argmax(axis=1) == y.argmax(axis=1)).astype(float))
             return tuple(errors)
 
-        names = ["mse"] + ["cost"] * (type(readout.cost) is not SquaredError)
-        names += ["accuracy"] * (readout.target == "classes")
-        if isinstance(measure, StreamedMeasure):
-            totals = np.zeros(len(names))
-            for part in measure.source.all():
-                # All rows at a time would be held four times.
-                own = in_pieces(of_rows, control, np.asarray(part.x), np.asarray(part.y))
-                totals += [float(np.sum(errors, dtype=np.float64)) for errors in own]
-            return dict(zip(names, (totals / measure.size).tolist(), strict=True))
-        errors = in_pieces(of_rows, control, np.asarray(measure.x), np.asarray(measure.y))
-        weights = _unequal(measure)
-        means = [float(np.average(own, weights=weights)) for own in errors]
-        return dict(zip(names, means, strict=True))
+        # All rows at a time would be held four times.
+        made: tuple[np.ndarray, ...] = in_pieces(
+            of_rows, control, np.asarray(measure.x), np.asarray(measure.y)
+        )
+        return made
 
     def pca(self) -> Pca:
         """The linear autoencoder to beat, fitted to the training rows."""

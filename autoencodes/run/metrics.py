@@ -33,7 +33,7 @@ def metrics(
     """All but the time; errors are per entry of the targets, in the flow's units."""
     measured = [line for line in history if line.get("validation_mse") is not None]
     best = min(measured, key=lambda line: float(line["validation_mse"]), default=None)
-    errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
+    errors = job.errors_of_parts(result.control)
     kept = "last good" if result.failed else "last"
     return {
         **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},

@@ -54,7 +54,7 @@ def read(
     name = given.data if place is None else place
     if streamed is not False:
         limit = memory.half() if given.memory_limit is None else given.memory_limit
-        found = datasets.stream(name, **options, room=None if streamed else memory.room(limit))
+        found = datasets.stream(name, **options, room=memory.room(limit), always=streamed is True)
         if found is not None:
             return found
     return datasets.load(name, data_dir=given.data_dir, **options)

@@ -7,10 +7,14 @@ candidates, pictures) has the sample. The rest, objective and errors, are sums o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
+from threadpoolctl import ThreadpoolController
 
 from autoencodes.datasets import Dataset, Table
 from autoencodes.datasets.parts import PARTS
@@ -170,6 +174,17 @@ def buffer_rows(plan: Plan, model: Model, target: int | None) -> int:
     return int(min(_LARGEST, max(1, memory.room(plan.memory_limit) // (4 * bytes_each))))
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Products of the rows that are read by one thread: others would spin beside the training."""
+    limited: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
+    return limited
+
+
 class PartBlocks(Blocks):
     """The rows of a part as particles of a model's flow, block by block.
 
@@ -200,10 +215,28 @@ class PartBlocks(Blocks):
         self.target = None if like.own is None else like.own.shape[1]
 
     def read(self, block: int) -> EmpiricalMeasure:
-        table, part = self._rows.block(block)
-        own = np.flatnonzero(part == self._part)
-        table, model = table.taken(own), self._model
-        numbers = self._rows.numbers(block)[own]
+        with one_blas_thread():
+            table, part = self._rows.block(block)
+            own = np.flatnonzero(part == self._part)
+            return self._particles(block, table.taken(own), own)
+
+    def every(self) -> Iterator[dict[str, EmpiricalMeasure]]:
+        """The particles of all parts, block by block."""
+        for block in range(len(self._rows.stored.counts)):
+            with one_blas_thread():
+                table, part = self._rows.block(block)
+                found = {}
+                for number, name in enumerate(PARTS):
+                    own = np.flatnonzero(part == number)
+                    if own.size:
+                        found[name] = self._particles(block, table.taken(own), own)
+            yield found
+
+    def _particles(
+        self, block: int, table: Table, own: Int[np.ndarray, " row"]
+    ) -> EmpiricalMeasure:
+        """Some rows of a block as particles."""
+        model, numbers = self._model, self._rows.numbers(block)[own]
         if model.encoding is None:
             features, observed = table.x, None
         else:
