@@ -96,7 +96,7 @@ def measured(data: str, limit: str, streamed: str) -> dict[str, Any]:
     from autoencodes.run.job import prepare
 
     began = time.perf_counter()
-    settings = Settings(data=data, epochs=1, memory_limit=limit)
+    settings = Settings(data=data, epochs=1, memory_limit=limit, effort="quick")
     how = streamed == "True"
     job = prepare(settings, lambda given, model: source.read(given, model, streamed=how))
     ready = time.perf_counter()

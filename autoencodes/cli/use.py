@@ -7,15 +7,32 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, Output, Run, app, expanded, say
+from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, app, expanded, say
+
+_WORST = 10
+"""Rows with the largest scores that are shown."""
 
 
 @app.command()
-def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def encode(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write the latent values of every row of DATA.
 
     Under memory hold or skip, an .npz file also keeps the values that go around the bottleneck.
     """
+    if _written_in_blocks(
+        run,
+        data,
+        output,
+        memory_limit,
+        lambda model: lambda rows: _numbered("latent", model.encode(_given(rows)).latent),
+    ):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     codes = model.encode(_given(rows))
     more = {"held": codes.held} if codes.held.shape[1] else {}
@@ -42,22 +59,42 @@ def decode(
 
 
 @app.command()
-def reconstruct(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def reconstruct(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write what the model makes of every row of DATA, in the data's units.
 
     Columns have their names, integers are rounded, a category is its likeliest level.
     """
+    if _written_in_blocks(run, data, output, memory_limit, _reconstructed):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     table = _table(rows)
     _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
 
 
+def _reconstructed(model: Any) -> Any:
+    return lambda rows: model.columns(model.reconstruct(_table(rows)).x)
+
+
 @app.command()
-def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def impute(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write DATA with its missing values filled in from their reconstruction; all else as it was.
 
     RUN was trained with --missing mask (or mean).
     """
+    if _written_in_blocks(run, data, output, memory_limit, _imputed, identified=False):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     if rows.windows is not None:
         from autoencodes.errors import InputError
@@ -66,22 +103,37 @@ def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
             f"{run} was trained on windows of {rows.windows.length} rows, in which a value stands "
             f"{rows.windows.length} times; impute needs a run on rows: train one without --window"
         )
-    table, missing = _table(rows), rows.table.missing
-    filled = model.impute(table)
-    columns = model.columns(filled.x)
-    beside = dict(table.identifiers)
-    if table.label_name is not None:
-        beside[table.label_name] = table.labels
+    missing = rows.table.missing
+    columns = _imputed(model)(rows)
     from autoencodes.run import export
 
-    whole = {**beside, **columns}
-    export.write_table(path, {name: whole[name] for name in _in_order(table, whole)})
+    export.write_table(path, columns)
     count = 0 if missing is None else int(missing.sum())
-    say(f"wrote {path}: {len(filled.x):,} rows, {count:,} values filled in")
+    say(f"wrote {path}: {rows.size:,} rows, {count:,} values filled in")
+
+
+def _imputed(model: Any) -> Any:
+    """Rows with what is missing in them filled, and all else, in the order of the file."""
+
+    def filled(rows: Any) -> dict[str, Any]:
+        table = _table(rows)
+        beside = dict(table.identifiers)
+        if table.label_name is not None:
+            beside[table.label_name] = table.labels
+        whole = {**beside, **model.columns(model.impute(table).x)}
+        return {name: whole[name] for name in _in_order(table, whole)}
+
+    return filled
 
 
 @app.command()
-def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def predict(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write the class or number that the model predicts for every row of DATA.
 
     For classes an .npz file also has their probabilities. Of a model whose targets are rows, the
@@ -89,6 +141,8 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
     """
     import numpy as np
 
+    if _written_in_blocks(run, data, output, memory_limit, _predicted):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     if model.readout.target == "rows":
         table = _table(rows)
@@ -101,8 +155,17 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
             "probabilities": model.probabilities(_given(rows)),
             "classes": np.array(model.readout.classes),
         }
-    column = {"classes": "class", "numbers": "number"}[model.readout.target]
-    _write(path, predicted, column, rows, **more)
+    _write(path, predicted, _PREDICTED[model.readout.target], rows, **more)
+
+
+_PREDICTED = {"classes": "class", "numbers": "number"}
+
+
+def _predicted(model: Any) -> Any:
+    if model.readout.target == "rows":
+        return _reconstructed(model)
+    column = _PREDICTED[model.readout.target]
+    return lambda rows: {column: model.predict(_given(rows))}
 
 
 @app.command()
@@ -122,12 +185,17 @@ def score(
         bool, typer.Option("--as-new", help="Take the run's own file, changed since, for new rows.")
     ] = False,
     data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Report the mean squared error over DATA, in the units of training, and of classes the
     accuracy.
     """
     from autoencodes.run import export
 
+    streamed = _in_blocks(run, data, output, memory_limit, as_new)
+    if streamed is not None:
+        _score_blocks(*streamed, per_column)
+        return
     model, rows, path = _opened(run, data, data_dir, output, as_new)
     targets = rows.y if model.readout.target == "rows" else rows.labels
     errors = model.errors(_given(rows), targets)
@@ -140,23 +208,33 @@ def score(
             say(f"wrote {path}: {len(errors):,} rows")
         else:
             _write(path, errors, "error", rows)
-    per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}
-    noun, unit = "rows" if rows.windows is None else "windows", per[model.readout.target]
-    print(f"{noun} {rows.size}: mean squared error {errors.mean():.6g}{unit}")
+    noun = "rows" if rows.windows is None else "windows"
     parts = {"all": slice(None)}
     if rows.is_test.any() and not rows.is_test.all():
-        names = [name for name in ("train", "validation", "test") if rows.has(name)]
-        parts |= {name: rows.rows(name) for name in names}
-        for name in names:
-            own = errors[parts[name]]
-            print(f"{name} rows {own.size}: {own.mean():.6g}")
+        parts |= {n: rows.rows(n) for n in ("train", "validation", "test") if rows.has(n)}
+    shares = {}
     if model.readout.target == "classes":
         right = model.predict(_given(rows)).astype(str) == targets.astype(str)
-        print(", ".join(f"{name} rows: {right[at].mean():.4f} right" for name, at in parts.items()))
-    quantiles = ", ".join(f"{q}% {_percentile(errors, q):.3g}" for q in (50, 90, 99, 100))
-    print(f"error of a row, percentiles: {quantiles}")
+        shares = {name: right[at].mean() for name, at in parts.items()}
+    means = {name: (errors[at].size, errors[at].mean()) for name, at in parts.items()}
+    _say_errors(noun, model.readout.target, means, shares, lambda q: _percentile(errors, q))
     for name, own in sorted(columns.items(), key=lambda pair: -pair[1].mean()):
         print(f"column {name}: {own.mean():.6g}")
+
+
+def _say_errors(
+    noun: str, target: str, means: dict[str, Any], right: dict[str, Any], percentile: Any
+) -> None:
+    """Prints the errors of all rows and of the parts, as (number, mean) by name."""
+    per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}[target]
+    count, mean = means["all"]
+    print(f"{noun} {count}: mean squared error {mean:.6g}{per}")
+    for name in [name for name in means if name != "all"]:
+        print(f"{name} rows {means[name][0]}: {means[name][1]:.6g}")
+    if right:
+        print(", ".join(f"{name} rows: {share:.4f} right" for name, share in right.items()))
+    quantiles = ", ".join(f"{q}% {percentile(q):.3g}" for q in (50, 90, 99, 100))
+    print(f"error of a row, percentiles: {quantiles}")
 
 
 @app.command()
@@ -180,6 +258,7 @@ def anomalies(
         typer.Option("--explain", help="Also every column's share of the score, and repairs."),
     ] = False,
     data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Say which rows of DATA do not belong: a score, a p-value and whether it is an anomaly.
 
@@ -190,6 +269,10 @@ def anomalies(
     from autoencodes.run.anomalies import judge
 
     between(alpha, "--alpha", 0.0, 1.0, with_low=False, with_high=False)
+    streamed = _in_blocks(run, data, output, memory_limit)
+    if streamed is not None:
+        _judge_blocks(RunFolder.open(run), *streamed[1:], alpha, explain)
+        return
     path = None if output is None else export.require_writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir)
@@ -214,31 +297,119 @@ def anomalies(
         tell(sentence)
 
 
-def _worst(judged: Any, identifiers: dict[str, Any], most: int = 10) -> list[str]:
+def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
     """The rows with the largest scores, one a line."""
     import numpy as np
 
-    lines = []
-    worst = np.argsort(-judged.scores, kind="stable")[:most]
-    for row in worst[~np.isnan(judged.scores[worst])].tolist():
-        name = ", ".join(f"{key} {values[row]}" for key, values in identifiers.items())
-        line = f"row {row}{f' ({name})' if name else ''}: score {judged.scores[row]:.4g}"
-        if judged.p_values is not None:
-            line += f", p {judged.p_values[row]:.3g}" + (
-                ", anomaly" if judged.anomalies[row] else ""
-            )
-        if judged.explanation is not None:
-            shares = judged.explanation.shares[row]
-            first = np.argsort(-shares, kind="stable")[:3]
-            line += "; " + ", ".join(
-                f"{judged.explanation.names[k]} {shares[k] / max(judged.scores[row], 1e-300):.0%}"
-                for k in first
-                if shares[k] > 0
-            )
-        if judged.repairs.get(row):
-            line += f"; {judged.repairs[row]}"
-        lines.append(line)
-    return lines
+    worst = np.argsort(-judged.scores, kind="stable")[:_WORST]
+    return [
+        _worst_line(
+            judged,
+            row,
+            row,
+            ", ".join(f"{key} {values[row]}" for key, values in identifiers.items()),
+        )
+        for row in worst[~np.isnan(judged.scores[worst])].tolist()
+    ]
+
+
+def _worst_line(judged: Any, row: int, number: int, name: str) -> str:
+    """What is said of a row, whose number and name in the data are given."""
+    import numpy as np
+
+    line = f"row {number}{f' ({name})' if name else ''}: score {judged.scores[row]:.4g}"
+    if judged.p_values is not None:
+        line += f", p {judged.p_values[row]:.3g}" + (", anomaly" if judged.anomalies[row] else "")
+    if judged.explanation is not None:
+        shares = judged.explanation.shares[row]
+        first = np.argsort(-shares, kind="stable")[:3]
+        line += "; " + ", ".join(
+            f"{judged.explanation.names[k]} {shares[k] / max(judged.scores[row], 1e-300):.0%}"
+            for k in first
+            if shares[k] > 0
+        )
+    if judged.repairs.get(row):
+        line += f"; {judged.repairs[row]}"
+    return line
+
+
+def _in_blocks(
+    run: Path, data: str, output: Path | None, limit: str | None, as_new: bool = True
+) -> tuple[Any, Any, Any] | None:
+    """A run's model, rows that do not fit into memory, and where results go; None if they fit."""
+    from autoencodes import checks
+    from autoencodes.run import RunFolder, export, source
+
+    path = None if output is None else export.require_writable(output, data)
+    folder = RunFolder.open(run)
+    size = None if limit is None else checks.memory(limit, "memory-limit")
+    rows = source.apply_in_blocks(folder, data, size, path, as_new=as_new)
+    if rows is None:
+        return None
+    for note in rows.head.notes:
+        say(note)
+    say(f"{rows.size:,} rows are read a block at a time")
+    return folder.model, rows, path
+
+
+def _written_in_blocks(
+    run: Path,
+    data: str,
+    output: Path,
+    limit: str | None,
+    made: Any,
+    identified: bool = True,
+) -> bool:
+    """Writes what ``made(model)`` makes of rows that do not fit; False if they fit."""
+    streamed = _in_blocks(run, data, output, limit)
+    if streamed is None:
+        return False
+    from autoencodes.run import applying
+
+    model, rows, path = streamed
+    count = applying.written(path, rows, made(model), identified=identified)
+    say(f"wrote {path}: {count:,} rows")
+    return True
+
+
+def _numbered(stem: str, values: Any) -> dict[str, Any]:
+    """The columns of an array, named by their places."""
+    return {f"{stem}_{k}": values[:, k] for k in range(values.shape[1])}
+
+
+def _score_blocks(model: Any, rows: Any, path: Any, per_column: bool) -> None:
+    """What ``score`` says of rows that do not fit."""
+    from autoencodes.run import applying
+
+    found = applying.scored(model, rows, path, per_column)
+    if path is not None:
+        say(f"wrote {path}: {rows.size:,} rows")
+    _say_errors(
+        "rows",
+        model.readout.target,
+        {part: (found.counts[part], found.mean(part)) for part in found.totals},
+        {part: count / found.counts[part] for part, count in found.right.items()},
+        found.percentiles.at,
+    )
+    for name, total in sorted(found.columns.items(), key=lambda pair: -pair[1]):
+        print(f"column {name}: {total / rows.size:.6g}")
+
+
+def _judge_blocks(folder: Any, rows: Any, path: Any, alpha: float, reasons: bool) -> None:
+    """What ``anomalies`` says of rows that do not fit."""
+    from autoencodes.run import applying, export
+
+    called = applying.called(folder, rows, path, alpha=alpha, reasons=reasons, most=_WORST)
+    tell = say if str(path) == export.STDOUT else print
+    if path is not None:
+        say(f"wrote {path}: {rows.size:,} rows")
+    count = "" if called.anomalies is None else f", {called.anomalies:,} anomalies"
+    tell(f"rows {rows.size:,}{count} at alpha {alpha:g}")
+    for row in called.worst:
+        name = ", ".join(f"{key} {value}" for key, value in row.identifiers.items())
+        tell(_worst_line(row.judged, 0, row.number, name))
+    for sentence in called.statement:
+        tell(sentence)
 
 
 def _opened(

@@ -162,6 +162,7 @@ def stream(
     reading: Reading | None = None,
     room: int | None = None,
     always: bool = False,
+    to_split: bool = True,
 ) -> Streamed | None:
     """A data set that is read a block at a time, if it does not fit into memory; None if it does.
 
@@ -178,6 +179,9 @@ def stream(
         The bytes that rows may take; by default nothing fits.
     always : bool
         Whether to read a block at a time even what fits.
+    to_split : bool
+        Whether a training is to begin; else ``reading`` has the columns of the model that the rows
+        are for.
 
     Raises
     ------
@@ -201,4 +205,5 @@ def stream(
         seed=integer(seed, "seed", at_least=0),
         test=test_fraction,
         validation=validation_fraction,
+        to_split=to_split,
     )

@@ -236,3 +236,24 @@ def mixed(numbers: Int[np.ndarray, " particle"], seed: int) -> Shaped[np.ndarray
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The parts of rows that are known one by one, by their numbers.
+
+    Parameters
+    ----------
+    every : array (N,)
+    """
+
+    every: Parts
+
+    def parts(self, numbers: Int[np.ndarray, " particle"], table: Table, where: str) -> Parts:
+        """As ``Split.parts``."""
+        return self.every[numbers]
+
+    @property
+    def described(self) -> dict[str, str]:
+        """Nothing: who knows them has a record of them."""
+        return {}

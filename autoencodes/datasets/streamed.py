@@ -21,7 +21,7 @@ from autoencodes.datasets.arrays import table_of
 from autoencodes.datasets.blocks import Stored, arrow
 from autoencodes.datasets.dataset import Dataset
 from autoencodes.datasets.frames import table_of_frame
-from autoencodes.datasets.parts import SHARE, TEST, VALIDATION, Parts, Split, moments
+from autoencodes.datasets.parts import SHARE, TEST, VALIDATION, Known, Parts, Split, moments
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Content, Record
 from autoencodes.datasets.table import Column, Table, require_usable
@@ -57,9 +57,11 @@ class Streamed:
     path: str
     stored: Stored
     reading: Reading
-    split: Split
+    split: Split | Known
     sample: Dataset
     passes: int = 0
+    whole: bool = False
+    """Whether all columns of the files are read, also those that only name the rows."""
     _record: Record | None = field(default=None, repr=False)
 
     @property
@@ -80,10 +82,18 @@ class Streamed:
     @property
     def needed(self) -> list[str] | None:
         """The columns of the files that are read: features, labels, and what parts the rows."""
-        if not self.stored.names:
+        if self.whole or not self.stored.names:
             return None
         label, roles = self.head.label_name, self.reading.roles.values()
         return [*self.head.names, *([] if label is None else [label]), *roles]
+
+    def typed(self, dtype: str) -> Streamed:
+        """The same, whose numbers have a dtype where they are floats, as those of a record."""
+        kind = np.dtype(dtype)
+        if kind.kind != "f" or self.head.x.dtype.kind != "f" or self.sample.table is None:
+            return self
+        table = replace(self.sample.table, x=self.head.x.astype(kind))
+        return replace(self, sample=replace(self.sample, x=table.x, table=table))
 
     def numbers(self, block: int) -> Int[np.ndarray, " particle"]:
         """The numbers of a block's rows, from 0."""
@@ -106,6 +116,22 @@ class Streamed:
             table = replace(table, x=table.x.astype(self.head.x.dtype, copy=False))
         require_usable(table, where, to_split=False, missing=self.reading.missing)
         return table, self.split.parts(numbers, table, where)
+
+    def datasets(self) -> Iterator[Dataset]:
+        """Every block in turn as a data set of its own, whose rows know their numbers."""
+        for block, table, part in self.tables():
+            validates = part == VALIDATION
+            yield Dataset(
+                self.name,
+                table.x,
+                None,
+                table.labels,
+                part == TEST,
+                is_validation=validates if validates.any() else None,
+                table=table,
+                path=self.path,
+                origin=(self, self.numbers(block)),
+            )
 
     def tables(self) -> Iterator[tuple[int, Table, Parts]]:
         """Every block in turn: its number, rows and parts. The first pass makes the record too."""
@@ -146,8 +172,11 @@ def streamed(
     seed: int,
     test: float,
     validation: float | None,
+    to_split: bool = True,
 ) -> Streamed:
     """The rows of files, of which a sample says what the columns are.
+
+    Without ``to_split`` they are for a model whose columns ``options`` name: nothing is sampled.
 
     Raises
     ------
@@ -159,7 +188,7 @@ def streamed(
             f"{path}: windows are cut from rows in the order of time, which are sorted in memory; "
             "give a larger --memory-limit or fewer columns (--columns), or leave window out"
         )
-    places = _places(stored, seed)
+    places = _places(stored, seed) if to_split else {0: np.arange(min(2, int(stored.counts[0])))}
     frames = {block: stored.taken(block, rows) for block, rows in places.items()}
     head = read(stored.joined(frames.values()), options, path)
     passes = 0
@@ -171,12 +200,12 @@ def streamed(
             frames[block] = stored.taken(block, places[block])
         frames = {block: frames[block] for block in sorted(frames)}
         head = read(stored.joined(frames.values()), options, path)
-    require_usable(head, path, to_split=True, missing=options.missing)
+    require_usable(head, path, to_split=to_split, missing=options.missing)
     firsts = np.cumsum(stored.counts) - stored.counts
     numbers = np.concatenate([firsts[block] + places[block] for block in sorted(places)])
     split = _split(head, options, path, seed, test, SHARE if validation is None else validation)
     known = replace(options, schema=head.columns, kinds=(), label=head.label_name)
-    if stored.names:  # no other column is read
+    if stored.names and to_split:  # no other column is read
         known = replace(known, columns=(), drop=())
     part = split.parts(numbers, head, path)
     validates = part == VALIDATION
@@ -190,7 +219,7 @@ def streamed(
         table=head,
         path=path,
     )
-    made = Streamed(name, path, stored, known, split, sample, passes)
+    made = Streamed(name, path, stored, known, split, sample, passes, whole=not to_split)
     made.sample = replace(sample, origin=(made, numbers))
     return made
 

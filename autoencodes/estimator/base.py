@@ -148,7 +148,9 @@ class Estimator(BaseEstimator):
             )
         learned, validation = self._measures
         problem = self.model_.problem(self.plan_.tikhonov)
-        return certify(problem, self.model_.control, learned, validation, **options)
+        made = certify(problem, self.model_.control, learned, validation, **options)
+        self._certified = self.model_.control
+        return made
 
     def save(self, path: str | Path) -> None:
         """Writes the model as one file, which ``autoencodes.load`` reads.

@@ -8,6 +8,7 @@ from typing import Any
 
 from autoencodes import datasets
 from autoencodes.datasets import Column, Dataset, Reading, Record, Streamed
+from autoencodes.datasets.parts import Known, Split
 from autoencodes.datasets.windows import of_rows
 from autoencodes.errors import InputError
 from autoencodes.model.encoding import Encoding
@@ -16,6 +17,7 @@ from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
 from autoencodes.run import memory
 from autoencodes.run.folder import RunFolder
+from autoencodes.run.growing import require_growing
 
 
 def reading(given: Settings | Plan, encoding: Encoding | None = None) -> Reading:
@@ -124,17 +126,7 @@ def apply_to(
     InputError
         If they cannot be used, or are the run's own file with other content, unless ``as_new``.
     """
-    plan, model, record = folder.config, folder.model, folder.record
-    own = data in (plan.data, None if record is None else record.path)
-    of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
-    options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
-    if model.encoding is not None:
-        schema = _columns(plan, model.encoding)
-        options |= {"schema": schema, "missing": model.encoding.missing}
-    if plan.window is not None:
-        options |= {n: getattr(plan, n) for n in ("window", "stride", "time", "group")}
-    if record is not None:
-        options |= {"aside": record.others, "label": record.label}
+    plan, record = folder.config, folder.record
     loaded = datasets.load(
         data,
         data_dir=data_dir or plan.data_dir,
@@ -142,7 +134,7 @@ def apply_to(
         test_fraction=plan.test_fraction,
         validation_fraction=plan.validation_fraction,
         to_split=record is None and data == plan.data,
-        reading=Reading(**options),
+        reading=_for_model(folder, data),
     )
     if record is None:
         return loaded
@@ -155,3 +147,65 @@ def apply_to(
                 "new ones, and none of them is known to have trained"
             )
     return loaded.parted(record)
+
+
+def apply_in_blocks(
+    folder: RunFolder,
+    data: str,
+    limit: int | None = None,
+    output: Path | None = None,
+    *,
+    as_new: bool = True,
+) -> Streamed | None:
+    """``apply_to`` for data that do not fit into the memory limit, which are read a block at a
+    time; None if they fit.
+
+    Raises
+    ------
+    InputError
+        As ``apply_to``.
+    """
+    plan, record = folder.config, folder.record
+    rows = datasets.stream(
+        data,
+        seed=plan.split_seed,
+        reading=_for_model(folder, data),
+        room=memory.room(memory.half() if limit is None else limit),
+        to_split=False,
+    )
+    if rows is None:
+        return None
+    if output is not None:
+        require_growing(output)
+    if record is not None:
+        rows = rows.typed(record.dtype)
+    same = record is not None and record.rows == rows.size and not record.changes(rows.record)
+    if record is not None and not same and rows.path == record.path and not as_new:
+        raise InputError(
+            f"{rows.path} is not what {folder.path} was trained on: {record.changes(rows.record)}; "
+            "give the data as they were, or take --as-new: then all rows are new ones, and none of "
+            "them is known to have trained"
+        )
+    rows.split = Split(plan.split_seed, 0.0, 0.0)
+    if same and record is not None:
+        known = record.part_of_rows(None) if record.split is None else None
+        rows.split = Known(known) if known is not None else record.split or rows.split
+    return rows
+
+
+def _for_model(folder: RunFolder, data: str) -> Reading:
+    """How data are read that a run's model is applied to."""
+    plan, model, record = folder.config, folder.model, folder.record
+    own = data in (plan.data, None if record is None else record.path)
+    of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
+    options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
+    if model.encoding is not None:
+        schema = _columns(plan, model.encoding)
+        options |= {"schema": schema, "missing": model.encoding.missing}
+    if plan.window is not None:
+        options |= {n: getattr(plan, n) for n in ("window", "stride", "time", "group")}
+    if record is not None:
+        options |= {"aside": record.others, "label": record.label}
+    if own and record is not None and record.split is not None and record.split.role:
+        options[record.split.role] = getattr(plan, record.split.role)
+    return Reading(**options)

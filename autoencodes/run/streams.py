@@ -104,7 +104,9 @@ def fitted(settings: Settings, rows: Streamed, model: Model | None) -> Fitted:
             sums[name].add(own)
     for name in ("train", "test"):
         if not sums[name].count:
-            raise InputError(f"{rows.path} has no rows to {name} on; give more rows")
+            role = getattr(rows.split, "role", "")
+            advice = f"name another column with --{role}" if role else "give more rows"
+            raise InputError(f"{rows.path} has no rows to {name} on; {advice}")
     train = sums["train"].moments()
     fill = train.mean if model is None or encoding is None else encoding.fill
     moments = {name: own.moments(fill) for name, own in sums.items() if own.count}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import jax
 import numpy as np
 import pytest
 
+from autoencodes.cli import main
 from autoencodes.datasets import Streamed
 from autoencodes.errors import InputError
 from autoencodes.measure.streamed import StreamedMeasure
 from autoencodes.plan.settings import Settings
 from autoencodes.run import memory, resume, source, train
+from autoencodes.run.applying import Percentiles
 from autoencodes.run.job import Job, prepare
 
 pl = pytest.importorskip("polars")
@@ -163,3 +166,80 @@ def test_what_needs_all_rows_is_refused_with_advice(
 def test_a_limit_below_what_the_program_takes_is_refused() -> None:
     with pytest.raises(InputError, match="libraries"):
         memory.room(200_000_000)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run on rows that were read a block at a time, and its data."""
+    place = tmp_path_factory.mktemp("streams")
+    data = written(place / "parts", gaps=True)
+    settings = {**SETTINGS, "rotation": "none", "split": None, "drop": ("part",)}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(memory, "room", lambda limit: 12 * 6 * 8 * 64)
+        train(Settings(data=str(data), missing="mask", **settings), place / "run")
+    return place / "run", data
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit status of the command with these words."""
+    monkeypatch.setattr(sys, "argv", ["autoencodes", *words])
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize("verb", ["encode", "reconstruct", "impute", "anomalies", "score"])
+def test_what_is_written_of_blocks_is_what_is_written_of_all_rows(
+    verb: str,
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run, data = trained
+    said = {}
+    for name, room in (("whole", 2**40), ("blocks", 12 * 6 * 8 * 64)):
+        monkeypatch.setattr(memory, "room", lambda limit, room=room: room)
+        out = tmp_path / f"{name}.parquet"
+        assert called(monkeypatch, verb, str(run), str(data), "-o", str(out)) == 0
+        text = capsys.readouterr()
+        assert ("a block at a time" in text.err) == (name == "blocks")
+        said[name] = text.out
+    one, other = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("whole", "blocks"))
+    assert one.columns == other.columns
+    assert one.height == other.height == 4 * ROWS
+    for column in one.columns:
+        a, b = one[column].to_numpy(), other[column].to_numpy()
+        if a.dtype.kind == "f":
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+        else:
+            assert (a == b).all()
+    if verb in ("score", "anomalies"):
+        assert said["whole"].splitlines()[0] == said["blocks"].splitlines()[0]
+    if verb == "score":
+        assert said["whole"].splitlines()[:4] == said["blocks"].splitlines()[:4]
+
+
+def test_percentiles_of_blocks_are_those_of_all_numbers() -> None:
+    numbers = np.random.default_rng(0).lognormal(0, 3, 5000)
+    found = Percentiles()
+    for part in np.array_split(numbers, 7):
+        found.add(part)
+    for share in (50, 90, 99, 100):
+        np.testing.assert_allclose(found.at(share), np.percentile(numbers, share), rtol=2e-2)
+
+
+def test_an_output_that_cannot_grow_is_refused_before_any_work(
+    small: None,
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run, data = trained
+    words = ["encode", str(run), str(data), "-o", str(tmp_path / "z.xlsx")]
+    assert called(monkeypatch, *words) == 2
+    assert ".parquet" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
