@@ -20,7 +20,7 @@ from autoencodes.datasets.matching import matched
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
-from autoencodes.datasets.streamed import Streamed, streamed
+from autoencodes.datasets.streamed import Streamed, opened
 from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Column, Table, require_usable
 from autoencodes.datasets.windows import cut
@@ -194,10 +194,10 @@ def stream(
     if name in DATASETS or name in laws.laws() or name == STANDARD_INPUT:
         return None
     path = formats.existing(name, names())
-    stored = blocks.opened(path, room, always=always)
+    stored = blocks.opened(path, reading or Reading(), room, always=always)
     if stored is None:
         return None
-    return streamed(
+    return opened(
         stored,
         path.name,
         os.path.abspath(path),

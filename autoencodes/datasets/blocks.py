@@ -7,6 +7,9 @@ array. What has no such places, as text, is written as Parquet first, into a scr
 from __future__ import annotations
 
 import abc
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from autoencodes.datasets import npy
-from autoencodes.datasets.stored import PARQUET, parts_of, sound, unlike
+from autoencodes.datasets import npy, texts
+from autoencodes.datasets.delimited import head_table
+from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.stored import PARQUET, parts_of, polars, sound, unlike
 from autoencodes.datasets.streams import Source, reading
 from autoencodes.errors import InputError, MissingExtra
 
 ROWS = 2**16
 """About the rows of a block, where row groups or their number do not say otherwise."""
+TEXTS = (".csv", ".tsv", ".tab", ".txt")
 _TIMES = 4
 """How often its bytes as float64 a table takes on its way into a training: as a frame, as numbers,
 scaled, and as particles."""
@@ -35,8 +41,12 @@ class Stored(abc.ABC):
 
     counts: Int[np.ndarray, " block"]
     """The rows of each block."""
+    notes: tuple[str, ...] = ()
+    """What was done to read them so, in words."""
     names: tuple[str, ...] = ()
     """The columns; none where they have no names."""
+    scratch: object = None
+    """What is removed when nobody reads it any more."""
     nbytes: int
     """About the bytes of all values as numbers of float64, which is what a table holds."""
 
@@ -136,7 +146,9 @@ class ParquetParts(Stored):
         return self.frame(block).take(rows)
 
     def cut(self, rows: int) -> ParquetParts:
-        return ParquetParts(self._files, self._name, rows)
+        made = ParquetParts(self._files, self._name, rows)
+        made.notes, made.scratch = self.notes, self.scratch
+        return made
 
     def joined(self, frames: Iterable[Any]) -> Any:
         pa = arrow()
@@ -193,7 +205,61 @@ class ArrayFile(Stored):
         return np.concatenate(list(frames))
 
 
-def opened(path: Path, room: int | None, *, always: bool = False) -> Stored | None:
+class _Scratch:
+    """A folder that goes with the last who uses it, or with the process."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="autoencodes-rows-"))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def from_text(path: Path, options: Reading, room: int | None) -> ParquetParts:
+    """A text of rows as Parquet, which Polars writes of it a part at a time in a scratch folder.
+
+    Columns that the first lines say are no plain numbers are kept as they are spelled.
+
+    Raises
+    ------
+    InputError
+        If the lines are no table, or there is no room for the scratch file.
+    """
+    pl = polars("texts that do not fit into memory")
+    form, head = head_table(Source(path), options)
+    rows = ROWS if room is None else max(1, min(ROWS, room // (_SHARE * 8 * form.width)))
+    plain = {c.name for c in head.columns or () if c.kind == "number"}
+    plain = set(form.names) if head.columns is None else plain
+    scratch = _Scratch()
+    folder = scratch.folder
+    try:
+        gone = [word for m in texts.MISSING for word in (m, m.upper(), m.capitalize())]
+        with sound(Source(path), "delimited text"):
+            lines = pl.scan_csv(
+                path,
+                separator=form.delimiter,
+                has_header=False,
+                new_columns=list(form.names),
+                skip_lines=form.marked + form.headed,
+                schema_overrides={n: pl.String for n in form.names if n not in plain},
+                null_values=sorted(set(gone)),
+                infer_schema_length=None,
+                decimal_comma=options.decimal == ",",
+                low_memory=True,
+            )
+            lines.sink_parquet(folder / "rows.parquet", row_group_size=rows)
+        stored = ParquetParts([folder / "rows.parquet"], str(path), rows)
+    except BaseException:
+        scratch.remove()
+        raise
+    stored.scratch = scratch  # which goes with the last who reads it
+    size = (folder / "rows.parquet").stat().st_size
+    said = f"{path.name} was written as Parquet first ({size / 1e6:,.0f} MB in {folder}, for now)"
+    stored.notes = (said,)
+    return stored
+
+
+def opened(
+    path: Path, options: Reading, room: int | None, *, always: bool = False
+) -> Stored | None:
     """A file or folder that is read a block at a time, because it needs more than ``room`` bytes
     when it is loaded, or ``always``; of no room given every one. None if it is loaded.
 
@@ -202,7 +268,6 @@ def opened(path: Path, room: int | None, *, always: bool = False) -> Stored | No
     InputError
         If it needs more, and cannot be read so.
     """
-    rows = ROWS
     lower = path.name.lower()
     if path.is_dir():
         parts = parts_of(path)
@@ -217,6 +282,8 @@ def opened(path: Path, room: int | None, *, always: bool = False) -> Stored | No
         size = _SPELLED * path.stat().st_size
         if room is not None and _TIMES * size <= room and not always:
             return None
+        if lower.endswith(TEXTS):
+            return _fitting(from_text(path, options, room), path, room)
         raise InputError(
             f"{path} takes about {_TIMES * size / 1e9:.1f} GB of memory when it is loaded, more "
             "than --memory-limit leaves; of files that are read a block at a time there are "
@@ -227,9 +294,16 @@ def opened(path: Path, room: int | None, *, always: bool = False) -> Stored | No
         return stored
     if _TIMES * stored.nbytes <= room and not always:
         return None
+    return _fitting(stored, path, room)
+
+
+def _fitting(stored: Stored, path: Path, room: int | None) -> Stored:
+    """The same in blocks of which some fit into the room; InputError if it has larger ones."""
+    if room is None:
+        return stored
     width = stored.nbytes / stored.size
     most = int(room / (_SHARE * width))
-    if most < rows:
+    if most < ROWS:
         stored = stored.cut(max(most, 1))
     if stored.counts.max() > max(most, 1):
         raise InputError(

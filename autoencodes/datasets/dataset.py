@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -26,17 +27,17 @@ Places = Int[np.ndarray, " particle"]
 PARTS = ("train", "validation", "test", "all")
 
 
-@runtime_checkable
-class Recorded(Protocol):
+class Recorded(abc.ABC):
     """Data that say what is kept of them."""
 
     @property
+    @abc.abstractmethod
     def record(self) -> Record:
         """What is kept of the data, to know them again."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset(Summarised):
+class Dataset(Summarised, Recorded):
     """Rows with a fixed split, each part of which is an empirical measure.
 
     Parameters

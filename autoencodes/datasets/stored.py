@@ -25,7 +25,7 @@ PARQUET = (".parquet", ".pq")
 
 def read_parquet(source: Source, options: Reading) -> Table:
     """The table of a Parquet file; an index that pandas kept in it names the rows."""
-    pl = _polars("Parquet files")
+    pl = polars("Parquet files")
     probe(source, "read_parquet", "Parquet")
     with sound(source, "Parquet"):
         content = source.raw() if source.path is None else source.path
@@ -57,7 +57,7 @@ def read_parts(folder: Path, parts: Sequence[Path], options: Reading) -> Table:
     InputError
         If one is damaged, or they have not the same columns.
     """
-    pl = _polars("Parquet files")
+    pl = polars("Parquet files")
     first: dict[str, Any] | None = None
     for path in parts:
         source = Source(path)
@@ -90,7 +90,7 @@ def unlike(path: Path, other: Path, schema: Mapping[str, Any], first: Mapping[st
 
 def read_arrow(source: Source, options: Reading) -> Table:
     """The table of an Arrow file (Feather, IPC), or of a stream of one."""
-    pl = _polars("Arrow files")
+    pl = polars("Arrow files")
     start = source.start(6)
     if start[:4] == b"FEA1":
         raise InputError(
@@ -110,7 +110,7 @@ def read_workbook(source: Source, options: Reading) -> Table:
         import fastexcel
     except ImportError as error:
         raise MissingExtra("fastexcel", "tables", "reading workbooks") from error
-    _polars("workbooks")
+    polars("workbooks")
     with sound(source, "workbook"):
         content = source.content if source.path is None else str(source.path)
         book = fastexcel.read_excel(content)
@@ -144,7 +144,7 @@ def _loaded(book: Any, name: str) -> Any:
     """
     import polars as pl
 
-    frame = book.load_sheet(name, schema_sample_rows=None).to_polars()
+    frame = book.load_sheet(name, schema_sample_rows=None).topolars()
     if not frame.width:
         return frame
     full = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
@@ -191,7 +191,8 @@ def _require_possible(source: Source, promise: int) -> None:
         )
 
 
-def _polars(purpose: str) -> Any:
+def polars(purpose: str) -> Any:
+    """Polars, or an error that says what needs it."""
     try:
         import polars
     except ImportError as error:

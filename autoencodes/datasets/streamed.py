@@ -19,7 +19,7 @@ from jaxtyping import Int
 
 from autoencodes.datasets.arrays import table_of
 from autoencodes.datasets.blocks import Stored, arrow
-from autoencodes.datasets.dataset import Dataset
+from autoencodes.datasets.dataset import Dataset, Recorded
 from autoencodes.datasets.frames import table_of_frame
 from autoencodes.datasets.parts import SHARE, TEST, VALIDATION, Known, Parts, Split, moments
 from autoencodes.datasets.reading import Reading
@@ -36,7 +36,7 @@ _VALUES = 1000
 
 
 @dataclass(eq=False)
-class Streamed:
+class Streamed(Recorded):
     """Rows in blocks, with what is known of their columns, and a sample of them.
 
     Parameters
@@ -163,7 +163,7 @@ def read(frame: Any, options: Reading, where: str) -> Table:
     return table_of_frame(frame, options, where)
 
 
-def streamed(
+def opened(
     stored: Stored,
     name: str,
     path: str,
@@ -200,6 +200,7 @@ def streamed(
             frames[block] = stored.taken(block, places[block])
         frames = {block: frames[block] for block in sorted(frames)}
         head = read(stored.joined(frames.values()), options, path)
+    head = replace(head, notes=(*stored.notes, *head.notes))
     require_usable(head, path, to_split=to_split, missing=options.missing)
     firsts = np.cumsum(stored.counts) - stored.counts
     numbers = np.concatenate([firsts[block] + places[block] for block in sorted(places)])

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,unused-ignore]
 
 from autoencodes.datasets import Dataset, Table
 from autoencodes.datasets.parts import PARTS
