@@ -60,7 +60,35 @@ def like(control: Control, blocks: Iterable[Any]) -> Control:
 
 
 def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""]:
-    """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (theory, section 1)."""
+    """<θ, η> = Δt Σ_l θ_l·η_l, the L² inner product of two controls (theory, section 1).
+
+    Parameters
+    ----------
+    control, other : controls of one flow
+        θ and η, a tuple of one dict of arrays for each block.
+    step_size : float
+        Δt.
+
+    Parameters
+    ----------
+    control, other : controls of one flow
+        θ and η, a tuple of one dict of arrays for each block.
+    step_size : float
+        Δt.
+
+    Parameters
+    ----------
+    control, other : controls of one flow
+        θ and η, a tuple of one dict of arrays for each block.
+    step_size : float
+        Δt.
+
+    Examples
+    --------
+    >>> twice = jax.tree.map(lambda a: 2 * a, theta)
+    >>> float(ac.inner(twice, theta, 1.0) / ac.inner(theta, theta, 1.0))
+    2.0
+    """
     pair = native((tuple(control), tuple(other)))
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(pair))
     # Outside compiled code NumPy has it at once; JAX would compile a product for every shape.
@@ -69,7 +97,32 @@ def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""
 
 
 def norm(control: Control, step_size: float) -> Float[Array, ""]:
-    """‖θ‖ = <θ, θ>^(1/2)."""
+    """‖θ‖ = <θ, θ>^(1/2).
+
+    Parameters
+    ----------
+    control : control of a flow
+    step_size : float
+        Δt.
+
+    Parameters
+    ----------
+    control : control of a flow
+    step_size : float
+        Δt.
+
+    Parameters
+    ----------
+    control : control of a flow
+    step_size : float
+        Δt.
+
+    Examples
+    --------
+    >>> ones = jax.tree.map(np.ones_like, theta)  # 14 entries
+    >>> round(float(ac.norm(ones, 1.0)) ** 2, 4)
+    14.0
+    """
     return jnp.sqrt(inner(control, control, step_size))
 
 
@@ -91,7 +144,15 @@ def refine(control: Control, factor: int) -> Control:
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
+
+    Examples
+    --------
+    >>> fine = ac.refine(theta, 2)
+    >>> theta[0]["W"].shape, fine[0]["W"].shape
+    ((1, 2, 2), (2, 2, 2))
+    >>> bool(np.isclose(ac.norm(fine, 0.5), ac.norm(theta, 1.0)))  # the same function of time
+    True
     """
     factor = positive_integer(factor, "the factor of a refinement")
 

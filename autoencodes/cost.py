@@ -33,7 +33,15 @@ from autoencodes.errors import InputError
 
 
 class TerminalCost(eqx.Module):
-    """The cost ℓ(x, y) of one particle at the final time."""
+    """The cost ℓ(x, y) of one particle at the final time.
+
+    Examples
+    --------
+    >>> isinstance(ac.SquaredError(), ac.TerminalCost)
+    True
+    >>> ac.SquaredError().target_dim(3)  # for states of 3 components
+    3
+    """
 
     @abc.abstractmethod
     def __call__(self, x: Float[Array, " dim"], y: Float[Array, " target"]) -> Float[Array, ""]:
@@ -70,6 +78,11 @@ class Comparison(TerminalCost):
     ------
     InputError
         If they are not distinct, negative or none.
+
+    Examples
+    --------
+    >>> ac.SquaredError(components=(2, 0)).target_dim(3)
+    2
     """
 
     components: tuple[int, ...] | None = eqx.field(
@@ -139,7 +152,15 @@ class Separable(Comparison):
     default_for=("rows", "numbers"),
 )
 class SquaredError(Separable):
-    """c(z, y) = |z − y|², summed over the components. Source: docs/theory.md, section 3."""
+    """c(z, y) = |z − y|², summed over the components.
+
+    Source: docs/explanation/theory.md, section 3.
+
+    Examples
+    --------
+    >>> float(ac.SquaredError()(jnp.array([1.0, 2.0]), jnp.zeros(2)))
+    5.0
+    """
 
     def entries(
         self, z: Float[Array, " target"], y: Float[Array, " target"]
@@ -169,6 +190,11 @@ class Huber(Separable):
     components : see ``Comparison``
     delta : float
         δ > 0, in the target's units.
+
+    Examples
+    --------
+    >>> float(ac.Huber(delta=1.0)(jnp.array([0.5, 3.0]), jnp.zeros(2)))  # 0.25 + 5
+    5.25
     """
 
     delta: float = eqx.field(static=True, default=1.0, converter=partial(positive, name="delta"))
@@ -195,6 +221,11 @@ class BinaryCrossEntropy(Separable):
 
     That is −Σ_i y_i log s(z_i) + (1 − y_i) log(1 − s(z_i)) with s(z) = 1 / (1 + exp(−z)), which is
     the prediction: the states at the end are log-odds.
+
+    Examples
+    --------
+    >>> round(float(ac.BinaryCrossEntropy()(jnp.zeros(1), jnp.ones(1))), 4)  # log 2
+    0.6931
     """
 
     bounded: ClassVar[bool] = True
@@ -217,6 +248,13 @@ class CrossEntropy(Comparison):
     That is −Σ_k y_k log p_k with p = exp z / Σ_k exp z_k, which is the prediction. For a class
     y is 1 there and 0 elsewhere. With a flow that ends narrow, A are the active components of
     its last block, one for each class.
+
+    Examples
+    --------
+    >>> likely = ac.CrossEntropy()(jnp.array([2.0, 0.0]), jnp.array([1.0, 0.0]))
+    >>> wrong = ac.CrossEntropy()(jnp.array([2.0, 0.0]), jnp.array([0.0, 1.0]))
+    >>> round(float(likely), 4), round(float(wrong), 4)
+    (0.1269, 2.1269)
     """
 
     def loss(self, z: Float[Array, " target"], y: Float[Array, " target"]) -> Float[Array, ""]:

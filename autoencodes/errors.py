@@ -2,11 +2,43 @@
 
 
 class InputError(ValueError):
-    """What was given cannot be used; the message says what was expected, what came, what to do."""
+    """What was given cannot be used; the message says what was expected, what came, what to do.
+
+    Examples
+    --------
+    >>> ac.WidthSchedule.constant(dim=0, steps=1, horizon=1.0)
+    Traceback (most recent call last):
+        ...
+    autoencodes.errors.InputError: the dimension must be an integer, at least 1; got 0
+    """
 
 
 class MissingExtra(ImportError):
-    """An optional dependency is absent; the message names the extra that installs it."""
+    """An optional dependency is absent; the message names the extra that installs it.
+
+    Parameters
+    ----------
+    package, extra, purpose : str
+        What is absent, the extra of this package that installs it, and what it is needed for.
+
+    Parameters
+    ----------
+    package, extra, purpose : str
+        What is absent, the extra of this package that installs it, and what it is needed for.
+
+    Parameters
+    ----------
+    package, extra, purpose : str
+        What is absent, the extra of this package that installs it, and what it is needed for.
+
+    Examples
+    --------
+    >>> raise ac.MissingExtra("polars", "tables", "reading .parquet")
+    Traceback (most recent call last):
+        ...
+    autoencodes.errors.MissingExtra: reading .parquet needs the package polars, which is not
+    installed; install it with: pip install 'autoencodes[tables]'
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
@@ -23,6 +55,14 @@ class NumericalFailure(ArithmeticError):
     message : str
     row : int, optional
         The first row, counted from 0, of which the result is not finite, where rows are pushed.
+
+    Examples
+    --------
+    >>> raise ac.NumericalFailure("the flow leaves the finite numbers", row=3)
+    Traceback (most recent call last):
+        ...
+    autoencodes.errors.NumericalFailure: the flow leaves the finite numbers (the first row that
+    does is 3, counted from 0)
     """
 
     def __init__(self, message: str, row: int | None = None) -> None:

@@ -65,13 +65,25 @@ class ControlProblem(Summarised, eqx.Module):
         where its number of steps is prime, and larger, into single steps, whose states are all
         kept. For long flows of wide states; otherwise let fewer particles pass at a time.
 
+    See Also
+    --------
+    autoencodes.fit : to minimise it
+    autoencodes.certify : what can be concluded of a control
+
     Notes
     -----
     ``measure`` below is an EmpiricalMeasure of the schedule's dimension. ``batch_size=b``
     streams it: particles pass b at a time, and beside the data the memory in use does not
     grow with N; the result is the same up to rounding. InputError is raised for a control
     or measure of another shape, NumericalFailure where a result would not be finite.
-    Source: docs/theory.md, sections 3 and 4.
+    Source: docs/explanation/theory.md, sections 3 and 4.
+
+    Examples
+    --------
+    >>> problem.costate(theta, rows).shape  # (L + 1, N, d)
+    (4, 3, 2)
+    >>> bool(problem.pmp_residual(theta, rows) <= 1)
+    True
     """
 
     flow: Flow

@@ -2,7 +2,7 @@
 
 Run:  python -m benchmarks [--only NAME[/PART],...] [--json FILE] [--smoke] [--seconds S]
                            [--seeds 0,1,2] [--full] [--list]
-      python -m benchmarks page FILE.json [-o docs/performance.md]
+      python -m benchmarks page FILE.json [-o docs/measurements/performance.md]
 
 Each measurement is a module of benchmarks/speed/; ours and the peers run in turn in one process,
 or in subprocesses where memory and start-up are what is measured. Peers run where they can be

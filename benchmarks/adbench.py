@@ -2,7 +2,7 @@
 
     python benchmarks/adbench.py run RESULTS.jsonl [--seeds 0,1] [--only NAME,...]
     python benchmarks/adbench.py fdr FDR.jsonl
-    python benchmarks/adbench.py page RESULTS.jsonl > docs/anomalies-measured.md
+    python benchmarks/adbench.py page RESULTS.jsonl > docs/measurements/adbench.md
     python benchmarks/adbench.py --smoke
 
 ``run`` goes on where RESULTS ends: a line for every table or law and seed. Tables are those of

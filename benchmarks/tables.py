@@ -1,7 +1,7 @@
 """How well small tables are reconstructed: AutoencODE by its defaults, beside what people use.
 
     python benchmarks/tables.py [--data-dir DIR] [--only NAME ...] [--seeds 3] [--peers all]
-        [--results FILE] [--markdown docs/tables.md]
+        [--results FILE] [--markdown docs/measurements/tables.md]
 
 Tables: those in DIR/tables (DIR from ``--data-dir``, else ``$AUTOENCODES_DATA``; CSV with a header,
 or NPY) and scikit-learn's small ones, with their targets where these are measurements. Of each, the

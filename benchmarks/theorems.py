@@ -1,4 +1,4 @@
-"""The pages of docs/theorems/: what a run measured, in a small JSON file and in the page.
+"""docs/measurements/theorems/: what a run measured, in a small JSON file and in the page.
 
 Run:  python benchmarks/theorems.py record RUN...   (folders of ``autoencodes experiment``)
       python benchmarks/theorems.py page            (after a change of this file)
@@ -20,7 +20,7 @@ from autoencodes.catalogue import EXPERIMENTS
 from autoencodes.experiments import ExperimentFolder, ResultTable
 from autoencodes.experiments.table import shown
 
-PAGES = Path(__file__).parents[1] / "docs" / "theorems"
+PAGES = Path(__file__).parents[1] / "docs" / "measurements" / "theorems"
 BEGIN, END = "<!-- measured: by benchmarks/theorems.py -->\n", "<!-- end of measured -->"
 THEOREMS = {
     "stability": ("stability", "stability", "Stability"),

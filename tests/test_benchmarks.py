@@ -50,9 +50,9 @@ def test_every_measurement_runs_and_has_its_place_in_the_page(
 
 
 def test_the_page_of_speed_is_what_was_measured() -> None:
-    """After a change: ``python -m benchmarks page docs/performance.json``."""
-    result = json.loads((ROOT / "docs" / "performance.json").read_text())
-    assert (ROOT / "docs" / "performance.md").read_text() == page(result)
+    """After a change: ``python -m benchmarks page docs/measurements/performance.json``."""
+    result = json.loads((ROOT / "docs" / "measurements" / "performance.json").read_text())
+    assert (ROOT / "docs" / "measurements" / "performance.md").read_text() == page(result)
 
 
 def _measured(seconds: float) -> list[dict[str, float]]:

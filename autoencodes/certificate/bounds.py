@@ -373,7 +373,7 @@ def bounds(
     radius : ε
     reconstructs : whether the error is |x̂ − x|
 
-    Source: docs/theory.md, section 6.
+    Source: docs/explanation/theory.md, section 6.
     """
     with_layers = _Flow(flow, control)
     if (reason := with_layers.reason) is not None:

@@ -26,6 +26,43 @@ class Certificate:
     files. ``sample`` of ``particles`` training rows carry J^N and hence curvature and residual;
     costs are over them too. ``kink`` is what may keep J from being twice differentiable, or None;
     ``precision`` that of the computation, ``control_precision`` the control's own.
+
+    Parameters
+    ----------
+    train_cost, test_cost : Mean
+        ∫ ℓ dμ_T over the rows trained on and over unseen ones, with the law's interval.
+    residual, gradient_norm, control_norm : float
+        The PMP residual in [0, 1]; ‖∇J‖ and ‖θ‖ in L².
+    curvature : Curvature
+        Both ends of the Hessian's spectrum, with bounds; ``lambda_min`` and ``lambda_max``.
+    contraction : ShootingFactor
+        For which steps τ the shooting map contracts.
+    encoder, decoder : Lipschitz
+        Singular values of their Jacobians at the rows.
+    bounds : Bounds
+        Proved bounds: of Lipschitz constants everywhere, of errors near rows that were seen.
+    gap : Gap
+        Test cost minus training cost.
+    transport : Transport
+        Wasserstein distances between rows.
+    descent : Descent
+        Where J curves downwards, how far it was seen to fall, and from where to go on.
+    maximality : Maximality
+        Whether every θ_l maximises its Hamiltonian.
+    tikhonov : float
+        λ.
+    parameters, particles, sample, test_particles : int
+        Entries of the control, training rows, those that J was taken over, test rows.
+    seed, seconds, interrupted
+        Of random choices; what it took; whether it was ended early.
+
+    Examples
+    --------
+    >>> certificate = ac.certify(problem, theta, rows)
+    >>> certificate.lambda_min.value <= certificate.lambda_max.value
+    True
+    >>> certificate.lines()[0][:12]
+    'In practice:'
     """
 
     train_cost: Mean

@@ -62,7 +62,35 @@ _LEAST_PART = 100
 @dataclass(frozen=True)
 class Stage:
     """Where a certificate stands: its part, the share of it that is done (None where it cannot
-    be known), and its result so far."""
+    be known), and its result so far.
+
+    Parameters
+    ----------
+    part : str
+    share : float, optional
+        In [0, 1].
+    text : str
+
+    Parameters
+    ----------
+    part : str
+    share : float, optional
+        In [0, 1].
+    text : str
+
+    Parameters
+    ----------
+    part : str
+    share : float, optional
+        In [0, 1].
+    text : str
+
+    Examples
+    --------
+    >>> stage = ac.certificate.Stage("costs", None, "")  # what ``progress`` of ``certify`` is given
+    >>> stage.part
+    'costs'
+    """
 
     part: str
     share: float | None
@@ -123,12 +151,33 @@ def certify(
     NumericalFailure
         If the particles leave the finite numbers along the flow: nothing can be certified.
 
+    See Also
+    --------
+    autoencodes.Certificate : what it returns
+    autoencodes.plot.spectrum : a picture of the eigenvalues
+
+    See Also
+    --------
+    autoencodes.Certificate : what it returns
+    autoencodes.plot.spectrum : a picture of the eigenvalues
+
+    See Also
+    --------
+    autoencodes.Certificate : what it returns
+    autoencodes.plot.spectrum : a picture of the eigenvalues
+
     Notes
     -----
     Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
     Ctrl-C) that comes once costs and residual are known ends it as ``stop`` would.
 
-    Source: docs/theory.md, sections 3 to 7.
+    Source: docs/explanation/theory.md, sections 3 to 7.
+
+    Examples
+    --------
+    >>> certificate = ac.certify(problem, theta, rows)
+    >>> certificate.locally_convex in ("yes", "no", "undecided")
+    True
     """
     instance(problem, "problem", ControlProblem)
     choice(method, "method", _METHODS)

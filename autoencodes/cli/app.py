@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from autoencodes import atomic
 from autoencodes.cache import keep_programs
+from autoencodes.cli import conclusion
+from autoencodes.cli.conclusion import warn, with_flags
 from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
@@ -18,16 +22,23 @@ app = typer.Typer(
     name="autoencodes",
     help="Continuous-time autoencoders whose width varies, trained as optimal control.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="What is compiled is kept in the user's cache folder (~/.cache/autoencodes/programs, at "
     "most 512 MiB), so that later commands need not compile it; AUTOENCODES_CACHE=DIR keeps it "
-    "elsewhere, AUTOENCODES_CACHE=off nowhere. Exit status: 0 done; 1 a numerical failure; 2 wrong "
-    "input; 130 interrupted, with what is said to be saved.",
+    "elsewhere, AUTOENCODES_CACHE=off nowhere. Every command takes --quiet and --json; NO_COLOR=1 "
+    "leaves out colours. Exit status: 0 done; 1 a numerical failure; 2 wrong input; 130 "
+    "interrupted, with what is said to be saved.",
 )
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def verb(
+    cls: type[typer.core.TyperCommand] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a function a command of its name."""
+    return lambda function: app.command(cls=cls)(with_flags(function))
 
 
 def expanded(text: str) -> Path:
@@ -69,25 +80,47 @@ DataDir = Annotated[
 
 
 def main() -> None:
-    """Runs the command line; a user's mistake ends in one message and exit code 2."""
+    """Runs the command line; a user's mistake ends in one message and exit status 2."""
     with guarded():
+        conclusion.begin()
         _say_how_little_memory()
         keep_programs()
+        status, error = _ended(lambda: app(prog_name="autoencodes", standalone_mode=False))
+        if (line := conclusion.line(status, error)) is not None:
+            written, _ = _ended(lambda: print(line))
+            status = status or written
+        sys.exit(status)
+
+
+def _ended(work: Callable[[], object]) -> tuple[int, str | None]:
+    """The exit status that some work ends with, and what was wrong, which is printed."""
+    try:
         try:
-            try:
-                app()
-            finally:
-                sys.stdout.flush()  # a full disk may show only here
-        except OSError as error:
-            _fail(atomic.described(error), INPUT_ERROR)
-        except (InputError, MissingExtra) as error:
-            _fail(str(error), INPUT_ERROR)
-        except NumericalFailure as error:
-            _fail(str(error), FAILURE)
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            _fail(_NO_MEMORY, FAILURE)
+            status = work()
+        finally:
+            sys.stdout.flush()  # a full disk may show only here
+        return (status if isinstance(status, int) else 0), None
+    except _UsageError as mistake:
+        mistake.show()
+        return INPUT_ERROR, mistake.format_message()
+    except typer.Abort:
+        code, error = INTERRUPTED, "interrupted"
+    except OSError as problem:
+        code, error = INPUT_ERROR, atomic.described(problem)
+    except (InputError, MissingExtra) as problem:
+        code, error = INPUT_ERROR, str(problem)
+    except NumericalFailure as problem:
+        code, error = FAILURE, str(problem)
+    except (MemoryError, RuntimeError) as problem:
+        if not isinstance(problem, MemoryError) and "RESOURCE_EXHAUSTED" not in str(problem):
+            raise
+        code, error = FAILURE, _NO_MEMORY
+    warn(f"autoencodes: {error}")
+    return code, error
+
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""What the parser of the command line raises."""
 
 
 def _say_how_little_memory() -> None:
@@ -112,16 +145,6 @@ _NO_MEMORY = (
     "the memory does not suffice; give fewer rows or columns, smaller widths or a smaller "
     "batch-size, or allow the process more memory. What was written before is whole"
 )
-
-
-def _fail(text: str, code: int) -> None:
-    say(f"autoencodes: {text}")
-    sys.exit(code)
-
-
-def say(text: str) -> None:
-    """Prints a message to standard error."""
-    print(text, file=sys.stderr)
 
 
 def _version(asked: bool) -> bool:

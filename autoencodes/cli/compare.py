@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from autoencodes.cli.app import app, expanded, say
+from autoencodes.cli.app import expanded, verb
+from autoencodes.cli.conclusion import conclude, say
 
 
-@app.command()
+@verb()
 def runs(
     folder: Annotated[
         Path, typer.Argument(metavar="[FOLDER]", parser=expanded, help="What holds the runs.")
@@ -22,10 +23,12 @@ def runs(
     """
     from autoencodes.report import comparison
 
-    print(comparison.listed(folder).text, end="")
+    found = comparison.listed(folder)
+    conclude(runs=found.records)
+    print(found.text, end="")
 
 
-@app.command()
+@verb()
 def compare(
     runs: Annotated[
         list[Path],
@@ -49,6 +52,7 @@ def compare(
     from autoencodes.report import comparison
 
     found = comparison.compare(runs)
+    conclude(runs=found.results.records, settings=found.settings.records, output=output)
     print(found.text)
     if output is not None:
         found.write(output)

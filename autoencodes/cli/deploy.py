@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from autoencodes.cli.app import Run, app, expanded, say
+from autoencodes.cli.app import Run, expanded, verb
+from autoencodes.cli.conclusion import conclude, say, warn
 
 
-@app.command()
+@verb()
 def export(
     run: Run,
     to: Annotated[
@@ -35,7 +36,9 @@ def export(
     """Write the model for where there is no autoencodes: encode, decode, reconstruct, score.
 
     Columns, scaling and missing values are handled inside, and nothing is written unless its
-    results are the model's own. Example: autoencodes export runs/mine --to numpy -o mine.py
+    results are the model's own.
+
+    Example: autoencodes export runs/mine --to numpy -o mine.py
     """
     from autoencodes.deploy import FORMATS
     from autoencodes.deploy import export as exported
@@ -50,11 +53,12 @@ def export(
     data = Path(folder.config.data).name
     title = f"The AutoencODE of the run {folder.path.name}, trained on {data}."
     made = exported(folder.model, output, to, title)
+    conclude(files=made.files, functions=made.functions, difference=made.difference)
     for file in made.files:
         say(f"wrote {file} ({file.stat().st_size / 1e3:,.0f} kB)")
     say(f"it has {', '.join(made.functions)}")
     if made.difference is None:
-        say("onnxruntime is not installed, so that it was not compared with the model")
+        warn("onnxruntime is not installed, so that it was not compared with the model")
     else:
         most = f"{made.difference:.1e} at most"
         say(f"at {made.rows} made-up rows it differs from the model by {most}")

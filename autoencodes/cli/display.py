@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autoencodes.certificate import Stage
+from autoencodes.cli import conclusion
 from autoencodes.cli.streams import plain, terminal
 from autoencodes.run.describe import advice
 from autoencodes.run.job import Job
@@ -34,7 +35,7 @@ class _Screen:
     """What the bar says from the beginning; nothing where it is shown later."""
 
     def __init__(self) -> None:
-        self._console = Console(file=terminal(), highlight=False)
+        self._console = Console(file=terminal(), highlight=False, quiet=conclusion.quiet())
         self._bar: Progress | None = None
         self._part = ""
         self._said = 0.0
@@ -201,7 +202,7 @@ class Display(_Screen):
             f"{'report.html with ' if pictures else ''}{pictures} pictures in figures"
         )
         if metrics["interrupted"]:
-            self._say(
+            conclusion.warn(
                 f"interrupted: the model is saved as far as it came; continue with: autoencodes "
                 f"train {self._job.plan.data} --out {path} --resume"
             )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 import typer.core
 
-from autoencodes.catalogue import COSTS, FIELDS, METHODS
+from autoencodes.catalogue import COSTS, DATASETS, FIELDS, METHODS
 from autoencodes.plan.settings import DECLARATIONS, Settings
 
 DATA_ENTRIES = (
@@ -52,6 +52,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "seed",
         "resume",
         "dry_run",
+        "track",
+        "quiet",
+        "json",
         "config",
     ),
     "Data": tuple(
@@ -163,7 +166,9 @@ def _parameter(name: str, default: Any) -> Parameter:
     metavar = declared.metavar or "|".join(declared.names) or None
     if default not in (None, False):
         text = f"{text}  [default: {default}]"
-    info: Any = typer.Option(help=text, metavar=metavar)
+    names = [*(DATASETS if name == "data" else declared.names)]
+    complete = (lambda: names) if names else None
+    info: Any = typer.Option(help=text, metavar=metavar, autocompletion=complete)
     kinds = () if declared.read else (bool, int, float)
     kind = next((k for k in kinds if hint in (k, k | None)), str)
     if kind is bool:
@@ -171,6 +176,6 @@ def _parameter(name: str, default: Any) -> Parameter:
         negation = f"/--no-{option.removeprefix('--')}" if default is None else ""
         info = typer.Option(option + negation, help=text, show_default=False)
     if name == "data":
-        info = typer.Argument(help=text, metavar=metavar)
+        info = typer.Argument(help=text, metavar=metavar, autocompletion=complete)
     annotation = Annotated[kind | None, info]  # type: ignore[valid-type]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from autoencodes.catalogue import EXPERIMENTS
-from autoencodes.cli.app import FAILURE, INTERRUPTED, DataDir, Run, app, expanded
+from autoencodes.cli.app import FAILURE, INTERRUPTED, DataDir, Run, expanded, verb
+from autoencodes.cli.conclusion import conclude, say, warn
 from autoencodes.cli.interruption import terminated_by_interrupt
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 
@@ -20,20 +20,31 @@ Mp4 = Annotated[bool, typer.Option("--mp4", help="The animation as an MP4, by ff
 _ALL = "all"
 
 
-@app.command()
+@verb()
 def experiments() -> None:
-    """List the experiments, and how long each takes on two cores."""
+    """List the experiments, and how long each takes on two cores.
+
+    Example: autoencodes experiments
+    """
+    known = EXPERIMENTS.entries
+    conclude(experiments=[{"name": name, "about": entry.help} for name, entry in known.items()])
     wide = max(len(name) for name in EXPERIMENTS)
-    for name, entry in EXPERIMENTS.entries.items():
+    for name, entry in known.items():
         if not entry.facts.keys() >= {"full", "quick"}:
             raise InputError(f"experiment {name}: register it with full= and quick=")
         full, quick = entry.facts["full"], entry.facts["quick"]
         print(f"{name:{wide}}  {entry.help}\n{'':{wide}}  {full}; --quick: {quick}")
 
 
-@app.command()
+@verb()
 def experiment(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}. Or {_ALL}.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help=f"One of {', '.join(EXPERIMENTS)}. Or {_ALL}.",
+            autocompletion=lambda: [*EXPERIMENTS, _ALL],
+        ),
+    ],
     quick: Annotated[
         bool, typer.Option("--quick", help="A smaller one, within a minute, that shows the same.")
     ] = False,
@@ -51,25 +62,30 @@ def experiment(
 
     Interrupted, it goes on where it was when it is given the same folder again. all: every one,
     each in a folder of its own within --out; one that fails is told of at the end.
+
+    Example: autoencodes experiment classification --quick
     """
     ending = _ending(animate, mp4)
     from autoencodes.experiments import place
 
     if name != _ALL:
         EXPERIMENTS[name]  # a name that is none is refused before anything is shown
-        _conducted(name, out or place(name, quick), quick, data_dir, ending, [])
+        path = out or place(name, quick)
+        conclude(folders={name: path})
+        _conducted(name, path, quick, data_dir, ending, [])
         return
+    paths = {n: place(n, quick) if out is None else out / n for n in EXPERIMENTS}
     failed = []
-    for each in EXPERIMENTS:
-        path = place(each, quick) if out is None else out / each
+    for each, path in paths.items():
         again = [] if out is None else ["--out", str(out)]
         try:
             _conducted(each, path, quick, data_dir, ending, [_ALL, *again])
         except (InputError, MissingExtra, NumericalFailure) as error:
-            print(f"autoencodes: {each}: {error}", file=sys.stderr)
+            warn(f"autoencodes: {each}: {error}")
             failed.append(each)
+    conclude(folders=paths, failed=failed)
     if failed:
-        print(f"autoencodes: without results: {', '.join(failed)}", file=sys.stderr)
+        warn(f"autoencodes: without results: {', '.join(failed)}")
         raise typer.Exit(FAILURE)
 
 
@@ -87,7 +103,7 @@ def _conducted(
 
     takes = EXPERIMENTS.entries[name].facts.get("quick" if quick else "full")
     if takes:
-        print(f"{name}: about {takes} on two cores", file=sys.stderr)
+        say(f"{name}: about {takes} on two cores")
     with Conducting() as display, terminated_by_interrupt():
         try:
             folder = conduct(name, path, quick=quick, data_dir=data_dir, reader=display)
@@ -96,10 +112,7 @@ def _conducted(
             given += ["--data-dir", str(data_dir)] if data_dir else []
             again = again or [name, "--out", str(path)]
             command = shlex.join(["autoencodes", "experiment", again[0], *given, *again[1:]])
-            print(
-                f"interrupted: the parts that were computed are kept; go on with: {command}",
-                file=sys.stderr,
-            )
+            warn(f"interrupted: the parts that were computed are kept; go on with: {command}")
             raise typer.Exit(INTERRUPTED) from None
     results, seconds = folder.read()
     print(f"{results.sentence}\n\n{next(iter(results.tables.values())).text}")
@@ -113,22 +126,24 @@ def _drawn(path: Path, animate: str | None, results: str) -> None:
     try:
         written = write(path, animate=animate)
     except MissingExtra as error:
-        print(f"{results}; no report: {error}", file=sys.stderr)
+        warn(f"{results}; no report: {error}")
         return
     summary = f"report.html with {counted(len(written.figures), 'figure')}"
     if animate and not written.animations:
         summary += "; it shows no flow, so there is nothing to animate"
     elif animate:
         summary += f", {counted(len(written.animations), 'animation')} beside them"
-    print(f"{results}: {summary}, and tables", file=sys.stderr)
+    say(f"{results}: {summary}, and tables")
 
 
-@app.command()
+@verb()
 def report(run: Run, animate: Animate = False, mp4: Mp4 = False) -> None:
     """Draw the figures of a run or of an experiment anew, and write its report.html.
 
     All comes from the folder, but for the rows that belong least in the table of a run: they are
     looked for in the table, where it still is what was trained on.
+
+    Example: autoencodes report runs/digits --animate
     """
     ending = _ending(animate, mp4)
     from autoencodes.report import report as write
@@ -138,13 +153,15 @@ def report(run: Run, animate: Animate = False, mp4: Mp4 = False) -> None:
         try:
             worst.keep(RunFolder(run))
         except (InputError, OSError) as error:
-            print(f"autoencodes: the page shows no new anomalies: {error}", file=sys.stderr)
+            warn(f"autoencodes: the page shows no new anomalies: {error}")
 
     written = write(run, animate=ending)
-    for path in (*written.figures, *written.animations, written.page):
+    files = (*written.figures, *written.animations, written.page)
+    conclude(files=files)
+    for path in files:
         print(path)
     if ending and not written.animations:
-        print(f"autoencodes: {run} shows no flow: there is nothing to animate", file=sys.stderr)
+        warn(f"autoencodes: {run} shows no flow: there is nothing to animate")
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import FAILURE, INTERRUPTED, app, expanded, say
+from autoencodes.cli.app import FAILURE, INTERRUPTED, expanded, verb
+from autoencodes.cli.conclusion import conclude, say, warn
 from autoencodes.cli.interruption import Interruption
 from autoencodes.cli.options import DATA_ENTRIES, Grouped, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
@@ -19,7 +19,7 @@ _MOST, _WIDEST = 40, 48
 _VERBS = {"train": "train on", "validation": "validate on", "test": "test on"}
 
 
-@app.command(cls=Grouped)
+@verb(Grouped)
 @derived()
 def train(
     *,
@@ -39,6 +39,14 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and train nothing.")
     ] = False,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tensorboard|mlflow",
+            autocompletion=lambda: ["tensorboard", "mlflow"],
+            help="Also show the training there, while it goes.",
+        ),
+    ] = None,
     **given: Any,
 ) -> None:
     """Train an AutoencODE on DATA and write a run folder.
@@ -55,6 +63,7 @@ def train(
         from autoencodes.run.train import set_up
 
         job = set_up(settings, False)
+        conclude(settings=job.plan.entries)
         print(f"\n{job.plan.toml}\n# {forecast(job).words}")
         if words := announced(job.plan):
             say(words)
@@ -63,32 +72,40 @@ def train(
     from autoencodes import run
     from autoencodes.cli.display import Display
     from autoencodes.report import report
+    from autoencodes.run.tracking import Tracking
 
     interruption = Interruption()
     with Display(interruption.take) as display:
+        watcher = display if track is None else Tracking(display, track)
         with interruption:
             if resume:
                 assert out is not None
-                outcome = run.resume(out, settings.given, display, interruption.asked)
+                outcome = run.resume(out, settings.given, watcher, interruption.asked)
             else:
-                outcome = run.train(settings, out, display, interruption.asked)
+                outcome = run.train(settings, out, watcher, interruption.asked)
+        if isinstance(watcher, Tracking):
+            watcher.end(outcome.metrics)
         try:
             pictures, lack = len(report(outcome.folder.path).figures), ""
         except MissingExtra as error:
             pictures, lack = 0, str(error)
         display.end(outcome, pictures)
     if lack:
-        print(f"autoencodes: no pictures: {lack}", file=sys.stderr)
+        warn(f"autoencodes: no pictures: {lack}")
+    conclude(run=outcome.folder.path, metrics=outcome.metrics)
     if outcome.metrics["interrupted"]:
         raise typer.Exit(INTERRUPTED)
     if outcome.metrics["failed"]:
         raise typer.Exit(FAILURE)
 
 
-@app.command()
+@verb()
 @derived(DATA_ENTRIES)
 def describe(**given: Any) -> None:
-    """Say what would be done with each column of DATA; nothing is trained."""
+    """Say what would be done with each column of DATA; nothing is trained.
+
+    Example: autoencodes describe table.csv --missing mask
+    """
     _describe(settings_of(given, {}))
 
 
@@ -98,6 +115,12 @@ def _describe(settings: Settings) -> None:
 
     description = described(settings)
     data, lines = description.data, description.lines
+    conclude(
+        rows=data.size,
+        parts={n: data.count(n) for n in _VERBS if data.has(n)},
+        columns=[vars(line) for line in lines],
+        notes=description.notes,
+    )
     parts = [f"{data.count(n):,} to {_VERBS[n]}" for n in _VERBS if data.has(n)]
     made = "" if data.windows is None else f"{len(data.windows.part):,} rows, "
     noun = "rows" if data.windows is None else f"windows of {data.windows.length} rows"

@@ -7,13 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, app, expanded, say
+from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, expanded, verb
+from autoencodes.cli.conclusion import conclude, say
+from autoencodes.cli.results import (
+    WORST,
+    in_blocks,
+    judge_blocks,
+    numbered,
+    say_errors,
+    score_blocks,
+    worst_line,
+    writable,
+    written_in_blocks,
+    wrote,
+)
 
-_WORST = 10
-"""Rows with the largest scores that are shown."""
 
-
-@app.command()
+@verb()
 def encode(
     run: Run,
     data: Data,
@@ -24,13 +34,15 @@ def encode(
     """Write the latent values of every row of DATA.
 
     Under memory hold or skip, an .npz file also keeps the values that go around the bottleneck.
+
+    Example: autoencodes encode runs/mine table.csv -o latent.csv
     """
-    if _written_in_blocks(
+    if written_in_blocks(
         run,
         data,
         output,
         memory_limit,
-        lambda model: lambda rows: _numbered("latent", model.encode(_given(rows)).latent),
+        lambda model: lambda rows: numbered("latent", model.encode(_given(rows)).latent),
     ):
         return
     model, rows, path = _opened(run, data, data_dir, output)
@@ -39,7 +51,7 @@ def encode(
     _write(path, codes.latent, "latent", rows, **more)
 
 
-@app.command()
+@verb()
 def decode(
     run: Run,
     file: Annotated[
@@ -48,17 +60,20 @@ def decode(
     ],
     output: Output,
 ) -> None:
-    """Write the rows that the decoder makes of latent values."""
+    """Write the rows that the decoder makes of latent values.
+
+    Example: autoencodes decode runs/mine latent.csv -o rows.csv
+    """
     from autoencodes.run import RunFolder, export
 
-    path = export.require_writable(output, file)
+    path = writable(output, file)
     model = RunFolder.open(run).model
     codes, identifiers = export.read_latent(file)
     features = model.decode_features(codes.latent, codes.held if codes.held.shape[1] else None)
     _write_columns(path, model, model.table_of(features), identifiers)
 
 
-@app.command()
+@verb()
 def reconstruct(
     run: Run,
     data: Data,
@@ -69,8 +84,10 @@ def reconstruct(
     """Write what the model makes of every row of DATA, in the data's units.
 
     Columns have their names, integers are rounded, a category is its likeliest level.
+
+    Example: autoencodes reconstruct runs/mine table.csv -o rows.csv
     """
-    if _written_in_blocks(run, data, output, memory_limit, _reconstructed):
+    if written_in_blocks(run, data, output, memory_limit, _reconstructed):
         return
     model, rows, path = _opened(run, data, data_dir, output)
     table = _table(rows)
@@ -81,7 +98,7 @@ def _reconstructed(model: Any) -> Any:
     return lambda rows: model.columns(model.reconstruct(_table(rows)).x)
 
 
-@app.command()
+@verb()
 def impute(
     run: Run,
     data: Data,
@@ -92,8 +109,10 @@ def impute(
     """Write DATA with its missing values filled in from their reconstruction; all else as it was.
 
     RUN was trained with --missing mask (or mean).
+
+    Example: autoencodes impute runs/gaps gaps.csv -o filled.csv
     """
-    if _written_in_blocks(run, data, output, memory_limit, _imputed, identified=False):
+    if written_in_blocks(run, data, output, memory_limit, _imputed, identified=False):
         return
     model, rows, path = _opened(run, data, data_dir, output)
     if rows.windows is not None:
@@ -109,7 +128,7 @@ def impute(
 
     export.write_table(path, columns)
     count = 0 if missing is None else int(missing.sum())
-    say(f"wrote {path}: {rows.size:,} rows, {count:,} values filled in")
+    wrote(path, rows.size, f"{rows.size:,} rows, {count:,} values filled in", filled=count)
 
 
 def _imputed(model: Any) -> Any:
@@ -126,7 +145,7 @@ def _imputed(model: Any) -> Any:
     return filled
 
 
-@app.command()
+@verb()
 def predict(
     run: Run,
     data: Data,
@@ -138,10 +157,12 @@ def predict(
 
     For classes an .npz file also has their probabilities. Of a model whose targets are rows, the
     same as reconstruct.
+
+    Example: autoencodes predict runs/digits new.npy -o classes.csv
     """
     import numpy as np
 
-    if _written_in_blocks(run, data, output, memory_limit, _predicted):
+    if written_in_blocks(run, data, output, memory_limit, _predicted):
         return
     model, rows, path = _opened(run, data, data_dir, output)
     if model.readout.target == "rows":
@@ -168,7 +189,7 @@ def _predicted(model: Any) -> Any:
     return lambda rows: {column: model.predict(_given(rows))}
 
 
-@app.command()
+@verb()
 def score(
     run: Run,
     data: Data,
@@ -189,12 +210,14 @@ def score(
 ) -> None:
     """Report the mean squared error over DATA, in the units of training, and of classes the
     accuracy.
+
+    Example: autoencodes score runs/mine new.csv --per-column -o errors.csv
     """
     from autoencodes.run import export
 
-    streamed = _in_blocks(run, data, output, memory_limit, as_new)
+    streamed = in_blocks(run, data, output, memory_limit, as_new)
     if streamed is not None:
-        _score_blocks(*streamed, per_column)
+        score_blocks(*streamed, per_column)
         return
     model, rows, path = _opened(run, data, data_dir, output, as_new)
     targets = rows.y if model.readout.target == "rows" else rows.labels
@@ -205,7 +228,7 @@ def score(
             name = "error" if "error" not in columns else "error of the row"
             own = {name: errors, **columns}
             export.write_table(path, own, identifiers=_identifiers(rows), stem="error")
-            say(f"wrote {path}: {len(errors):,} rows")
+            wrote(path, len(errors), f"{len(errors):,} rows")
         else:
             _write(path, errors, "error", rows)
     noun = "rows" if rows.windows is None else "windows"
@@ -217,27 +240,13 @@ def score(
         right = model.predict(_given(rows)).astype(str) == targets.astype(str)
         shares = {name: right[at].mean() for name, at in parts.items()}
     means = {name: (errors[at].size, errors[at].mean()) for name, at in parts.items()}
-    _say_errors(noun, model.readout.target, means, shares, lambda q: _percentile(errors, q))
+    conclude(columns={n: e.mean() for n, e in columns.items()})
+    say_errors(noun, model.readout.target, means, shares, lambda q: _percentile(errors, q))
     for name, own in sorted(columns.items(), key=lambda pair: -pair[1].mean()):
         print(f"column {name}: {own.mean():.6g}")
 
 
-def _say_errors(
-    noun: str, target: str, means: dict[str, Any], right: dict[str, Any], percentile: Any
-) -> None:
-    """Prints the errors of all rows and of the parts, as (number, mean) by name."""
-    per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}[target]
-    count, mean = means["all"]
-    print(f"{noun} {count}: mean squared error {mean:.6g}{per}")
-    for name in [name for name in means if name != "all"]:
-        print(f"{name} rows {means[name][0]}: {means[name][1]:.6g}")
-    if right:
-        print(", ".join(f"{name} rows: {share:.4f} right" for name, share in right.items()))
-    quantiles = ", ".join(f"{q}% {percentile(q):.3g}" for q in (50, 90, 99, 100))
-    print(f"error of a row, percentiles: {quantiles}")
-
-
-@app.command()
+@verb()
 def anomalies(
     run: Run,
     data: Data,
@@ -263,17 +272,19 @@ def anomalies(
     """Say which rows of DATA do not belong: a score, a p-value and whether it is an anomaly.
 
     The larger the score, the more abnormal the row.
+
+    Example: autoencodes anomalies runs/mine new.csv --explain -o odd.csv
     """
     from autoencodes.checks import between
     from autoencodes.run import RunFolder, export, source
     from autoencodes.run.anomalies import judge
 
     between(alpha, "--alpha", 0.0, 1.0, with_low=False, with_high=False)
-    streamed = _in_blocks(run, data, output, memory_limit)
+    streamed = in_blocks(run, data, output, memory_limit)
     if streamed is not None:
-        _judge_blocks(RunFolder.open(run), *streamed[1:], alpha, explain)
+        judge_blocks(RunFolder.open(run), *streamed[1:], alpha, explain)
         return
-    path = None if output is None else export.require_writable(output, data)
+    path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir)
     for note in () if rows.windows is None or rows.table is None else rows.table.notes:
@@ -288,8 +299,10 @@ def anomalies(
             for name, values in names.items()
         }
         export.write_table(path, columns, identifiers=named, stem="anomaly")
-        say(f"wrote {path}: {len(judged.scores):,} rows")
-    count = "" if judged.anomalies is None else f", {int(judged.anomalies.sum()):,} anomalies"
+        wrote(path, len(judged.scores), f"{len(judged.scores):,} rows")
+    found = None if judged.anomalies is None else int(judged.anomalies.sum())
+    conclude(rows=len(judged.scores), anomalies=found, alpha=alpha, statement=judged.statement)
+    count = "" if found is None else f", {found:,} anomalies"
     tell(f"rows {len(judged.scores):,}{count} at alpha {alpha:g}")
     for line in _worst(judged, names):
         tell(line)
@@ -301,9 +314,9 @@ def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
     """The rows with the largest scores, one a line."""
     import numpy as np
 
-    worst = np.argsort(-judged.scores, kind="stable")[:_WORST]
+    worst = np.argsort(-judged.scores, kind="stable")[:WORST]
     return [
-        _worst_line(
+        worst_line(
             judged,
             row,
             row,
@@ -313,112 +326,13 @@ def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
     ]
 
 
-def _worst_line(judged: Any, row: int, number: int, name: str) -> str:
-    """What is said of a row, whose number and name in the data are given."""
-    import numpy as np
-
-    line = f"row {number}{f' ({name})' if name else ''}: score {judged.scores[row]:.4g}"
-    if judged.p_values is not None:
-        line += f", p {judged.p_values[row]:.3g}" + (", anomaly" if judged.anomalies[row] else "")
-    if judged.explanation is not None:
-        shares = judged.explanation.shares[row]
-        first = np.argsort(-shares, kind="stable")[:3]
-        line += "; " + ", ".join(
-            f"{judged.explanation.names[k]} {shares[k] / max(judged.scores[row], 1e-300):.0%}"
-            for k in first
-            if shares[k] > 0
-        )
-    if judged.repairs.get(row):
-        line += f"; {judged.repairs[row]}"
-    return line
-
-
-def _in_blocks(
-    run: Path, data: str, output: Path | None, limit: str | None, as_new: bool = True
-) -> tuple[Any, Any, Any] | None:
-    """A run's model, rows that do not fit into memory, and where results go; None if they fit."""
-    from autoencodes import checks
-    from autoencodes.run import RunFolder, export, source
-
-    path = None if output is None else export.require_writable(output, data)
-    folder = RunFolder.open(run)
-    size = None if limit is None else checks.memory(limit, "memory-limit")
-    rows = source.apply_in_blocks(folder, data, size, path, as_new=as_new)
-    if rows is None:
-        return None
-    for note in rows.head.notes:
-        say(note)
-    say(f"{rows.size:,} rows are read a block at a time")
-    return folder.model, rows, path
-
-
-def _written_in_blocks(
-    run: Path,
-    data: str,
-    output: Path,
-    limit: str | None,
-    made: Any,
-    identified: bool = True,
-) -> bool:
-    """Writes what ``made(model)`` makes of rows that do not fit; False if they fit."""
-    streamed = _in_blocks(run, data, output, limit)
-    if streamed is None:
-        return False
-    from autoencodes.run import applying
-
-    model, rows, path = streamed
-    count = applying.written(path, rows, made(model), identified=identified)
-    say(f"wrote {path}: {count:,} rows")
-    return True
-
-
-def _numbered(stem: str, values: Any) -> dict[str, Any]:
-    """The columns of an array, named by their places."""
-    return {f"{stem}_{k}": values[:, k] for k in range(values.shape[1])}
-
-
-def _score_blocks(model: Any, rows: Any, path: Any, per_column: bool) -> None:
-    """What ``score`` says of rows that do not fit."""
-    from autoencodes.run import applying
-
-    found = applying.scored(model, rows, path, per_column)
-    if path is not None:
-        say(f"wrote {path}: {rows.size:,} rows")
-    _say_errors(
-        "rows",
-        model.readout.target,
-        {part: (found.counts[part], found.mean(part)) for part in found.totals},
-        {part: count / found.counts[part] for part, count in found.right.items()},
-        found.percentiles.at,
-    )
-    for name, total in sorted(found.columns.items(), key=lambda pair: -pair[1]):
-        print(f"column {name}: {total / rows.size:.6g}")
-
-
-def _judge_blocks(folder: Any, rows: Any, path: Any, alpha: float, reasons: bool) -> None:
-    """What ``anomalies`` says of rows that do not fit."""
-    from autoencodes.run import applying, export
-
-    called = applying.called(folder, rows, path, alpha=alpha, reasons=reasons, most=_WORST)
-    tell = say if str(path) == export.STDOUT else print
-    if path is not None:
-        say(f"wrote {path}: {rows.size:,} rows")
-    count = "" if called.anomalies is None else f", {called.anomalies:,} anomalies"
-    tell(f"rows {rows.size:,}{count} at alpha {alpha:g}")
-    for row in called.worst:
-        name = ", ".join(f"{key} {value}" for key, value in row.identifiers.items())
-        tell(_worst_line(row.judged, 0, row.number, name))
-    for sentence in called.statement:
-        tell(sentence)
-
-
 def _opened(
     run: Path, data: str, data_dir: Path | None, output: Path | None, as_new: bool = True
 ) -> tuple[Any, Any, Any]:
     """A run's model, all rows of some data, and where results go: asked before any work."""
-    from autoencodes.run import RunFolder, export, source
+    from autoencodes.run import RunFolder, source
 
-    path = None if output is None else export.require_writable(output, data)
+    path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir, as_new=as_new)
     for note in () if rows.table is None else rows.table.notes:
@@ -453,7 +367,7 @@ def _write(path: Any, result: Any, stem: str, rows: Any, **more: Any) -> None:
     from autoencodes.run import export
 
     export.write_rows(path, result, stem, identifiers=_identifiers(rows), **more)
-    say(f"wrote {path}: {' × '.join(str(n) for n in result.shape)} values")
+    wrote(path, len(result), f"{' × '.join(str(n) for n in result.shape)} values")
 
 
 def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, Any]) -> None:
@@ -462,7 +376,7 @@ def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, A
 
     columns = model.columns(numbers)
     export.write_table(path, columns, identifiers=identifiers)
-    say(f"wrote {path}: {len(numbers)} × {len(columns)} values")
+    wrote(path, len(numbers), f"{len(numbers)} × {len(columns)} values")
 
 
 def _percentile(values: Any, share: int) -> float:

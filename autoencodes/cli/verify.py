@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import INTERRUPTED, DataDir, Run, app
+from autoencodes.cli.app import INTERRUPTED, DataDir, Run, verb
+from autoencodes.cli.conclusion import conclude, say
 from autoencodes.cli.interruption import Interruption
 
 
-@app.command()
+@verb()
 def certify(
     run: Run,
     particles: Annotated[
@@ -49,6 +49,8 @@ def certify(
 
     Prints what each number lets one conclude, and what not, and writes them to
     RUN/certificate.json. Ctrl-C ends it with what there is, which replaces no complete one.
+
+    Example: autoencodes certify runs/mine
     """
     from autoencodes.cli.display import Certifying
     from autoencodes.run.certify import certified, keep, locked
@@ -73,22 +75,28 @@ def certify(
         print("\n".join(f"- {line}" for line in certificate.lines()), flush=True)
         path = keep(run, certificate)
     kept = "; the complete certificate.json is kept" if path.name != "certificate.json" else ""
-    print(f"wrote {path}{kept}", file=sys.stderr)
+    conclude(output=path, certificate=certificate.as_dict())
+    say(f"wrote {path}{kept}")
     if certificate.interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
-@app.command()
+@verb()
 def info(run: Run) -> None:
-    """Show what a run trained, and what came of it."""
+    """Show what a run trained, and what came of it.
+
+    Example: autoencodes info runs/mine
+    """
     from autoencodes.run import RunFolder
 
     folder = RunFolder.open(run)
     entries = folder.config.entries
+    conclude(run=folder.path, settings=entries)
     print("\n".join(f"{name:22}{_shown(value)}" for name, value in entries.items()))
     if not folder.finished and not (folder.path / "metrics.json").exists():
         print("\nthe training has not ended: no metrics yet")
         return
+    conclude(metrics=folder.metrics)
     print()
     print("\n".join(f"{name:22}{_shown(value)}" for name, value in folder.metrics.items()))
 

@@ -33,7 +33,6 @@ __all__ = [
     "Dataset",
     "Reading",
     "Record",
-    "Streamed",
     "Table",
     "from_array",
     "from_frame",
@@ -42,13 +41,18 @@ __all__ = [
     "matched",
     "names",
     "sample",
-    "stream",
     "to_frame_like",
 ]
 
 
 def names() -> tuple[str, ...]:
-    """The names of the built-in data sets."""
+    """The names of the built-in data sets.
+
+    Examples
+    --------
+    >>> ac.datasets.names()
+    ('digits', 'mnist', 'gaussian-sign', 'parabola', 'bimodal-1d', 'moons', 'circles')
+    """
     return DATASETS.names
 
 
@@ -97,6 +101,27 @@ def load(
         finite real numbers.
     MissingExtra
         If the source needs a package that is not installed.
+
+    See Also
+    --------
+    autoencodes.datasets.Dataset : what it returns
+    autoencodes.datasets.Reading : what may be said of columns
+
+    See Also
+    --------
+    autoencodes.datasets.Dataset : what it returns
+    autoencodes.datasets.Reading : what may be said of columns
+
+    See Also
+    --------
+    autoencodes.datasets.Dataset : what it returns
+    autoencodes.datasets.Reading : what may be said of columns
+
+    Examples
+    --------
+    >>> data = ac.datasets.load("moons", seed=1)
+    >>> data.train.x.shape, data.test.x.shape
+    ((2000, 2), (5000, 2))
     """
     seed = integer(seed, "seed", at_least=0)
     test_fraction = between(test_fraction, "test_fraction", 0, 1, with_low=False, with_high=False)

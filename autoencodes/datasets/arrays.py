@@ -26,11 +26,35 @@ def from_array(array: Any, reading: Reading | None = None) -> Table:
     text, dates and objects every column is taken for what all of its values are; the fields of a
     structured array are columns with names.
 
+    Parameters
+    ----------
+    array : array (N, c), (N, H, W) or (N, H, W, 3), structured array (N,), or list of rows
+    reading : Reading, optional
+        What is known of its columns.
+
+    Parameters
+    ----------
+    array : array (N, c), (N, H, W) or (N, H, W, 3), structured array (N,), or list of rows
+    reading : Reading, optional
+        What is known of its columns.
+
+    Parameters
+    ----------
+    array : array (N, c), (N, H, W) or (N, H, W, 3), structured array (N,), or list of rows
+    reading : Reading, optional
+        What is known of its columns.
+
     Raises
     ------
     InputError
         If values are complex, bytes or of no known type, or not finite; if the shape is no table
         and no stack of images.
+
+    Examples
+    --------
+    >>> table = ac.datasets.from_array([["red", 1], ["blue", 2], ["red", 3]])
+    >>> [(column.kind, column.levels) for column in table.columns]
+    [('category', ('blue', 'red')), ('number', ())]
     """
     options, where = reading or Reading(), "the array"
     if hasattr(array, "toarray") and hasattr(array, "nnz"):

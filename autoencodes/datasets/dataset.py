@@ -73,6 +73,14 @@ class Dataset(Summarised, Recorded):
         What the rows are made of, where each is a window of the rows of a series.
     origin : (Dataset or Streamed, array of int (N,)), optional
         The data of which these rows were ``taken``, and their places there.
+
+    Examples
+    --------
+    >>> data = ac.datasets.load("parabola")
+    >>> data.train.size, data.test.size, data.dim
+    (200, 5000, 2)
+    >>> data.has("validation")
+    False
     """
 
     name: str
@@ -247,11 +255,13 @@ class Dataset(Summarised, Recorded):
         return self.taken(np.r_[kept, others], np.r_[counted, besides])
 
     def divided(self, tests: Mask) -> Dataset:
-        """The data set in which these rows test and all others train."""
+        """The data set in which the rows ``tests`` (N,), True or False, test and all others
+        train.
+        """
         return replace(self, is_test=tests, is_validation=None)
 
     def validating(self, share: float, seed: int) -> Dataset:
-        """The data set with a part of its training rows, drawn at random, to validate on."""
+        """The data set with a ``share`` of its training rows, drawn by ``seed``, to validate on."""
         if not share:
             return self
         part = parts(

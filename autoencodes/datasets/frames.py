@@ -23,7 +23,14 @@ _NESTED = ("List", "Array", "Struct", "Binary", "Time", "Unknown")
 
 
 def is_frame(value: object) -> bool:
-    """Whether a value is a data frame: of pandas, Polars, Arrow, or what narwhals wraps."""
+    """Whether a value is a data frame: of pandas, Polars, Arrow, or what narwhals wraps.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> ac.datasets.is_frame(pd.DataFrame({"a": [1]})), ac.datasets.is_frame(np.ones((2, 2)))
+    (True, False)
+    """
     if hasattr(value, "__narwhals_dataframe__") or hasattr(value, "__narwhals_lazyframe__"):
         return True
     library = type(value).__module__.split(".")[0]
@@ -36,12 +43,40 @@ def from_frame(frame: Any, reading: Reading | None = None) -> Table:
     Categories keep their levels, and an order where they have one. The index of a pandas frame
     names the rows, unless it only counts them.
 
+    Parameters
+    ----------
+    frame : data frame
+        Of pandas, Polars, Arrow, or what narwhals knows.
+    reading : Reading, optional
+        What is known of its columns.
+
+    Parameters
+    ----------
+    frame : data frame
+        Of pandas, Polars, Arrow, or what narwhals knows.
+    reading : Reading, optional
+        What is known of its columns.
+
+    Parameters
+    ----------
+    frame : data frame
+        Of pandas, Polars, Arrow, or what narwhals knows.
+    reading : Reading, optional
+        What is known of its columns.
+
     Raises
     ------
     InputError
         If this is no data frame, two columns have one name, or as ``columns.build`` says.
     MissingExtra
         If narwhals is not installed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = ac.datasets.from_frame(pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "x"]}))
+    >>> [(column.name, column.kind) for column in table.columns]
+    [('a', 'number'), ('b', 'category')]
     """
     return table_of_frame(frame, reading or Reading(), "the data frame")
 
@@ -77,6 +112,13 @@ def to_frame_like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
     """A data frame of the same library with other columns, and the same index where there is one.
 
     Objects come as text or truths, with what stands for nothing there where there is none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"a": [1, 2]}, index=["p", "q"])
+    >>> ac.datasets.to_frame_like(frame, {"b": np.array([0.5, 1.5])}).index.tolist()
+    ['p', 'q']
     """
     nw = _narwhals()
     library = type(frame).__module__.split(".")[0]

@@ -112,6 +112,12 @@ def sample(law: str, size: int, seed: int) -> Sample:
     ------
     InputError
         If there is no such law, or size or seed is out of range.
+
+    Examples
+    --------
+    >>> x, y, labels = ac.datasets.sample("bimodal-1d", size=4, seed=0)
+    >>> x.shape, y is None, labels is None
+    ((4, 1), False, False)
     """
     draw = laws()[choice(law, "law", laws())]
     seed = integer(seed, "seed", at_least=0)

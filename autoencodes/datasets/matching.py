@@ -22,6 +22,15 @@ def matched(table: Table, schema: tuple[Column, ...], missing: str, where: str) 
     ------
     InputError
         If a column is missing or new, or holds what its column in the schema cannot.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> one = ac.datasets.from_frame(pd.DataFrame({"a": [1, 2], "b": [3.0, 4.5]}))
+    >>> two = ac.datasets.from_frame(pd.DataFrame({"b": [5.5, 6.5], "a": [7, 8]}))
+    >>> ac.datasets.matched(two, one.columns, "refuse", "the data").x
+    array([[7. , 5.5],
+           [8. , 6.5]])
     """
     if table.columns == schema:
         return table

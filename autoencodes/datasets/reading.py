@@ -51,6 +51,12 @@ class Reading:
         Columns that were no features then, and may be there.
     as_numbers : bool
         Whether every column of numbers is one of plain numbers, and all others name the rows.
+
+    Examples
+    --------
+    >>> reading = ac.datasets.Reading(drop=("id",), kinds=("size=S<M<L",), missing="mask")
+    >>> reading.missing
+    'mask'
     """
 
     columns: tuple[str, ...] = ()

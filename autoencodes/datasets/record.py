@@ -52,6 +52,14 @@ class Record:
     parts : mapping of str to str
         The rows, from 0, that train, validate and test: as "0-5,7,9-12". Of rows that were read a
         block at a time, "rule" is the ``Split`` that decides it.
+
+    Examples
+    --------
+    >>> table = ac.datasets.from_array(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> record = ac.datasets.Record.of(table, "mine", None)
+    >>> other = ac.datasets.from_array(np.array([[1.0, 2.0]]))
+    >>> record.changes(ac.datasets.Record.of(other, "mine", None))
+    '1 rows instead of 2'
     """
 
     source: str
@@ -68,7 +76,7 @@ class Record:
 
     @classmethod
     def of(cls, table: Table, source: str, path: str | None, part: Parts | None = None) -> Record:
-        """The record of a table."""
+        """The record of a table, whose rows may be in a ``part`` each."""
         content = Content(table, len(table.x))
         content.add(table)
         made = content.record(source, path)

@@ -52,6 +52,12 @@ class Column:
     levels : tuple
         Of a category, boolean or ordinal its values in order; of a constant its only one, or none
         where all are missing.
+
+    Examples
+    --------
+    >>> column = ac.datasets.Column("size", "ordinal", "str", levels=("S", "M", "L"))
+    >>> column.values(np.array([0.0, 1.9, np.nan]))
+    array(['S', 'L', None], dtype=object)
     """
 
     name: str
@@ -61,7 +67,7 @@ class Column:
 
     @classmethod
     def read(cls, described: Mapping[str, Any]) -> Column:
-        """A column from the JSON values that ``asdict`` makes of one.
+        """A column from the JSON values ``described``, as ``asdict`` makes them of one.
 
         Raises
         ------
@@ -94,7 +100,8 @@ class Column:
         return self.kind in ("number", "log") and np.dtype(self.dtype).kind in "iu"
 
     def values(self, x: Shaped[np.ndarray, " particle"]) -> Shaped[np.ndarray, " particle"]:
-        """Values as people gave them, from the numbers of the table: the nearest that there are.
+        """Values as people gave them, from the table's numbers ``x`` (N,): the nearest that there
+        are.
 
         Levels, dates and text come back as objects with None where missing, numbers in the
         column's own dtype; integers rounded, and as floats with NaN where some are missing.
@@ -167,6 +174,15 @@ class Table:
         What the column of labels is called.
     line : int or array of int (N,), optional
         In a text file, the number of the line that holds the first row, or of every row.
+
+    Examples
+    --------
+    >>> table = ac.datasets.from_array(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    >>> table.names
+    ('x_0', 'x_1')
+    >>> table.taken(np.array([2, 0])).x
+    array([[5., 6.],
+           [1., 2.]])
     """
 
     x: Rows

@@ -141,7 +141,8 @@ class AnomalyDetector(OutlierMixin, Estimator):
     Notes
     -----
     On many tables a linear model with the distance to neighbours does as well, and the flow adds
-    nothing; where the columns depend on each other along curves, it adds much: docs/anomalies.md.
+    nothing; where the columns depend on each other along curves, it adds much:
+    docs/howto/anomalies.md.
 
     With ``window`` the rows of every call are one series, and a row's score is the mean over the
     windows that hold it of what they put down to it (``autoencodes.anomaly.of_rows``). The last

@@ -122,13 +122,31 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     --------
     AutoencODEClassifier, AutoencODERegressor : the same flow, where a target is given.
 
+    See Also
+    --------
+    autoencodes.AnomalyDetector : which rows do not belong
+    autoencodes.AutoencODEClassifier : classes
+    autoencodes.AutoencODERegressor : numbers
+
+    See Also
+    --------
+    autoencodes.AnomalyDetector : which rows do not belong
+    autoencodes.AutoencODEClassifier : classes
+    autoencodes.AutoencODERegressor : numbers
+
+    See Also
+    --------
+    autoencodes.AnomalyDetector : which rows do not belong
+    autoencodes.AutoencODEClassifier : classes
+    autoencodes.AutoencODERegressor : numbers
+
     Notes
     -----
     The same settings on the same rows give the same control, bit for bit, as ``autoencodes train``.
     ``sample_weight`` are the weights of the empirical measure: a weight of 2 is the same as the row
     twice, and a weight of 0 as no row.
 
-    Source: docs/estimator.md, docs/theory.md.
+    Source: docs/howto/estimator.md, docs/explanation/theory.md.
 
     Examples
     --------

@@ -44,6 +44,11 @@ class ResultTable:
         return cls(caption, tuple(columns), rows)
 
     @property
+    def records(self) -> list[dict[str, Cell]]:
+        """Every row by the headings of its columns."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    @property
     def text(self) -> str:
         """Columns aligned, for a terminal."""
         cells = [list(self.columns), *[[shown(cell) for cell in row] for row in self.rows]]

@@ -79,8 +79,14 @@ class Convolution(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1; LeCun et al., Gradient-based learning applied to document
-    recognition, Proc. IEEE 86 (1998).
+    Source: docs/explanation/theory.md, section 1; LeCun et al., Gradient-based learning applied to
+    document recognition, Proc. IEEE 86 (1998).
+
+    Examples
+    --------
+    >>> theta = ac.fields.Convolution((1, 4, 4)).init(jax.random.key(0), width=16, scale=1.0)
+    >>> {name: array.shape for name, array in theta.items()}
+    {'K': (1, 1, 3, 3), 'b': (1,)}
     """
 
     grid: tuple[int, ...] = eqx.field(static=True, converter=_grid)
@@ -116,8 +122,8 @@ class Convolution(ControlledField):
         return {**theta, "V": mixing, "c": jnp.zeros(c)}
 
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
-        """InputError unless the components are as many as the sites, and those whose stored
-        values are in sight whole channels of them."""
+        """InputError unless the ``active`` components are as many as the sites, and those whose
+        stored values are in sight (``seen``) whole channels of them."""
         c, h, w = self.grid
         returning = set(seen)
         kept = [i for k in range(c) if (i := active[k * h * w : (k + 1) * h * w])]
@@ -146,6 +152,36 @@ def convolutions(
     """One field for each block of ``WidthSchedule.grids(image, grids, ..., widths)``.
 
     A ``Convolution`` on every grid and a ``Perceptron`` on every plain width, mirrored.
+
+    Parameters
+    ----------
+    grids : sequence of (channels, height, width)
+    widths : sequence of int
+        After the grids, as for ``WidthSchedule.grids``.
+    kernel, hidden, activation
+        Of every ``Convolution``.
+
+    Parameters
+    ----------
+    grids : sequence of (channels, height, width)
+    widths : sequence of int
+        After the grids, as for ``WidthSchedule.grids``.
+    kernel, hidden, activation
+        Of every ``Convolution``.
+
+    Parameters
+    ----------
+    grids : sequence of (channels, height, width)
+    widths : sequence of int
+        After the grids, as for ``WidthSchedule.grids``.
+    kernel, hidden, activation
+        Of every ``Convolution``.
+
+    Examples
+    --------
+    >>> fields = ac.fields.convolutions([(1, 8, 8), (1, 4, 4)], widths=(3,))
+    >>> [type(field).__name__ for field in fields]
+    ['Convolution', 'Convolution', 'Perceptron', 'Convolution', 'Convolution']
     """
     encoder: list[ControlledField] = [
         Convolution(tuple(grid), kernel, hidden, activation) for grid in grids

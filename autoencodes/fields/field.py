@@ -26,7 +26,19 @@ class ControlledField(eqx.Module):
     A field compares by its attributes: make them plain values (``str``, ``int``, ``float``)
     or JAX arrays.
 
-    Source: docs/theory.md, section 1. A worked example stands in docs/own-field.md.
+    Source: docs/explanation/theory.md, section 1. A worked example stands in
+    docs/howto/own-field.md.
+
+    Examples
+    --------
+    >>> class Decay(ac.fields.ControlledField):
+    ...     def velocity(self, t, x, theta):
+    ...         return -theta["r"] * x
+    ...
+    ...     def init(self, key, width, scale, seen=0):
+    ...         return {"r": scale * np.ones(width)}
+    >>> Decay().velocity(0.0, np.array([1.0, 2.0]), {"r": np.array([1.0, 0.5])})
+    array([-1., -1.])
     """
 
     @property
@@ -80,17 +92,31 @@ class ControlledField(eqx.Module):
 
 @runtime_checkable
 class Placed(Protocol):
-    """A field that acts only on blocks whose components have a place in it, as on a grid."""
+    """A field that acts only on blocks whose components have a place in it, as on a grid.
+
+    Examples
+    --------
+    >>> isinstance(ac.fields.Convolution((1, 4, 4)), ac.fields.Placed)
+    True
+    >>> isinstance(ac.fields.Perceptron(), ac.fields.Placed)
+    False
+    """
 
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
-        """InputError unless the field can move the active components of a block, given the stored
-        values of the components in sight."""
+        """InputError unless the field can move the ``active`` components of a block, given the
+        stored
+        values of the components ``seen``."""
 
 
 def describe(field: ControlledField) -> dict[str, Any]:
     """The name and the attributes of a registered field; of a user's own, its class name.
 
     A field within a field is described within the description.
+
+    Examples
+    --------
+    >>> ac.fields.describe(ac.fields.LowRank(rank=2))
+    {'name': 'low-rank', 'rank': 2, 'activation': 'tanh'}
     """
     name = FIELDS.name_of(type(field))
     if name is None:
@@ -103,7 +129,28 @@ def describe(field: ControlledField) -> dict[str, Any]:
 
 
 def build(description: Mapping[str, Any]) -> ControlledField:
-    """The field that ``describe`` described; InputError if one is not registered."""
+    """The field that ``describe`` described; InputError if one is not registered.
+
+    Parameters
+    ----------
+    description : mapping
+        As ``describe`` gives it: a name, and the field's parameters.
+
+    Parameters
+    ----------
+    description : mapping
+        As ``describe`` gives it: a name, and the field's parameters.
+
+    Parameters
+    ----------
+    description : mapping
+        As ``describe`` gives it: a name, and the field's parameters.
+
+    Examples
+    --------
+    >>> ac.fields.build({"name": "low-rank", "rank": 2, "activation": "tanh"})
+    LowRank(rank=2)
+    """
     options = dict(description)
     name = options.pop("name", None)
     if name not in FIELDS:

@@ -39,8 +39,14 @@ class LinearInControl(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, sections 1 and 4; Scagliotti, Deep learning approximation of
+    Source: docs/explanation/theory.md, sections 1 and 4; Scagliotti, Deep learning approximation of
     diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023).
+
+    Examples
+    --------
+    >>> theta = ac.fields.LinearInControl().init(jax.random.key(0), width=2, scale=1.0)
+    >>> {name: array.shape for name, array in theta.items()}
+    {'A': (2, 2), 'B': (2, 2), 'c': (2,)}
     """
 
     activation: str = eqx.field(static=True, default="tanh", converter=activation)

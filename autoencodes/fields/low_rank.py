@@ -40,7 +40,13 @@ class LowRank(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
+
+    Examples
+    --------
+    >>> theta = ac.fields.LowRank(rank=1).init(jax.random.key(0), width=2, scale=1.0)
+    >>> {name: array.shape for name, array in theta.items()}
+    {'U': (2, 1), 'V': (1, 2), 'b': (1,)}
     """
 
     rank: int = eqx.field(static=True, converter=partial(positive_integer, name="rank"))

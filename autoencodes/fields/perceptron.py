@@ -36,7 +36,14 @@ class Perceptron(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
+
+    Examples
+    --------
+    >>> field = ac.fields.Perceptron("relu")
+    >>> theta = {"W": jnp.eye(2), "b": jnp.array([0.0, -3.0])}
+    >>> field.velocity(jnp.array(0.0), jnp.array([1.0, 2.0]), theta).tolist()
+    [1.0, 0.0]
     """
 
     activation: str = eqx.field(static=True, default="tanh", converter=activation)

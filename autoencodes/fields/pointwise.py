@@ -47,7 +47,13 @@ class Pointwise(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
+
+    Examples
+    --------
+    >>> theta = ac.fields.Pointwise(hidden=3).init(jax.random.key(0), width=100, scale=1.0)
+    >>> sum(array.size for array in theta.values())  # however many components there are
+    10
     """
 
     hidden: int = eqx.field(
@@ -76,7 +82,7 @@ class Pointwise(ControlledField):
         }
 
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
-        """InputError where stored values are in sight."""
+        """InputError where stored values are in sight (``seen``) of the ``active`` ones."""
         if seen:
             raise InputError(
                 f"the pointwise field sees no stored values; got {len(seen)} in sight: give it a "

@@ -49,7 +49,13 @@ class TimeDependent(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
+
+    Examples
+    --------
+    >>> field = ac.fields.TimeDependent(ac.fields.Perceptron())
+    >>> field.init(jax.random.key(0), width=2, scale=1.0)["W"].shape  # a column more, for the time
+    (2, 3)
     """
 
     field: ControlledField = eqx.field(

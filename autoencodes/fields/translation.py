@@ -16,6 +16,12 @@ class Translation(ControlledField):
     The control of a step is ``{"theta": (width,)}``; ``init`` draws θ_i ~ N(0, scale²).
     With the squared cost, minimiser, minimum, spectrum and contraction factor are known
     in closed form (theory, section 9): the field on which the mathematics is tested.
+
+    Examples
+    --------
+    >>> field, theta = ac.fields.Translation(), {"theta": jnp.array([3.0, 4.0])}
+    >>> field.velocity(jnp.array(0.0), jnp.array([1.0, 2.0]), theta).tolist()
+    [3.0, 4.0]
     """
 
     @property

@@ -28,9 +28,9 @@ class TwoLayer(ControlledField):
     With h hidden neurons the control of a step is ``{"W1": (h, width), "b1": (h,),
     "W2": (width, h), "b2": (width,)}``; ``init`` draws W1_ij ~ N(0, (4 scale)²/width) and
     W2_ij ~ N(0, (scale/4)²/h), and sets b1 = b2 = 0: neurons bend from the start, and the flow
-    begins near the identity (docs/architectures.md has what that gains). With many hidden neurons
-    one step comes close to any continuous velocity on a bounded set; unlike the perceptron's, it
-    has no bound of its own.
+    begins near the identity (docs/explanation/architectures.md has what that gains). With many
+    hidden neurons one step comes close to any continuous velocity on a bounded set; unlike the
+    perceptron's, it has no bound of its own.
     With stored values in sight W1 is (h, width + seen).
 
     Parameters
@@ -47,8 +47,14 @@ class TwoLayer(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1, with F as in Cybenko, Approximation by superpositions of
-    a sigmoidal function, Math. Control Signals Systems 2 (1989).
+    Source: docs/explanation/theory.md, section 1, with F as in Cybenko, Approximation by
+    superpositions of a sigmoidal function, Math. Control Signals Systems 2 (1989).
+
+    Examples
+    --------
+    >>> theta = ac.fields.TwoLayer(hidden=3).init(jax.random.key(0), width=2, scale=1.0)
+    >>> {name: array.shape for name, array in theta.items()}
+    {'W1': (3, 2), 'b1': (3,), 'W2': (2, 3), 'b2': (2,)}
     """
 
     hidden: int | None = eqx.field(

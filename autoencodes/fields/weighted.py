@@ -46,8 +46,8 @@ class Weighted(ControlledField):
     The space of controls with the inner product Σ_k w_k <θ_k, θ'_k> is carried to the one with
     <η, η'> by θ ↦ η, which keeps inner products: an isometry. J, its gradient and Hessian, λ_min,
     the PMP residual, movements and certificates of the problem in η are those of G's with the
-    weighted norm, exactly, in every method (docs/theory.md, section 1). The control that a flow of
-    this field has is η; ``own`` gives θ, in G's units, ``weighted`` the way back.
+    weighted norm, exactly, in every method (docs/explanation/theory.md, section 1). The control
+    that a flow of this field has is η; ``own`` gives θ, in G's units, ``weighted`` the way back.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Weighted(ControlledField):
 
     Notes
     -----
-    Source: docs/theory.md, section 1.
+    Source: docs/explanation/theory.md, section 1.
 
     Examples
     --------
@@ -88,11 +88,13 @@ class Weighted(ControlledField):
         return self.field.linear_in_control
 
     def own(self, theta: Mapping[str, Any]) -> dict[str, Any]:
-        """θ_k = η_k / √w_k: the control of a step, or of many, in the field's own units."""
+        """θ_k = η_k / √w_k: the control ``theta`` of a step, or of many, in the field's own
+        units.
+        """
         return self._scaled(theta, -0.5)
 
     def weighted(self, theta: Mapping[str, Any]) -> dict[str, Any]:
-        """η_k = √w_k θ_k."""
+        """η_k = √w_k θ_k, of a control ``theta`` in the field's own units."""
         return self._scaled(theta, 0.5)
 
     def _scaled(self, theta: Mapping[str, Any], power: float) -> dict[str, Any]:
@@ -110,7 +112,9 @@ class Weighted(ControlledField):
         return self.weighted(self.field.init(key, width, scale, *more))
 
     def check_block(self, active: Sequence[int], seen: Sequence[int]) -> None:
-        """InputError unless the field within can move these components."""
+        """InputError unless the field within can move the ``active`` ones with ``seen`` in
+        sight.
+        """
         if isinstance(self.field, Placed):
             self.field.check_block(active, seen)
 

@@ -70,7 +70,7 @@ def value_function(
 
     Notes
     -----
-    Source: docs/theory.md, section 4.
+    Source: docs/explanation/theory.md, section 4.
     """
     if flow.schedule.dim != 1:
         raise InputError(

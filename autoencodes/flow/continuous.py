@@ -62,7 +62,13 @@ class ContinuousFlow(Summarised, eqx.Module):
     Every method raises InputError for a control or particles of another shape, and
     NumericalFailure, with the step of the control, where the solver does not come to its end.
     ``inverse`` and the densities need a homeomorphism of R^d: memory ``hold``, or all components
-    active throughout. Source: docs/theory.md, sections 1, 2 and 8.
+    active throughout. Source: docs/explanation/theory.md, sections 1, 2 and 8.
+
+    Examples
+    --------
+    >>> smooth = ac.ContinuousFlow(flow)  # push, encode, decode, trajectory and inverse as of Flow
+    >>> smooth.flow.schedule == flow.schedule
+    True
     """
 
     flow: Flow
@@ -109,7 +115,29 @@ class ContinuousFlow(Summarised, eqx.Module):
             return self.flow.encode(control, x, held=True) if held else self.flow.encode(control, x)
 
     def decode(self, control: Control, z: Any, held: Any = None) -> Float[Array, "particle dim"]:
-        """The final state (N, d) that the decoder makes of latent values (N, latent)."""
+        """The final state (N, d) that the decoder makes of latent values (N, latent).
+
+        Parameters
+        ----------
+        control : control of this flow
+        z : array (N, latent)
+        held : array (N, number of held values), optional
+            What ``encode`` gave with ``held=True``; by default 0.
+
+        Parameters
+        ----------
+        control : control of this flow
+        z : array (N, latent)
+        held : array (N, number of held values), optional
+            What ``encode`` gave with ``held=True``; by default 0.
+
+        Parameters
+        ----------
+        control : control of this flow
+        z : array (N, latent)
+        held : array (N, number of held values), optional
+            What ``encode`` gave with ``held=True``; by default 0.
+        """
         try:
             return self.flow.decode(control, z, held)
         except NumericalFailure as error:
@@ -134,6 +162,27 @@ class ContinuousFlow(Summarised, eqx.Module):
 
         Along a trajectory log ρ_t(x(t)) = log ρ_0(x) − this. The arguments are those of
         ``log_density``.
+
+        Parameters
+        ----------
+        control : control of this flow
+        x : array (N, d)
+        divergence, key, probes
+            As in ``log_density``.
+
+        Parameters
+        ----------
+        control : control of this flow
+        x : array (N, d)
+        divergence, key, probes
+            As in ``log_density``.
+
+        Parameters
+        ----------
+        control : control of this flow
+        x : array (N, d)
+        divergence, key, probes
+            As in ``log_density``.
         """
         check_invertible(self.flow.schedule)
         x = real_rows(x, "particles", self.flow.schedule.dim)

@@ -46,12 +46,42 @@ class Flow(Summarised, eqx.Module):
     field : ControlledField, or a tuple with one for each block; default Perceptron("tanh")
     scheme : Scheme, default Euler()
 
+    See Also
+    --------
+    autoencodes.WidthSchedule : which components are active when
+    autoencodes.ContinuousFlow : the same by adaptive solvers
+    autoencodes.ControlProblem : what a flow is trained for
+
+    See Also
+    --------
+    autoencodes.WidthSchedule : which components are active when
+    autoencodes.ContinuousFlow : the same by adaptive solvers
+    autoencodes.ControlProblem : what a flow is trained for
+
+    See Also
+    --------
+    autoencodes.WidthSchedule : which components are active when
+    autoencodes.ContinuousFlow : the same by adaptive solvers
+    autoencodes.ControlProblem : what a flow is trained for
+
     Notes
     -----
     A control is a tuple with one dict for each block; each array has the block's steps
     as its first axis, then the shape that ``field.init`` gives one step. The control's
     precision is the precision of the computation.
-    Source: docs/theory.md, sections 1 and 2.
+    Source: docs/explanation/theory.md, sections 1 and 2.
+
+    Examples
+    --------
+    >>> theta = flow.init(jax.random.key(0), scale=0.5)
+    >>> flow.push(theta, rows.x).shape  # where the particles end
+    (3, 2)
+    >>> flow.encode(theta, rows.x).shape  # their latent values
+    (3, 1)
+    >>> flow.decode(theta, [[0.0], [1.0]]).shape  # rows from latent values
+    (2, 2)
+    >>> flow.trajectory(theta, rows.x).shape  # at every step
+    (4, 3, 2)
     """
 
     schedule: WidthSchedule = eqx.field(static=True)
@@ -83,6 +113,27 @@ class Flow(Summarised, eqx.Module):
 
         ``scale`` ≥ 0 is the size of its entries (Perceptron: W_ij ~ N(0, scale²/width));
         ``dtype`` the precision, by default JAX's.
+
+        Parameters
+        ----------
+        key : PRNG key, as ``jax.random.key(0)``
+        scale : float
+            ≥ 0.
+        dtype : dtype, optional
+
+        Parameters
+        ----------
+        key : PRNG key, as ``jax.random.key(0)``
+        scale : float
+            ≥ 0.
+        dtype : dtype, optional
+
+        Parameters
+        ----------
+        key : PRNG key, as ``jax.random.key(0)``
+        scale : float
+            ≥ 0.
+        dtype : dtype, optional
         """
         control = sweep.drawn(self, key, at_least(scale, "scale", 0))
         return control if dtype is None else jax.tree.map(lambda a: a.astype(dtype), control)
@@ -92,6 +143,27 @@ class Flow(Summarised, eqx.Module):
 
         A component that is inactive in the last block is 0, but under ``hold``, where it has its
         held value.
+
+        Parameters
+        ----------
+        control : control of this flow
+            As ``init`` draws one.
+        x : array (N, d)
+            The particles, one a row.
+
+        Parameters
+        ----------
+        control : control of this flow
+            As ``init`` draws one.
+        x : array (N, d)
+            The particles, one a row.
+
+        Parameters
+        ----------
+        control : control of this flow
+            As ``init`` draws one.
+        x : array (N, d)
+            The particles, one a row.
 
         Raises
         ------
@@ -141,6 +213,24 @@ class Flow(Summarised, eqx.Module):
 
         ``held`` takes back what ``encode`` returned; without it those values are 0, and what the
         decoder makes of it comes through the bottleneck alone.
+
+        Parameters
+        ----------
+        control : control of this flow
+        z : array (N, latent)
+        held : array (N, number of held values), optional
+
+        Parameters
+        ----------
+        control : control of this flow
+        z : array (N, latent)
+        held : array (N, number of held values), optional
+
+        Parameters
+        ----------
+        control : control of this flow
+        z : array (N, latent)
+        held : array (N, number of held values), optional
         """
         layout = layouts(self.schedule)[self.schedule.bottleneck]
         z = real_rows(z, "latent values", self.schedule.latent, "values")

@@ -30,7 +30,15 @@ _FEW = 2**20
 
 class Latent(NamedTuple):
     """What ``Flow.encode(..., held=True)`` returns: the latent components, and the values that are
-    stored at the bottleneck, which go around it."""
+    stored at the bottleneck, which go around it.
+
+    Examples
+    --------
+    >>> hold = ac.WidthSchedule.autoencoder(2, (2, 1), 1, 3.0, memory="hold")
+    >>> latent, held = ac.Flow(hold, flow.field).encode(theta, rows.x, held=True)
+    >>> latent.shape, held.shape
+    ((3, 1), (3, 1))
+    """
 
     latent: Float[Array, "particle latent"] | Float[np.ndarray, "particle latent"]
     held: Float[Array, "particle held"] | Float[np.ndarray, "particle held"]

@@ -43,6 +43,11 @@ class Block:
         control counts them; at least one.
     steps : int
         The number of Euler steps, at least one.
+
+    Examples
+    --------
+    >>> ac.Block(active=(0, 2), steps=5).width
+    2
     """
 
     active: tuple[int, ...]
@@ -89,14 +94,56 @@ class WidthSchedule(Summarised):
         returns also sees m: x' = G(t, (x, m), θ), as the skip connections of a U-net. A component
         that the first block does not have is stored at time 0.
 
+    Usually one of the class methods makes it: ``autoencoder``, ``encoder``, ``decoder``,
+    ``sequence`` and
+    ``unet`` from the ``widths`` of the blocks and their common ``steps_per_block``, ``grids`` for
+    images, ``constant`` for a plain NeurODE.
+
+    Usually one of the class methods makes it: ``autoencoder``, ``encoder``, ``decoder``,
+    ``sequence`` and
+    ``unet`` from the ``widths`` of the blocks and their common ``steps_per_block``, ``grids`` for
+    images, ``constant`` for a plain NeurODE.
+
+    Usually one of the class methods makes it: ``autoencoder``, ``encoder``, ``decoder``,
+    ``sequence`` and
+    ``unet`` from the ``widths`` of the blocks and their common ``steps_per_block``, ``grids`` for
+    images, ``constant`` for a plain NeurODE.
+
     Raises
     ------
     InputError
         If a component lies outside 0..d-1, or the horizon is not positive.
 
+    See Also
+    --------
+    autoencodes.Flow : what moves by it
+    autoencodes.plot.width : a picture of it
+
+    See Also
+    --------
+    autoencodes.Flow : what moves by it
+    autoencodes.plot.width : a picture of it
+
+    See Also
+    --------
+    autoencodes.Flow : what moves by it
+    autoencodes.plot.width : a picture of it
+
     Notes
     -----
-    Source: docs/theory.md, section 2; Cipriani, Fornasier, Scagliotti (2024), section 3.
+    Source: docs/explanation/theory.md, section 2; Cipriani, Fornasier, Scagliotti (2024),
+    section 3.
+
+    Examples
+    --------
+    >>> ac.WidthSchedule.autoencoder(dim=4, widths=(4, 2, 1), steps_per_block=3, horizon=1.5)
+    WidthSchedule
+      widths   4, 2, 1, 2, 4 of 4; 1 latent
+      steps    15: 3, 3, 3, 3, 3
+      horizon  1.5, Δt = 0.1
+      memory   reset
+    >>> ac.WidthSchedule.sequence(8, (8, 3), steps_per_block=2, horizon=1.0).latent
+    3
     """
 
     dim: int
@@ -146,7 +193,35 @@ class WidthSchedule(Summarised):
 
     @classmethod
     def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
-        """One block in which every component is active: a plain NeurODE."""
+        """One block in which every component is active: a plain NeurODE.
+
+        Parameters
+        ----------
+        dim : int
+            d.
+        steps : int
+            L, all of the one block.
+        horizon : float
+            T > 0.
+
+        Parameters
+        ----------
+        dim : int
+            d.
+        steps : int
+            L, all of the one block.
+        horizon : float
+            T > 0.
+
+        Parameters
+        ----------
+        dim : int
+            d.
+        steps : int
+            L, all of the one block.
+        horizon : float
+            T > 0.
+        """
         return cls(dim, [Block(range(positive_integer(dim, "the dimension")), steps)], horizon)
 
     @classmethod
@@ -251,7 +326,7 @@ class WidthSchedule(Summarised):
     ) -> WidthSchedule:
         """``autoencoder`` under memory ``skip``: what the encoder drops, the decoder sees again.
 
-        The arguments are those of ``autoencoder``. Source: docs/theory.md, section 2.
+        The arguments are those of ``autoencoder``. Source: docs/explanation/theory.md, section 2.
         """
         return cls.autoencoder(dim, widths, steps_per_block, horizon, order, "skip")
 

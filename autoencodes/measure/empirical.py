@@ -46,11 +46,31 @@ class EmpiricalMeasure(eqx.Module):
     InputError
         If an array has another shape, is empty, or holds a NaN or an infinity.
 
+    See Also
+    --------
+    autoencodes.datasets.load : measures from files
+
+    See Also
+    --------
+    autoencodes.datasets.load : measures from files
+
+    See Also
+    --------
+    autoencodes.datasets.load : measures from files
+
     Notes
     -----
     The arrays stay what they are (NumPy or JAX, any real dtype) until a flow
     pushes them; the computation then runs in the control's precision.
-    Source: docs/theory.md, section 3.
+    Source: docs/explanation/theory.md, section 3.
+
+    Examples
+    --------
+    >>> measure = ac.EmpiricalMeasure([[0.0], [1.0]], weights=[1.0, 3.0])
+    >>> measure.size, measure.dim, measure.reconstructs
+    (2, 1, True)
+    >>> measure.weights
+    array([0.25, 0.75])
     """
 
     x: Particles
@@ -120,7 +140,26 @@ class EmpiricalMeasure(eqx.Module):
         return replaced(self, self.x[rows], own, self.weights[rows] * scale)
 
     def jittered(self, key: Key[Array, ""], size: float) -> EmpiricalMeasure:
-        """The particles moved by N(0, size² I), independently; their targets are not."""
+        """The particles moved by N(0, size² I), independently; their targets are not.
+
+        Parameters
+        ----------
+        key : PRNG key
+        size : float
+            The deviation, in the units of x.
+
+        Parameters
+        ----------
+        key : PRNG key
+        size : float
+            The deviation, in the units of x.
+
+        Parameters
+        ----------
+        key : PRNG key
+        size : float
+            The deviation, in the units of x.
+        """
         x = jnp.asarray(self.x)
         return self.moved(x + size * jax.random.normal(key, x.shape, x.dtype))
 

@@ -37,6 +37,8 @@ class Coordinates(Summarised, eqx.Module):
     centre : array (k,), optional
         c, taken out with a rotation; by default 0.
 
+    Arrays come back in the precision ``dtype`` that is asked for.
+
     Raises
     ------
     InputError
@@ -45,6 +47,15 @@ class Coordinates(Summarised, eqx.Module):
     Notes
     -----
     Source: Dupont, Doucet, Teh, Augmented neural ODEs, NeurIPS 2019.
+
+    Examples
+    --------
+    >>> raised = ac.Coordinates(dim=3, features=2)
+    >>> raised.enter([[1.0, 2.0]], np.float64)  # a component more, which begins at 0
+    array([[1., 2., 0.]])
+    >>> turned = ac.Coordinates.of("pca", [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]], dim=2)
+    >>> bool(np.allclose(turned.enter([[1.0, 1.0]], np.float64), 0))  # the mean
+    True
     """
 
     dim: int = eqx.field(static=True)
@@ -90,6 +101,36 @@ class Coordinates(Summarised, eqx.Module):
         ``none``: the features themselves. ``pca``: c the mean and Q the principal axes, the most
         varied first. ``random``: c the mean and Q drawn uniformly (Haar). Rows count as their
         ``weights`` (N,) say.
+
+        Parameters
+        ----------
+        kind : {"none", "pca", "random"}
+        z : array (N, k)
+        dim : int
+            d ≥ k.
+        seed : int
+            Of the random rotation.
+        weights : array (N,), optional
+
+        Parameters
+        ----------
+        kind : {"none", "pca", "random"}
+        z : array (N, k)
+        dim : int
+            d ≥ k.
+        seed : int
+            Of the random rotation.
+        weights : array (N,), optional
+
+        Parameters
+        ----------
+        kind : {"none", "pca", "random"}
+        z : array (N, k)
+        dim : int
+            d ≥ k.
+        seed : int
+            Of the random rotation.
+        weights : array (N,), optional
         """
         z = np.asarray(real_rows(z, "rows"))
         features = z.shape[1]

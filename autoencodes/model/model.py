@@ -61,6 +61,16 @@ class Model(Summarised, eqx.Module):
         features, with no names and no missing values.
     record : Record, optional
         What is kept of the data that the model was trained on.
+
+    Examples
+    --------
+    >>> model = ac.Model(flow, theta)
+    >>> model.encode(rows.x).latent.shape
+    (3, 1)
+    >>> model.reconstruct(rows.x).shape
+    (3, 2)
+    >>> model.errors(rows.x).shape  # one a row
+    (3,)
     """
 
     flow: Flow
@@ -132,7 +142,7 @@ class Model(Summarised, eqx.Module):
         )
 
     def problem(self, tikhonov: float) -> ControlProblem:
-        """The control problem that the model's control is to solve."""
+        """The control problem that the model's control is to solve, with λ = ``tikhonov``."""
         cost: TerminalCost = self.readout.cost
         if self.compares_columns:
             rotation, centre = self.coordinates.rotation, self.coordinates.centre
@@ -168,7 +178,8 @@ class Model(Summarised, eqx.Module):
         observed: Observed | None = None,
         weights: ArrayLike | None = None,
     ) -> EmpiricalMeasure:
-        """Particles (N, d) of the flow with their targets, as ``measure`` takes them."""
+        """Particles (N, d) with their targets: ``y`` as in ``measure``, of which entries were
+        ``observed`` (N, k), and ``weights`` (N,)."""
         if self.readout.target != "rows":
             return EmpiricalMeasure(particles, self.readout.targets(y, self.dtype), weights)
         cost, size = self.readout.cost, self.coordinates.features
@@ -235,7 +246,10 @@ class Model(Summarised, eqx.Module):
     def decode_features(
         self, latent: ArrayLike, held: ArrayLike | None = None
     ) -> Float[np.ndarray, "particle feature"]:
-        """Features (N, k) that the decoder makes of latent values, as ``decode`` makes rows."""
+        """Features (N, k) that the decoder makes of latent values, as ``decode`` makes rows.
+
+        ``held`` as ``encode`` gave it, by default 0.
+        """
 
         def decode(*parts: Any) -> Any:
             return self.flow.decode(self.control, *parts)
@@ -325,7 +339,7 @@ class Model(Summarised, eqx.Module):
         }
 
     def read(self, pushed: ArrayLike) -> Num[np.ndarray, "particle target"]:
-        """Predictions in the scaled units of the targets, from final states (N, d)."""
+        """Predictions in the scaled units of the targets, from final states ``pushed`` (N, d)."""
         with precision(self.dtype):
             predicted = self.readout.predict(self.compared(pushed))
         if self.readout.target != "rows" or self.compares_columns:

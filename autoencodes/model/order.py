@@ -16,6 +16,8 @@ from autoencodes.errors import InputError
 from autoencodes.model.pca import Weights, covariance, variance
 from autoencodes.summary import Summarised, first
 
+__all__ = ["Order", "at_random", "by_index", "by_variance", "natural", "ranked"]
+
 _EQUAL = 1e-6
 """How much scores may differ, relatively, that rounding alone may have told apart."""
 
@@ -35,6 +37,11 @@ class Order(Summarised):
         For component i its worth, by which they are ordered.
     meaning : str
         What the scores are, in words.
+
+    Examples
+    --------
+    >>> ac.order.by_variance([[0.0, 0.0], [1.0, 5.0]]).components
+    (1, 0)
     """
 
     components: tuple[int, ...]
@@ -48,13 +55,45 @@ class Order(Summarised):
 
 
 def by_index(dim: int) -> Order:
-    """The components as they come."""
+    """The components as they come.
+
+    Parameters
+    ----------
+    dim : int
+        d.
+
+    Parameters
+    ----------
+    dim : int
+        d.
+
+    Parameters
+    ----------
+    dim : int
+        d.
+
+    Examples
+    --------
+    >>> ac.order.by_index(3).components
+    (0, 1, 2)
+    """
     dim = positive_integer(dim, "dim")
     return Order(tuple(range(dim)), -np.arange(dim, dtype=float), "place, counted down")
 
 
 def by_variance(x: ArrayLike, weights: Weights | None = None) -> Order:
-    """The most varied first; scores are variances, in which rows count as their weights say."""
+    """The most varied first; scores are variances, in which rows count as their weights say.
+
+    Parameters
+    ----------
+    x : array (N, d)
+    weights : array (N,), optional
+
+    Examples
+    --------
+    >>> ac.order.by_variance([[0.0, 0.0], [1.0, 5.0]]).scores
+    array([0.25, 6.25])
+    """
     return by_scores(variance(x, weights))
 
 
@@ -69,6 +108,11 @@ def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
 
     Equal to the largest that is left are those within 1e-6 of it, relatively: more than the
     rounding of float32, so that the order is the same in any precision and on any machine.
+
+    Examples
+    --------
+    >>> ac.order.ranked(np.array([0.2, 0.9, 0.5]))
+    (1, 2, 0)
     """
     order = np.argsort(-scores, kind="stable")
     descending, result, start = scores[order], [], 0
@@ -81,7 +125,34 @@ def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
 
 
 def at_random(dim: int, seed: int) -> Order:
-    """A random permutation."""
+    """A random permutation.
+
+    Parameters
+    ----------
+    dim : int
+        d.
+    seed : int
+        At least 0.
+
+    Parameters
+    ----------
+    dim : int
+        d.
+    seed : int
+        At least 0.
+
+    Parameters
+    ----------
+    dim : int
+        d.
+    seed : int
+        At least 0.
+
+    Examples
+    --------
+    >>> sorted(ac.order.at_random(4, seed=0).components)
+    [0, 1, 2, 3]
+    """
     dim, seed = positive_integer(dim, "dim"), integer(seed, "seed", at_least=0)
     drawn = np.random.default_rng(seed).permutation(dim)
     scores = np.empty(dim)
@@ -122,6 +193,12 @@ def natural(
     ------
     InputError
         If the targets do not vary.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(50, 3))
+    >>> ac.order.natural(x, x[:, [1]]).components[0]  # the one that is the target
+    1
     """
     x = np.asarray(real_rows(x, "rows"))
     y = x if y is None else np.asarray(real_rows(y, "targets"))

@@ -42,6 +42,15 @@ class Readout(Summarised, eqx.Module):
         The classes in the order of the target's entries: all int or all str.
     scaling : Scaling, optional
         Of numbers: from their own units to the flow's.
+
+    Examples
+    --------
+    >>> readout = ac.Readout.of("classes", ["a", "b", "a"], "the data")
+    >>> readout.classes
+    ('a', 'b')
+    >>> readout.targets(["b", "a"], np.float64)
+    array([[0., 1.],
+           [1., 0.]])
     """
 
     cost: Comparison
@@ -61,6 +70,30 @@ class Readout(Summarised, eqx.Module):
         cls, target: str, labels: ArrayLike | None, name: str, weights: Weights | None = None
     ) -> Readout:
         """The readout for rows with these labels and weights, by the squared error.
+
+        Parameters
+        ----------
+        target : {"rows", "classes", "numbers"}
+        labels : array (N,), optional
+        name : str
+            What the data are called in messages.
+        weights : array (N,), optional
+
+        Parameters
+        ----------
+        target : {"rows", "classes", "numbers"}
+        labels : array (N,), optional
+        name : str
+            What the data are called in messages.
+        weights : array (N,), optional
+
+        Parameters
+        ----------
+        target : {"rows", "classes", "numbers"}
+        labels : array (N,), optional
+        name : str
+            What the data are called in messages.
+        weights : array (N,), optional
 
         Raises
         ------
@@ -97,7 +130,10 @@ class Readout(Summarised, eqx.Module):
     def targets(
         self, labels: ArrayLike | None, dtype: DTypeLike
     ) -> Float[np.ndarray, "particle target"]:
-        """Labels (N,) in the flow's units: 1 at a row's class and 0 elsewhere; scaled numbers."""
+        """``labels`` (N,) in the flow's units: 1 at a row's class and 0 elsewhere; scaled numbers.
+
+        They come in the precision ``dtype``.
+        """
         if labels is None:
             raise InputError(
                 f"this model predicts {self.target}, and the data have no labels to compare with: "
@@ -121,7 +157,7 @@ class Readout(Summarised, eqx.Module):
         return self.scaling.apply(_numbers(labels, "the data"), dtype)
 
     def predict(self, x: ArrayLike) -> Float[np.ndarray, "particle target"]:
-        """Predictions in the flow's units, from final states (N, d)."""
+        """Predictions in the flow's units, from final states ``x`` (N, d)."""
         states = np.asarray(real_rows(x, "final states"))
         states = states if states.dtype.kind == "f" else states.astype(np.float64)
         return np.asarray(_linked(self.cost, states))
@@ -131,7 +167,8 @@ class Readout(Summarised, eqx.Module):
         predictions: Float[np.ndarray, "particle target"],
         y: Float[np.ndarray, "particle other"],
     ) -> tuple[Float[np.ndarray, "particle target"], Float[np.ndarray, "particle target"] | None]:
-        """Squared differences from targets as the cost has them, and the 1 or 0 of observed ones.
+        """Squared differences from targets ``y`` as the cost has them, and the 1 or 0 of observed
+        ones.
 
         In float64, so that none overflows; 0 where nothing was observed. None: all were.
         """
@@ -141,7 +178,9 @@ class Readout(Summarised, eqx.Module):
         return (squares, None) if seen is None else (squares * seen, seen)
 
     def costs(self, x: ArrayLike, y: ArrayLike) -> Float[np.ndarray, " particle"]:
-        """ℓ of every final state (N, d) and target, in float64: squares overflow late."""
+        """ℓ of every final state ``x`` (N, d) and target ``y``, in float64: squares overflow
+        late.
+        """
         with precision(np.float64):
             wide = (np.asarray(real_rows(part, "states"), np.float64) for part in (x, y))
             return np.asarray(_costs(self.cost, *wide))
@@ -167,7 +206,7 @@ class Readout(Summarised, eqx.Module):
 
     @classmethod
     def build(cls, description: dict[str, Any], scaling: Scaling | None) -> Readout:
-        """The readout that ``describe`` described."""
+        """The readout that ``describe`` gave this ``description`` of."""
         options = dict(description["cost"])
         cost = COSTS[options.pop("name")](**options)
         return cls(cost, description["target"], tuple(description["classes"]), scaling)

@@ -32,10 +32,20 @@ class Scaling(Summarised, eqx.Module):
         One entry for each component; every scale is positive. Always float64: the map
         belongs to the data, whatever the flow's precision.
 
+    Arrays come back in the precision ``dtype`` that is asked for.
+
     Notes
     -----
     A part of the model: it is saved with it, and errors "in the units that the model is
     trained in" are those of z.
+
+    Examples
+    --------
+    >>> scaling = ac.Scaling.of("standard", [[0.0, 5.0], [2.0, 5.0]])
+    >>> scaling.apply([[2.0, 5.0]], np.float64)
+    array([[1., 0.]])
+    >>> scaling.undo([[1.0, 0.0]], np.float64)
+    array([[2., 5.]])
     """
 
     shift: Float[np.ndarray, " dim"] = eqx.field(
@@ -75,6 +85,33 @@ class Scaling(Summarised, eqx.Module):
         component mean 0 and standard deviation 1 (a constant one: mean 0); ``none``
         leaves the data alone. Where a value was not ``observed``, x has the mean of those that
         were, and the deviation is that of those. Rows count as their ``weights`` (N,) say.
+
+        Parameters
+        ----------
+        kind : {"unit", "standard", "none"}
+        x : array (N, d)
+        value_range : (float, float), optional
+            The known smallest and largest value.
+        observed : array of bool (N, d), optional
+        weights : array (N,), optional
+
+        Parameters
+        ----------
+        kind : {"unit", "standard", "none"}
+        x : array (N, d)
+        value_range : (float, float), optional
+            The known smallest and largest value.
+        observed : array of bool (N, d), optional
+        weights : array (N,), optional
+
+        Parameters
+        ----------
+        kind : {"unit", "standard", "none"}
+        x : array (N, d)
+        value_range : (float, float), optional
+            The known smallest and largest value.
+        observed : array of bool (N, d), optional
+        weights : array (N,), optional
 
         Raises
         ------

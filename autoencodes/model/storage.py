@@ -50,12 +50,51 @@ def save(path: str | Path, model: Model) -> None:
     header, as JSON, and with them the SHA-256 of all. Nothing in the file is executed when it is
     read.
 
+    Parameters
+    ----------
+    path : path
+        Of the file; one that is there is replaced once the new one is whole.
+    model : Model
+
+    Parameters
+    ----------
+    path : path
+        Of the file; one that is there is replaced once the new one is whole.
+    model : Model
+
+    Parameters
+    ----------
+    path : path
+        Of the file; one that is there is replaced once the new one is whole.
+    model : Model
+
     Raises
     ------
     NumericalFailure
         If the control holds a NaN or an infinity.
     OSError
         If the file cannot be written.
+
+    See Also
+    --------
+    autoencodes.load : the way back
+    autoencodes.export : files for where there is no autoencodes
+
+    See Also
+    --------
+    autoencodes.load : the way back
+    autoencodes.export : files for where there is no autoencodes
+
+    See Also
+    --------
+    autoencodes.load : the way back
+    autoencodes.export : files for where there is no autoencodes
+
+    Examples
+    --------
+    >>> ac.save("small.safetensors", ac.Model(flow, theta))
+    >>> ac.load("small.safetensors").flow.schedule == schedule
+    True
     """
     tensors = {
         f"{name}.{part}": array
@@ -104,6 +143,28 @@ def load(
     ------
     InputError
         If there is no such file, or it is not a model or damaged.
+
+    See Also
+    --------
+    autoencodes.save : the way there
+    autoencodes.Model : what it returns
+
+    See Also
+    --------
+    autoencodes.save : the way there
+    autoencodes.Model : what it returns
+
+    See Also
+    --------
+    autoencodes.save : the way there
+    autoencodes.Model : what it returns
+
+    Examples
+    --------
+    >>> ac.save("small.safetensors", ac.Model(flow, theta))
+    >>> again = ac.load("small.safetensors").control
+    >>> all(np.array_equal(a["W"], b["W"]) for a, b in zip(again, theta))
+    True
     """
     path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path

@@ -1,6 +1,6 @@
 """The rules: what is decided where the user did not, in the light of the data.
 
-The figures come from a search on the built-in data (docs/defaults.md tells how) and
+The figures come from a search on the built-in data (docs/explanation/defaults.md tells how) and
 carry over to tables of their kind.
 """
 
@@ -159,7 +159,7 @@ def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
         "epochs": epochs,
         "batch_size": batch_size,
         # Classes are learned from rows blurred by noise of 1.5 times the distance to the nearest
-        # other row (docs/targets.md), since nothing finer is known of them.
+        # other row (docs/howto/targets.md), since nothing finer is known of them.
         "noise": _BLUR * facts.resolution / math.sqrt(facts.dim) if blurred else 0.0,
     }
     entry = METHODS.entries[method]

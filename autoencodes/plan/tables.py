@@ -11,7 +11,7 @@ from rows moved by noise,
     J(θ) = E |x̂(x + η) − x|² + λ |θ|²,   η ~ N(0, σ² I),   σ = c ρ,   λ = 0.01 Σ variances / N,
 
 which keeps a flow from learning few rows by heart: how much noise a table needs depends on its
-rows, and the folds say it. docs/defaults.md has what the rule rests on.
+rows, and the folds say it. docs/explanation/defaults.md has what the rule rests on.
 """
 
 from __future__ import annotations

@@ -111,6 +111,12 @@ def latent(of: Any, x: Any, colour: ArrayLike | None = None, ax: Axes | None = N
     x : rows (N, c), as the model takes them
     colour : (N,), numbers or names that tell the rows apart, optional
     ax : matplotlib axes, by default new ones
+
+    Examples
+    --------
+    >>> model = ac.Model(flow, theta)
+    >>> ac.plot.latent(model, rows.x, colour=[0, 1, 2]).get_xlabel()
+    'latent value 1'
     """
     codes = np.asarray(_model(of).encode(x).latent, np.float64)
     names = [f"latent value {k + 1}" for k in range(codes.shape[1])]
@@ -140,6 +146,12 @@ def reconstruction(of: Any, x: Any, ax: Axes | None = None) -> Axes:
     ------
     InputError
         If the model predicts something else than its rows.
+
+    Examples
+    --------
+    >>> model = ac.Model(flow, theta)
+    >>> ac.plot.reconstruction(model, rows.x).get_ylabel()
+    'reconstruction'
     """
     model = _model(of)
     if model.readout.target != "rows":
@@ -180,6 +192,12 @@ def flow(
     ------
     InputError
         If there are no such components.
+
+    Examples
+    --------
+    >>> model = ac.Model(flow, theta)
+    >>> ac.plot.flow(model, rows.x).get_xlabel()
+    'component 0'
     """
     model = _model(of)
     dim = model.flow.schedule.dim

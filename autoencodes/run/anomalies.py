@@ -20,8 +20,9 @@ from autoencodes.anomaly import (
     steps,
 )
 from autoencodes.checks import between
-from autoencodes.datasets import Dataset, Streamed, Table
+from autoencodes.datasets import Dataset, Table
 from autoencodes.datasets.parts import TRAIN
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import Windows
 from autoencodes.errors import InputError
 from autoencodes.run import source

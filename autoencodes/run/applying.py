@@ -13,8 +13,9 @@ from jaxtyping import Float, Int
 
 from autoencodes.anomaly import conformal, explain
 from autoencodes.checks import between
-from autoencodes.datasets import Dataset, Streamed
+from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import Known
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import NumericalFailure
 from autoencodes.run.anomalies import Judged, detector, promised
 from autoencodes.run.folder import RunFolder

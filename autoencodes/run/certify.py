@@ -13,7 +13,7 @@ from typing import Any
 from autoencodes import atomic
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
-from autoencodes.datasets import Streamed
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError, Notice
 from autoencodes.plan.settings import Settings
 from autoencodes.run.folder import RunFolder

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Real
 
 from autoencodes.catalogue import DATASETS
-from autoencodes.datasets import Column, Dataset, Streamed, Table
+from autoencodes.datasets import Column, Dataset, Table
 from autoencodes.datasets.reading import option
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.model.encoding import Encoding
 from autoencodes.plan.settings import Settings
 from autoencodes.run import source

@@ -12,8 +12,9 @@ import numpy as np
 
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
-from autoencodes.datasets import Dataset, Record, Streamed
+from autoencodes.datasets import Dataset, Record
 from autoencodes.datasets.parts import PARTS
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.table import Observed
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
 from autoencodes.measure.streamed import Measure, StreamedMeasure, in_memory

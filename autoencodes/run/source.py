@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from autoencodes import datasets
-from autoencodes.datasets import Column, Dataset, Reading, Record, Streamed
+from autoencodes.datasets import Column, Dataset, Reading, Record
 from autoencodes.datasets.parts import Known, Split
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import of_rows
 from autoencodes.errors import InputError
 from autoencodes.model.encoding import Encoding

@@ -50,6 +50,14 @@ class Comparing(Protocol):
         """Called with the steps that are made and all."""
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """A watcher that writes beside the run, too."""
+
+    def place(self, path: Path) -> None:
+        """Called with the run folder, before ``begin``."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A training that ended: where its results are, and how it ended."""
@@ -178,6 +186,8 @@ def _run(
     checkpoint: Resumption | None = None,
 ) -> Outcome:
     """Trains, and writes what came of it."""
+    if isinstance(watcher, Placed):
+        watcher.place(keeper.folder.path)
     if watcher is not None:
         watcher.begin(job)
     result = job.fit(

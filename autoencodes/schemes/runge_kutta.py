@@ -13,7 +13,13 @@ from autoencodes.schemes.scheme import Scheme, Velocity
 
 @SCHEMES.register("euler", "order 1", order=1, rank=0)
 class Euler(Scheme):
-    """φ = F(t, x): order 1; with one sub-step a residual network with a layer a step."""
+    """φ = F(t, x): order 1; with one sub-step a residual network with a layer a step.
+
+    Examples
+    --------
+    >>> ac.Euler().slope(lambda t, x: -x, jnp.array(0.0), jnp.ones(1), 0.5).tolist()  # φ = F
+    [-1.0]
+    """
 
     def slope(
         self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
@@ -23,7 +29,14 @@ class Euler(Scheme):
 
 @SCHEMES.register("heun", "order 2", order=2, rank=1)
 class Heun(Scheme):
-    """φ = (s_1 + s_2) / 2,   s_1 = F(t, x),   s_2 = F(t + h, x + h s_1): order 2."""
+    """φ = (s_1 + s_2) / 2,   s_1 = F(t, x),   s_2 = F(t + h, x + h s_1): order 2.
+
+    Examples
+    --------
+    >>> slope = ac.Heun().slope(lambda t, x: -x, jnp.array(0.0), jnp.ones(1), 0.5)
+    >>> (1 + 0.5 * slope).tolist()  # exp(-0.5) = 0.6065
+    [0.625]
+    """
 
     def slope(
         self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
@@ -38,6 +51,12 @@ class RungeKutta4(Scheme):
 
     s_1 = F(t, x),   s_2 = F(t + h/2, x + h/2 s_1),   s_3 = F(t + h/2, x + h/2 s_2),
     s_4 = F(t + h, x + h s_3).
+
+    Examples
+    --------
+    >>> slope = ac.RungeKutta4().slope(lambda t, x: -x, jnp.array(0.0), jnp.ones(1), 0.5)
+    >>> round(float(1 + 0.5 * slope[0]), 4)  # exp(-0.5) = 0.6065
+    0.6068
     """
 
     def slope(

@@ -40,6 +40,11 @@ class Scheme(eqx.Module):
     Notes
     -----
     Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I (1993), II.3.
+
+    Examples
+    --------
+    >>> ac.Flow(schedule, ac.fields.Perceptron(), ac.Heun(substeps=2)).scheme
+    Heun(substeps=2)
     """
 
     substeps: int = eqx.field(
@@ -53,12 +58,42 @@ class Scheme(eqx.Module):
     def slope(
         self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
     ) -> Float[Array, " width"]:
-        """φ(t, x; h): what moves one particle over one sub-step, x + h φ; h is ``step``."""
+        """φ(t, x; h): what moves one particle over one sub-step, x + h φ; h is ``step``.
+
+        Parameters
+        ----------
+        velocity : callable
+            (s, x) ↦ F(s, x, θ_l), one particle's.
+        t : scalar
+        x : array (width,)
+        step : float
+            h.
+
+        Parameters
+        ----------
+        velocity : callable
+            (s, x) ↦ F(s, x, θ_l), one particle's.
+        t : scalar
+        x : array (width,)
+        step : float
+            h.
+
+        Parameters
+        ----------
+        velocity : callable
+            (s, x) ↦ F(s, x, θ_l), one particle's.
+        t : scalar
+        x : array (width,)
+        step : float
+            h.
+        """
 
     def increment(
         self, velocity: Velocity, t: Float[Array, ""], x: Float[Array, " width"], step: float
     ) -> Float[Array, " width"]:
-        """Φ(t, x; Δt) over one step of the control; Δt is ``step``."""
+        """Φ(t, x; Δt) over one step of the control, of a ``velocity`` as for ``slope``; Δt is
+        ``step``.
+        """
         if self.substeps == 1:
             return self.slope(velocity, t, x, step)
         short = step / self.substeps

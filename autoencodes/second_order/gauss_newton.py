@@ -43,7 +43,7 @@ def gauss_newton(
     the control. A row of A_i is the gradient of one component of x_L^i: a costate that starts
     as a unit vector. Memory is N k m numbers, for ``batch_size`` particles at a time if given.
 
-    For use inside compiled code; nothing is checked. Source: docs/theory.md, section 6;
+    For use inside compiled code; nothing is checked. Source: docs/explanation/theory.md, section 6;
     Nocedal and Wright, Numerical Optimization (2006), section 10.3.
     """
     flat, unravel = ravel_pytree(control)

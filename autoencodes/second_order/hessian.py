@@ -42,7 +42,7 @@ class Hessian:
     tape_bytes : memory for the linearised sweeps, 4 GiB by default. Particles beyond it are
         linearised anew for every product.
 
-    Source: docs/theory.md, section 6.
+    Source: docs/explanation/theory.md, section 6.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class ShootingFactor:
     Λ does not contract for τ above ``excluded_tau``. ``kind`` and ``confidence``: how the interval
     is known.
 
-    Source: docs/theory.md, section 5.1.
+    Source: docs/explanation/theory.md, section 5.1.
     """
 
     radius: float

@@ -26,6 +26,11 @@ class Adam(Descent):
         The peak rate, > 0.
     warmup : float
         The share of all steps over which the rate rises to its peak, in [0, 1).
+
+    Examples
+    --------
+    >>> ac.Adam(learning_rate=0.01)
+    Adam(learning_rate=0.01)
     """
 
     penalised: ClassVar[bool] = True

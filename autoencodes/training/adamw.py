@@ -35,6 +35,11 @@ class AdamW(Descent):
         The share of all steps over which the rate rises to its peak, in [0, 1).
     weight_decay : float, optional
         w ≥ 0; None is 2λ, with λ the problem's ``tikhonov``.
+
+    Examples
+    --------
+    >>> ac.AdamW(weight_decay=0.1)
+    AdamW(learning_rate=0.002, weight_decay=0.1)
     """
 
     penalised: ClassVar[bool] = False

@@ -74,10 +74,15 @@ class ExactMSA(Method):
 
     Notes
     -----
-    Source: docs/theory.md, sections 4 and 5; Krylov and Chernous'ko (1963), and Li, Chen, Tai and
-    E, JMLR 18 (2018), for the basic method; Scagliotti, Deep learning approximation of
-    diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023), for systems
-    of this form.
+    Source: docs/explanation/theory.md, sections 4 and 5; Krylov and Chernous'ko (1963), and Li,
+    Chen, Tai and E, JMLR 18 (2018), for the basic method; Scagliotti, Deep learning approximation
+    of diffeomorphisms via linear-control systems, Math. Control Relat. Fields 13 (2023), for
+    systems of this form.
+
+    Examples
+    --------
+    >>> ac.ExactMSA()
+    ExactMSA()
     """
 
     integrates: ClassVar[bool] = False

@@ -124,12 +124,38 @@ def fit(
     InputError
         For shapes that do not match, or numbers out of range.
 
+    See Also
+    --------
+    autoencodes.MinimizingMovement : the default method
+    autoencodes.certify : what can be concluded of the result
+    autoencodes.Model : a control with all that makes it a model of rows
+
+    See Also
+    --------
+    autoencodes.MinimizingMovement : the default method
+    autoencodes.certify : what can be concluded of the result
+    autoencodes.Model : a control with all that makes it a model of rows
+
+    See Also
+    --------
+    autoencodes.MinimizingMovement : the default method
+    autoencodes.certify : what can be concluded of the result
+    autoencodes.Model : a control with all that makes it a model of rows
+
     Notes
     -----
     Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
     Ctrl-C) that comes while steps are made, or in a callback, ends the training, as
     ``interrupted``, with the last complete round's control; of that round, later callbacks may
     not have been called.
+
+    Examples
+    --------
+    >>> result = ac.fit(problem, theta, rows, method=ac.Adam(0.1), steps=3)
+    >>> bool(problem.objective(result.control, rows) < problem.objective(theta, rows))
+    True
+    >>> result.history[-1]["step"]
+    3
     """
     steps = integer(steps, "steps", at_least=0)
     batch_size = optional(positive_integer, batch_size, "batch_size")

@@ -92,6 +92,11 @@ class LBFGS(Method):
     -----
     Source: Liu and Nocedal, Math. Program. 45 (1989); Nocedal and Wright, Numerical
     Optimization (2006), algorithms 3.5 and 3.6; Hager and Zhang, ACM TOMS 32 (2006).
+
+    Examples
+    --------
+    >>> ac.LBFGS(memory=5)
+    LBFGS(memory=5)
     """
 
     memory: int = setting(positive_integer, "memory", 10)

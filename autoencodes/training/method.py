@@ -72,6 +72,23 @@ class Method(eqx.Module):
     """A training method: a pure step from state to state, compiled by ``fit``.
 
     A state is a tree of arrays of the method's own, with a ``control`` and a ``status`` at least.
+
+    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
+    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
+    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
+
+    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
+    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
+    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
+
+    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
+    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
+    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
+
+    Examples
+    --------
+    >>> isinstance(ac.Adam(), ac.Method)
+    True
     """
 
     integrates: ClassVar[bool] = True

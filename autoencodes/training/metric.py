@@ -81,7 +81,8 @@ def usual_tau(steps: Any) -> Any:
     """0.005 min(1, 1000/``steps``)^(1/4): the largest τ of a training of so many steps.
 
     A short training needs long steps to arrive at all; in a long one they only leave their noise
-    in the control, which fits it worse and generalises less (docs/training.md has the figures).
+    in the control, which fits it worse and generalises less (docs/explanation/training.md has the
+    figures).
     """
     if isinstance(steps, int):  # whatever precision JAX is set to
         return 5e-3 * min(1.0, _SHORT / max(steps, 1)) ** 0.25
@@ -134,9 +135,26 @@ class MetricMovement(Method):
     memory : float
         The share of the steps made over which v averages, in (0, 1].
 
+    See Also
+    --------
+    autoencodes.MinimizingMovement : for all rows at once
+
+    See Also
+    --------
+    autoencodes.MinimizingMovement : for all rows at once
+
+    See Also
+    --------
+    autoencodes.MinimizingMovement : for all rows at once
+
     Notes
     -----
-    Source: docs/theory.md, section 5.
+    Source: docs/explanation/theory.md, section 5.
+
+    Examples
+    --------
+    >>> ac.MetricMovement(tau=0.005)
+    MetricMovement(tau=0.005)
     """
 
     tau: float | None = number(positive, "tau", None)
@@ -223,7 +241,7 @@ class MetricMovement(Method):
         )
 
     def step_at(self, count: Count, steps: Count) -> Float[Array, ""]:
-        """τ_k of the k-th of ``steps`` steps, counted from 0."""
+        """τ_k of the k-th of ``steps`` steps, k = ``count`` from 0."""
         share = (count + 1) / jnp.maximum(steps, 1)
         fall = jnp.clip((share - (1 - self.decay)) / self.decay, 0, 1)
         rise = jnp.minimum(share / _WARM, 1.0)

@@ -151,10 +151,30 @@ class MinimizingMovement(Method):
     smallest_tau : float
         Below it the method gives up and says so.
 
+    See Also
+    --------
+    autoencodes.MetricMovement : for mini-batches
+    autoencodes.InnerSolver : how a movement is solved
+
+    See Also
+    --------
+    autoencodes.MetricMovement : for mini-batches
+    autoencodes.InnerSolver : how a movement is solved
+
+    See Also
+    --------
+    autoencodes.MetricMovement : for mini-batches
+    autoencodes.InnerSolver : how a movement is solved
+
     Notes
     -----
-    Source: docs/theory.md, section 5; the inexactness also Solodov and Svaiter, J. Convex
-    Anal. 6 (1999).
+    Source: docs/explanation/theory.md, section 5; the inexactness also Solodov and Svaiter, J.
+    Convex Anal. 6 (1999).
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner="lbfgs")
+    MinimizingMovement(inner='lbfgs', first_tau=(1000.0, 0.01, 1.0))
     """
 
     tau: float = setting(positive, "tau", 1e10)

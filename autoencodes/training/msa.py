@@ -104,6 +104,11 @@ class ExtendedMSA(Method):
     -----
     Source: Li, Chen, Tai and E, Maximum principle based algorithms for deep learning, JMLR 18
     (2018), algorithm 2 and lemma 2.
+
+    Examples
+    --------
+    >>> ac.ExtendedMSA()
+    ExtendedMSA()
     """
 
     integrates: ClassVar[bool] = False

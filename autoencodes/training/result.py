@@ -39,7 +39,61 @@ class Resumption:
 
 @dataclass(frozen=True, repr=False)
 class Progress:
-    """What a callback sees after every round of steps."""
+    """What a callback sees after every round of steps.
+
+    Parameters
+    ----------
+    step, steps : int
+        Steps made, and steps to make.
+    batches : int
+        Steps in an epoch.
+    seconds : float
+        Since the training began.
+    control : Control
+        As it is now.
+    records : tuple of dict
+        The history's new lines.
+    resumption : Resumption
+        What ``fit(..., resume=...)`` goes on from.
+
+    Parameters
+    ----------
+    step, steps : int
+        Steps made, and steps to make.
+    batches : int
+        Steps in an epoch.
+    seconds : float
+        Since the training began.
+    control : Control
+        As it is now.
+    records : tuple of dict
+        The history's new lines.
+    resumption : Resumption
+        What ``fit(..., resume=...)`` goes on from.
+
+    Parameters
+    ----------
+    step, steps : int
+        Steps made, and steps to make.
+    batches : int
+        Steps in an epoch.
+    seconds : float
+        Since the training began.
+    control : Control
+        As it is now.
+    records : tuple of dict
+        The history's new lines.
+    resumption : Resumption
+        What ``fit(..., resume=...)`` goes on from.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> watch = lambda now: seen.append(now.step)
+    >>> _ = ac.fit(problem, theta, rows, method=ac.Adam(0.1), steps=3, callback=watch)
+    >>> seen[-1]
+    3
+    """
 
     step: int
     steps: int
@@ -68,6 +122,44 @@ class Result:
     training ended, in words. ``control`` is finite in any case; where a method failed and lost
     its own, it is the best one that is known: on mini-batches that of the epoch's beginning with
     the least objective seen. ``resumption`` lets a later ``fit`` go on from here.
+
+    Parameters
+    ----------
+    control : Control
+    history : list of dict
+        One an epoch, of numbers by name: see ``fit``.
+    converged, interrupted, failed : bool
+        Why it ended; none of them where all steps were made.
+    reason : str
+    resumption : Resumption
+
+    Parameters
+    ----------
+    control : Control
+    history : list of dict
+        One an epoch, of numbers by name: see ``fit``.
+    converged, interrupted, failed : bool
+        Why it ended; none of them where all steps were made.
+    reason : str
+    resumption : Resumption
+
+    Parameters
+    ----------
+    control : Control
+    history : list of dict
+        One an epoch, of numbers by name: see ``fit``.
+    converged, interrupted, failed : bool
+        Why it ended; none of them where all steps were made.
+    reason : str
+    resumption : Resumption
+
+    Examples
+    --------
+    >>> result = ac.fit(problem, theta, rows, method=ac.Adam(0.1), steps=3)
+    >>> result.reason
+    'budget spent: all 3 steps were made'
+    >>> result.converged, result.interrupted, result.failed
+    (False, False, False)
     """
 
     control: Control

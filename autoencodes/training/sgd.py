@@ -40,6 +40,11 @@ class SGD(Descent):
     Notes
     -----
     Source: Sutskever, Martens, Dahl and Hinton, ICML 2013.
+
+    Examples
+    --------
+    >>> ac.SGD(momentum=0.8)
+    SGD(learning_rate=0.01, momentum=0.8)
     """
 
     penalised: ClassVar[bool] = True

@@ -17,7 +17,7 @@ from benchmarks.speed.measurement import Measurement, Part, Row, Settings
 from benchmarks.speed.page import page
 from benchmarks.speed.suite import SUITE
 
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measurements" / "performance.md"
 Result = dict[str, Any]
 """``machines``: those that parts were measured on; ``measurements``: by name and part."""
 

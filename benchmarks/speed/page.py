@@ -1,4 +1,4 @@
-"""docs/performance.md, from what was measured."""
+"""docs/measurements/performance.md, from what was measured."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from benchmarks.speed.suite import SUITE
 _HEAD = """\
 # How fast it is
 
-<!-- written by `python -m benchmarks page docs/performance.json`: change the measurements in
-benchmarks/speed/, and not this page -->
+<!-- written by `python -m benchmarks page docs/measurements/performance.json`: change the
+measurements in benchmarks/speed/, and not this page -->
 
 `python -m benchmarks --json FILE` measures what stands here, ours and the peers in turn in one run;
 `--only NAME` a part of it, which is merged into the file; `python -m benchmarks page FILE` writes

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from autoencodes import datasets
-from autoencodes.datasets import Reading, Streamed
+from autoencodes.datasets import Reading
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError
 
 pl = pytest.importorskip("polars")

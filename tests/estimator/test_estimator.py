@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import inspect
 import pickle
 from pathlib import Path
@@ -266,10 +264,3 @@ def test_every_parameter_is_an_entry_of_the_settings() -> None:
 def test_parameters_are_checked_by_fit(entries: dict[str, Any], message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         ac.AutoencODE(**entries).fit(curve())
-
-
-@pytest.mark.parametrize("name", ["autoencoder", "supervised"])
-def test_examples_are_as_they_say(name: str) -> None:
-    tested = doctest.testmod(importlib.import_module(f"autoencodes.estimator.{name}"))
-    assert tested.attempted
-    assert not tested.failed

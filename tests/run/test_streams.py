@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autoencodes.cli import main
-from autoencodes.datasets import Streamed
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError
 from autoencodes.measure.streamed import StreamedMeasure
 from autoencodes.plan.settings import Settings

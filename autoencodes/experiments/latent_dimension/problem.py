@@ -41,7 +41,7 @@ ENOUGH = 0.01
 """The share of the variance that counts as nothing."""
 INDICATORS = ("held-out error", "λ", "costates", "PCA")
 _HIDDEN, _STEPS, _STEP, _SCALE, _TAU, _BATCH = 32, 4, 0.5, 0.5, 1e-2, 128
-"""Those of the rule for tables (docs/defaults.md), as is λ = 0.01 Σ variances / N."""
+"""Those of the rule for tables (docs/explanation/defaults.md), as is λ = 0.01 Σ variances / N."""
 
 
 def _parabola(draw: np.random.Generator, count: int) -> Rows:

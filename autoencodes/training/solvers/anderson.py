@@ -66,6 +66,11 @@ class Anderson(InnerSolver):
     Notes
     -----
     Source: Anderson (1965); Walker and Ni, SIAM J. Numer. Anal. 49 (2011).
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner=ac.Anderson()).inner
+    Anderson()
     """
 
     forgets: ClassVar[bool] = True

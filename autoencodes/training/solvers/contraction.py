@@ -66,7 +66,12 @@ class Contraction(InnerSolver):
 
     Notes
     -----
-    Source: docs/theory.md, section 5.
+    Source: docs/explanation/theory.md, section 5.
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner=ac.Contraction()).inner
+    Contraction()
     """
 
     forgets: ClassVar[bool] = True

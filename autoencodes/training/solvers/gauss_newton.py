@@ -38,6 +38,11 @@ class GaussNewton(InnerSolver):
     Every point costs one forward sweep and d backward ones, counted as d gradient evaluations
     (measured on the parabola, d = 2, m = 98: 1.3 times the time of one); beside them N d m²
     operations for the matrix, which count where m is large.
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner=ac.GaussNewton()).inner
+    GaussNewton()
     """
 
     forgets: ClassVar[bool] = True

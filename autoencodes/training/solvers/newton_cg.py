@@ -59,6 +59,11 @@ class NewtonCG(InnerSolver):
     Notes
     -----
     Source: Nocedal and Wright, Numerical Optimization (2006), section 7.1.
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner=ac.NewtonCG()).inner
+    NewtonCG()
     """
 
     forgets: ClassVar[bool] = True

@@ -49,6 +49,11 @@ class QuasiNewton(InnerSolver):
     Notes
     -----
     Source: Liu and Nocedal, Math. Program. 45 (1989).
+
+    Examples
+    --------
+    >>> ac.MinimizingMovement(inner=ac.QuasiNewton()).inner
+    QuasiNewton()
     """
 
     forgets: ClassVar[bool] = False

@@ -40,7 +40,28 @@ class Inner(NamedTuple):
 
 
 class InnerSolver(eqx.Module):
-    """Minimises I(θ) = J(θ) + ‖θ − θ^k‖²/(2τ), as exactly as the outer loop needs."""
+    """Minimises I(θ) = J(θ) + ‖θ − θ^k‖²/(2τ), as exactly as the outer loop needs.
+
+    ``MinimizingMovement(inner=...)`` calls both methods: ``problem`` is the ControlProblem,
+    ``control``
+    where to begin, ``batch`` the particles, ``start`` θ^k with its sweep, ``memory`` what the
+    solver knows there, ``tau`` the step τ.
+
+    ``MinimizingMovement(inner=...)`` calls both methods: ``problem`` is the ControlProblem,
+    ``control``
+    where to begin, ``batch`` the particles, ``start`` θ^k with its sweep, ``memory`` what the
+    solver knows there, ``tau`` the step τ.
+
+    ``MinimizingMovement(inner=...)`` calls both methods: ``problem`` is the ControlProblem,
+    ``control``
+    where to begin, ``batch`` the particles, ``start`` θ^k with its sweep, ``memory`` what the
+    solver knows there, ``tau`` the step τ.
+
+    Examples
+    --------
+    >>> isinstance(ac.NewtonCG(), ac.InnerSolver)
+    True
+    """
 
     forgets: ClassVar[bool]
     """Whether its memory speaks of the particles at hand, and not of J in general."""
