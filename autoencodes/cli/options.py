@@ -93,6 +93,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "precision",
         "start",
         "refine",
+        "leave_saddle",
         "record",
     ),
 }
