@@ -122,9 +122,9 @@ def keep(path: str | Path, certificate: Certificate) -> Path:
     One that was interrupted replaces no complete one: it is ``certificate-partial.json`` then.
     Where it saw the objective lie lower, ``lower.safetensors`` holds the model there.
     """
-    folder, lower = RunFolder.open(path), certificate.descent and certificate.descent.control
-    if lower is not None:
-        folder.write_lower(folder.model.with_control(lower))
+    folder, descent = RunFolder.open(path), certificate.descent
+    if descent is not None:
+        folder.write_lower(folder.model.with_control(descent.control))
     elif not certificate.interrupted:
         folder.write_lower(None)
     complete, partial = Path(path) / _COMPLETE, Path(path) / _PARTIAL
