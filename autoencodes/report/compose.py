@@ -79,10 +79,14 @@ def _written(
 ) -> Report:
     """Draws, and writes when all is drawn."""
     from autoencodes.plot import style
+    from autoencodes.plot.phases import stills
     from autoencodes.report.page import Drawn, html
+    from autoencodes.report.page.library import library
 
     with style.context():
         shown = pictures()
+        if library() is None and not page.images:
+            shown += [stills(motion, f"flow-{k}") for k, motion in enumerate(page.motions, 1)]
         files = render(shown)
     drawn = [Drawn(p.name, files[f"{p.name}.png"], p.caption, p.alt) for p in shown]
     text = html(replace(page, pictures=tuple(drawn)))

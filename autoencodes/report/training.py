@@ -16,6 +16,7 @@ from autoencodes.plot.images import coloured, limits
 from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.plot.picture import Picture
 from autoencodes.report import figures
+from autoencodes.report.charts.run import charts
 from autoencodes.report.findings import Findings
 from autoencodes.report.page import Extremes, Page, Strip
 from autoencodes.run.folder import RunFolder
@@ -64,6 +65,7 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         anomalies=kept(folder),
         explorers=_explorers(folder, findings, name),
         extremes=_extremes(findings),
+        charts=charts(findings, folder.model),
         images="passage" in findings.samples.arrays,
     )
 

@@ -26,6 +26,19 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
+class Chart:
+    """A chart that its reader moves; it takes the place of the picture of its name, if there is."""
+
+    name: str
+    spec: dict[str, Any]
+    """For Vega or Vega-Lite: JSON values."""
+    caption: str
+    alt: str
+    rows: dict[str, Any] | None = None
+    """Names and columns of rows, of which those within the chart's frame are listed below it."""
+
+
+@dataclass(frozen=True, eq=False)
 class Strip:
     """Small images in rows, such as the same few examples epoch by epoch."""
 
@@ -71,5 +84,7 @@ class Page:
     anomalies: Worst | None = None
     explorers: tuple[Explorer, ...] = ()
     extremes: Extremes | None = None
+    charts: tuple[Chart, ...] = ()
+    """Left out where the library that draws them is not installed."""
     images: bool = False
     """Whether rows are images: their way is a picture, and pixels are not shown against others."""
