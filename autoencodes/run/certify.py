@@ -113,7 +113,8 @@ def keep(path: str | Path, certificate: Certificate) -> Path:
     One that was interrupted replaces no complete one: it is ``certificate-partial.json`` then.
     Where it saw the objective lie lower, ``lower.safetensors`` holds the model there.
     """
-    folder, lower = RunFolder.open(path), certificate.descent and certificate.descent.control
+    folder, down = RunFolder.open(path), certificate.descent
+    lower = None if down is None else down.control
     if lower is not None:
         folder.write_lower(folder.model.with_control(lower))
     elif not certificate.interrupted:
