@@ -163,7 +163,7 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="a few problems")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    problems = 7 if arguments.smoke else arguments.problems
+    problems = 3 if arguments.smoke else arguments.problems
     asked, wrong = count(problems)
     print(f"{problems} problems; intervals stated and, of those, not holding the eigenvalue:")
     failed = False

@@ -335,4 +335,6 @@ every_case = pytest.mark.parametrize(
 share once. A quick run takes every fourth case."""
 some_cases = pytest.mark.parametrize("case", CASES[::4], ids=IDS[::4], scope="module")
 """A law that follows from others, which hold on every case: on every fourth one."""
+other_cases = pytest.mark.parametrize("case", CASES[::2], ids=IDS[::2], scope="module")
+"""A law that tests/test_every_field.py has for the whole family: on every other case."""
 BY_NAME = {case.name: case for case in CASES}

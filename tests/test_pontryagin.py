@@ -14,7 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from plain import losses, states
-from problems import BY_NAME, CASES, Case, distance, draw, every_case, flat, some_cases, unflat
+from problems import (
+    BY_NAME,
+    CASES,
+    Case,
+    distance,
+    draw,
+    every_case,
+    flat,
+    other_cases,
+    some_cases,
+    unflat,
+)
 
 import autoencodes as ac
 
@@ -83,7 +94,7 @@ def test_the_hessian_is_symmetric(case: Case) -> None:
     assert one == pytest.approx(float(other), rel=1e-10)
 
 
-@every_case
+@other_cases
 def test_the_hessian_is_the_finite_difference_of_the_gradient(case: Case) -> None:
     def ahead(step: float) -> Any:
         theta = jax.tree.map(lambda a, b: a + step * b, case.control, case.direction(0))
