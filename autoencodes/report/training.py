@@ -66,7 +66,7 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         explorers=_explorers(folder, findings, name),
         extremes=_extremes(findings),
         charts=charts(findings, folder.model),
-        images="passage" in findings.samples.arrays,
+        passages=figures.passages(findings),
     )
 
 
@@ -84,10 +84,9 @@ def _explorers(folder: RunFolder, findings: Findings, name: str) -> tuple[Explor
     if model.readout.target != "rows" or not findings.reconstructs:
         return ()
     rows = model.scaling.undo(arrays["originals"], np.float64)
-    found = Explorer.of(
+    return Explorer.planes(
         f"{name}, decoded", model, arrays["latent"], rows, arrays.get("labels"), findings.names
     )
-    return () if found is None else (found,)
 
 
 def _extremes(findings: Findings) -> Extremes | None:

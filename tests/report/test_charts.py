@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report.motions import motion
+from report.motions import motion, passage
 
 from autoencodes.plan.settings import Settings
 from autoencodes.report import report
@@ -57,6 +57,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     compare([folder / "table", folder / "digits"]).write(found["comparison"])
     found["experiment"] = folder / "experiment.html"
     found["experiment"].write_text(html(page()), "utf-8")
+    found["images"] = folder / "images.html"
+    found["images"].write_text(html(page(passages=(passage(),), charts=())), "utf-8")
     return found
 
 
@@ -101,6 +103,7 @@ LOOKS = [
     ("digits", 1280, "dark"),
     ("experiment", 390, "dark"),
     ("comparison", 390, "light"),
+    ("images", 390, "light"),
 ]
 
 
@@ -260,9 +263,24 @@ def test_a_flow_answers_keys_pointer_and_choices_and_plays(opened: Any) -> None:
     button = chart.get_by_role("button")
     button.press("Enter")
     assert button.inner_text() == "Pause"
-    page.wait_for_function("document.querySelector('#chart-flow-3 input').value > 3")
+    playwright.expect(output).to_contain_text("layer 5 of 6")
     button.press("Enter")
     assert button.inner_text() == "Play"
+
+
+def test_images_pass_through_the_layers_by_keys_and_by_themselves(opened: Any) -> None:
+    film = opened("images").locator(".film")
+    said, layer, image = film.locator("output"), film.get_by_role("slider"), film.locator("img")
+    assert said.inner_text() == "input"
+    layer.press("ArrowRight")
+    assert said.inner_text() == "after layer 4 of 8: 5 of 6 components on"
+    screen, whole = film.locator(".screen").bounding_box(), image.bounding_box()
+    np.testing.assert_allclose(whole["height"] / screen["height"], 3, rtol=0.01)
+    np.testing.assert_allclose(screen["y"] - whole["y"], screen["height"], rtol=0.01)
+    film.get_by_role("button", name="Play").press("Enter")
+    film.get_by_role("button", name="Pause").wait_for()
+    film.get_by_role("button", name="Play").wait_for()
+    assert said.inner_text() == "after layer 8 of 8: 6 of 6 components on"
 
 
 def test_an_explorer_decodes_where_it_is_moved(opened: Any) -> None:

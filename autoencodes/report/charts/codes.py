@@ -57,7 +57,6 @@ def codes(places: Float[np.ndarray, "row axis"], titles: list[str], rows: Rows) 
             *_frame(ends),
             *dragged("plot", ("x", "y")),
         ],
-        usermeta={"x": rounded(x), "y": rounded(y)},
         data=[
             {
                 "name": "rows",

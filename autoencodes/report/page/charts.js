@@ -67,8 +67,11 @@
       if (time) go(after < 1 ? play : after - 1 + (time - times[after - 1]) / (times[after] - times[after - 1]));
     }
     if (!rows) continue;
-    const { x, y } = spec.usermeta;
-    const heed = (_, [x0, x1, y0, y1]) => list(section, rows, (k) => x[k] >= x0 && x[k] <= x1 && y[k] >= y0 && y[k] <= y1);
+    const points = spec.data[0].values;
+    const heed = (_, [x0, x1, y0, y1]) => list(section, rows, (k) => {
+      const { x, y } = points[k];
+      return x >= x0 && x <= x1 && y >= y0 && y <= y1;
+    });
     view.addSignalListener("frame", heed);
     heed("frame", view.signal("frame"));
   }

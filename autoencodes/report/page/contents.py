@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from autoencodes.experiments import ResultTable
 from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion
+from autoencodes.plot.passage import Passage
 from autoencodes.run.worst import Odd, Worst
 
 
@@ -86,5 +87,5 @@ class Page:
     extremes: Extremes | None = None
     charts: tuple[Chart, ...] = ()
     """Left out where the library that draws them is not installed."""
-    images: bool = False
-    """Whether rows are images: their way is a picture, and pixels are not shown against others."""
+    passages: tuple[Passage, ...] = ()
+    """Of rows that are images: their way is a film, and pixels are not shown against others."""

@@ -16,7 +16,7 @@ from autoencodes.report.page.contents import Drawn, Page
 from autoencodes.report.page.explorers import explorers
 from autoencodes.report.page.flows import flows
 from autoencodes.report.page.library import EXTRA, PACKAGE, Library, library
-from autoencodes.report.page.strips import strip
+from autoencodes.report.page.strips import films, strip
 from autoencodes.report.page.tables import entries, table, text
 
 _PAGE_WIDE = 1000
@@ -42,7 +42,8 @@ def html(page: Page) -> str:
     body = [
         _opening(page),
         *tables[:1],
-        "" if page.images or drawing is None else flows(page.motions),
+        "" if page.passages or drawing is None else flows(page.motions),
+        films(page.passages),
         explorers(page.explorers),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", _figures(page, drawing)),

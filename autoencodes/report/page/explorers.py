@@ -21,6 +21,13 @@ def explorers(content: tuple[Explorer, ...]) -> str:
     if not content:
         return ""
     parts = "\n".join(_explorer(each, k) for k, each in enumerate(content, 1))
+    planes = "".join(
+        f'<option value="explorer-{k}">{escape(each.plane)}</option>'
+        for k, each in enumerate(content, 1)
+        if each.plane
+    )
+    if planes:
+        parts = f'<p><label>plane <select class="which">{planes}</select></label></p>\n{parts}'
     return (
         "<section>\n<h2>Explore the latent space</h2>\n"
         "<noscript><p>To move through latent space, allow this page its script.</p></noscript>\n"
@@ -55,7 +62,7 @@ def _explorer(explorer: Explorer, number: int) -> str:
 
 
 _EXPLORER = """\
-<section class="explorer" aria-labelledby="explorer-{number}-title">
+<section class="explorer" id="explorer-{number}" aria-labelledby="explorer-{number}-title">
 <h3 id="explorer-{number}-title">{title}</h3>
 <div class="board">
 <div class="controls">

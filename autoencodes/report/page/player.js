@@ -26,6 +26,19 @@ function player(range, last, go) {
   button.className = "play";
   button.addEventListener("click", () => play(!running));
   range.addEventListener("input", () => play(false));
-  (range.closest("label") ?? range).before(button);
+  range.closest(".vega-bind").prepend(button);
   play(false);
+}
+
+for (const film of document.querySelectorAll(".film")) {
+  const captions = JSON.parse(film.dataset.captions);
+  const range = film.querySelector("input");
+  const go = (layer) => {
+    range.value = Math.round(layer);
+    film.querySelector("img").style.transform = `translateY(${-100 * range.value / captions.length}%)`;
+    film.querySelector("output").textContent = captions[range.value];
+  };
+  range.addEventListener("input", () => go(Number(range.value)));
+  player(range, captions.length - 1, go);
+  go(0);
 }
