@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autoencodes as ac
-from benchmarks.adversarial_controls import SHAPES, hessian, held, particles
+from benchmarks.adversarial_controls import SHAPES, held, hessian, particles
 
 BLOCKS = SHAPES[0]
 
