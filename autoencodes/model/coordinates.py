@@ -128,7 +128,7 @@ class Coordinates(Summarised, eqx.Module):
         dim: int,
         seed: int,
     ) -> Coordinates:
-        """The coordinates along axes, as columns, about a centre; of random ones by default."""
+        """The coordinates along axes, as columns, about a centre; else random ones by ``seed``."""
         features = len(centre)
         if axes is None:
             Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
