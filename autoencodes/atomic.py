@@ -11,9 +11,10 @@ import re
 import stat
 import time
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from autoencodes.errors import InputError
 
@@ -38,20 +39,37 @@ def write(path: str | Path, content: bytes | str) -> None:
         the path.
     """
     data = content.encode() if isinstance(content, str) else content
+    with writing(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[BinaryIO]:
+    """A stream whose content becomes a file at the end of the context, as ``write`` makes one.
+
+    After an error within the context nothing is left of it.
+
+    Raises
+    ------
+    OSError
+        As ``write``.
+    """
     try:
-        _write(Path(os.path.realpath(path)) if os.path.islink(path) else Path(path), data)
+        with _writing_to(Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)) as s:
+            yield s
     except OSError as error:
         raise named(error, path) from error
 
 
-def _write(path: Path, data: bytes) -> None:
+@contextmanager
+def _writing_to(path: Path) -> Iterator[BinaryIO]:
     try:
         before = os.stat(path)
     except FileNotFoundError:
         before = None
     if before is not None and not stat.S_ISREG(before.st_mode):
         with open(path, "wb", buffering=0) as stream:
-            stream.write(data)
+            yield cast(BinaryIO, stream)
         return
     if before is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected")
@@ -62,7 +80,7 @@ def _write(path: Path, data: bytes) -> None:
     try:
         # The system takes its mask off the mode of a new file.
         with os.fdopen(os.open(temporary, flags, mode & 0o666), "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         if before is not None:

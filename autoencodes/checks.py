@@ -13,6 +13,7 @@ import difflib
 import math
 import numbers
 import operator
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -275,6 +276,20 @@ def _place(index: Iterable[int]) -> str:
     row, *more = [int(k) for k in index] or [0]
     column = f", column {more[0]}" if len(more) == 1 else f", entry {tuple(more)}" if more else ""
     return f"row {row}{column} (counted from 0)"
+
+
+def memory(value: object, name: str) -> int:
+    """A number of bytes: an integer, or a text with a unit, as 2GB, 1.5 GiB or 800MB."""
+    if not isinstance(value, str):
+        return positive_integer(value, name)
+    found = re.fullmatch(
+        r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", value, re.IGNORECASE | re.ASCII
+    )
+    if found is None:
+        raise InputError(f"{name} must be a number of bytes with its unit, as 2GB; got {value!r}")
+    number, unit, binary = found.groups()
+    base = 1024 if binary else 1000
+    return positive_integer(round(float(number) * base ** " KMGT".index(unit.upper() or " ")), name)
 
 
 def names(value: object, name: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from autoencodes.flow import sweep
 from autoencodes.flow.flow import Flow
 from autoencodes.flow.layout import State, beside, finite, layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streamed import Measure
 from autoencodes.precision import Parameter, compiled
 from autoencodes.summary import Summarised
 
@@ -106,14 +107,14 @@ class ControlProblem(Summarised, eqx.Module):
         return {**self.flow._summary(), "cost": f"{self.cost!r}, λ = {self.tikhonov:g}"}
 
     def objective(
-        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+        self, control: Control, measure: Measure, batch_size: int | None = None
     ) -> Float[Array, ""]:
         """J(θ) = ∫ ℓ dμ_T + λ ‖θ‖²."""
         cost = self.terminal_cost(control, measure, batch_size)
         return finite(cost + self.penalty(control), "the objective")
 
     def terminal_cost(
-        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+        self, control: Control, measure: Measure, batch_size: int | None = None
     ) -> Float[Array, ""]:
         """∫ ℓ dμ_T = Σ_i w_i ℓ(x_L^i, y^i)."""
         _check_values(self, measure)
@@ -156,7 +157,7 @@ class ControlProblem(Summarised, eqx.Module):
         return finite(values, "the Hamiltonian")
 
     def gradient(
-        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+        self, control: Control, measure: Measure, batch_size: int | None = None
     ) -> Control:
         """∇J(θ)_l = 2 λ θ_l + g_l(θ), the gradient in L², with the control's structure."""
         _check_values(self, measure)
@@ -166,7 +167,7 @@ class ControlProblem(Summarised, eqx.Module):
     def hvp(
         self,
         control: Control,
-        measure: EmpiricalMeasure,
+        measure: Measure,
         direction: Control,
         batch_size: int | None = None,
     ) -> Control:
@@ -180,7 +181,7 @@ class ControlProblem(Summarised, eqx.Module):
         return _all_finite(product, "the Hessian-vector product")
 
     def pmp_residual(
-        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+        self, control: Control, measure: Measure, batch_size: int | None = None
     ) -> Float[Array, ""]:
         """‖2 λ θ + g(θ)‖ / (‖2 λ θ‖ + ‖g(θ)‖), in [0, 1]; 0 at a stationary control.
 
@@ -194,7 +195,7 @@ class ControlProblem(Summarised, eqx.Module):
     # What follows is for use inside compiled code; nothing is checked there.
 
     def sweep(
-        self, control: Control, measure: EmpiricalMeasure, batch_size: int | None = None
+        self, control: Control, measure: Measure, batch_size: int | None = None
     ) -> tuple[Float[Array, ""], Control]:
         """(∫ ℓ dμ_T, g(θ)): one forward and one backward sweep, streamed if asked."""
 
@@ -213,7 +214,7 @@ class ControlProblem(Summarised, eqx.Module):
         total = size(pull) + size(g)
         return size(jax.tree.map(jnp.add, pull, g)) / jnp.where(total == 0, 1, total)
 
-    def check_measure(self, measure: EmpiricalMeasure) -> None:
+    def check_measure(self, measure: Measure) -> None:
         """InputError unless the measure has the problem's dimensions."""
         dim = self.flow.schedule.dim
         if measure.dim != dim:
@@ -225,7 +226,9 @@ class ControlProblem(Summarised, eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
-        if getattr(self.cost, "bounded", False) and not isinstance(measure.y, jax.core.Tracer):
+        if getattr(self.cost, "bounded", False) and isinstance(measure.y, np.ndarray | jax.Array):
+            if isinstance(measure.y, jax.core.Tracer):
+                return
             y = np.asarray(measure.y)
             if (outside := (y < 0) | (y > 1)).any():
                 row, entry = (int(k) for k in np.argwhere(outside)[0])
@@ -236,7 +239,7 @@ class ControlProblem(Summarised, eqx.Module):
                 )
 
 
-def _check_values(problem: ControlProblem, measure: EmpiricalMeasure) -> None:
+def _check_values(problem: ControlProblem, measure: Measure) -> None:
     """InputError for targets that the cost does not know.
 
     Shapes are checked where a program is made for them, since the check takes as long as a small
@@ -380,7 +383,7 @@ def _costate_steps(
 
 @compiled
 def _terminal_cost(
-    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
+    problem: ControlProblem, control: Control, measure: Measure, batch_size: int | None
 ) -> Float[Array, ""]:
     problem.check_measure(measure)
     dtype = sweep.check_control(problem.flow, control)
@@ -395,7 +398,7 @@ def _terminal_cost(
 
 @compiled
 def _gradient(
-    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
+    problem: ControlProblem, control: Control, measure: Measure, batch_size: int | None
 ) -> Control:
     problem.check_measure(measure)
     sweep.check_control(problem.flow, control)
@@ -407,7 +410,7 @@ def _gradient(
 def _hvp(
     problem: ControlProblem,
     control: Control,
-    measure: EmpiricalMeasure,
+    measure: Measure,
     direction: Control,
     batch_size: int | None,
 ) -> Control:
@@ -430,7 +433,7 @@ def _hvp(
 
 @compiled
 def _pmp_residual(
-    problem: ControlProblem, control: Control, measure: EmpiricalMeasure, batch_size: int | None
+    problem: ControlProblem, control: Control, measure: Measure, batch_size: int | None
 ) -> Float[Array, ""]:
     problem.check_measure(measure)
     sweep.check_control(problem.flow, control)

@@ -10,7 +10,7 @@ import autoencodes as ac
 from autoencodes.model.order import at_random, by_index, by_variance, natural
 from autoencodes.model.pca import Pca, principal_axes
 from autoencodes.model.scaling import Scaling
-from autoencodes.plan.facts import _carried
+from autoencodes.plan.facts import carried
 
 
 def explained(x: np.ndarray, y: np.ndarray) -> float:
@@ -78,12 +78,12 @@ def test_equal_variances_keep_the_order_of_the_columns_in_any_precision(seed: in
     assert natural(z).components == natural(z.astype(np.float64)).components
 
 
-def test_the_components_that_are_carried_are_not_a_matter_of_rounding() -> None:
+def test_the_components_that_arecarried_are_not_a_matter_of_rounding() -> None:
     # The last of 10,000 equal variances is a share of exactly 1e-4.
     for noise in (0.0, 1e-15, -1e-15, 1e-8, -1e-8):
         variance = np.ones(10_000)
         variance[-1] += noise
-        assert _carried(variance, np.zeros(10_000)) == 9_999
+        assert carried(variance, np.zeros(10_000)) == 9_999
 
 
 def test_pca_of_fewer_rows_than_components_is_the_same_map() -> None:

@@ -63,6 +63,14 @@ Output = Annotated[
         help="As .csv, .npy, .npz, .parquet, .xlsx; -: standard output.",
     ),
 ]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="The most memory, as 2GB: rows that do not fit pass a block at a time.",
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(

@@ -144,6 +144,15 @@ class Display(_Screen):
         last = ", then pointwise" if plan.pointwise else ""
         scheme = {"rk4": "Runge-Kutta"}.get(plan.scheme, type(job.model.flow.scheme).__name__)
         shared = f", {plan.substeps} for each control" if plan.substeps > 1 else ""
+        rows = job.streamed
+        if rows is not None:
+            limit = job.plan.memory_limit or 0
+            notes += (
+                f"{rows.size:,} rows are read a block at a time, {job.buffer:,} mixed at once, "
+                f"to stay within {limit / 1e9:.3g} GB of memory; they have been read "
+                f"{'once' if rows.passes == 1 else f'{rows.passes} times'} to learn their columns "
+                f"and moments, and {rows.sample.size:,} were looked at more closely\n"
+            )
         self._say(
             f"{notes}{job.data.name}: {job.train.size} rows to train on, {validate}"
             f"{tested} to test on, {job.data.dim} features\n"

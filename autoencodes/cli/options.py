@@ -33,6 +33,7 @@ DATA_ENTRIES = (
     "delimiter",
     "decimal",
     "encoding",
+    "memory_limit",
     "data_dir",
 )
 """The entries that say what the data are and how they are read."""
@@ -96,6 +97,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "precision",
         "start",
         "refine",
+        "leave_saddle",
         "record",
     ),
 }

@@ -7,18 +7,44 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, Output, Run, expanded, verb
-from autoencodes.cli.conclusion import conclude, require_free_output, say
+from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, expanded, verb
+from autoencodes.cli.conclusion import conclude, say
+from autoencodes.cli.results import (
+    WORST,
+    in_blocks,
+    judge_blocks,
+    numbered,
+    say_errors,
+    score_blocks,
+    worst_line,
+    writable,
+    written_in_blocks,
+    wrote,
+)
 
 
 @verb()
-def encode(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def encode(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write the latent values of every row of DATA.
 
     Under memory hold or skip, an .npz file also keeps the values that go around the bottleneck.
 
     Example: autoencodes encode runs/mine table.csv -o latent.csv
     """
+    if written_in_blocks(
+        run,
+        data,
+        output,
+        memory_limit,
+        lambda model: lambda rows: numbered("latent", model.encode(_given(rows)).latent),
+    ):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     codes = model.encode(_given(rows))
     more = {"held": codes.held} if codes.held.shape[1] else {}
@@ -40,7 +66,7 @@ def decode(
     """
     from autoencodes.run import RunFolder, export
 
-    path = _writable(output, file)
+    path = writable(output, file)
     model = RunFolder.open(run).model
     codes, identifiers = export.read_latent(file)
     features = model.decode_features(codes.latent, codes.held if codes.held.shape[1] else None)
@@ -48,26 +74,46 @@ def decode(
 
 
 @verb()
-def reconstruct(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def reconstruct(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write what the model makes of every row of DATA, in the data's units.
 
     Columns have their names, integers are rounded, a category is its likeliest level.
 
     Example: autoencodes reconstruct runs/mine table.csv -o rows.csv
     """
+    if written_in_blocks(run, data, output, memory_limit, _reconstructed):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     table = _table(rows)
     _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
 
 
+def _reconstructed(model: Any) -> Any:
+    return lambda rows: model.columns(model.reconstruct(_table(rows)).x)
+
+
 @verb()
-def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def impute(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write DATA with its missing values filled in from their reconstruction; all else as it was.
 
     RUN was trained with --missing mask (or mean).
 
     Example: autoencodes impute runs/gaps gaps.csv -o filled.csv
     """
+    if written_in_blocks(run, data, output, memory_limit, _imputed, identified=False):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     if rows.windows is not None:
         from autoencodes.errors import InputError
@@ -76,22 +122,37 @@ def impute(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> No
             f"{run} was trained on windows of {rows.windows.length} rows, in which a value stands "
             f"{rows.windows.length} times; impute needs a run on rows: train one without --window"
         )
-    table, missing = _table(rows), rows.table.missing
-    filled = model.impute(table)
-    columns = model.columns(filled.x)
-    beside = dict(table.identifiers)
-    if table.label_name is not None:
-        beside[table.label_name] = table.labels
+    missing = rows.table.missing
+    columns = _imputed(model)(rows)
     from autoencodes.run import export
 
-    whole = {**beside, **columns}
-    export.write_table(path, {name: whole[name] for name in _in_order(table, whole)})
+    export.write_table(path, columns)
     count = 0 if missing is None else int(missing.sum())
-    _wrote(path, len(filled.x), f"{len(filled.x):,} rows, {count:,} values filled in", filled=count)
+    wrote(path, rows.size, f"{rows.size:,} rows, {count:,} values filled in", filled=count)
+
+
+def _imputed(model: Any) -> Any:
+    """Rows with what is missing in them filled, and all else, in the order of the file."""
+
+    def filled(rows: Any) -> dict[str, Any]:
+        table = _table(rows)
+        beside = dict(table.identifiers)
+        if table.label_name is not None:
+            beside[table.label_name] = table.labels
+        whole = {**beside, **model.columns(model.impute(table).x)}
+        return {name: whole[name] for name in _in_order(table, whole)}
+
+    return filled
 
 
 @verb()
-def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> None:
+def predict(
+    run: Run,
+    data: Data,
+    output: Output,
+    data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """Write the class or number that the model predicts for every row of DATA.
 
     For classes an .npz file also has their probabilities. Of a model whose targets are rows, the
@@ -101,6 +162,8 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
     """
     import numpy as np
 
+    if written_in_blocks(run, data, output, memory_limit, _predicted):
+        return
     model, rows, path = _opened(run, data, data_dir, output)
     if model.readout.target == "rows":
         table = _table(rows)
@@ -113,8 +176,17 @@ def predict(run: Run, data: Data, output: Output, data_dir: DataDir = None) -> N
             "probabilities": model.probabilities(_given(rows)),
             "classes": np.array(model.readout.classes),
         }
-    column = {"classes": "class", "numbers": "number"}[model.readout.target]
-    _write(path, predicted, column, rows, **more)
+    _write(path, predicted, _PREDICTED[model.readout.target], rows, **more)
+
+
+_PREDICTED = {"classes": "class", "numbers": "number"}
+
+
+def _predicted(model: Any) -> Any:
+    if model.readout.target == "rows":
+        return _reconstructed(model)
+    column = _PREDICTED[model.readout.target]
+    return lambda rows: {column: model.predict(_given(rows))}
 
 
 @verb()
@@ -134,6 +206,7 @@ def score(
         bool, typer.Option("--as-new", help="Take the run's own file, changed since, for new rows.")
     ] = False,
     data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Report the mean squared error over DATA, in the units of training, and of classes the
     accuracy.
@@ -142,6 +215,10 @@ def score(
     """
     from autoencodes.run import export
 
+    streamed = in_blocks(run, data, output, memory_limit, as_new)
+    if streamed is not None:
+        score_blocks(*streamed, per_column)
+        return
     model, rows, path = _opened(run, data, data_dir, output, as_new)
     targets = rows.y if model.readout.target == "rows" else rows.labels
     errors = model.errors(_given(rows), targets)
@@ -151,28 +228,20 @@ def score(
             name = "error" if "error" not in columns else "error of the row"
             own = {name: errors, **columns}
             export.write_table(path, own, identifiers=_identifiers(rows), stem="error")
-            _wrote(path, len(errors), f"{len(errors):,} rows")
+            wrote(path, len(errors), f"{len(errors):,} rows")
         else:
             _write(path, errors, "error", rows)
-    per = {"rows": " per feature", "classes": " of probabilities, per class", "numbers": ""}
-    noun, unit = "rows" if rows.windows is None else "windows", per[model.readout.target]
-    print(f"{noun} {rows.size}: mean squared error {errors.mean():.6g}{unit}")
-    conclude(rows=rows.size, error=errors.mean(), columns={n: e.mean() for n, e in columns.items()})
+    noun = "rows" if rows.windows is None else "windows"
     parts = {"all": slice(None)}
     if rows.is_test.any() and not rows.is_test.all():
-        names = [name for name in ("train", "validation", "test") if rows.has(name)]
-        parts |= {name: rows.rows(name) for name in names}
-        conclude(errors={name: errors[parts[name]].mean() for name in names})
-        for name in names:
-            own = errors[parts[name]]
-            print(f"{name} rows {own.size}: {own.mean():.6g}")
+        parts |= {n: rows.rows(n) for n in ("train", "validation", "test") if rows.has(n)}
+    shares = {}
     if model.readout.target == "classes":
         right = model.predict(_given(rows)).astype(str) == targets.astype(str)
         shares = {name: right[at].mean() for name, at in parts.items()}
-        conclude(accuracy=shares)
-        print(", ".join(f"{name} rows: {share:.4f} right" for name, share in shares.items()))
-    quantiles = ", ".join(f"{q}% {_percentile(errors, q):.3g}" for q in (50, 90, 99, 100))
-    print(f"error of a row, percentiles: {quantiles}")
+    means = {name: (errors[at].size, errors[at].mean()) for name, at in parts.items()}
+    conclude(columns={n: e.mean() for n, e in columns.items()})
+    say_errors(noun, model.readout.target, means, shares, lambda q: _percentile(errors, q))
     for name, own in sorted(columns.items(), key=lambda pair: -pair[1].mean()):
         print(f"column {name}: {own.mean():.6g}")
 
@@ -198,6 +267,7 @@ def anomalies(
         typer.Option("--explain", help="Also every column's share of the score, and repairs."),
     ] = False,
     data_dir: DataDir = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Say which rows of DATA do not belong: a score, a p-value and whether it is an anomaly.
 
@@ -210,7 +280,11 @@ def anomalies(
     from autoencodes.run.anomalies import judge
 
     between(alpha, "--alpha", 0.0, 1.0, with_low=False, with_high=False)
-    path = None if output is None else _writable(output, data)
+    streamed = in_blocks(run, data, output, memory_limit)
+    if streamed is not None:
+        judge_blocks(RunFolder.open(run), *streamed[1:], alpha, explain)
+        return
+    path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir)
     for note in () if rows.windows is None or rows.table is None else rows.table.notes:
@@ -225,7 +299,7 @@ def anomalies(
             for name, values in names.items()
         }
         export.write_table(path, columns, identifiers=named, stem="anomaly")
-        _wrote(path, len(judged.scores), f"{len(judged.scores):,} rows")
+        wrote(path, len(judged.scores), f"{len(judged.scores):,} rows")
     found = None if judged.anomalies is None else int(judged.anomalies.sum())
     conclude(rows=len(judged.scores), anomalies=found, alpha=alpha, statement=judged.statement)
     count = "" if found is None else f", {found:,} anomalies"
@@ -236,31 +310,20 @@ def anomalies(
         tell(sentence)
 
 
-def _worst(judged: Any, identifiers: dict[str, Any], most: int = 10) -> list[str]:
+def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
     """The rows with the largest scores, one a line."""
     import numpy as np
 
-    lines = []
-    worst = np.argsort(-judged.scores, kind="stable")[:most]
-    for row in worst[~np.isnan(judged.scores[worst])].tolist():
-        name = ", ".join(f"{key} {values[row]}" for key, values in identifiers.items())
-        line = f"row {row}{f' ({name})' if name else ''}: score {judged.scores[row]:.4g}"
-        if judged.p_values is not None:
-            line += f", p {judged.p_values[row]:.3g}" + (
-                ", anomaly" if judged.anomalies[row] else ""
-            )
-        if judged.explanation is not None:
-            shares = judged.explanation.shares[row]
-            first = np.argsort(-shares, kind="stable")[:3]
-            line += "; " + ", ".join(
-                f"{judged.explanation.names[k]} {shares[k] / max(judged.scores[row], 1e-300):.0%}"
-                for k in first
-                if shares[k] > 0
-            )
-        if judged.repairs.get(row):
-            line += f"; {judged.repairs[row]}"
-        lines.append(line)
-    return lines
+    worst = np.argsort(-judged.scores, kind="stable")[:WORST]
+    return [
+        worst_line(
+            judged,
+            row,
+            row,
+            ", ".join(f"{key} {values[row]}" for key, values in identifiers.items()),
+        )
+        for row in worst[~np.isnan(judged.scores[worst])].tolist()
+    ]
 
 
 def _opened(
@@ -269,27 +332,12 @@ def _opened(
     """A run's model, all rows of some data, and where results go: asked before any work."""
     from autoencodes.run import RunFolder, source
 
-    path = None if output is None else _writable(output, data)
+    path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
     rows = source.apply_to(folder, data, data_dir, as_new=as_new)
     for note in () if rows.table is None else rows.table.notes:
         say(note)
     return folder.model, rows, path
-
-
-def _writable(output: Path, data: str | Path) -> Path:
-    """Where results go, if they can: asked before any work."""
-    from autoencodes.run import export
-
-    if str(output) == export.STDOUT:
-        require_free_output()
-    return export.require_writable(output, data)
-
-
-def _wrote(path: Path, rows: int, text: str, **entries: Any) -> None:
-    """Says what was written."""
-    conclude(output=path, rows=rows, **entries)
-    say(f"wrote {path}: {text}")
 
 
 def _table(rows: Any) -> Any:
@@ -319,7 +367,7 @@ def _write(path: Any, result: Any, stem: str, rows: Any, **more: Any) -> None:
     from autoencodes.run import export
 
     export.write_rows(path, result, stem, identifiers=_identifiers(rows), **more)
-    _wrote(path, len(result), f"{' × '.join(str(n) for n in result.shape)} values")
+    wrote(path, len(result), f"{' × '.join(str(n) for n in result.shape)} values")
 
 
 def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, Any]) -> None:
@@ -328,7 +376,7 @@ def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, A
 
     columns = model.columns(numbers)
     export.write_table(path, columns, identifiers=identifiers)
-    _wrote(path, len(numbers), f"{len(numbers)} × {len(columns)} values")
+    wrote(path, len(numbers), f"{len(numbers)} × {len(columns)} values")
 
 
 def _percentile(values: Any, share: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from autoencodes.catalogue import DATASETS
 from autoencodes.checks import between, flag, integer, optional
-from autoencodes.datasets import formats, laws
+from autoencodes.datasets import blocks, formats, laws
 from autoencodes.datasets.arrays import arranged, from_array
 from autoencodes.datasets.dataset import Dataset
 from autoencodes.datasets.formats import FORMATS, STANDARD_INPUT
@@ -20,6 +20,7 @@ from autoencodes.datasets.matching import matched
 from autoencodes.datasets.parts import TEST, VALIDATION, parts
 from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.record import Record
+from autoencodes.datasets.streamed import Streamed, opened
 from autoencodes.datasets.streams import Source
 from autoencodes.datasets.table import Column, Table, require_usable
 from autoencodes.datasets.windows import cut
@@ -106,16 +107,6 @@ def load(
     autoencodes.datasets.Dataset : what it returns
     autoencodes.datasets.Reading : what may be said of columns
 
-    See Also
-    --------
-    autoencodes.datasets.Dataset : what it returns
-    autoencodes.datasets.Reading : what may be said of columns
-
-    See Also
-    --------
-    autoencodes.datasets.Dataset : what it returns
-    autoencodes.datasets.Reading : what may be said of columns
-
     Examples
     --------
     >>> data = ac.datasets.load("moons", seed=1)
@@ -174,4 +165,60 @@ def load(
         table=table,
         path=None if path is None else os.path.abspath(path),
         windows=windows,
+    )
+
+
+def stream(
+    source: str | Path,
+    *,
+    seed: int = 0,
+    test_fraction: float = 0.2,
+    validation_fraction: float | None = None,
+    reading: Reading | None = None,
+    room: int | None = None,
+    always: bool = False,
+    to_split: bool = True,
+) -> Streamed | None:
+    """A data set that is read a block at a time, if it does not fit into memory; None if it does.
+
+    Parameters
+    ----------
+    source : str or path
+        A Parquet file, a folder of Parquet parts, a CSV or a ``.npy`` file. Of others that do not
+        fit there is an error; of what is built in, and of standard input, None.
+    seed, test_fraction, validation_fraction : as for ``load``; the split is another one
+        A row is in a part by its number and the seed alone.
+    reading : Reading, optional
+        As for ``load``.
+    room : int, optional
+        The bytes that rows may take; by default nothing fits.
+    always : bool
+        Whether to read a block at a time even what fits.
+    to_split : bool
+        Whether a training is to begin; else ``reading`` has the columns of the model that the rows
+        are for.
+
+    Raises
+    ------
+    InputError
+        If a file needs more and cannot be read so, or holds no rows that can be used.
+    MissingExtra
+        If Arrow is not installed.
+    """
+    name = os.fspath(source)
+    if name in DATASETS or name in laws.laws() or name == STANDARD_INPUT:
+        return None
+    path = formats.existing(name, names())
+    stored = blocks.opened(path, reading or Reading(), room, always=always)
+    if stored is None:
+        return None
+    return opened(
+        stored,
+        path.name,
+        os.path.abspath(path),
+        reading or Reading(),
+        seed=integer(seed, "seed", at_least=0),
+        test=test_fraction,
+        validation=validation_fraction,
+        to_split=to_split,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,8 +27,17 @@ Places = Int[np.ndarray, " particle"]
 PARTS = ("train", "validation", "test", "all")
 
 
+class Recorded(abc.ABC):
+    """Data that say what is kept of them."""
+
+    @property
+    @abc.abstractmethod
+    def record(self) -> Record:
+        """What is kept of the data, to know them again."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset(Summarised):
+class Dataset(Summarised, Recorded):
     """Rows with a fixed split, each part of which is an empirical measure.
 
     Parameters
@@ -61,8 +71,8 @@ class Dataset(Summarised):
         What rows count, not normalised; absent where all of a part count the same.
     windows : Windows, optional
         What the rows are made of, where each is a window of the rows of a series.
-    origin : (Dataset, array of int (N,)), optional
-        The data set of which these rows were ``taken``, and their places there.
+    origin : (Dataset or Streamed, array of int (N,)), optional
+        The data of which these rows were ``taken``, and their places there.
 
     Examples
     --------
@@ -87,7 +97,7 @@ class Dataset(Summarised):
     observed: Observed | None = None
     weights: Weights | None = None
     windows: Windows | None = None
-    origin: tuple[Dataset, Places] | None = None
+    origin: tuple[Recorded, Places] | None = None
 
     def _summary(self) -> dict[str, str]:
         """The rows and their parts, in words and numbers."""
@@ -261,7 +271,7 @@ class Dataset(Summarised):
 
     def parted(self, record: Record) -> Dataset:
         """The data set with the parts that a record tells of, where its content is the same."""
-        part = record.part_of_rows()
+        part = record.part_of_rows(self.table)
         if part is None or record.sha256 != self.record.sha256:
             return self
         made: dict[str, Any] = {}

@@ -51,6 +51,8 @@ _OTHERS = {
 }
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
 _CHUNK = 1 << 20
+_FIRST = 1 << 21
+"""Bytes of the first lines that say what the columns of a large text are."""
 _MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -99,7 +101,7 @@ def read_text(source: Source, options: Reading) -> Table:
 def _decoded(source: Source, options: Reading, encoding: str) -> Table:
     """The table in an encoding; UnicodeDecodeError if UTF-8 was supposed and is not there."""
     try:
-        file = _File(source, encoding)
+        file = TextFile(source, encoding)
         table = _read(file, options)
     except UnicodeDecodeError as error:
         if encoding == "utf-8" and options.encoding is None:
@@ -139,7 +141,7 @@ def _binary(source: Source) -> bool:
 
 
 @dataclass(frozen=True)
-class _File:
+class TextFile:
     """A file as text."""
 
     source: Source
@@ -161,14 +163,19 @@ class _File:
             ) from error
 
 
-def _read(file: _File, options: Reading) -> Table:
-    """The table of a file in a known encoding."""
+def form_of(file: TextFile, options: Reading) -> Dialect:
+    """How the lines of a file are laid out."""
     mark = None if options.delimiter is None else delimiter_called(options.delimiter)
     if options.decimal not in (None, ".", ","):
         raise InputError(f"the decimal mark must be . or ,; got {options.decimal!r}")
     spaces = not file.source.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
     with file.lines() as text:
-        form = dialect(head_of(text), str(file.source), mark, spaces)
+        return dialect(head_of(text), str(file.source), mark, spaces)
+
+
+def _read(file: TextFile, options: Reading) -> Table:
+    """The table of a file in a known encoding."""
+    form = form_of(file, options)
     kept = _as_text(form, options)
     decimal: str | None = None
     line: int | np.ndarray
@@ -202,7 +209,7 @@ def _as_text(form: Dialect, options: Reading) -> set[int]:
     return {k for k, name in enumerate(form.names) if name in kept}
 
 
-def _numbers(file: _File, form: Dialect, kept: set[int]) -> tuple[list[Given], int]:
+def _numbers(file: TextFile, form: Dialect, kept: set[int]) -> tuple[list[Given], int]:
     """The columns of a table of numbers, and the line of its first row.
 
     Raises
@@ -328,7 +335,7 @@ class _Survey:
         return "d"
 
 
-def _surveyed(file: _File, form: Dialect, kept: set[int]) -> tuple[list[_Survey], int]:
+def _surveyed(file: TextFile, form: Dialect, kept: set[int]) -> tuple[list[_Survey], int]:
     """What all columns are, and the number of rows."""
     surveys = [_Survey(text=k in kept) for k in range(form.width)]
     count = 0
@@ -346,7 +353,7 @@ def _surveyed(file: _File, form: Dialect, kept: set[int]) -> tuple[list[_Survey]
 
 
 @contextmanager
-def _rows(file: _File, form: Dialect) -> Iterator[Iterator[Record]]:
+def _rows(file: TextFile, form: Dialect) -> Iterator[Iterator[Record]]:
     """The records of rows, each of the right number of fields."""
     with file.lines() as text:
         for _ in range(form.marked):
@@ -380,7 +387,7 @@ def _decimal(surveys: list[_Survey], form: Dialect) -> str:
 
 
 def _filled(
-    file: _File, form: Dialect, surveys: list[_Survey], decimal: str, count: int
+    file: TextFile, form: Dialect, surveys: list[_Survey], decimal: str, count: int
 ) -> tuple[list[Given], np.ndarray]:
     """The columns in arrays of their types, and the line of every row."""
     types = [survey.type(decimal, form.header is None) for survey in surveys]
@@ -414,3 +421,35 @@ def _filled(
 
 def _with_comma(text: str) -> float:
     return float(text.replace(",", "."))
+
+
+def head_table(source: Source, options: Reading) -> tuple[Dialect, Table]:
+    """The dialect of a text in UTF-8, and the table of its first lines.
+
+    Raises
+    ------
+    InputError
+        If it is compressed, in another encoding, or parted by runs of spaces.
+    """
+    marked = _marked(source)
+    other = options.encoding or marked or "utf-8"
+    fault = "compressed" if source.packed else ""
+    if other.lower().replace("_", "-") not in ("utf-8", "utf-8-sig", "utf8", "ascii"):
+        fault = f"in the encoding {other}"
+    file, form = TextFile(source, "utf-8"), None
+    try:
+        form = None if fault else form_of(file, options)
+    except UnicodeDecodeError:
+        fault = "not in UTF-8"
+    if form is not None and form.delimiter == SPACES:
+        fault = "parted by runs of spaces"
+    if fault or form is None:
+        raise InputError(
+            f"{source} does not fit into --memory-limit, and of texts those in UTF-8 with a "
+            f"delimiter are read a block at a time; this one is {fault}: convert it to Parquet, or "
+            "give a larger --memory-limit"
+        )
+    with source.raw() as stream:
+        content = stream.read(_FIRST)
+    whole = content if len(content) < _FIRST else content[: content.rfind(b"\n") + 1]
+    return form, read_text(Source(None, whole), replace(options, missing="mask"))

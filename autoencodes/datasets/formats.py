@@ -28,7 +28,8 @@ from autoencodes.errors import InputError
 
 FORMATS = (
     ".csv, .tsv, .txt (also .csv.gz), .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, "
-    "IDX (*-ubyte or *.idx, plain or .gz), a folder of images, or - for standard input"
+    "IDX (*-ubyte or *.idx, plain or .gz), a folder of images or Parquet parts, or - for standard "
+    "input"
 )
 STANDARD_INPUT = "-"
 
@@ -82,20 +83,23 @@ def read(source: Source, options: Reading, known: Iterable[str] = ()) -> Table:
 
 
 def read_folder(folder: Path, options: Reading) -> Table:
-    """The table of a folder: MNIST's four files, or images.
+    """The table of a folder: MNIST's four files, Parquet parts, or images.
 
     Raises
     ------
     InputError
-        If it holds neither.
+        If it holds none of them.
     """
     if mnist.lies_in(folder):
         return mnist.read(folder)
+    if parts := stored.parts_of(folder):
+        return stored.read_parts(folder, parts, options)
     images = pictures.found_in(folder)
     if not images:
         raise InputError(
-            f"{folder} is a folder without images ({', '.join(pictures.ENDINGS)}); expected one "
-            f"with images, or a file in one of the formats {FORMATS}: name one in it"
+            f"{folder} is a folder without images ({', '.join(pictures.ENDINGS)}) and without "
+            f"Parquet files; expected one with some, or a file in one of the formats {FORMATS}: "
+            "name one in it"
         )
     return arranged(pictures.read_folder(folder, images), options, str(folder))
 

@@ -108,7 +108,7 @@ def _member(
 
 def _array(stream: BufferedIOBase, size: int, where: str, *, text: bool = False) -> np.ndarray:
     """The array of a stream in NumPy's format that has `size` bytes in all."""
-    shape, fortran, dtype = _header(stream, where)
+    shape, fortran, dtype = header(stream, where)
     if text:
         _require_labels(shape, dtype, where)
     elif dtype.names is not None or dtype.kind in "UMm":
@@ -154,7 +154,8 @@ def _require_labels(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) ->
         )
 
 
-def _header(stream: BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def header(stream: BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in column order, and dtype: what stands before the array's bytes."""
     try:
         version = np.lib.format.read_magic(cast(Any, stream))
         size = _SIZES[version]

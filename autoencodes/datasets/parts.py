@@ -6,6 +6,11 @@ on are looked at once, at the end.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
 import numpy as np
 from jaxtyping import Int, Shaped
 
@@ -48,7 +53,13 @@ def parts(table: Table, where: str, *, seed: int, test: float, validation: float
     """
     count = len(table.x)
     if "split" in table.roles:
-        return _spelled(table.roles["split"], where)
+        part = spelled(table.roles["split"], where)
+        for number in (TRAIN, TEST):
+            if not (part == number).any():
+                raise InputError(
+                    f"{where}: the column of the split names no row for {PARTS[number]}"
+                )
+        return part
     share = SHARE if validation is None else validation
     if "time" in table.roles:
         return _by_time(table.roles["time"], where, test, share)
@@ -69,7 +80,7 @@ def parts(table: Table, where: str, *, seed: int, test: float, validation: float
     return part
 
 
-def _spelled(values: Shaped[np.ndarray, " particle"], where: str) -> Parts:
+def spelled(values: Shaped[np.ndarray, " particle"], where: str) -> Parts:
     """Parts that a column names."""
     names = [str(v).strip().lower() for v in values.tolist()]
     strange = next((k for k, name in enumerate(names) if name not in SPELLED), None)
@@ -78,11 +89,7 @@ def _spelled(values: Shaped[np.ndarray, " particle"], where: str) -> Parts:
             f"{where}: the column of the split must say train, validation or test of every row; "
             f"got {str(values[strange])!r} in row {strange + 1}"
         )
-    part = np.array([SPELLED[name] for name in names])
-    for number in (TRAIN, TEST):
-        if not (part == number).any():
-            raise InputError(f"{where}: the column of the split names no row for {PARTS[number]}")
-    return part
+    return np.array([SPELLED[name] for name in names])
 
 
 def _by_group(
@@ -161,3 +168,92 @@ def require_whole(values: Shaped[np.ndarray, " particle"], where: str, what: str
             f"{where}: the column of {what} has no value in {int(gone.sum()):,} rows, the first is "
             f"row {row + 1}; fill it in, or remove them"
         )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which part each row belongs to: by a rule that needs no other row.
+
+    Parameters
+    ----------
+    seed : int
+    test, validation : float
+        The shares of the rows.
+    role : {"", "split", "group", "time"}
+        The column that says it; "": the row's number.
+    since : (float, float), optional
+        Of times the moments from which rows validate and test.
+    """
+
+    seed: int
+    test: float
+    validation: float
+    role: str = ""
+    since: tuple[float, float] | None = None
+
+    def parts(self, numbers: Int[np.ndarray, " particle"], table: Table, where: str) -> Parts:
+        """The parts of the rows of a table that have these numbers in the whole."""
+        if self.role == "split":
+            return spelled(table.roles["split"], where)
+        if self.role == "time":
+            assert self.since is not None
+            at = moments(table.roles["time"], where)
+            validates = np.where(at >= self.since[0], VALIDATION, TRAIN)
+            return np.where(at >= self.since[1], TEST, validates)
+        if self.role == "group":
+            names, of = np.unique(table.roles["group"].astype(str), return_inverse=True)
+            words = [f"{self.seed}:{name}".encode("utf-8", "backslashreplace") for name in names]
+            drawn = [int.from_bytes(hashlib.blake2b(w, digest_size=8).digest()) for w in words]
+            return self._drawn(np.array(drawn, np.uint64)[of])
+        return self._drawn(mixed(numbers, self.seed))
+
+    @classmethod
+    def read(cls, described: str) -> Split:
+        """The rule that ``described`` gave; ValueError if it is none."""
+        entries: dict[str, Any] = json.loads(described)
+        since = entries["since"]
+        return cls(**{**entries, "since": None if since is None else tuple(since)})
+
+    def _drawn(self, words: Shaped[np.ndarray, " particle"]) -> Parts:
+        share = words / 2.0**64
+        validates = np.where(share < self.test + self.validation, VALIDATION, TRAIN)
+        return np.where(share < self.test, TEST, validates)
+
+    @property
+    def described(self) -> dict[str, str]:
+        """What a record says in the place of the rows' numbers."""
+        return {"rule": json.dumps(asdict(self))}
+
+
+def mixed(numbers: Int[np.ndarray, " particle"], seed: int) -> Shaped[np.ndarray, " particle"]:
+    """Words of 64 bits that numbers and a seed decide, as if drawn at random.
+
+    Source: the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+    """
+    key = np.random.SeedSequence([seed, 26]).generate_state(1, np.uint64)[0]
+    with np.errstate(over="ignore"):
+        z = (numbers.astype(np.uint64) + key) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The parts of rows that are known one by one, by their numbers.
+
+    Parameters
+    ----------
+    every : array (N,)
+    """
+
+    every: Parts
+
+    def parts(self, numbers: Int[np.ndarray, " particle"], table: Table, where: str) -> Parts:
+        """As ``Split.parts``."""
+        return self.every[numbers]
+
+    @property
+    def described(self) -> dict[str, str]:
+        """Nothing: who knows them has a record of them."""
+        return {}

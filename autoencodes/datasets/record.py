@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from autoencodes.datasets.parts import PARTS, Parts
+from autoencodes.datasets.parts import PARTS, Parts, Split
 from autoencodes.datasets.table import Column, Table
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import strips
@@ -20,6 +21,7 @@ _DIGITS = 16
 """Of a column's fingerprint: enough to tell that it changed, and no proof of anything."""
 _FINGERPRINTED = 2000
 """The most columns that have a fingerprint each."""
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Record:
     others : tuple of str
         The names of columns that were neither: identifiers, and what was left out.
     parts : mapping of str to str
-        The rows, from 0, that train, validate and test: as "0-5,7,9-12".
+        The rows, from 0, that train, validate and test: as "0-5,7,9-12". Of rows that were read a
+        block at a time, "rule" is the ``Split`` that decides it.
 
     Examples
     --------
@@ -74,20 +77,11 @@ class Record:
     @classmethod
     def of(cls, table: Table, source: str, path: str | None, part: Parts | None = None) -> Record:
         """The record of a table, whose rows may be in a ``part`` each."""
-        few = table.columns is not None and table.x.shape[1] <= _FINGERPRINTED
-        return cls(
-            source,
-            None if path is None else os.path.abspath(path),
-            table.x.shape[0],
-            table.x.shape[1],
-            str(table.x.dtype),
-            _sha256(table),
-            table.columns,
-            tuple(_column_sha(table.x[:, k]) for k in range(table.x.shape[1])) if few else (),
-            table.label_name,
-            tuple(n for n in table.order if n not in (*table.names, table.label_name)),
-            None if part is None else {n: _ranges(part == k) for k, n in enumerate(PARTS)},
-        )
+        content = Content(table, len(table.x))
+        content.add(table)
+        made = content.record(source, path)
+        ranges = None if part is None else {n: _ranges(part == k) for k, n in enumerate(PARTS)}
+        return replace(made, parts=ranges)
 
     def changes(self, other: Record) -> str:
         """What is different in other data, in words; empty where the content is the same."""
@@ -119,10 +113,23 @@ class Record:
         """The names of the columns."""
         return None if self.columns is None else tuple(c.name for c in self.columns)
 
-    def part_of_rows(self) -> Parts | None:
-        """The part of every row, as it was; None where that was not kept."""
+    @property
+    def split(self) -> Split | None:
+        """The rule of rows that were read a block at a time."""
+        rule = None if self.parts is None else self.parts.get("rule")
+        return None if rule is None else Split.read(rule)
+
+    def part_of_rows(self, table: Table | None = None) -> Parts | None:
+        """The part of every row, as it was; None where that was not kept, or is said by a column
+        that ``table`` does not have.
+        """
         if self.parts is None:
             return None
+        if (split := self.split) is not None:
+            if split.role and (table is None or split.role not in table.roles):
+                return None
+            head = Table(np.zeros((0, 1))) if table is None else table
+            return split.parts(np.arange(self.rows), head, self.source)
         part = np.zeros(self.rows, np.int64)
         for number, name in enumerate(PARTS):
             for first, last in _read_ranges(self.parts.get(name, "")):
@@ -158,21 +165,59 @@ class Record:
         return record
 
 
-def _sha256(table: Table) -> str:
-    """The fingerprint of all that a table holds."""
-    digest = hashlib.sha256()
-    columns = None if table.columns is None else [asdict(c) for c in table.columns]
-    head = [list(table.x.shape), str(table.x.dtype), columns]
-    digest.update(json.dumps(head, ensure_ascii=True, default=str).encode())
-    for rows in strips(len(table.x)):
-        digest.update(np.ascontiguousarray(table.x[rows]).tobytes())
-    if table.labels is not None:
-        digest.update(json.dumps([str(v) for v in table.labels.tolist()]).encode())
-    return digest.hexdigest()
+class Content:
+    """The fingerprints of a table's rows, taken in as many pieces as they come in.
 
+    Parameters
+    ----------
+    head : Table
+        With the columns and the dtype of all rows.
+    rows : int
+        Their number.
+    """
 
-def _column_sha(values: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:_DIGITS]
+    def __init__(self, head: Table, rows: int) -> None:
+        self._head, self._rows = head, rows
+        self._whole = hashlib.sha256()
+        columns = None if head.columns is None else [asdict(c) for c in head.columns]
+        first = [[rows, head.x.shape[1]], str(head.x.dtype), columns]
+        self._whole.update(json.dumps(first, ensure_ascii=True, default=str).encode())
+        few = columns is not None and len(columns) <= _FINGERPRINTED
+        self._columns = [hashlib.sha256() for _ in range(len(columns or ()) if few else 0)]
+        self._labels = None if head.labels is None else tempfile.TemporaryFile()  # noqa: SIM115
+
+    def add(self, table: Table) -> None:
+        """Takes the next rows in."""
+        for rows in strips(len(table.x)):
+            self._whole.update(np.ascontiguousarray(table.x[rows]).tobytes())
+        for k, digest in enumerate(self._columns):
+            digest.update(np.ascontiguousarray(table.x[:, k]).tobytes())
+        if self._labels is not None and table.labels is not None:
+            begun = ", " if self._labels.tell() else "["
+            text = json.dumps([str(v) for v in table.labels.tolist()])[1:-1]
+            self._labels.write((begun + text).encode())
+
+    def record(self, source: str, path: str | None) -> Record:
+        """The record of all rows, which have been taken in, without their parts."""
+        table = self._head
+        if self._labels is not None:  # behind all values
+            self._labels.write(b"]")
+            self._labels.seek(0)
+            while text := self._labels.read(_CHUNK):
+                self._whole.update(text)
+            self._labels.close()
+        return Record(
+            source,
+            None if path is None else os.path.abspath(path),
+            self._rows,
+            table.x.shape[1],
+            str(table.x.dtype),
+            self._whole.hexdigest(),
+            table.columns,
+            tuple(digest.hexdigest()[:_DIGITS] for digest in self._columns),
+            table.label_name,
+            tuple(n for n in table.order if n not in (*table.names, table.label_name)),
+        )
 
 
 def _listed(names: list[str]) -> str:

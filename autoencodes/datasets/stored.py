@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from autoencodes.errors import InputError, MissingExtra
 _RATIO = 4000
 """The most bytes of values for a byte of a file: Parquet keeps a value that repeats once."""
 _SMALL = 1 << 26
+PARQUET = (".parquet", ".pq")
 
 
 def read_parquet(source: Source, options: Reading) -> Table:
     """The table of a Parquet file; an index that pandas kept in it names the rows."""
-    pl = _polars("Parquet files")
+    pl = polars("Parquet files")
     probe(source, "read_parquet", "Parquet")
-    with _sound(source, "Parquet"):
+    with sound(source, "Parquet"):
         content = source.raw() if source.path is None else source.path
         lazy = pl.scan_parquet(content)
         width = len(lazy.collect_schema())
@@ -36,9 +38,59 @@ def read_parquet(source: Source, options: Reading) -> Table:
     return table_of_frame(frame, options, str(source), index)
 
 
+def parts_of(folder: Path) -> list[Path]:
+    """The Parquet files in a folder and the folders in it, in the order of their names."""
+    found = [p for p in folder.rglob("*") if p.suffix.lower() in PARQUET and p.is_file()]
+    hidden = ("_", ".")
+    return sorted(p for p in found if not any(q.startswith(hidden) for q in _below(p, folder)))
+
+
+def _below(path: Path, folder: Path) -> tuple[str, ...]:
+    return path.relative_to(folder).parts
+
+
+def read_parts(folder: Path, parts: Sequence[Path], options: Reading) -> Table:
+    """The table of a folder of Parquet files, one below the other in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If one is damaged, or they have not the same columns.
+    """
+    pl = polars("Parquet files")
+    first: dict[str, Any] | None = None
+    for path in parts:
+        source = Source(path)
+        probe(source, "read_parquet", "Parquet")
+        with sound(source, "Parquet"):
+            schema = dict(pl.read_parquet_schema(path))
+        first = schema if first is None else first
+        if list(schema.items()) != list(first.items()):
+            raise InputError(unlike(path, parts[0], schema, first))
+    with sound(Source(parts[0]), "Parquet"):
+        frame = pl.read_parquet(list(parts))
+        index = _pandas_index(pl.read_parquet_metadata(parts[0]).get("pandas", ""))
+    return table_of_frame(frame, options, str(folder), index)
+
+
+def unlike(path: Path, other: Path, schema: Mapping[str, Any], first: Mapping[str, Any]) -> str:
+    """How a part differs from the first one, whose columns it must have."""
+    differs = [f"without {name!r}" for name in first if name not in schema]
+    differs += [f"with {name!r}" for name in schema if name not in first]
+    differs += [
+        f"{name!r} as {kind} instead of {first[name]}"
+        for name, kind in schema.items()
+        if name in first and first[name] != kind
+    ]
+    return (
+        f"{path}: expected the columns of {other}, got them "
+        f"{', '.join(differs[:4]) or 'in another order'}; write all parts with one schema"
+    )
+
+
 def read_arrow(source: Source, options: Reading) -> Table:
     """The table of an Arrow file (Feather, IPC), or of a stream of one."""
-    pl = _polars("Arrow files")
+    pl = polars("Arrow files")
     start = source.start(6)
     if start[:4] == b"FEA1":
         raise InputError(
@@ -47,7 +99,7 @@ def read_arrow(source: Source, options: Reading) -> Table:
         )
     reader = "read_ipc" if start == b"ARROW1" else "read_ipc_stream"
     probe(source, reader, "Arrow")
-    with _sound(source, "Arrow"), source.raw() as stream:
+    with sound(source, "Arrow"), source.raw() as stream:
         frame = getattr(pl, reader)(stream)
     return table_of_frame(frame, options, str(source))
 
@@ -58,8 +110,8 @@ def read_workbook(source: Source, options: Reading) -> Table:
         import fastexcel
     except ImportError as error:
         raise MissingExtra("fastexcel", "tables", "reading workbooks") from error
-    _polars("workbooks")
-    with _sound(source, "workbook"):
+    polars("workbooks")
+    with sound(source, "workbook"):
         content = source.content if source.path is None else str(source.path)
         book = fastexcel.read_excel(content)
         names = list(book.sheet_names)
@@ -92,7 +144,7 @@ def _loaded(book: Any, name: str) -> Any:
     """
     import polars as pl
 
-    frame = book.load_sheet(name, schema_sample_rows=None).to_polars()
+    frame = book.load_sheet(name, schema_sample_rows=None).topolars()
     if not frame.width:
         return frame
     full = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
@@ -139,7 +191,8 @@ def _require_possible(source: Source, promise: int) -> None:
         )
 
 
-def _polars(purpose: str) -> Any:
+def polars(purpose: str) -> Any:
+    """Polars, or an error that says what needs it."""
     try:
         import polars
     except ImportError as error:
@@ -148,7 +201,7 @@ def _polars(purpose: str) -> Any:
 
 
 @contextmanager
-def _sound(source: Source, what: str) -> Iterator[None]:
+def sound(source: Source, what: str) -> Iterator[None]:
     """What a library says of a damaged file, as an InputError: a panic of its own too."""
     try:
         with reading(source):

@@ -16,6 +16,7 @@ from autoencodes.checks import real_rows
 from autoencodes.errors import Notice
 from autoencodes.estimator.base import Estimator, explained
 from autoencodes.measure.empirical import checked_weights
+from autoencodes.run.drift import Prequential, distance
 from autoencodes.run.job import Job
 from autoencodes.training import Result
 
@@ -110,26 +111,12 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         Which candidate was taken, ``because`` of what; None where there were none.
     plan_ : Plan
         Every setting, also those that the data decided.
+    stream_ : Prequential
+        After ``partial_fit``: the error of every batch before it was learned from, and of all.
     n_features_in_ : int
         The number of columns.
     feature_names_in_ : array of str
         Their names, where all are text.
-
-    See Also
-    --------
-    AutoencODEClassifier, AutoencODERegressor : the same flow, where a target is given.
-
-    See Also
-    --------
-    autoencodes.AnomalyDetector : which rows do not belong
-    autoencodes.AutoencODEClassifier : classes
-    autoencodes.AutoencODERegressor : numbers
-
-    See Also
-    --------
-    autoencodes.AnomalyDetector : which rows do not belong
-    autoencodes.AutoencODEClassifier : classes
-    autoencodes.AutoencODERegressor : numbers
 
     See Also
     --------
@@ -181,6 +168,8 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             A ValueError: if rows or parameters are not as they should be.
         """
         anew = not (self.warm_start and hasattr(self, "model_"))
+        if anew:
+            self.__dict__.pop("stream_", None)
         self._train(X, None, sample_weight, anew=anew)
         return self
 
@@ -189,7 +178,11 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     ) -> AutoencODE:
         """Goes on from the control of the last training, with these rows, for one pass.
 
-        The first call decides scaling, order and widths by its rows; give it many.
+        The first call decides scaling, order and widths by its rows; give it many. Every later
+        one scores its rows before it learns from them: ``stream_.batches[-1]`` has their ``error``
+        and the ``running_error`` of all so far, ``z``, by how many standard deviations of chance
+        the error is above the earlier ones (far above 4 the rows have changed), and the
+        ``distance`` of the control that scored them from the one that was last certified.
 
         Parameters
         ----------
@@ -200,11 +193,36 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import autoencodes as ac
+        >>> random = np.random.default_rng(0)
+        >>> def batch(turned):
+        ...     t = random.uniform(-1, 1, 100)
+        ...     return np.c_[t, turned * t**2] + 0.01 * random.normal(size=(100, 2))
+        >>> encoder = ac.AutoencODE(1, noise=0.05, epochs=20, batch_size=16)
+        >>> for turned in (1, 1, 1, -1):
+        ...     _ = encoder.partial_fit(batch(turned))
+        >>> [bool(seen.z is not None and seen.z > 4) for seen in encoder.stream_.batches]
+        [False, False, True]
         """
         epochs = 1 if self.epochs is None else None
         anew = not hasattr(self, "model_")
+        stream = getattr(self, "stream_", None) or Prequential()
+        if not anew:
+            stream.add(self.model_.errors(self._rows(X)), self._moved())
         self._train(X, None, sample_weight, anew=anew, epochs=epochs)
+        self.stream_ = stream
         return self
+
+    def _moved(self) -> float | None:
+        """The distance of the control from the one that was last certified."""
+        certified = getattr(self, "_certified", None)
+        if certified is None:
+            return None
+        return distance(self.model_.control, certified, self.model_.flow.schedule.step_size)
 
     def transform(self, X: Any) -> Float[np.ndarray, "particle latent"]:
         """The latent values of rows.

@@ -148,7 +148,9 @@ class Estimator(BaseEstimator):
             )
         learned, validation = self._measures
         problem = self.model_.problem(self.plan_.tikhonov)
-        return certify(problem, self.model_.control, learned, validation, **options)
+        made = certify(problem, self.model_.control, learned, validation, **options)
+        self._certified = self.model_.control
+        return made
 
     def save(self, path: str | Path) -> None:
         """Writes the model as one file, which ``autoencodes.load`` reads.
@@ -319,7 +321,8 @@ class Estimator(BaseEstimator):
         self.model_ = job.model.with_control(result.control)
         self.result_, self.plan_, self.choice_ = result, job.plan, job.choice
         self.n_components_ = self.model_.flow.schedule.latent
-        self._measures = job.learned, job.validation
+        validation = None if job.validation is None else job.held("validation")
+        self._measures = job.loaded, validation
 
 
 def _comparing(step: int, steps: int) -> None:
@@ -348,7 +351,8 @@ def explained(job: Job, result: Result) -> np.float64:
     1 − Σ_i w_i |x̂_i − x_i|² / Σ_i w_i |x_i − x̄|².
     """
     features = job.model.coordinates.features
-    wanted = np.asarray(job.train.y)[:, :features]
-    total = float(pca.variance(wanted, np.asarray(job.train.weights, np.float64)).mean())
-    left = job.errors(result.control, job.train)["mse"]
+    train = job.held("train")
+    wanted = np.asarray(train.y)[:, :features]
+    total = float(pca.variance(wanted, np.asarray(train.weights, np.float64)).mean())
+    left = job.errors(result.control, train)["mse"]
     return np.float64(1 - left / total if total > 0 else 1.0)

@@ -56,13 +56,13 @@ def map_rows(
         results = function(*(array[block] for array in arrays))
         parts = results if isinstance(results, tuple) else (results,)
         if not whole:
-            whole = [_empty((count, *part.shape[1:]), dtype or part.dtype) for part in parts]
+            whole = [aligned((count, *part.shape[1:]), dtype or part.dtype) for part in parts]
         for array, part in zip(whole, parts, strict=True):
             array[rows] = np.asarray(part)[: rows.stop - rows.start]
     return tuple(whole) if isinstance(results, tuple) else whole[0]
 
 
-def _empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """An array without values, so placed in memory that JAX can use it where it lies."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(size + _ALIGNED, np.uint8)

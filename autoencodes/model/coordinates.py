@@ -111,36 +111,29 @@ class Coordinates(Summarised, eqx.Module):
         seed : int
             Of the random rotation.
         weights : array (N,), optional
-
-        Parameters
-        ----------
-        kind : {"none", "pca", "random"}
-        z : array (N, k)
-        dim : int
-            d ≥ k.
-        seed : int
-            Of the random rotation.
-        weights : array (N,), optional
-
-        Parameters
-        ----------
-        kind : {"none", "pca", "random"}
-        z : array (N, k)
-        dim : int
-            d ≥ k.
-        seed : int
-            Of the random rotation.
-        weights : array (N,), optional
         """
         z = np.asarray(real_rows(z, "rows"))
         features = z.shape[1]
         kind, seed = choice(kind, "rotation", KINDS), integer(seed, "seed", at_least=0)
         if kind == "none":
             return cls(dim, features)
-        if kind == "pca":
-            return cls(dim, features, principal_axes(z, weights), mean(z, weights))
-        Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
-        return cls(dim, features, Q * np.sign(np.diag(R)), mean(z, weights))
+        axes = principal_axes(z, weights) if kind == "pca" else None
+        return cls.rotated(mean(z, weights), axes, dim, seed)
+
+    @classmethod
+    def rotated(
+        cls,
+        centre: Float[np.ndarray, " feature"],
+        axes: Float[np.ndarray, "feature feature"] | None,
+        dim: int,
+        seed: int,
+    ) -> Coordinates:
+        """The coordinates along axes, as columns, about a centre; of random ones by default."""
+        features = len(centre)
+        if axes is None:
+            Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))
+            axes = Q * np.sign(np.diag(R))
+        return cls(dim, features, axes, centre)
 
     def _summary(self) -> dict[str, str]:
         """How rows lie in the flow's space."""

@@ -61,7 +61,7 @@ class Encoding(Summarised):
             columns = table.columns
             if table.missing is None and missing == "refuse" and _plain(columns):
                 return cls(columns, missing, np.zeros(len(columns)), str(table.x.dtype))
-        x = _features(table.x[data.rows("train")], columns)
+        x = features_of(table.x[data.rows("train")], columns)
         seen, weights = ~np.isnan(x), data.part_weights("train")
         if weights is None:
             count, total = np.maximum(seen.sum(axis=0), 1), np.where(seen, x, 0).sum(axis=0)
@@ -129,7 +129,7 @@ class Encoding(Summarised):
         gone = table.missing
         if self.plain and gone is None:
             return table.x, np.ones(table.x.shape, bool) if self.missing == "mask" else None
-        x = _features(table.x, self.columns)
+        x = features_of(table.x, self.columns)
         lost = np.isnan(x)
         if lost.any() and self.missing == "refuse":
             row = int(np.argmax(lost.any(axis=1)))
@@ -225,7 +225,9 @@ def _feature_names(column: Column) -> list[str]:
     return [name, *parts]
 
 
-def _features(x: np.ndarray, columns: Sequence[Column]) -> Float[np.ndarray, "particle feature"]:
+def features_of(
+    x: Num[np.ndarray, "particle column"], columns: Sequence[Column]
+) -> Float[np.ndarray, "particle feature"]:
     """Features of the numbers of a table, NaN where they are missing."""
     features = np.empty((len(x), sum(map(width, columns))))
     place = 0

@@ -62,16 +62,6 @@ def by_index(dim: int) -> Order:
     dim : int
         d.
 
-    Parameters
-    ----------
-    dim : int
-        d.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-
     Examples
     --------
     >>> ac.order.by_index(3).components
@@ -89,22 +79,16 @@ def by_variance(x: ArrayLike, weights: Weights | None = None) -> Order:
     x : array (N, d)
     weights : array (N,), optional
 
-    Parameters
-    ----------
-    x : array (N, d)
-    weights : array (N,), optional
-
-    Parameters
-    ----------
-    x : array (N, d)
-    weights : array (N,), optional
-
     Examples
     --------
     >>> ac.order.by_variance([[0.0, 0.0], [1.0, 5.0]]).scores
     array([0.25, 6.25])
     """
-    scores = variance(x, weights)
+    return by_scores(variance(x, weights))
+
+
+def by_scores(scores: Float[np.ndarray, " dim"]) -> Order:
+    """The most varied first, of components with these variances."""
     return Order(ranked(scores), scores, "variance")
 
 
@@ -132,20 +116,6 @@ def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
 
 def at_random(dim: int, seed: int) -> Order:
     """A random permutation.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-    seed : int
-        At least 0.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-    seed : int
-        At least 0.
 
     Parameters
     ----------
@@ -208,8 +178,14 @@ def natural(
     """
     x = np.asarray(real_rows(x, "rows"))
     y = x if y is None else np.asarray(real_rows(y, "targets"))
-    G, C = covariance(x, weights=weights), covariance(x, y, weights)
     total = float(variance(y, weights).sum())
+    return by_gain(covariance(x, weights=weights), covariance(x, y, weights), total)
+
+
+def by_gain(
+    G: Float[np.ndarray, "dim dim"], C: Float[np.ndarray, "dim target"], total: float
+) -> Order:
+    """The natural order, from the covariances of particles and with targets, of this variance."""
     if not total > 0:
         raise InputError(
             "a natural order needs targets that vary; all rows have the same: take order variance"

@@ -95,24 +95,6 @@ class Scaling(Summarised, eqx.Module):
         observed : array of bool (N, d), optional
         weights : array (N,), optional
 
-        Parameters
-        ----------
-        kind : {"unit", "standard", "none"}
-        x : array (N, d)
-        value_range : (float, float), optional
-            The known smallest and largest value.
-        observed : array of bool (N, d), optional
-        weights : array (N,), optional
-
-        Parameters
-        ----------
-        kind : {"unit", "standard", "none"}
-        x : array (N, d)
-        value_range : (float, float), optional
-            The known smallest and largest value.
-        observed : array of bool (N, d), optional
-        weights : array (N,), optional
-
         Raises
         ------
         InputError
@@ -127,7 +109,7 @@ class Scaling(Summarised, eqx.Module):
             raise InputError(f"scaling {kind} is fitted to rows; got none")
         if kind == "unit":
             low, high = value_range or (float(x.min()), float(x.max()))
-            return cls._checked(np.full(dim, low), np.full(dim, (high - low) or 1.0))
+            return cls.checked(np.full(dim, low), np.full(dim, (high - low) or 1.0))
         with np.errstate(over="ignore", invalid="ignore"):  # it is seen below
             mean, deviation = pca.mean(x, weights), np.sqrt(pca.variance(x, weights))
         extreme = ~((deviation > _SQUARED[0]) & (deviation < _SQUARED[1]))
@@ -140,10 +122,11 @@ class Scaling(Summarised, eqx.Module):
             deviation *= np.sqrt(weights.sum() / np.where(seen > 0, seen, weights.sum()))
         # Rounding makes a constant column's deviation tiny instead of 0.
         constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
-        return cls._checked(mean, np.where(constant, 1.0, deviation))
+        return cls.checked(mean, np.where(constant, 1.0, deviation))
 
     @classmethod
-    def _checked(cls, shift: np.ndarray, scale: np.ndarray) -> Scaling:
+    def checked(cls, shift: Float[np.ndarray, " dim"], scale: Float[np.ndarray, " dim"]) -> Scaling:
+        """The scaling, or an error for values that float64 cannot scale."""
         if not (np.isfinite(shift).all() and np.isfinite(scale).all()):
             raise InputError(
                 "the data's values are too large to be scaled in float64; divide them by a "

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Float, Real
 
 from autoencodes import fields
 from autoencodes.catalogue import COSTS, FIELDS, METHODS
@@ -24,8 +24,8 @@ from autoencodes.flow.grid import planes
 from autoencodes.flow.schedule import Block, WidthSchedule
 from autoencodes.flow.sweep import shapes
 from autoencodes.model.model import Model
-from autoencodes.model.order import Order, at_random, by_index, by_variance, natural
-from autoencodes.model.pca import Weights
+from autoencodes.model.order import Order, at_random, by_index, by_scores, natural
+from autoencodes.model.pca import Weights, variance
 from autoencodes.plan.encode import Encoded
 from autoencodes.plan.facts import Rows
 from autoencodes.plan.plan import Plan
@@ -48,11 +48,16 @@ def order(
     """The components, the one to keep longest first, from particles (N, d) and their targets."""
     if plan.order == "natural":
         return natural(x, targets, weights)
+    return ordered(plan, variance(x, weights))
+
+
+def ordered(plan: Plan, variances: Float[np.ndarray, " dim"]) -> Order:
+    """An order other than the natural one, of components with these variances."""
     if plan.order == "random":
-        return at_random(x.shape[1], plan.seed)
+        return at_random(len(variances), plan.seed)
     if plan.order == "index":
-        return by_index(x.shape[1])
-    ranked = by_variance(x, weights)
+        return by_index(len(variances))
+    ranked = by_scores(variances)
     if isinstance(plan.order, tuple):
         return Order(plan.order, ranked.scores, ranked.meaning)
     return ranked

@@ -90,16 +90,16 @@ class Facts:
         weights = data.part_weights("train")
         variance = pca.variance(x, weights)
         total = variance if y is None else pca.variance(y, weights)
-        carried = None
+        reaching = None
         if y is None and data.y is None and not settings.extra:
-            carried = _carried(variance, pca.mean(x, weights))
+            reaching = carried(variance, pca.mean(x, weights))
         table = data.table
         return cls(
             x.shape[1],
             len(x),
             float(total.sum()),
             data.value_range,
-            carried,
+            reaching,
             None if y is None else y.shape[1],
             _resolution(x) if settings.target == "classes" and settings.noise is None else 0.0,
             data.image_shape,
@@ -123,7 +123,7 @@ def _resolution(x: Rows) -> float:
     return float(np.median(nearest))
 
 
-def _carried(variance: Float[np.ndarray, " dim"], mean: Float[np.ndarray, " dim"]) -> int:
+def carried(variance: Float[np.ndarray, " dim"], mean: Float[np.ndarray, " dim"]) -> int:
     """How many components, the most varied first, carry all but 1e-4 of the variance.
 
     If the rest are switched off throughout, at 0, that costs their mean square.

@@ -48,6 +48,8 @@ class Plan:
     delimiter: str | None
     decimal: str | None
     encoding: str | None
+    memory_limit: int | None
+    """Bytes; of data that were read a block at a time it decides how they are mixed."""
     scaling: str
     order: str | tuple[int, ...]
     rotation: str
@@ -57,6 +59,7 @@ class Plan:
     delta: float | None
     start: str | None
     refine: int | None
+    leave_saddle: bool
     widths: tuple[int, ...]
     latent: int
     mirror: bool

@@ -149,7 +149,7 @@ _LAWS = [name for name, entry in DATASETS.entries.items() if entry.facts.get("la
 DATA = (
     f"{', '.join(name for name in DATASETS if name not in _LAWS)}, a toy law ({', '.join(_LAWS)}), "
     "or a file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; "
-    "a folder of images; or - for standard input."
+    "a folder of images or Parquet parts; or - for standard input."
 )
 """What data may be, in words."""
 _GRIDS = "4x14x14,8x7x7"
@@ -177,6 +177,9 @@ class Settings:
         None,
         "With --start: carry its control to a grid so much finer.",
         check=_within(checks.integer, at_least=2),
+    )
+    leave_saddle: bool = _entry(
+        False, "With --start: begin where certify saw the run's objective lie lower."
     )
     widths: tuple[int, ...] | None = _model(
         None,
@@ -341,6 +344,14 @@ class Settings:
         None, "The mark before decimals in a text file.", choices=(".", ",")
     )
     encoding: str | None = _rows(None, "Of a text file, as utf-8 or cp1252.", metavar="NAME")
+    memory_limit: int | None = _entry(
+        None,
+        "The most memory of the process, as 2GB: data that do not fit are read a block at a time.  "
+        "[default: half of the machine's]",
+        check=checks.memory,
+        metavar="SIZE",
+        read=str,
+    )
     data_dir: str | None = _entry(
         None,
         "Where MNIST's files lie; else $AUTOENCODES_DATA.",

@@ -35,7 +35,7 @@ from autoencodes.plan.settings import DECLARATIONS, Settings
 _FREE = {
     *(name for name, declared in DECLARATIONS.items() if declared.start == "rows"),
     *("data", "data_dir", "latent", "epochs", "missing", "seed", "precision", "tolerance"),
-    *("window", "effort", "trim", "distinct", "target", "start", "mirror"),
+    *("window", "effort", "trim", "distinct", "target", "start", "mirror", "memory_limit"),
 }
 """Entries beside which the rule holds without being asked for."""
 _FITTING = {

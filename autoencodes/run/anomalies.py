@@ -22,6 +22,7 @@ from autoencodes.anomaly import (
 from autoencodes.checks import between
 from autoencodes.datasets import Dataset, Table
 from autoencodes.datasets.parts import TRAIN
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import Windows
 from autoencodes.errors import InputError
 from autoencodes.run import source
@@ -129,6 +130,10 @@ def learned(folder: RunFolder) -> Dataset:
             f"more: looked for {' and '.join(dict.fromkeys(places))}; put them back once, and "
             f"what is needed of them is kept in {FILE}"
         )
+    if record is not None and record.split is not None:  # of rows that do not fit, a sample
+        rows = source.read_again(folder, there[0], folder.config, None)
+        assert isinstance(rows, Streamed)
+        return rows.sample
     data = source.apply_to(folder, there[0], as_new=False)
     changes = None if record is None else record.changes(data.record)
     if changes:
@@ -210,19 +215,28 @@ _UNCALIBRATED = (
 
 def _statement(found: Detector, rows: Dataset, alpha: float, any_called: bool) -> list[str]:
     """What is promised of these rows."""
-    assert found.calibration is not None
-    count, windows, size = len(found.calibration), rows.windows, rows.size
-    trained = rows.count("train")
-    promise, bound = conformal.promise(count), "at most"
+    windows, size, trained = rows.windows, rows.size, rows.count("train")
     if windows is not None:
         size, trained = len(windows.part) - windows.uncovered, int((windows.part == TRAIN).sum())
-        promise, bound = steps.promise(count, windows.length), "about"
+    length = None if windows is None else windows.length
+    own = trained if rows.is_test.any() else 0
+    return promised(found, size, own, alpha, any_called, length)
+
+
+def promised(
+    found: Detector, size: int, trained: int, alpha: float, any_called: bool, window: int | None
+) -> list[str]:
+    """What is promised of so many rows, some of which the run was trained on."""
+    if found.calibration is None:
+        return [_UNCALIBRATED]
+    count, bound = len(found.calibration), "at most" if window is None else "about"
+    promise = conformal.promise(count) if window is None else steps.promise(count, window)
     said = [
         f"promised: {promise}; of the rows called anomalies {bound} {alpha:.0%} are ordinary, on "
         "average; anomalies among the rows set apart make fewer alarms, not more; it does not "
         "hold where new rows come from another source (drift)"
     ]
-    if rows.is_test.any() and trained:
+    if trained:
         said.append(
             f"{trained:,} of the {size:,} rows are those that the run was trained on: nothing "
             "is promised of them, and their p-values are rather too large"

@@ -111,7 +111,14 @@ def keep(path: str | Path, certificate: Certificate) -> Path:
     """Writes the certificate of a run as ``certificate.json``, and returns the file.
 
     One that was interrupted replaces no complete one: it is ``certificate-partial.json`` then.
+    Where it saw the objective lie lower, ``lower.safetensors`` holds the model there.
     """
+    folder, down = RunFolder.open(path), certificate.descent
+    lower = None if down is None else down.control
+    if lower is not None:
+        folder.write_lower(folder.model.with_control(lower))
+    elif not certificate.interrupted:
+        folder.write_lower(None)
     complete, partial = Path(path) / _COMPLETE, Path(path) / _PARTIAL
     written = partial if certificate.interrupted and _is_complete(complete) else complete
     text = json.dumps(certificate.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)

@@ -10,6 +10,7 @@ from jaxtyping import Real
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import Column, Dataset, Table
 from autoencodes.datasets.reading import option
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.model.encoding import Encoding
 from autoencodes.plan.settings import Settings
 from autoencodes.run import source
@@ -68,9 +69,15 @@ def describe(settings: Settings) -> Description:
     """
     lenient = settings.missing == "refuse" and settings.data not in DATASETS
     given = Settings(**settings.given | ({"missing": "mask"} if lenient else {}))
-    data = source.read(given)
+    data, said = source.read(given), tuple[str, ...]()
+    if isinstance(data, Streamed):
+        said = (
+            f"{data.size:,} rows, which are read a block at a time: what is said here is of "
+            f"{data.sample.size:,} of them",
+        )
+        data = data.sample
     table = data.table or Table(data.x, data.labels)
-    notes, times = list(table.notes), 1
+    notes, times = [*said, *table.notes], 1
     if data.windows is not None:
         table, times = data.windows.rows, data.windows.length
     every = Dataset(data.name, table.x, None, None, np.zeros(len(table.x), bool), table=table)

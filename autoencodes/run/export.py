@@ -47,7 +47,7 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
     path = Path(os.path.expanduser(path))
     if str(path) == STDOUT:
         return path
-    if _ending(path) not in ENDINGS:
+    if ending_of(path) not in ENDINGS:
         raise InputError(
             f"{path}: expected an output file that ends in {', '.join(ENDINGS)}; "
             f"got the ending {path.suffix!r}"
@@ -65,7 +65,7 @@ def require_writable(path: str | Path, *inputs: str | Path) -> Path:
     if is_folder or not in_folder:
         fault = "is a folder" if is_folder else "lies in a folder that does not exist"
         raise InputError(f"{path}: {fault}; give the name of a file in an existing folder")
-    if _ending(path) in _BY_POLARS:
+    if ending_of(path) in _BY_POLARS:
         _polars()
     for source in map(os.path.expanduser, inputs):
         if there and os.path.exists(source) and os.path.samefile(path, source):
@@ -107,9 +107,9 @@ def write_rows(
         If the file cannot be written; nothing is left then.
     """
     path, beside = require_writable(path), identifiers or {}
-    if _ending(path) == ".npy":
+    if ending_of(path) == ".npy":
         _save(path, lambda buffer: np.save(buffer, rows, allow_pickle=False))
-    elif _ending(path) == ".npz":
+    elif ending_of(path) == ".npz":
         arrays = {stem: rows, **more, **{name: _plain(v) for name, v in beside.items()}}
         _save(path, lambda buffer: _archive(buffer, arrays))
     else:
@@ -136,14 +136,14 @@ def write_table(
     """
     path, beside = require_writable(path), identifiers or {}
     numeric = all(values.dtype.kind in "biuf" for values in columns.values())
-    if _ending(path) in (".npy", ".npz") and numeric:
+    if ending_of(path) in (".npy", ".npz") and numeric:
         write_rows(path, np.stack(list(columns.values()), axis=1), stem, identifiers=beside)
-    elif _ending(path) == ".npy":
+    elif ending_of(path) == ".npy":
         text = next(name for name, values in columns.items() if values.dtype.kind not in "biuf")
         raise InputError(
             f"{path}: .npy holds numbers, and column {text!r} is none; take .csv, .parquet or .npz"
         )
-    elif _ending(path) == ".npz":
+    elif ending_of(path) == ".npz":
         arrays = {name: _plain(values) for name, values in {**beside, **columns}.items()}
         _save(path, lambda buffer: _archive(buffer, arrays))
     else:
@@ -191,14 +191,15 @@ def read_latent(path: str | Path) -> tuple[Latent, dict[str, np.ndarray]]:
     return Latent(table.x[:, named], table.x[:, :0]), identifiers
 
 
-def _ending(path: Path) -> str:
+def ending_of(path: Path) -> str:
+    """The ending that names the format; of standard output that of CSV."""
     return ".csv" if str(path) == STDOUT else path.suffix.lower()
 
 
 def _write(path: Path, columns: Columns) -> None:
-    if _ending(path) in (".csv", ".tsv"):
+    if ending_of(path) in (".csv", ".tsv"):
         _say_formulas(columns)
-    _WRITERS[_ending(path)](path, columns)
+    _WRITERS[ending_of(path)](path, columns)
 
 
 def _save(path: Path, write: Callable[[io.BytesIO], None]) -> None:
@@ -223,17 +224,17 @@ def _delimited(mark: str) -> Callable[[Path, Columns], None]:
         writer = csv.writer(text, delimiter=mark, lineterminator="\n")
         writer.writerow(columns)
         for rows in strips(len(next(iter(columns.values())))):
-            writer.writerows(zip(*(_texts(v[rows]) for v in columns.values()), strict=True))
+            writer.writerows(zip(*(texts_of(v[rows]) for v in columns.values()), strict=True))
         content = text.getvalue().encode("utf-8", "backslashreplace")
         if str(path) == STDOUT:
-            _print(content)
+            printed(content)
         else:
             atomic.write(path, content)
 
     return write
 
 
-def _print(content: bytes) -> None:
+def printed(content: bytes) -> None:
     """Writes to standard output, in UTF-8 as to a file, as long as someone reads it."""
     try:
         sys.stdout.flush()
@@ -244,7 +245,7 @@ def _print(content: bytes) -> None:
 
 
 def _json_lines(path: Path, columns: Columns) -> None:
-    values = [_objects(column) for column in columns.values()]
+    values = [objects_of(column) for column in columns.values()]
     lines = (dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True))
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
     atomic.write(path, text)
@@ -254,7 +255,7 @@ def _by_polars(method: str) -> Callable[[Path, Columns], None]:
     def write(path: Path, columns: Columns) -> None:
         pl = _polars()
         frame = pl.DataFrame(
-            [pl.Series(name, v if v.dtype.kind in "biufM" else _objects(v), strict=False)
+            [pl.Series(name, v if v.dtype.kind in "biufM" else objects_of(v), strict=False)
              for name, v in columns.items()],
             nan_to_null=True,
         )  # fmt: skip
@@ -296,11 +297,11 @@ _WRITERS: dict[str, Callable[[Path, Columns], None]] = {
 ENDINGS = (".npy", ".npz", *_WRITERS)
 
 
-def _texts(values: Shaped[np.ndarray, " particle"]) -> Iterator[str]:
+def texts_of(values: Shaped[np.ndarray, " particle"]) -> Iterator[str]:
     """Values as fields of text: a float by its shortest spelling, what is missing empty."""
     if values.dtype.kind == "f":
         return ("" if v != v else str(v) for v in _spelled(values))
-    return ("" if v is None else str(v) for v in _objects(values))
+    return ("" if v is None else str(v) for v in objects_of(values))
 
 
 def _spelled(values: Shaped[np.ndarray, " particle"]) -> Iterator[Any]:
@@ -310,7 +311,7 @@ def _spelled(values: Shaped[np.ndarray, " particle"]) -> Iterator[Any]:
     return (v if v != v else str(v) for v in values)
 
 
-def _objects(values: Shaped[np.ndarray, " particle"]) -> list[Any]:
+def objects_of(values: Shaped[np.ndarray, " particle"]) -> list[Any]:
     """Values as Python's own: dates in ISO's form, None where there is none."""
     if values.dtype.kind == "M":
         return [None if text == "NaT" else text for text in np.datetime_as_string(values).tolist()]

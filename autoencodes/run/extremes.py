@@ -91,6 +91,6 @@ def row_names(job: Job, numbers: Int[np.ndarray, " row"]) -> list[str]:
     noun = noun if job.data.windows is None else "window"
     return [
         ", ".join(f"{name} {values[number]}" for name, values in beside.items())
-        or f"{noun} {number}"
+        or f"{noun} {job.data.numbers[number]}"
         for number in numbers.tolist()
     ]

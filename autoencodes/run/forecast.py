@@ -83,7 +83,7 @@ def forecast(job: Job) -> Forecast:
     at_once = min(STREAMED, learned.size) if job.whole else job.plan.batch_size
     batches = -(-learned.size // at_once) if job.whole else learned.size // at_once
     with precision(dtype):
-        part = learned.sample(jnp.arange(at_once)).astype(dtype)
+        part = job.shown.loaded.sample(jnp.arange(at_once)).astype(dtype)
         operations = batches * _operations(job, at_once)
         state: Any = jax.eval_shape(
             lambda theta, mu: job.method.init(job.problem, theta, Batch(mu, job.whole), job.steps),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,13 +12,15 @@ import numpy as np
 
 from autoencodes.control import Control
 from autoencodes.cost import SquaredError
-from autoencodes.datasets import Dataset
+from autoencodes.datasets import Dataset, Record
 from autoencodes.datasets.parts import PARTS
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.table import Observed
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
+from autoencodes.measure.streamed import Measure, StreamedMeasure, in_memory
 from autoencodes.model.model import Model, in_pieces
 from autoencodes.model.order import Order
-from autoencodes.model.pca import Weights
+from autoencodes.model.pca import Pca, Weights
 from autoencodes.model.readout import row_means
 from autoencodes.plan import build, tables
 from autoencodes.plan.encode import Encoded
@@ -28,13 +31,15 @@ from autoencodes.plan.settings import Settings
 from autoencodes.plan.tables import Choice
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import precision
-from autoencodes.run import source
+from autoencodes.run import memory, source, streams
 from autoencodes.run.choosing import Shown, choose
 from autoencodes.run.hiding import with_holes
 from autoencodes.run.kept import joins, kept
 from autoencodes.run.measures import measures
 from autoencodes.run.start import Start
+from autoencodes.run.streams import Fitted
 from autoencodes.training import Method, Result, Resumption, fit
+from autoencodes.training.feed import BUFFER
 from autoencodes.training.result import Callback
 
 STREAMED = 1024
@@ -54,17 +59,23 @@ class Job:
     model: Model
     problem: ControlProblem
     method: Method
-    train: EmpiricalMeasure
-    learned: EmpiricalMeasure
+    train: Measure
+    learned: Measure
     """What the objective is over: the training rows, and copies with holes if some may have."""
-    test: EmpiricalMeasure | None
+    test: Measure | None
     """None where no rows are held out."""
-    validation: EmpiricalMeasure | None
+    validation: Measure | None
     """None where no rows are kept to choose by."""
     order: Order | None
     """Of the components; None for a model of an earlier run, which has its own."""
     choice: Choice | None = None
     """Which of a table's candidates the plan has; None where there were none."""
+    streamed: Streamed | None = None
+    """The rows, where they are read a block at a time; ``data`` is a sample of them then."""
+    fit_to: Fitted | None = None
+    """What was fitted to them."""
+    sampled: Job | None = None
+    """The same training of the sample alone, for what looks at some rows."""
 
     @classmethod
     def of(
@@ -80,6 +91,24 @@ class Job:
         return cls(plan, data, model, problem, method, train, learned, test, validation, order)
 
     @property
+    def shown(self) -> Job:
+        """The training whose rows are all in memory: of a sample, where they are not."""
+        return self if self.sampled is None else self.sampled
+
+    @property
+    def record(self) -> Record:
+        """What is kept of the data, to know them again."""
+        return self.data.record
+
+    @property
+    def buffer(self) -> int:
+        """The particles that are mixed at a time where they are read."""
+        if self.streamed is None:
+            return BUFFER
+        own = self.learned.source.target if isinstance(self.learned, StreamedMeasure) else None
+        return streams.buffer_rows(self.plan, self.model, own)
+
+    @property
     def parameters(self) -> int:
         """The number of entries of the control."""
         return sum(leaf.size for leaf in jax.tree.leaves(self.model.control))
@@ -89,11 +118,20 @@ class Job:
         """Whether the targets are the rows themselves."""
         return self.model.readout.target == "rows" and self.data.y is None
 
-    def measure(self, part: str) -> EmpiricalMeasure:
+    def measure(self, part: str) -> Measure:
         """The particles of a part; there must be some."""
         measure = {"train": self.train, "validation": self.validation, "test": self.test}[part]
         assert measure is not None
         return measure
+
+    def held(self, part: str) -> EmpiricalMeasure:
+        """The particles of a part, which are in memory."""
+        return in_memory(self.measure(part))
+
+    @property
+    def loaded(self) -> EmpiricalMeasure:
+        """What is learned from, which is in memory."""
+        return in_memory(self.learned)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -108,8 +146,9 @@ class Job:
 
     def features(self, part: str) -> np.ndarray:
         """The rows of a part, scaled."""
-        if self.model.coordinates.plain:
-            return np.asarray(self.measure(part).x)
+        measure = self.measure(part)
+        if self.model.coordinates.plain and isinstance(measure, EmpiricalMeasure):
+            return np.asarray(measure.x)
         return self.model.scaling.apply(self.data.part(part).x, self.model.dtype)
 
     @property
@@ -138,10 +177,56 @@ class Job:
         pushes = self.measure(self.watched).size / (3 * self.learned.size)
         return 1 if self.whole else max(1, round(pushes / _TESTING))
 
-    def errors(self, control: Control, measure: EmpiricalMeasure) -> dict[str, float]:
+    def objective(self, control: Control) -> float:
+        """J, over what is learned from."""
+        with precision(self.plan.precision):
+            return float(self.problem.objective(control, self.learned, STREAMED))
+
+    def errors(self, control: Control, measure: Measure) -> dict[str, float]:
         """How well the targets are predicted: ``mse``, the mean squared error per entry in the
         flow's units; ``cost``, where it is another; ``accuracy``, where classes are the target.
         """
+        if isinstance(measure, StreamedMeasure):
+            return self._mean(control, ({"": part} for part in measure.source.all()))[""]
+        errors = self._of_rows(control, measure)
+        weights = _unequal(measure)
+        means = [float(np.average(own, weights=weights)) for own in errors]
+        return dict(zip(self._named, means, strict=True))
+
+    def errors_of_parts(self, control: Control) -> dict[str, dict[str, float]]:
+        """``errors`` of every part that has rows; where rows are read, in one pass."""
+        if isinstance(self.train, StreamedMeasure):
+            source = self.train.source
+            assert isinstance(source, streams.PartBlocks)
+            return self._mean(control, source.every())
+        return {part: self.errors(control, self.measure(part)) for part in self.parts}
+
+    def _mean(
+        self, control: Control, blocks: Iterable[dict[str, EmpiricalMeasure]]
+    ) -> dict[str, dict[str, float]]:
+        """The mean errors over blocks of several measures."""
+        totals: dict[str, np.ndarray] = {}
+        counts: dict[str, int] = {}
+        for block in blocks:
+            for name, part in block.items():
+                own = self._of_rows(control, part)
+                sums = np.array([np.sum(errors, dtype=np.float64) for errors in own])
+                totals[name] = totals.get(name, 0.0) + sums
+                counts[name] = counts.get(name, 0) + part.size
+        return {
+            name: dict(zip(self._named, (total / counts[name]).tolist(), strict=True))
+            for name, total in totals.items()
+        }
+
+    @property
+    def _named(self) -> list[str]:
+        """What ``errors`` has."""
+        readout = self.model.readout
+        names = ["mse"] + ["cost"] * (type(readout.cost) is not SquaredError)
+        return names + ["accuracy"] * (readout.target == "classes")
+
+    def _of_rows(self, control: Control, measure: EmpiricalMeasure) -> tuple[np.ndarray, ...]:
+        """The errors of every particle."""
         readout, model = self.model.readout, self.model
 
         def of_rows(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -155,12 +240,41 @@ class Job:
             return tuple(errors)
 
         # All rows at a time would be held four times.
-        errors = in_pieces(of_rows, control, np.asarray(measure.x), np.asarray(measure.y))
-        names = ["mse"] + ["cost"] * (type(readout.cost) is not SquaredError)
-        names += ["accuracy"] * (readout.target == "classes")
-        weights = _unequal(measure)
-        means = [float(np.average(own, weights=weights)) for own in errors]
-        return dict(zip(names, means, strict=True))
+        made: tuple[np.ndarray, ...] = in_pieces(
+            of_rows, control, np.asarray(measure.x), np.asarray(measure.y)
+        )
+        return made
+
+    def pca(self) -> Pca:
+        """The linear autoencoder to beat, fitted to the training rows."""
+        latent = self.model.flow.schedule.latent
+        if self.fit_to is None:
+            return Pca.fit(self.features("train"), latent, self.data.part_weights("train"))
+        moments = self.fit_to.moments["train"]
+        return Pca(moments.mean, moments.axes[:, :latent])
+
+    def pca_error(self, pca: Pca, part: str) -> float:
+        """The mean squared error of PCA over what was observed of a part."""
+        measure = self.measure(part)
+        if self.fit_to is not None and isinstance(measure, StreamedMeasure):
+            if not self.model.readout.cost.masked:
+                return self.fit_to.moments[part].linear_error(pca)
+            return streams.masked_error(measure, self.model, pca)
+        x, observed = self.features(part), self.observed(part)
+        if observed is None:
+            return pca.mean_squared_error(x)
+        return float(np.mean(row_means((pca.reconstruct(x) - x) ** 2 * observed, observed)))
+
+    def pca_exact(self, pca: Pca) -> bool:
+        """Whether PCA's test error is nothing but rounding: a ratio to it would say nothing."""
+        if self.fit_to is not None:
+            own = self.fit_to.moments["test"]
+            size, least = float(np.mean(own.variance + own.mean**2)), 1e-13
+            least = max(least, 100 * float(np.finfo(self.model.dtype).eps) ** 2)
+            return self.pca_error(pca, "test") <= least * size
+        x = self.features("test")
+        size = float(np.mean(np.square(x, dtype=np.float64)))
+        return self.pca_error(pca, "test") <= 100 * float(np.finfo(x.dtype).eps) ** 2 * size
 
     def fit(
         self,
@@ -175,8 +289,11 @@ class Job:
 
         The arguments are those of ``training.fit``.
         """
-        plan = self.plan
-        with precision(plan.precision):
+        plan, learned = self.plan, self.learned
+        telling = (
+            learned.source.telling() if isinstance(learned, StreamedMeasure) else nullcontext()
+        )
+        with precision(plan.precision), telling:
             return fit(
                 self.problem,
                 self.model.control,
@@ -186,6 +303,7 @@ class Job:
                 key=jax.random.fold_in(jax.random.key(plan.seed), 1),
                 batch_size=None if self.whole else plan.batch_size,
                 stream_size=STREAMED,
+                buffer_size=self.buffer,
                 noise=plan.noise,
                 tolerance=plan.tolerance,
                 callbacks=callbacks,
@@ -198,7 +316,7 @@ class Job:
 
 def prepare(
     given: Settings | Plan,
-    read: Callable[[Settings, Model | None], Dataset] = source.read,
+    read: Callable[[Settings, Model | None], Dataset | Streamed] = source.read,
     start: Start | None = None,
     choosing: Shown | Literal[False] | None = None,
 ) -> Job:
@@ -218,6 +336,8 @@ def prepare(
     start = Start.of(settings) if start is None else start
     settings = settings if start is None else start.continued(settings)
     data = read(settings, None if start is None else start.model)
+    if isinstance(data, Streamed):
+        return _streamed(given, settings, data, start, choosing)
     started = None if start is None else start.beginning(settings, data)
     ruled = isinstance(given, Settings) and tables.holds(settings, data) and started is None
     settings = tables.begun(settings) if ruled else settings
@@ -235,7 +355,64 @@ def prepare(
         model = build.model(plan, encoded, data.image_shape, order)
     else:
         order, model = None, started
-    return replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
+    job = replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
+    if start is not None:
+        start.refuse_no_fall(settings, job.objective)
+    return job
+
+
+def _streamed(
+    given: Settings | Plan,
+    settings: Settings,
+    rows: Streamed,
+    start: Start | None,
+    choosing: Shown | Literal[False] | None,
+) -> Job:
+    """The training on rows that are read a block at a time."""
+    streams.refuse(settings, rows)
+    limit = memory.half() if settings.memory_limit is None else settings.memory_limit
+    decided = {**settings.given, "distinct": False, "memory_limit": limit}
+    started = None if start is None else start.beginning(settings, rows.sample)
+    ruled = isinstance(given, Settings) and tables.holds(settings, rows.sample) and started is None
+    if ruled and settings.effort is None:
+        decided["effort"] = "quick"  # one candidate, for a comparison of few rows takes as long
+    settings = Settings(**decided)
+    settings = tables.begun(settings) if ruled else settings
+    fit_to = streams.fitted(settings, rows, started)
+    facts = streams.facts(settings, fit_to)
+    plan, choice = resolve(settings, facts), None
+    if ruled and choosing is not False:
+        plan, choice = choose(settings, plan, rows.sample, facts, choosing)
+        by = f"{choice.by}, of a sample of {rows.sample.size:,} of {rows.size:,} rows"
+        choice = replace(choice, by=by)
+    order, model = None, started
+    if model is None:
+        order = streams.order(plan, fit_to)
+        model = build.model(plan, fit_to.encoded, None, order)
+    sampled = Job.of(plan, fit_to.encoded.data, model, order, fit_to.encoded.x)
+    parts = {
+        name: StreamedMeasure(
+            streams.PartBlocks(rows, model, fit_to.counts[:, k], k, sampled.held(name))
+        )
+        for k, name in enumerate(PARTS)
+        if fit_to.counts[:, k].any()
+    }
+    learned = train = parts["train"]
+    if sampled.learned is not sampled.train:
+        source = streams.PartBlocks(rows, model, fit_to.counts[:, 0], 0, sampled.loaded, plan.seed)
+        learned = StreamedMeasure(source)
+    return replace(
+        sampled,
+        method=build.method(plan, learned.size),
+        train=train,
+        learned=learned,
+        test=parts["test"],
+        validation=parts.get("validation"),
+        choice=choice,
+        streamed=rows,
+        fit_to=fit_to,
+        sampled=sampled,
+    )
 
 
 def _unequal(measure: EmpiricalMeasure) -> Weights | None:

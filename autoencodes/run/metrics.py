@@ -33,15 +33,15 @@ def metrics(
     """All but the time; errors are per entry of the targets, in the flow's units."""
     measured = [line for line in history if line.get("validation_mse") is not None]
     best = min(measured, key=lambda line: float(line["validation_mse"]), default=None)
-    errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
+    errors = job.errors_of_parts(result.control)
     kept = "last good" if result.failed else "last"
     return {
         **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},
-        "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
-        "around_bottleneck": _share_around(job, model),
-        "pca_test_mse": None if pca is None else pca_error(job, pca, "test"),
-        "pca_exact": None if pca is None else pca_exact(job, pca),
-        "objective": _objective(job, result.control),
+        "test_mse_bottleneck_only": _error_through_bottleneck(job.shown, model),
+        "around_bottleneck": _share_around(job.shown, model),
+        "pca_test_mse": None if pca is None else job.pca_error(pca, "test"),
+        "pca_exact": None if pca is None else job.pca_exact(pca),
+        "objective": _objective(job, result.control, errors["train"]),
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
         "seed": job.plan.seed,
@@ -59,7 +59,24 @@ def metrics(
         "best_validation_mse": None if best is None else best["validation_mse"],
         "chosen": _chosen(job, f"the {kept} control"),
         "peak_memory_mb": _peak_memory_mb(),
+        "reading": _reading(job),
         "machine": machine(),
+    }
+
+
+def _reading(job: Job) -> dict[str, Any]:
+    """Whether rows were loaded whole or read a block at a time, and in what memory."""
+    if job.streamed is None:
+        return {"how": "whole"}
+    rows = job.streamed
+    return {
+        "how": "a block at a time",
+        "rows": rows.size,
+        "blocks": len(rows.stored.counts),
+        "memory_limit": job.plan.memory_limit,
+        "mixed_rows": job.buffer,
+        "passes_before_training": rows.passes,
+        "sampled_rows": rows.sample.size,
     }
 
 
@@ -70,27 +87,13 @@ def _chosen(job: Job, control: str) -> dict[str, Any]:
     return {**job.choice.described, "control": control}
 
 
-def pca_error(job: Job, pca: Pca, part: str) -> float:
-    """The mean squared error of PCA over what was observed of a part."""
-    x, observed = job.features(part), job.observed(part)
-    if observed is None:
-        return pca.mean_squared_error(x)
-    return float(np.mean(row_means((pca.reconstruct(x) - x) ** 2 * observed, observed)))
-
-
-def pca_exact(job: Job, pca: Pca) -> bool:
-    """Whether PCA's test error is nothing but rounding: a ratio to it would say nothing."""
-    x = job.features("test")
-    size = float(np.mean(np.square(x, dtype=np.float64)))
-    return pca_error(job, pca, "test") <= 100 * float(np.finfo(x.dtype).eps) ** 2 * size
-
-
-def _objective(job: Job, control: Control) -> float:
-    """J over what is learned from, from its errors."""
-    train = job.errors(control, job.learned)
+def _objective(job: Job, control: Control, train: dict[str, float]) -> float:
+    """J over what is learned from, from its errors; known are those of the training rows."""
+    if job.learned is not job.train:
+        train = job.errors(control, job.learned)
     with precision(job.plan.precision):
         penalty = float(job.problem.penalty(control))
-    entries = np.shape(job.learned.y)[1]
+    entries = job.learned.y.shape[1]
     return train.get("cost", train["mse"] * entries) + penalty
 
 
@@ -103,13 +106,13 @@ def _error_through_bottleneck(job: Job, model: Model) -> float | None:
     stored = layouts(model.flow.schedule)[model.flow.schedule.bottleneck].stored
     if not stored or model.readout.target != "rows":
         return None
-    x = np.asarray(job.measure("test").x)
+    x = np.asarray(job.held("test").x)
     try:
         features = model.decode_features(model.encode_particles(x).latent)
     except NumericalFailure:
         return None
     decoded = model.scaling.apply(features, np.float64)
-    squares, seen = model.readout.squares(decoded, np.asarray(job.measure("test").y))
+    squares, seen = model.readout.squares(decoded, np.asarray(job.held("test").y))
     return float(np.mean(row_means(squares, seen)))
 
 
@@ -124,7 +127,7 @@ def _share_around(job: Job, model: Model) -> float | None:
     if not stored or model.readout.target != "rows":
         return None
     parts = []
-    for part in (job.train, job.measure("test")):
+    for part in (job.held("train"), job.held("test")):
         rows = np.random.default_rng(0).permutation(part.size)[:_REGRESSED]
         z, m = model.encode_particles(np.asarray(part.x)[rows])
         wanted = np.asarray(part.y, np.float64)[rows, : model.coordinates.features]

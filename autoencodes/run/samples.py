@@ -32,7 +32,7 @@ _PASSING_NUMBERS, _PASSING_LAYERS = 2_000_000, 15
 def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     """Test rows for the pictures, in the flow's units."""
     labels, names = _numbered(job.data.part_labels("test"))
-    part, particles = job.data.test, np.asarray(job.measure("test").x)
+    part, particles = job.data.test, np.asarray(job.held("test").x)
     x = job.features("test")
     predicted = model.read(push(model.flow, model.control, particles))
     # A random part, since a table may be sorted by class.
@@ -57,7 +57,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         if labels is not None:
             arrays["sample_labels"] = labels[rows]
     else:
-        arrays |= {"targets": np.asarray(job.measure("test").y), "predictions": predicted}
+        arrays |= {"targets": np.asarray(job.held("test").y), "predictions": predicted}
     followed = shown[:_FOLLOWED_ROWS]
     arrays |= _paths(model, particles[followed])
     names = _component_names(model)

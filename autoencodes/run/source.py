@@ -8,13 +8,17 @@ from typing import Any
 
 from autoencodes import datasets
 from autoencodes.datasets import Column, Dataset, Reading, Record
+from autoencodes.datasets.parts import Known, Split
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import of_rows
 from autoencodes.errors import InputError
 from autoencodes.model.encoding import Encoding
 from autoencodes.model.model import Model
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
+from autoencodes.run import memory
 from autoencodes.run.folder import RunFolder
+from autoencodes.run.growing import require_growing
 
 
 def reading(given: Settings | Plan, encoding: Encoding | None = None) -> Reading:
@@ -32,21 +36,36 @@ def _columns(given: Settings | Plan, encoding: Encoding) -> tuple[Column, ...]:
     return encoding.columns if window is None else of_rows(encoding.columns, window)
 
 
-def read(given: Settings | Plan, model: Model | None = None, place: str | None = None) -> Dataset:
-    """The data that settings name, or those at another place, in their parts."""
-    return datasets.load(
-        given.data if place is None else place,
-        data_dir=given.data_dir,
-        seed=given.split_seed,
-        test_fraction=given.test_fraction,
-        validation_fraction=given.validation_fraction,
-        reading=reading(given, None if model is None else model.encoding),
-    )
+def read(
+    given: Settings | Plan,
+    model: Model | None = None,
+    place: str | None = None,
+    *,
+    streamed: bool | None = None,
+) -> Dataset | Streamed:
+    """The data that settings name, or those at another place, in their parts.
+
+    Where they do not fit into the memory limit, by default half of the machine's, they are
+    ``Streamed``; or as ``streamed`` says.
+    """
+    options: dict[str, Any] = {
+        "seed": given.split_seed,
+        "test_fraction": given.test_fraction,
+        "validation_fraction": given.validation_fraction,
+        "reading": reading(given, None if model is None else model.encoding),
+    }
+    name = given.data if place is None else place
+    if streamed is not False:
+        limit = memory.half() if given.memory_limit is None else given.memory_limit
+        found = datasets.stream(name, **options, room=memory.room(limit), always=streamed is True)
+        if found is not None:
+            return found
+    return datasets.load(name, data_dir=given.data_dir, **options)
 
 
 def read_again(
     folder: RunFolder, data: str | None, given: Settings | Plan, model: Model | None
-) -> Dataset:
+) -> Dataset | Streamed:
     """The data that a run was trained on, which must be what they were.
 
     They are looked for where the run was told (from the working folder) and where they were then,
@@ -58,8 +77,9 @@ def read_again(
         If they are not there, or their content is not what it was; with what changed.
     """
     record = folder.record
+    streamed = record is not None and record.split is not None
     if record is None or record.path is None:
-        loaded = read(given, model, data)
+        loaded = read(given, model, data, streamed=streamed)
         _require_same(record, loaded, folder.path)
         return loaded
     places = [data] if data is not None else [given.data, record.path]
@@ -72,7 +92,7 @@ def read_again(
     refusal: InputError | None = None
     for place in there:
         try:
-            loaded = read(given, model, place)
+            loaded = read(given, model, place, streamed=streamed)
             _require_same(record, loaded, folder.path)
         except InputError as error:
             refusal = refusal or error
@@ -82,7 +102,7 @@ def read_again(
     raise refusal
 
 
-def _require_same(record: Record | None, data: Dataset, run: Path) -> None:
+def _require_same(record: Record | None, data: Dataset | Streamed, run: Path) -> None:
     """InputError if the content of data is not what a record says."""
     if record is None:
         return
@@ -107,17 +127,7 @@ def apply_to(
     InputError
         If they cannot be used, or are the run's own file with other content, unless ``as_new``.
     """
-    plan, model, record = folder.config, folder.model, folder.record
-    own = data in (plan.data, None if record is None else record.path)
-    of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
-    options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
-    if model.encoding is not None:
-        schema = _columns(plan, model.encoding)
-        options |= {"schema": schema, "missing": model.encoding.missing}
-    if plan.window is not None:
-        options |= {n: getattr(plan, n) for n in ("window", "stride", "time", "group")}
-    if record is not None:
-        options |= {"aside": record.others, "label": record.label}
+    plan, record = folder.config, folder.record
     loaded = datasets.load(
         data,
         data_dir=data_dir or plan.data_dir,
@@ -125,7 +135,7 @@ def apply_to(
         test_fraction=plan.test_fraction,
         validation_fraction=plan.validation_fraction,
         to_split=record is None and data == plan.data,
-        reading=Reading(**options),
+        reading=_for_model(folder, data),
     )
     if record is None:
         return loaded
@@ -138,3 +148,65 @@ def apply_to(
                 "new ones, and none of them is known to have trained"
             )
     return loaded.parted(record)
+
+
+def apply_in_blocks(
+    folder: RunFolder,
+    data: str,
+    limit: int | None = None,
+    output: Path | None = None,
+    *,
+    as_new: bool = True,
+) -> Streamed | None:
+    """``apply_to`` for data that do not fit into the memory limit, which are read a block at a
+    time; None if they fit.
+
+    Raises
+    ------
+    InputError
+        As ``apply_to``.
+    """
+    plan, record = folder.config, folder.record
+    rows = datasets.stream(
+        data,
+        seed=plan.split_seed,
+        reading=_for_model(folder, data),
+        room=memory.room(memory.half() if limit is None else limit),
+        to_split=False,
+    )
+    if rows is None:
+        return None
+    if output is not None:
+        require_growing(output)
+    if record is not None:
+        rows = rows.typed(record.dtype)
+    same = record is not None and record.rows == rows.size and not record.changes(rows.record)
+    if record is not None and not same and rows.path == record.path and not as_new:
+        raise InputError(
+            f"{rows.path} is not what {folder.path} was trained on: {record.changes(rows.record)}; "
+            "give the data as they were, or take --as-new: then all rows are new ones, and none of "
+            "them is known to have trained"
+        )
+    rows.split = Split(plan.split_seed, 0.0, 0.0)
+    if same and record is not None:
+        known = record.part_of_rows(None) if record.split is None else None
+        rows.split = Known(known) if known is not None else record.split or rows.split
+    return rows
+
+
+def _for_model(folder: RunFolder, data: str) -> Reading:
+    """How data are read that a run's model is applied to."""
+    plan, model, record = folder.config, folder.model, folder.record
+    own = data in (plan.data, None if record is None else record.path)
+    of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
+    options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
+    if model.encoding is not None:
+        schema = _columns(plan, model.encoding)
+        options |= {"schema": schema, "missing": model.encoding.missing}
+    if plan.window is not None:
+        options |= {n: getattr(plan, n) for n in ("window", "stride", "time", "group")}
+    if record is not None:
+        options |= {"aside": record.others, "label": record.label}
+    if own and record is not None and record.split is not None and record.split.role:
+        options[record.split.role] = getattr(plan, record.split.role)
+    return Reading(**options)

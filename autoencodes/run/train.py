@@ -14,7 +14,6 @@ import numpy as np
 
 from autoencodes.errors import InputError, Notice, NumericalFailure
 from autoencodes.model.model import push
-from autoencodes.model.pca import Pca
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
 from autoencodes.run.choosing import Shown
@@ -96,7 +95,7 @@ def train(
     job = set_up(settings, watcher.choose if isinstance(watcher, Comparing) else None)
     path = None if out is None else Path(out)
     with begun(path, _stem(job.data.name), job.plan) as keeper:
-        keeper.folder.write_record(job.data.record)
+        keeper.folder.write_record(job.record)
         if job.choice is not None:
             keeper.folder.write_choice(job.choice)
         return _run(job, keeper, watcher, stop, started)
@@ -152,7 +151,7 @@ def resume(
         job = prepare(folder.config, lambda said, model: read_again(folder, data, said, model))
         job = replace(job, choice=folder.choice)
         if folder.record is None:
-            folder.write_record(job.data.record)
+            folder.write_record(job.record)
         step = 0 if checkpoint is None else checkpoint.step
         if step > job.steps:
             raise InputError(
@@ -215,18 +214,14 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
             failures.append(error)
 
     if folder.record is None:  # a folder that had to be made anew
-        attempt(folder.write_record, job.data.record)
+        attempt(folder.write_record, job.record)
         if job.choice is not None:
             attempt(folder.write_choice, job.choice)
     attempt(folder.write_history, history)
     attempt(folder.write_checkpoint, at, keeper.plan)
     attempt(folder.write_model, model)
-    pca = None
-    if job.reconstructs:
-        pca = Pca.fit(
-            job.features("train"), model.flow.schedule.latent, job.data.part_weights("train")
-        )
-    attempt(folder.write_samples, samples(job, model, pca))
+    pca = job.pca() if job.reconstructs else None
+    attempt(folder.write_samples, samples(job.shown, model, pca))
     if order is not None:
         named = model.encoding if model.coordinates.rotation is None else None
         attempt(folder.write_order, order, () if named is None else named.feature_names)
@@ -257,9 +252,9 @@ class _Recorder:
         self._keeper = keeper
         self._watcher = watcher
         self._saved = -math.inf  # the first round is kept at once
-        self._course = Course(job.problem, job.learned) if job.plan.record else None
+        self._course = Course(job.problem, job.shown.loaded) if job.plan.record else None
         images = job.data.image_shape is not None and job.plan.target == "rows"
-        self._shown = pictured(job) if images else None
+        self._shown = pictured(job.shown) if images else None
         self._next = 2 * max(keeper.folder.strip, default=0) or 1
 
     def __call__(self, progress: Progress) -> None:
@@ -287,7 +282,7 @@ class _Recorder:
         self._next = 2 * epoch
         model = self._job.model
         try:
-            pushed = push(model.flow, control, np.asarray(self._job.measure("test").x)[self._shown])
+            pushed = push(model.flow, control, np.asarray(self._job.held("test").x)[self._shown])
         except NumericalFailure:
             return
         self._keeper.picture(epoch, model.read(pushed))

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from autoencodes.control import Control
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streamed import Measure
 from autoencodes.pontryagin import ControlProblem
 
 
@@ -32,7 +33,7 @@ class GaussNewtonModel(NamedTuple):
 def gauss_newton(
     problem: ControlProblem,
     control: Control,
-    measure: EmpiricalMeasure,
+    measure: Measure,
     batch_size: int | None = None,
 ) -> GaussNewtonModel:
     """One forward sweep, and one backward sweep for each of the k components of the output.

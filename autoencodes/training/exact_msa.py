@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -83,6 +84,8 @@ class ExactMSA(Method):
     >>> ac.ExactMSA()
     ExactMSA()
     """
+
+    integrates: ClassVar[bool] = False
 
     smallest_alpha: float = setting(between, "smallest_alpha", 1e-15, low=0, high=1, with_low=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -19,9 +19,11 @@ from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach, replaced
+from autoencodes.measure.streamed import Measure, StreamedMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, native
 from autoencodes.training.display import ProgressDisplay
+from autoencodes.training.feed import BUFFER, Feed, feed
 from autoencodes.training.method import Batch, Info, Method
 from autoencodes.training.metric import MetricMovement
 from autoencodes.training.movement import MinimizingMovement
@@ -45,13 +47,14 @@ descent, ``steps`` and ``level`` of movements in a metric."""
 def fit(
     problem: ControlProblem,
     control: Control,
-    measure: EmpiricalMeasure,
+    measure: Measure,
     *,
     method: Method | None = None,
     steps: int,
     key: Key[Array, ""] | None = None,
     batch_size: int | None = None,
     stream_size: int | None = None,
+    buffer_size: int = BUFFER,
     noise: float = 0.0,
     tolerance: float = 1e-6,
     callbacks: Iterable[Callback] = (),
@@ -68,8 +71,8 @@ def fit(
     problem : ControlProblem
     control : control of the problem's flow
         Where to begin; its precision is that of the training.
-    measure : EmpiricalMeasure
-        The training particles.
+    measure : EmpiricalMeasure or StreamedMeasure
+        The training particles, in memory or read a block at a time.
     method : Method, optional
         By default MinimizingMovement() on the whole measure, MetricMovement() on mini-batches.
     steps : int
@@ -82,6 +85,9 @@ def fit(
         more): every step sees the whole measure, and is an epoch.
     stream_size : int, optional
         For whole-measure steps, how many particles pass at a time (memory, not result).
+    buffer_size : int
+        For mini-batches of particles that are read, how many are in memory and mixed at a time, and
+        as many again that are read meanwhile: a part of the result, as the key is.
     noise : float
         σ ≥ 0, over mini-batches only: each batch's particles are moved by N(0, σ² I), drawn
         anew in every step, and their targets are not. The measure is then μ_0^N smoothed by a
@@ -124,18 +130,6 @@ def fit(
     autoencodes.certify : what can be concluded of the result
     autoencodes.Model : a control with all that makes it a model of rows
 
-    See Also
-    --------
-    autoencodes.MinimizingMovement : the default method
-    autoencodes.certify : what can be concluded of the result
-    autoencodes.Model : a control with all that makes it a model of rows
-
-    See Also
-    --------
-    autoencodes.MinimizingMovement : the default method
-    autoencodes.certify : what can be concluded of the result
-    autoencodes.Model : a control with all that makes it a model of rows
-
     Notes
     -----
     Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to
@@ -158,7 +152,10 @@ def fit(
     noise = at_least(noise, "noise", 0)
     problem.check_measure(measure)
     control = jax.device_put(native(control), may_alias=False)  # a compiled program less for each
-    check_size(measure, check_control(problem.flow, control))
+    dtype = check_control(problem.flow, control)
+    if isinstance(measure, EmpiricalMeasure):
+        check_size(measure, dtype)
+        measure = _placed(measure, dtype)
     if batch_size is not None and batch_size >= measure.size:
         batch_size = None
     if noise and batch_size is None:
@@ -173,9 +170,14 @@ def fit(
     if method is None:
         method = MinimizingMovement() if batch_size is None else MetricMovement()
     instance(method, "method", Method).check(problem)  # type: ignore[type-abstract]
+    if isinstance(measure, StreamedMeasure) and batch_size is None and not method.integrates:
+        raise InputError(
+            f"{type(method).__name__} holds the states of all particles at a time, and these are "
+            "read a block at a time: give a batch_size, or take another method"
+        )
     loop = _Loop(
         problem,
-        _placed(measure, check_control(problem.flow, control)),
+        feed(measure, key, batch_size, positive_integer(buffer_size, "buffer_size"), dtype),
         method,
         steps,
         key,
@@ -205,7 +207,7 @@ class _Loop:
     """A training that is set up: everything that stays the same from round to round."""
 
     problem: ControlProblem
-    measure: EmpiricalMeasure
+    feed: Feed
     method: Method
     steps: int
     key: Key[Array, ""] | None
@@ -214,14 +216,15 @@ class _Loop:
     noise: float
     tolerance: float
     every: int
-    orders: dict[int, Int[Array, " particle"]] = field(default_factory=dict)
-    """That of the present epoch: of a million particles it takes longer than many steps."""
 
     @property
     def large(self) -> str:
         """What to do about particles of which the precision does not hold fourth powers."""
-        dtype = np.dtype(self.measure.x.dtype)
-        if (size := reach(self.measure)) <= float(np.finfo(dtype).max) ** 0.25:
+        measure = self.feed.held(0, 0).measure
+        dtype = np.dtype(measure.x.dtype)
+        if not isinstance(measure, EmpiricalMeasure):
+            return ""
+        if (size := reach(measure)) <= float(np.finfo(dtype).max) ** 0.25:
             return ""
         return (
             f"; values reach {size:.1e}, whose squares {dtype} hardly holds: scale the data "
@@ -231,15 +234,15 @@ class _Loop:
     @property
     def batches(self) -> int:
         """The number of steps in an epoch."""
-        return 1 if self.batch_size is None else self.measure.size // self.batch_size
+        return self.feed.batches
 
-    def begin(self, control: Control) -> Any:
-        """The method's state before the first step."""
+    def begin(self, control: Control, measure: Measure | None = None) -> Any:
+        """The method's state before the first step; ``measure`` is by default what it sees."""
         return _begin(
             self.method,
             self.problem,
             control,
-            self.measure,
+            self.feed.held(0, 0).measure if measure is None else measure,
             jnp.asarray(self.steps),
             self.batch_size,
             self.stream_size,
@@ -247,7 +250,9 @@ class _Loop:
 
     def restore(self, resume: Resumption, control: Control) -> Resumption:
         """The given position, its arrays put back into the method's state."""
-        expected, structure = jax.tree.flatten(eqx.filter_eval_shape(self.begin, control))
+        expected, structure = jax.tree.flatten(
+            eqx.filter_eval_shape(self.begin, control, self.feed.shape)
+        )
         leaves = jax.tree.leaves(resume.state)
         if 0 < len(expected) - len(leaves) <= _LATER:
             leaves = [*leaves, *jax.tree.leaves(self.begin(control))[len(leaves) :]]
@@ -325,22 +330,22 @@ class _Loop:
     def _advance(
         self, here: Resumption, length: int, began: float
     ) -> tuple[Resumption, tuple[Record, ...], Status, list[Record]]:
-        """One compiled round of steps, never past the end of an epoch of mini-batches.
+        """One compiled round of steps, never past the end of an epoch or of a buffer.
 
         With it the reports of its steps.
         """
         epoch, first = divmod(here.step, self.batches)
-        left = self.steps - here.step
-        if self.batch_size is not None:
-            left = min(left, self.batches - first)
+        held = self.feed.held(epoch, first)
+        left = min(self.steps - here.step, held.end - first)
         state, infos, done = _round(
             self.method,
             self.problem,
             here.state,
-            self.measure,
-            self._order(epoch),
+            held.measure,
+            held.order,
             self._noise(here.step - first),
             jnp.asarray(first),
+            jnp.asarray(first - held.first),
             jnp.asarray(min(length, left)),
             jnp.asarray(self.tolerance),
             self.batch_size,
@@ -371,17 +376,6 @@ class _Loop:
         evaluations += sum(round(row["gradient_evaluations"]) for row in rows[len(steps) :])
         following = Resumption(state, step, evaluations, here.seconds + elapsed, tuple(pending))
         return following, tuple(records), status, rows
-
-    def _order(self, epoch: int) -> Int[Array, " particle"]:
-        """The order in which an epoch visits the particles: a function of the key alone."""
-        if self.batch_size is None:
-            return jnp.arange(1)
-        assert self.key is not None
-        if epoch not in self.orders:
-            self.orders.clear()
-            key = jax.random.fold_in(self.key, epoch)
-            self.orders[epoch] = jax.random.permutation(key, self.measure.size)
-        return self.orders[epoch]
 
     def _noise(self, first: int) -> tuple[Key[Array, ""], float] | None:
         """The key of an epoch's noise, a function of the key and its first step, and its size."""
@@ -446,12 +440,13 @@ def _begin(
     method: Method,
     problem: ControlProblem,
     control: Control,
-    measure: EmpiricalMeasure,
+    measure: Measure,
     steps: Int[Array, ""],
     batch_size: int | None,
     stream_size: int | None,
 ) -> Any:
     if batch_size is not None:
+        assert isinstance(measure, EmpiricalMeasure)
         measure = measure.sample(jnp.arange(batch_size))
     batch = Batch(measure, batch_size is None, stream_size)
     return method.init(problem, control, batch, steps)
@@ -462,21 +457,26 @@ def _round(
     method: Method,
     problem: ControlProblem,
     state: Any,
-    measure: EmpiricalMeasure,
+    measure: Measure,
     order: Int[Array, " row"],
     noise: tuple[Key[Array, ""], float] | None,
     first: Int[Array, ""],
+    place: Int[Array, ""],
     count: Int[Array, ""],
     tolerance: Float[Array, ""],
     batch_size: int | None,
     stream_size: int | None,
 ) -> tuple[Any, Info, Int[Array, ""]]:
-    """Up to ``count`` steps in one compiled loop, ended early by a status that is not RUNNING."""
+    """Up to ``count`` steps in one compiled loop, ended early by a status that is not RUNNING.
+
+    They are the steps from ``first`` on of their epoch, and from ``place`` on of the order.
+    """
 
     def step(k: Int[Array, ""], state: Any) -> tuple[Any, Info]:
         if batch_size is None:
             return method.step(problem, state, Batch(measure, True, stream_size), tolerance)
-        rows = jax.lax.dynamic_slice_in_dim(order, (first + k) * batch_size, batch_size)
+        assert isinstance(measure, EmpiricalMeasure)
+        rows = jax.lax.dynamic_slice_in_dim(order, (place + k) * batch_size, batch_size)
         sample = measure.sample(rows)
         if noise is not None:
             key, size = noise

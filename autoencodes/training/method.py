@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from autoencodes.checks import optional
 from autoencodes.control import Control
-from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streamed import Measure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import Parameter
 from autoencodes.training.status import Status
@@ -48,7 +48,7 @@ class Batch(eqx.Module):
     step to the next; ``stream`` how many pass at a time (None: all at once).
     """
 
-    measure: EmpiricalMeasure
+    measure: Measure
     whole: bool = eqx.field(static=True)
     stream: int | None = eqx.field(static=True, default=None)
 
@@ -77,19 +77,14 @@ class Method(eqx.Module):
     particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
     step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
 
-    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
-    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
-    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
-
-    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
-    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
-    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
-
     Examples
     --------
     >>> isinstance(ac.Adam(), ac.Method)
     True
     """
+
+    integrates: ClassVar[bool] = True
+    """Whether all that a step needs of the whole measure are integrals over it."""
 
     def check(self, problem: ControlProblem) -> None:
         """InputError unless the method can train the problem; nothing is compiled yet."""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -24,6 +24,7 @@ from autoencodes.fields.field import StepControl
 from autoencodes.flow import sweep
 from autoencodes.flow.layout import layouts
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streamed import in_memory
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Batch, Count, Info, Method, Point, setting, where
 from autoencodes.training.solvers.quasi_newton import Pairs, two_loops
@@ -110,6 +111,8 @@ class ExtendedMSA(Method):
     ExtendedMSA()
     """
 
+    integrates: ClassVar[bool] = False
+
     rho: float = setting(positive, "rho", 1.0)
     iterations: int = setting(positive_integer, "iterations", 5)
     largest_rho: float = setting(positive, "largest_rho", 1e12)
@@ -156,7 +159,8 @@ class ExtendedMSA(Method):
         self, problem: ControlProblem, start: Point, batch: Batch
     ) -> Callable[[Attempt], Attempt]:
         """Maximisations from ``start``, with a ρ that grows until J decreases."""
-        old = extremals(problem, start.control, batch.measure)
+        measure = in_memory(batch.measure)
+        old = extremals(problem, start.control, measure)
 
         judged = armijo(
             problem,
@@ -167,7 +171,7 @@ class ExtendedMSA(Method):
 
         def attempt(last: Attempt) -> Attempt:
             rho = last.next_size
-            control, promise = self._maximise(problem, start, old, rho, batch.measure)
+            control, promise = self._maximise(problem, start, old, rho, measure)
             trial = judged(control, promise)
             kept = trial.decrease / jnp.where(trial.hidden, 1.0, promise)
             kept = jnp.where(trial.hidden, 1.0, kept)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from autoencodes.control import Control, norm
 from autoencodes.measure.empirical import EmpiricalMeasure
+from autoencodes.measure.streamed import Measure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.training.method import Point
 
@@ -15,10 +16,13 @@ ROUNDING = 64
 """How many single rounding errors a sum over particles and steps may show."""
 
 
-def extent(measure: EmpiricalMeasure) -> Float[Array, ""]:
+def extent(measure: Measure) -> Float[Array, ""]:
     """The root mean square of the particles: what their rounding errors are relative to."""
-    squares = jnp.sum(jnp.asarray(measure.x) ** 2, axis=1)
-    return jnp.sqrt(jnp.vdot(measure.weights, squares))
+
+    def squared(part: EmpiricalMeasure) -> Float[Array, ""]:
+        return jnp.vdot(part.weights, jnp.sum(jnp.asarray(part.x) ** 2, axis=1))
+
+    return jnp.sqrt(measure.integrate(squared))
 
 
 def resolution(

@@ -191,5 +191,5 @@ def test_the_command_lists_every_data_set() -> None:
     assert DATA == (
         "digits, mnist, a toy law (gaussian-sign, parabola, bimodal-1d, moons, circles), or a "
         "file: .csv, .tsv, .txt, .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, IDX; "
-        "a folder of images; or - for standard input."
+        "a folder of images or Parquet parts; or - for standard input."
     )

@@ -181,7 +181,7 @@ class Bench:
 
     def rows(self, part: str) -> Float[np.ndarray, "row pixel"]:
         """In [0, 1]."""
-        return np.asarray(self.job.measure(part).x)
+        return np.asarray(self.job.held(part).x)
 
     def error(self, flow: Flow, control: Control, part: str) -> float:
         """Mean squared error per pixel."""
@@ -321,7 +321,7 @@ def _fit(
     return notebook.fit(
         bench.problem(reading),
         bench.start(reading, seed),
-        bench.job.learned,
+        bench.job.loaded,
         method=MetricMovement(tau),
         key=jax.random.key(seed),
         batch_size=min(bench.settings.batch_size, bench.job.learned.size // 2),
