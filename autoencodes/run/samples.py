@@ -60,7 +60,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         arrays |= {"targets": np.asarray(job.held("test").y), "predictions": predicted}
     followed = shown[:_FOLLOWED_ROWS]
     arrays |= _paths(model, particles[followed])
-    names = _component_names(model)
+    components = _component_names(model)
     if labels is not None:
         arrays["path_labels"] = labels[followed]
     if pca is not None:
@@ -85,7 +85,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "entries": int(predicted.shape[1]),
         "units": job.plan.scaling,
         "latent_names": row_names(job, numbers[shown]),
-        "path_names": names and [names[k] for k in arrays["path_components"]],
+        "path_names": components and [components[k] for k in arrays["path_components"]],
         "features": None if model.encoding is None else list(model.encoding.feature_names),
     }
     return Samples(arrays, facts)

@@ -98,14 +98,16 @@ def test_colour_images_pass_and_are_ranked(tmp_path: Path) -> None:
 
 def test_rows_are_ranked_in_users_names_and_units(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    lines = [f"{1000 + 50 * a:.1f},{'xy'[k % 2]},{b:.4f},id{k}" for k, (a, b) in
+    lines = [f"{1000 + 50 * a:.1f},{'xy'[k % 2]},{b:.4f},id{k},{'pq'[k % 3 > 0]}" for k, (a, b) in
              enumerate(rng.normal(size=(60, 2)))]  # fmt: skip
-    lines[7] = "90000.0,x,0.5,id7"
-    (tmp_path / "t.csv").write_text("mass_g,kind,length_m,name\n" + "\n".join(lines) + "\n")
+    lines[7] = "90000.0,x,0.5,id7,q"
+    (tmp_path / "t.csv").write_text("mass_g,kind,length_m,name,label\n" + "\n".join(lines) + "\n")
     folder = trained(
         tmp_path / "run", tmp_path / "t.csv", widths=(3, 1), latent=None, test_fraction=0.5
     )
     facts = folder.samples.facts
+    assert facts["label_names"] == ["p", "q"]
+    assert set(facts["latent_names"]) <= {f"name id{k}" for k in range(60)}
     for which in ("best", "worst"):
         for row in facts["extremes"][which]:
             number = int(row["name"].removeprefix("name id"))
