@@ -57,7 +57,7 @@ def read(
     name = given.data if place is None else place
     if streamed is not False:
         limit = memory.half() if given.memory_limit is None else given.memory_limit
-        how = {"always": streamed is True, "strict": given.memory_limit is not None}
+        how: dict[str, Any] = {"always": streamed is True, "strict": given.memory_limit is not None}
         found = datasets.stream(name, **options, room=memory.room(limit), **how)
         if found is not None:
             return found
