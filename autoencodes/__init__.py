@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from autoencodes.training.lbfgs import LBFGS
     from autoencodes.training.sgd import SGD
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Certificate": "certificate",

@@ -69,20 +69,6 @@ def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""
     step_size : float
         Δt.
 
-    Parameters
-    ----------
-    control, other : controls of one flow
-        θ and η, a tuple of one dict of arrays for each block.
-    step_size : float
-        Δt.
-
-    Parameters
-    ----------
-    control, other : controls of one flow
-        θ and η, a tuple of one dict of arrays for each block.
-    step_size : float
-        Δt.
-
     Examples
     --------
     >>> twice = jax.tree.map(lambda a: 2 * a, theta)
@@ -98,18 +84,6 @@ def inner(control: Control, other: Control, step_size: float) -> Float[Array, ""
 
 def norm(control: Control, step_size: float) -> Float[Array, ""]:
     """‖θ‖ = <θ, θ>^(1/2).
-
-    Parameters
-    ----------
-    control : control of a flow
-    step_size : float
-        Δt.
-
-    Parameters
-    ----------
-    control : control of a flow
-    step_size : float
-        Δt.
 
     Parameters
     ----------

@@ -21,16 +21,6 @@ class MissingExtra(ImportError):
     package, extra, purpose : str
         What is absent, the extra of this package that installs it, and what it is needed for.
 
-    Parameters
-    ----------
-    package, extra, purpose : str
-        What is absent, the extra of this package that installs it, and what it is needed for.
-
-    Parameters
-    ----------
-    package, extra, purpose : str
-        What is absent, the extra of this package that installs it, and what it is needed for.
-
     Examples
     --------
     >>> raise ac.MissingExtra("polars", "tables", "reading .parquet")

@@ -70,13 +70,14 @@ nb_merge_streams = True
 html_math_renderer = "mathml"  # no script, no network
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "inherited-members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True, "inherited-members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 88
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 default_role = "autolink"
+suppress_warnings = ["ref.python"]  # words of shapes, "particle latent", are no names
 # What other packages define is not here, and neither are the private parts of this one.
 nitpick_ignore_regex = [("py:.*", r"(?!autoencodes\.\w+$).*")]
 

@@ -64,6 +64,19 @@ def escaped(line: str) -> str:
     return "".join(parts)
 
 
+def short_types(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str]:
+    """Types by the names that one imports: Array, and shapes without an empty one."""
+
+    def short(text: str | None) -> str | None:
+        if text is None:
+            return None
+        return re.sub(r"\b(?:jaxlib\._jax|collections\.abc|typing|jax)\.(?=[A-Z])", "", text)
+
+    return short(signature), short(returns)
+
+
 def skipped(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
     """Members that other packages define (scikit-learn's, Equinox's) are not ours to describe."""
     own = obj.fget if isinstance(obj, property) else getattr(obj, "__wrapped__", obj)
@@ -110,6 +123,25 @@ def single(conf: dict[str, Any], name: str) -> None:
     jax.config.update("jax_enable_x64", False)
 
 
+def accessible(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Names for what screen readers meet: films of matplotlib, and lists of arguments."""
+    if body := context.get("body"):
+        body = body.replace(
+            '<img id="_anim_img', '<img alt="A film; its steps are below" id="_anim_img'
+        )
+        body = body.replace(
+            '<input id="_anim_slider', '<input aria-label="Step of the film" id="_anim_slider'
+        )
+        context["body"] = re.sub(
+            r'<dl>\n<dd>(?=<em class="sig-param").*?</dl>',
+            lambda found: re.sub(r"<(dl|dd)>", r'<\1 role="none">', found[0]),
+            body,
+            flags=re.DOTALL,
+        )
+
+
 def mathml(self: Any, node: nodes.math | nodes.math_block) -> None:
     display = isinstance(node, nodes.math_block)
     self.body.append(tex2mathml(node.astext(), as_block=display))
@@ -120,7 +152,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", examples_as_pages)
     app.connect("autodoc-process-docstring", displayed, priority=100)  # before napoleon
     app.connect("autodoc-process-docstring", plain, priority=900)  # after it
+    app.connect("autodoc-process-signature", short_types)
     app.connect("autodoc-skip-member", skipped)
+    app.connect("html-page-context", accessible)
     app.connect("builder-inited", write_commands, priority=100)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

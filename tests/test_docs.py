@@ -85,3 +85,19 @@ def test_hooks_come_from_the_environment_and_templates_are_there() -> None:
     assert set(entries) <= tools
     assert (ROOT / ".github" / "pull_request_template.md").is_file()
     assert list((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.md"))
+
+
+def test_the_licence_of_every_package_is_listed() -> None:
+    """After a change: ``python .ci/licences`` in an environment with all extras."""
+    page = (DOCS / "reference" / "licences.md").read_text()
+    listed = re.findall(r"^\| \S+ \| (\S+) \| \S", page, re.MULTILINE)
+    pinned = [line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().split()]
+    assert sorted(listed) == sorted(pinned)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    import autoencodes
+
+    text = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {autoencodes.__version__}\n" in text
+    assert f"## {autoencodes.__version__} (" in (ROOT / "CHANGELOG.md").read_text()

@@ -87,6 +87,8 @@ def test_every_argument_is_described(name: str) -> None:
     missing = []
     for part, found in own(thing):
         said = words(thing, part)
+        sections = re.findall(r"^([A-Z][\w ]+)\n-{5,}$", inspect.getdoc(found) or "", re.MULTILINE)
+        assert len(sections) == len(set(sections)), f"{part}: {sections}"
         if not said:
             missing.append(f"{part}: no docstring")
         if found is ac.InputError:  # a message, as of any ValueError

@@ -144,3 +144,22 @@ def test_products_that_overflow_end_the_search() -> None:
     assert found.products == 5
     assert not found.converged
     assert np.isfinite([found.smallest.value, found.smallest.beyond]).all()
+
+
+def test_the_stated_risk_is_the_share_of_starts_that_are_deceived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where all but one eigenvalue are alike the bound is sharp: v_2 is the other's vector.
+
+    After one product |p_1(λ)| |<e, v_1>| = |<e, v_2>| is nearly 1, so that λ lies beyond in nearly
+    as many starts as are stated, on that side, and in no more.
+    """
+    monkeypatch.setattr(lanczos, "CONFIDENCE", 0.5)
+    values = np.r_[-1.0, np.full(399, 2.0)]
+    starts, risk, beyond = 200, 0.25, 0
+    for seed in range(starts):
+        found = ends(
+            lambda v: values * v, 400, np.float64, seed=seed, stop=lambda s: s.products >= 1
+        )
+        beyond += found.smallest.beyond - found.rounding > -1
+    assert abs(beyond / starts - risk) <= 3 * (risk * (1 - risk) / starts) ** 0.5 + 0.01

@@ -71,20 +71,6 @@ class Stage:
         In [0, 1].
     text : str
 
-    Parameters
-    ----------
-    part : str
-    share : float, optional
-        In [0, 1].
-    text : str
-
-    Parameters
-    ----------
-    part : str
-    share : float, optional
-        In [0, 1].
-    text : str
-
     Examples
     --------
     >>> stage = ac.certificate.Stage("costs", None, "")  # what ``progress`` of ``certify`` is given
@@ -150,16 +136,6 @@ def certify(
         If an argument is out of its range, or does not have the problem's shapes.
     NumericalFailure
         If the particles leave the finite numbers along the flow: nothing can be certified.
-
-    See Also
-    --------
-    autoencodes.Certificate : what it returns
-    autoencodes.plot.spectrum : a picture of the eigenvalues
-
-    See Also
-    --------
-    autoencodes.Certificate : what it returns
-    autoencodes.plot.spectrum : a picture of the eigenvalues
 
     See Also
     --------

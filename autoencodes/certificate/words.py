@@ -188,7 +188,8 @@ def _way(down: Descent | None) -> str:
     return (
         f"J was seen to fall by {down.decrease:.3g}, at the distance {down.length:.3g} (in L²). "
         "Trainings can stand still where the gradient vanishes, though it is no minimum: they go "
-        "on from that point (in Python, certificate.descent.control)."
+        "on from that point (in Python certificate.descent.control; of a run, train --start RUN "
+        "--leave-saddle)."
     )
 
 

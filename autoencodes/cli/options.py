@@ -97,6 +97,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "precision",
         "start",
         "refine",
+        "leave_saddle",
         "record",
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +54,7 @@ def certify(
     Example: autoencodes certify runs/mine
     """
     from autoencodes.cli.display import Certifying
+    from autoencodes.run import RunFolder
     from autoencodes.run.certify import certified, keep, locked
 
     with locked(run):
@@ -74,6 +76,10 @@ def certify(
         # Shown before it is written: a folder that cannot be written loses nothing.
         print("\n".join(f"- {line}" for line in certificate.lines()), flush=True)
         path = keep(run, certificate)
+    if (path.parent / "lower.safetensors").exists():
+        another = RunFolder.vacant(path.parent.parent, path.parent.name)
+        given = shlex.join(["--start", str(run), "--leave-saddle", "--out", str(another)])
+        print(f"- To go on from where J lies lower: autoencodes train {given}", flush=True)
     kept = "; the complete certificate.json is kept" if path.name != "certificate.json" else ""
     conclude(output=path, certificate=certificate.as_dict())
     say(f"wrote {path}{kept}")

@@ -107,16 +107,6 @@ def load(
     autoencodes.datasets.Dataset : what it returns
     autoencodes.datasets.Reading : what may be said of columns
 
-    See Also
-    --------
-    autoencodes.datasets.Dataset : what it returns
-    autoencodes.datasets.Reading : what may be said of columns
-
-    See Also
-    --------
-    autoencodes.datasets.Dataset : what it returns
-    autoencodes.datasets.Reading : what may be said of columns
-
     Examples
     --------
     >>> data = ac.datasets.load("moons", seed=1)

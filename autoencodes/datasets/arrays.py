@@ -32,18 +32,6 @@ def from_array(array: Any, reading: Reading | None = None) -> Table:
     reading : Reading, optional
         What is known of its columns.
 
-    Parameters
-    ----------
-    array : array (N, c), (N, H, W) or (N, H, W, 3), structured array (N,), or list of rows
-    reading : Reading, optional
-        What is known of its columns.
-
-    Parameters
-    ----------
-    array : array (N, c), (N, H, W) or (N, H, W, 3), structured array (N,), or list of rows
-    reading : Reading, optional
-        What is known of its columns.
-
     Raises
     ------
     InputError

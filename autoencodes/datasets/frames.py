@@ -50,20 +50,6 @@ def from_frame(frame: Any, reading: Reading | None = None) -> Table:
     reading : Reading, optional
         What is known of its columns.
 
-    Parameters
-    ----------
-    frame : data frame
-        Of pandas, Polars, Arrow, or what narwhals knows.
-    reading : Reading, optional
-        What is known of its columns.
-
-    Parameters
-    ----------
-    frame : data frame
-        Of pandas, Polars, Arrow, or what narwhals knows.
-    reading : Reading, optional
-        What is known of its columns.
-
     Raises
     ------
     InputError

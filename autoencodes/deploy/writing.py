@@ -85,14 +85,6 @@ def export(model: Model, path: str | Path, to: str, title: str = "An AutoencODE"
     --------
     autoencodes.save : a file that this package reads
 
-    See Also
-    --------
-    autoencodes.save : a file that this package reads
-
-    See Also
-    --------
-    autoencodes.save : a file that this package reads
-
     Examples
     --------
     >>> model = ac.Model(flow, theta)

@@ -120,22 +120,6 @@ class AutoencODE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     See Also
     --------
-    AutoencODEClassifier, AutoencODERegressor : the same flow, where a target is given.
-
-    See Also
-    --------
-    autoencodes.AnomalyDetector : which rows do not belong
-    autoencodes.AutoencODEClassifier : classes
-    autoencodes.AutoencODERegressor : numbers
-
-    See Also
-    --------
-    autoencodes.AnomalyDetector : which rows do not belong
-    autoencodes.AutoencODEClassifier : classes
-    autoencodes.AutoencODERegressor : numbers
-
-    See Also
-    --------
     autoencodes.AnomalyDetector : which rows do not belong
     autoencodes.AutoencODEClassifier : classes
     autoencodes.AutoencODERegressor : numbers

@@ -161,22 +161,6 @@ def convolutions(
     kernel, hidden, activation
         Of every ``Convolution``.
 
-    Parameters
-    ----------
-    grids : sequence of (channels, height, width)
-    widths : sequence of int
-        After the grids, as for ``WidthSchedule.grids``.
-    kernel, hidden, activation
-        Of every ``Convolution``.
-
-    Parameters
-    ----------
-    grids : sequence of (channels, height, width)
-    widths : sequence of int
-        After the grids, as for ``WidthSchedule.grids``.
-    kernel, hidden, activation
-        Of every ``Convolution``.
-
     Examples
     --------
     >>> fields = ac.fields.convolutions([(1, 8, 8), (1, 4, 4)], widths=(3,))

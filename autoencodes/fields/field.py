@@ -136,16 +136,6 @@ def build(description: Mapping[str, Any]) -> ControlledField:
     description : mapping
         As ``describe`` gives it: a name, and the field's parameters.
 
-    Parameters
-    ----------
-    description : mapping
-        As ``describe`` gives it: a name, and the field's parameters.
-
-    Parameters
-    ----------
-    description : mapping
-        As ``describe`` gives it: a name, and the field's parameters.
-
     Examples
     --------
     >>> ac.fields.build({"name": "low-rank", "rank": 2, "activation": "tanh"})

@@ -123,20 +123,6 @@ class ContinuousFlow(Summarised, eqx.Module):
         z : array (N, latent)
         held : array (N, number of held values), optional
             What ``encode`` gave with ``held=True``; by default 0.
-
-        Parameters
-        ----------
-        control : control of this flow
-        z : array (N, latent)
-        held : array (N, number of held values), optional
-            What ``encode`` gave with ``held=True``; by default 0.
-
-        Parameters
-        ----------
-        control : control of this flow
-        z : array (N, latent)
-        held : array (N, number of held values), optional
-            What ``encode`` gave with ``held=True``; by default 0.
         """
         try:
             return self.flow.decode(control, z, held)
@@ -162,20 +148,6 @@ class ContinuousFlow(Summarised, eqx.Module):
 
         Along a trajectory log ρ_t(x(t)) = log ρ_0(x) − this. The arguments are those of
         ``log_density``.
-
-        Parameters
-        ----------
-        control : control of this flow
-        x : array (N, d)
-        divergence, key, probes
-            As in ``log_density``.
-
-        Parameters
-        ----------
-        control : control of this flow
-        x : array (N, d)
-        divergence, key, probes
-            As in ``log_density``.
 
         Parameters
         ----------

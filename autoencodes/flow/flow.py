@@ -52,18 +52,6 @@ class Flow(Summarised, eqx.Module):
     autoencodes.ContinuousFlow : the same by adaptive solvers
     autoencodes.ControlProblem : what a flow is trained for
 
-    See Also
-    --------
-    autoencodes.WidthSchedule : which components are active when
-    autoencodes.ContinuousFlow : the same by adaptive solvers
-    autoencodes.ControlProblem : what a flow is trained for
-
-    See Also
-    --------
-    autoencodes.WidthSchedule : which components are active when
-    autoencodes.ContinuousFlow : the same by adaptive solvers
-    autoencodes.ControlProblem : what a flow is trained for
-
     Notes
     -----
     A control is a tuple with one dict for each block; each array has the block's steps
@@ -120,20 +108,6 @@ class Flow(Summarised, eqx.Module):
         scale : float
             ≥ 0.
         dtype : dtype, optional
-
-        Parameters
-        ----------
-        key : PRNG key, as ``jax.random.key(0)``
-        scale : float
-            ≥ 0.
-        dtype : dtype, optional
-
-        Parameters
-        ----------
-        key : PRNG key, as ``jax.random.key(0)``
-        scale : float
-            ≥ 0.
-        dtype : dtype, optional
         """
         control = sweep.drawn(self, key, at_least(scale, "scale", 0))
         return control if dtype is None else jax.tree.map(lambda a: a.astype(dtype), control)
@@ -143,20 +117,6 @@ class Flow(Summarised, eqx.Module):
 
         A component that is inactive in the last block is 0, but under ``hold``, where it has its
         held value.
-
-        Parameters
-        ----------
-        control : control of this flow
-            As ``init`` draws one.
-        x : array (N, d)
-            The particles, one a row.
-
-        Parameters
-        ----------
-        control : control of this flow
-            As ``init`` draws one.
-        x : array (N, d)
-            The particles, one a row.
 
         Parameters
         ----------
@@ -213,18 +173,6 @@ class Flow(Summarised, eqx.Module):
 
         ``held`` takes back what ``encode`` returned; without it those values are 0, and what the
         decoder makes of it comes through the bottleneck alone.
-
-        Parameters
-        ----------
-        control : control of this flow
-        z : array (N, latent)
-        held : array (N, number of held values), optional
-
-        Parameters
-        ----------
-        control : control of this flow
-        z : array (N, latent)
-        held : array (N, number of held values), optional
 
         Parameters
         ----------

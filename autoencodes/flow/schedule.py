@@ -99,30 +99,10 @@ class WidthSchedule(Summarised):
     ``unet`` from the ``widths`` of the blocks and their common ``steps_per_block``, ``grids`` for
     images, ``constant`` for a plain NeurODE.
 
-    Usually one of the class methods makes it: ``autoencoder``, ``encoder``, ``decoder``,
-    ``sequence`` and
-    ``unet`` from the ``widths`` of the blocks and their common ``steps_per_block``, ``grids`` for
-    images, ``constant`` for a plain NeurODE.
-
-    Usually one of the class methods makes it: ``autoencoder``, ``encoder``, ``decoder``,
-    ``sequence`` and
-    ``unet`` from the ``widths`` of the blocks and their common ``steps_per_block``, ``grids`` for
-    images, ``constant`` for a plain NeurODE.
-
     Raises
     ------
     InputError
         If a component lies outside 0..d-1, or the horizon is not positive.
-
-    See Also
-    --------
-    autoencodes.Flow : what moves by it
-    autoencodes.plot.width : a picture of it
-
-    See Also
-    --------
-    autoencodes.Flow : what moves by it
-    autoencodes.plot.width : a picture of it
 
     See Also
     --------
@@ -194,24 +174,6 @@ class WidthSchedule(Summarised):
     @classmethod
     def constant(cls, dim: int, steps: int, horizon: float) -> WidthSchedule:
         """One block in which every component is active: a plain NeurODE.
-
-        Parameters
-        ----------
-        dim : int
-            d.
-        steps : int
-            L, all of the one block.
-        horizon : float
-            T > 0.
-
-        Parameters
-        ----------
-        dim : int
-            d.
-        steps : int
-            L, all of the one block.
-        horizon : float
-            T > 0.
 
         Parameters
         ----------

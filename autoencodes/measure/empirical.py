@@ -50,14 +50,6 @@ class EmpiricalMeasure(eqx.Module):
     --------
     autoencodes.datasets.load : measures from files
 
-    See Also
-    --------
-    autoencodes.datasets.load : measures from files
-
-    See Also
-    --------
-    autoencodes.datasets.load : measures from files
-
     Notes
     -----
     The arrays stay what they are (NumPy or JAX, any real dtype) until a flow
@@ -141,18 +133,6 @@ class EmpiricalMeasure(eqx.Module):
 
     def jittered(self, key: Key[Array, ""], size: float) -> EmpiricalMeasure:
         """The particles moved by N(0, size² I), independently; their targets are not.
-
-        Parameters
-        ----------
-        key : PRNG key
-        size : float
-            The deviation, in the units of x.
-
-        Parameters
-        ----------
-        key : PRNG key
-        size : float
-            The deviation, in the units of x.
 
         Parameters
         ----------

@@ -111,26 +111,6 @@ class Coordinates(Summarised, eqx.Module):
         seed : int
             Of the random rotation.
         weights : array (N,), optional
-
-        Parameters
-        ----------
-        kind : {"none", "pca", "random"}
-        z : array (N, k)
-        dim : int
-            d ≥ k.
-        seed : int
-            Of the random rotation.
-        weights : array (N,), optional
-
-        Parameters
-        ----------
-        kind : {"none", "pca", "random"}
-        z : array (N, k)
-        dim : int
-            d ≥ k.
-        seed : int
-            Of the random rotation.
-        weights : array (N,), optional
         """
         z = np.asarray(real_rows(z, "rows"))
         features = z.shape[1]

@@ -62,16 +62,6 @@ def by_index(dim: int) -> Order:
     dim : int
         d.
 
-    Parameters
-    ----------
-    dim : int
-        d.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-
     Examples
     --------
     >>> ac.order.by_index(3).components
@@ -126,20 +116,6 @@ def ranked(scores: Float[np.ndarray, " dim"]) -> tuple[int, ...]:
 
 def at_random(dim: int, seed: int) -> Order:
     """A random permutation.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-    seed : int
-        At least 0.
-
-    Parameters
-    ----------
-    dim : int
-        d.
-    seed : int
-        At least 0.
 
     Parameters
     ----------

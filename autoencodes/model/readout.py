@@ -79,22 +79,6 @@ class Readout(Summarised, eqx.Module):
             What the data are called in messages.
         weights : array (N,), optional
 
-        Parameters
-        ----------
-        target : {"rows", "classes", "numbers"}
-        labels : array (N,), optional
-        name : str
-            What the data are called in messages.
-        weights : array (N,), optional
-
-        Parameters
-        ----------
-        target : {"rows", "classes", "numbers"}
-        labels : array (N,), optional
-        name : str
-            What the data are called in messages.
-        weights : array (N,), optional
-
         Raises
         ------
         InputError

@@ -95,24 +95,6 @@ class Scaling(Summarised, eqx.Module):
         observed : array of bool (N, d), optional
         weights : array (N,), optional
 
-        Parameters
-        ----------
-        kind : {"unit", "standard", "none"}
-        x : array (N, d)
-        value_range : (float, float), optional
-            The known smallest and largest value.
-        observed : array of bool (N, d), optional
-        weights : array (N,), optional
-
-        Parameters
-        ----------
-        kind : {"unit", "standard", "none"}
-        x : array (N, d)
-        value_range : (float, float), optional
-            The known smallest and largest value.
-        observed : array of bool (N, d), optional
-        weights : array (N,), optional
-
         Raises
         ------
         InputError

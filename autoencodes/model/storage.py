@@ -56,34 +56,12 @@ def save(path: str | Path, model: Model) -> None:
         Of the file; one that is there is replaced once the new one is whole.
     model : Model
 
-    Parameters
-    ----------
-    path : path
-        Of the file; one that is there is replaced once the new one is whole.
-    model : Model
-
-    Parameters
-    ----------
-    path : path
-        Of the file; one that is there is replaced once the new one is whole.
-    model : Model
-
     Raises
     ------
     NumericalFailure
         If the control holds a NaN or an infinity.
     OSError
         If the file cannot be written.
-
-    See Also
-    --------
-    autoencodes.load : the way back
-    autoencodes.export : files for where there is no autoencodes
-
-    See Also
-    --------
-    autoencodes.load : the way back
-    autoencodes.export : files for where there is no autoencodes
 
     See Also
     --------
@@ -143,16 +121,6 @@ def load(
     ------
     InputError
         If there is no such file, or it is not a model or damaged.
-
-    See Also
-    --------
-    autoencodes.save : the way there
-    autoencodes.Model : what it returns
-
-    See Also
-    --------
-    autoencodes.save : the way there
-    autoencodes.Model : what it returns
 
     See Also
     --------

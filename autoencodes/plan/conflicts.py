@@ -42,6 +42,11 @@ def refuse(settings: Settings, plan: Plan, facts: Facts) -> None:
             "refine carries the control of an earlier run to a finer grid; got no start: add "
             "--start RUN, or set steps-per-block"
         )
+    if settings.leave_saddle and settings.start is None:
+        raise InputError(
+            "leave-saddle begins where certify saw the objective of an earlier run lie lower; got "
+            "no start: add --start RUN, or leave it out"
+        )
     _refuse_course(settings, plan, facts.learned or facts.rows)
     _refuse_target(plan)
     _refuse_field(settings, plan)

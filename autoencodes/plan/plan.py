@@ -59,6 +59,7 @@ class Plan:
     delta: float | None
     start: str | None
     refine: int | None
+    leave_saddle: bool
     widths: tuple[int, ...]
     latent: int
     mirror: bool

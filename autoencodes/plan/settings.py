@@ -178,6 +178,9 @@ class Settings:
         "With --start: carry its control to a grid so much finer.",
         check=_within(checks.integer, at_least=2),
     )
+    leave_saddle: bool = _entry(
+        False, "With --start: begin where certify saw the run's objective lie lower."
+    )
     widths: tuple[int, ...] | None = _model(
         None,
         "The encoder's widths; the decoder mirrors them.",

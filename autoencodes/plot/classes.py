@@ -57,7 +57,7 @@ class Classes:
     @property
     def distinct(self) -> bool:
         """Whether every class has a colour of its own; else a scale runs through them."""
-        return self.count <= len(style.CLASSES)
+        return self.count <= style.MOST
 
     @property
     def colours(self) -> Float[np.ndarray, "class 3"]:
@@ -65,7 +65,7 @@ class Classes:
         if not self.named:
             return np.array([to_rgb(style.AUTOENCODE)])
         if self.distinct:
-            return np.array([to_rgb(style.CLASSES[k][0]) for k in self.places])
+            return np.array([to_rgb(style.look(k)[0]) for k in self.places])
         along = np.array(self.places) / (self.count - 1)
         return np.array(matplotlib.colormaps["viridis"](along)[:, :3])
 
@@ -73,7 +73,7 @@ class Classes:
     def markers(self) -> Shaped[np.ndarray, " class"]:
         """A marker for each class, which helps to tell apart colours that are close."""
         if self.distinct:
-            return np.array([style.CLASSES[k][1] for k in self.places])
+            return np.array([style.look(k)[1] for k in self.places])
         return np.full(len(self.names), "o")
 
 

@@ -98,13 +98,16 @@ def decoded(
     vectors: Float[np.ndarray, "axis latent"],
     low: Float[np.ndarray, " axis"],
     high: Float[np.ndarray, " axis"],
+    grids: int = 1,
 ) -> dict[str, Any] | None:
     """Features on a grid along one or two axes; None for rows too long, or where decoding fails.
+
+    ``grids`` of them share the room that one may have.
 
     Those of images are bytes, from the least value to the largest.
     """
     size = model.coordinates.features
-    count = min(_GRID, int((_MOST_DECODED / size) ** (1 / len(vectors))))
+    count = min(_GRID, int((_MOST_DECODED / grids / size) ** (1 / len(vectors))))
     if count < _COARSEST:
         return None
     ends = [np.linspace(a, b, count) for a, b in zip(low, high, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,25 @@ class Explorer:
 
     title: str
     facts: dict[str, Any]
+    plane: str = ""
+    """What is said of the axes where there are several explorers of one model to choose from."""
+
+    @classmethod
+    def planes(cls, title: str, model: Model, *rows: Any) -> tuple[Explorer, ...]:
+        """The explorers that a page offers of a model: one, or where it must be decoded on a grid
+        one for each pair of the first three axes. ``rows`` are as in ``of``; none if none can be.
+        """
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        if program(model) is not None or model.flow.schedule.latent < 3:
+            pairs = pairs[:1]
+        found = [cls.of(title, model, *rows, pair=pair, grids=len(pairs)) for pair in pairs]
+        if len(pairs) == 1:
+            return tuple(each for each in found if each is not None)
+        return tuple(
+            replace(each, plane=f"axes {i + 1} and {j + 1}")
+            for (i, j), each in zip(pairs, found, strict=True)
+            if each is not None
+        )
 
     @classmethod
     def of(
@@ -35,6 +54,9 @@ class Explorer:
         rows: Num[np.ndarray, "row feature"],
         labels: Int[np.ndarray, " particle"] | None = None,
         label_names: list[str] | None = None,
+        *,
+        pair: tuple[int, int] = (0, 1),
+        grids: int = 1,
     ) -> Explorer | None:
         """The explorer of a model that reconstructs; None if it cannot be shown.
 
@@ -49,6 +71,8 @@ class Explorer:
             Features in the data's units: they say which values are usual.
         labels : array of int (N,), optional
             Places in ``label_names``.
+        pair : the principal axes that a grid is of
+        grids : how many of them share the room of one
         """
         if model.readout.target != "rows" or not len(codes):
             return None
@@ -61,18 +85,19 @@ class Explorer:
         else:
             centre = codes.mean(axis=0)
             values, axes = np.linalg.eigh(np.cov(codes.T))
-            kept = _AXES_OF_MANY if runs else 2
-            vectors = axes[:, ::-1][:, :kept].T
+            kept = list(range(_AXES_OF_MANY)) if runs else list(pair)
+            vectors = axes[:, ::-1][:, kept].T
             # As in the picture of the codes: an axis points to where its largest entry is positive.
-            vectors *= np.sign(vectors[range(kept), np.abs(vectors).argmax(axis=1)])[:, None]
-            shares = np.clip(values[::-1][:kept], 0, None) / (values.clip(0).sum() or 1.0)
+            vectors *= np.sign(vectors[range(len(kept)), np.abs(vectors).argmax(axis=1)])[:, None]
+            shares = np.clip(values[::-1][kept], 0, None) / (values.clip(0).sum() or 1.0)
             names = [
-                f"axis {k + 1} ({100 * share:.0f} %)" for k, share in enumerate(shares.tolist())
+                f"axis {k + 1} ({100 * share:.0f} %)"
+                for k, share in zip(kept, shares.tolist(), strict=True)
             ]
         places = (codes - centre) @ vectors.T
         low, high = places.min(axis=0), places.max(axis=0)
         high = np.where(high > low, high, low + 1)
-        grid = None if runs else decoded(model, centre, vectors, low, high)
+        grid = None if runs else decoded(model, centre, vectors, low, high, grids)
         if runs is None and grid is None:
             return None
         shown = _image(model, rows) if model.image_shape else {"columns": _columns(model, rows)}

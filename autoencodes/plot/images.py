@@ -97,6 +97,11 @@ def coloured(images: Rows | Pixels, shape: Sequence[int], low: float, high: floa
     return np.asarray(values if len(shape) == 3 else np.repeat(values[..., None], 3, axis=-1))
 
 
+def beyond() -> Float[np.ndarray, "colour 3"]:
+    """The colours of ``passing`` beside greys."""
+    return np.array([_BELOW, _ABOVE, to_rgb(style.PALE)])
+
+
 def passing(
     images: Num[np.ndarray, "layer particle dim"],
     on: Bool[np.ndarray, "layer dim"],
@@ -112,10 +117,10 @@ def passing(
     shown = np.stack([coloured(layer, shape, low, high) for layer in images])
     if len(shape) == 2:
         values = ((images - low) / span).reshape(*shown.shape[:-1], 1)
-        for beyond, colour in ((-values, _BELOW), (values - 1, _ABOVE)):
+        for past, colour in ((-values, _BELOW), (values - 1, _ABOVE)):
             # A few pixels far off would leave the others as good as grey.
-            far = float(np.quantile(beyond[beyond > 0], 0.99)) if (beyond > 0).any() else 0.0
-            share = np.clip(beyond / max(far, 1.0), 0, 1)
+            far = float(np.quantile(past[past > 0], 0.99)) if (past > 0).any() else 0.0
+            share = np.clip(past / max(far, 1.0), 0, 1)
             shown = (1 - share) * shown + share * np.array(colour)
     off = ~on.reshape(len(on), 1, *shape).repeat(images.shape[1], axis=1)
     off = off if len(shape) == 3 else off[..., None]

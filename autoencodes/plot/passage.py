@@ -83,6 +83,17 @@ class Passage:
         return cls(facts["title"], images, on.astype(bool), layers, widths,
                    tuple(facts["shape"]), int(facts["dim"]), tuple(facts["names"]))  # fmt: skip
 
+    @property
+    def captions(self) -> list[str]:
+        """What each layer that is kept is."""
+        last = int(self.layers[-1])
+        return [
+            f"after layer {layer} of {last}: {width} of {self.dim} components on"
+            if layer
+            else "input"
+            for layer, width in zip(self.layers.tolist(), self.widths.tolist(), strict=True)
+        ]
+
     def picture(self, name: str = "passage") -> Picture:
         """A row for each image, a column for each layer; within ``style.context()``."""
         from autoencodes.plot import images

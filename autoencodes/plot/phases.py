@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from autoencodes.flow.schedule import WidthSchedule
 from autoencodes.plot import architecture, style
 from autoencodes.plot.classes import Classes, legend, mark_targets, scatter
-from autoencodes.plot.motion import Motion
+from autoencodes.plot.motion import Motion, longest
 from autoencodes.plot.picture import Picture
 
 _BINS = 24
@@ -99,3 +100,30 @@ def _along(axes: Axes, values: Float[np.ndarray, " particle"], classes: Classes)
         )
     axes.set_ylabel("particles", labelpad=1)
     axes.locator_params(nbins=5)
+
+
+def stills(motion: Motion, name: str) -> Picture:
+    """A flow at four layers, in the plane of the components that are active longest.
+
+    Within ``style.context()``.
+    """
+    plane, last = longest(motion.active), len(motion.times) - 1
+    targets = motion.targets
+    if targets is not None:
+        fits = targets.shape[1] == motion.states.shape[2] and len(plane) == 2
+        targets = targets[:, plane] if fits else None
+    seen = replace(
+        motion,
+        states=motion.states[..., plane],
+        active=motion.active[:, plane],
+        targets=targets,
+        components=tuple(motion.components[k] for k in plane),
+    )
+    layers = np.unique(np.linspace(0, last, 4).round().astype(int)).tolist()
+    said = ", ".join(map(str, layers))
+    return Picture(
+        name,
+        phases(seen, [(f"layer {layer}", layer) for layer in layers]),
+        f"{motion.title}: {motion.states.shape[1]} particles after layers {said} of {last}.",
+        f"Particles in panels for layers {said}.",
+    )

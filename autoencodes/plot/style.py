@@ -41,6 +41,16 @@ CLASSES = (
 contrast of at least 3 (WCAG 2.2, 1.4.11); in protan-, deuter- and tritanopia any two differ by at
 least 18 (CIELAB 1976), two of one marker by 23, in normal sight by 37 and 48."""
 
+MOST = 30
+"""So many classes can be told apart: beyond ten they have squares, beyond twenty diamonds."""
+
+
+def look(k: int) -> tuple[str, str]:
+    """Colour and marker of the k-th class."""
+    colour, marker = CLASSES[k % len(CLASSES)]
+    return colour, (marker, "s", "D")[min(k // len(CLASSES), 2)]
+
+
 _FONTS = (
     "DejaVu Sans",
     *(f"Noto Sans CJK {country}" for country in ("SC", "TC", "JP", "KR")),

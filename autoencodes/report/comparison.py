@@ -16,9 +16,12 @@ from autoencodes.errors import InputError, MissingExtra
 from autoencodes.experiments import ResultTable
 from autoencodes.model.storage import DAMAGED
 from autoencodes.run.folder import RunFolder
+from autoencodes.summary import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from autoencodes.report.page import Chart
 
 _APART = {"data_dir", "out"}
 """Settings that change nothing of a result."""
@@ -77,6 +80,7 @@ class Comparison:
             machine={},
             seconds=sum(float(f.metrics["seconds"]) for f in self.folders),
             pictures=drawn,
+            charts=_charts(self.folders),
         )
         atomic.write(path, html(page))
 
@@ -224,6 +228,34 @@ def _notes(folders: Sequence[RunFolder], names: Sequence[str]) -> tuple[str, ...
     return tuple(notes)
 
 
+def _charts(folders: Sequence[RunFolder]) -> tuple[Chart, ...]:
+    """The errors as a chart, a part of which can be enlarged."""
+    from autoencodes.plot import style
+    from autoencodes.report.charts.curves import ENLARGE, Curve, curves
+    from autoencodes.report.page import Chart
+
+    names = _names([folder.path for folder in folders])
+    shown = []
+    for k, (name, folder) in enumerate(zip(names, folders, strict=True)):
+        kind = _told(folder)
+        if kind is not None:
+            title = f"{name} ({kind.removesuffix('_mse')})"
+            shown.append(Curve(title, style.look(k)[0], folder.history, kind))
+    spec = curves(shown, "squared error per feature")
+    if spec is None:
+        return ()
+    caption = f"Errors on rows that were not learned from, over the training. {ENLARGE}"
+    alt = "; ".join(f"{c.name} ends at {number(c.points()[-1]['v'])}" for c in shown)
+    return (Chart("errors", spec, caption, f"Curves: {alt}."),)
+
+
+def _told(folder: RunFolder) -> str | None:
+    """By which entry of its history a run's error on rows not learned from is told."""
+    history = folder.history
+    kinds = ("validation_mse", "test_mse")
+    return next((k for k in kinds if any(line.get(k) is not None for line in history)), None)
+
+
 def _curves(folders: Sequence[RunFolder]) -> tuple[Figure, str, str] | None:
     """The errors on rows not learned from over the seconds of training; caption, alternative.
 
@@ -233,21 +265,19 @@ def _curves(folders: Sequence[RunFolder]) -> tuple[Figure, str, str] | None:
 
     from autoencodes.plot import style
     from autoencodes.plot.scales import logarithmic
-    from autoencodes.report.loss import series
 
     figure = Figure(figsize=(2 * style.COLUMN, 2.6))
     axes = figure.subplots()
     ends: list[str] = []
     shown: list[np.ndarray] = []
     for name, folder in zip(_names([f.path for f in folders]), folders, strict=True):
-        history = folder.history
-        kinds = [k for k in ("validation_mse", "test_mse") if series(history, k)[0].size]
-        if not kinds:
+        kind = _told(folder)
+        if kind is None:
             continue
-        told = [line for line in history if line.get(kinds[0]) is not None]
+        told = [line for line in folder.history if line.get(kind) is not None]
         seconds = np.array([line["seconds"] for line in told], float)
-        values = np.array([line[kinds[0]] for line in told], float)
-        which = kinds[0].removesuffix("_mse")
+        values = np.array([line[kind] for line in told], float)
+        which = kind.removesuffix("_mse")
         axes.plot(seconds, values, linewidth=1.2, label=f"{name} ({which})")
         ends.append(f"{name} ends at {values[-1]:.3g}")
         shown.append(values)

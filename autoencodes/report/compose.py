@@ -79,10 +79,14 @@ def _written(
 ) -> Report:
     """Draws, and writes when all is drawn."""
     from autoencodes.plot import style
+    from autoencodes.plot.phases import stills
     from autoencodes.report.page import Drawn, html
+    from autoencodes.report.page.library import library
 
     with style.context():
         shown = pictures()
+        if library() is None and not page.passages:
+            shown += [stills(motion, f"flow-{k}") for k, motion in enumerate(page.motions, 1)]
         files = render(shown)
     drawn = [Drawn(p.name, files[f"{p.name}.png"], p.caption, p.alt) for p in shown]
     text = html(replace(page, pictures=tuple(drawn)))
@@ -93,9 +97,12 @@ def _written(
     atomic.write(path / "report.html", text)
     moving = []
     if animate is not None:
-        from autoencodes.plot import animation
+        from autoencodes.plot import animation, passing
 
-        for k, motion in enumerate(page.motions, 1):
+        # Of images a film of them, not of pixels as particles.
+        for k, passage in enumerate(page.passages, 1):
+            moving.append(passing.animate(passage, figures / f"flow-{k}.{animate}"))
+        for k, motion in enumerate(() if page.passages else page.motions, 1):
             moving.append(animation.animate(motion, figures / f"flow-{k}.{animate}"))
     pixels = tuple(figures / name for name in files if name.endswith(".png"))
     return Report(path / "report.html", pixels, tuple(moving))

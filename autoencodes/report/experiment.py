@@ -44,5 +44,5 @@ def contents(folder: ExperimentFolder) -> tuple[Callable[[], list[Picture]], Pag
         configuration["machine"],
         seconds,
         explorers=tuple(each for each in results.explorers if each is not None),
-        images=bool(results.passages),
+        passages=tuple(results.passages),
     )

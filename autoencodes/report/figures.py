@@ -80,18 +80,23 @@ def _reconstructions(findings: Findings) -> Said | None:
     )
 
 
-def _passage(findings: Findings) -> Said | None:
-    """Images at the ends of the blocks."""
+def passages(findings: Findings) -> tuple[Passage, ...]:
+    """Test images at the ends of the blocks; none where rows are no images."""
     arrays, shape = findings.samples.arrays, findings.samples.facts["image_shape"]
     if "passage" not in arrays:
-        return None
+        return ()
     names: list[str] = []
     if "sample_labels" in arrays:
         labels = arrays["sample_labels"]
         classes = Classes.of(len(labels), labels, findings.names)
         names = [classes.names[member] for member in classes.members]
-    shown = Passage.kept("Test images", arrays, shape, findings.schedule.dim, names).picture()
-    return shown.figure, shown.caption, shown.alt
+    return (Passage.kept("Test images", arrays, shape, findings.schedule.dim, names),)
+
+
+def _passage(findings: Findings) -> Said | None:
+    """The same as a picture."""
+    found = [passage.picture() for passage in passages(findings)]
+    return (found[0].figure, found[0].caption, found[0].alt) if found else None
 
 
 def _extreme(which: str) -> Callable[[Findings], Said | None]:

@@ -23,7 +23,7 @@ from autoencodes.report.findings import Findings
 _FEW = 30
 _SELDOM = 200
 _LONG = 1000
-_PIECES = 200
+PIECES = 200
 
 Series = Float[np.ndarray, " point"]
 Pieces = Float[np.ndarray, " piece"]
@@ -56,7 +56,7 @@ def picture(findings: Findings) -> Figure | None:
 def _epochs(axes: Axes, epochs: Series) -> None:
     axes.set_xlabel("epoch")
     if len(epochs) > _LONG:
-        axes.set_xlabel(f"epoch (median and range of every {round(len(epochs) / _PIECES)})")
+        axes.set_xlabel(f"epoch (median and range of every {round(len(epochs) / PIECES)})")
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     if epochs.min() == epochs.max():
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
@@ -149,7 +149,7 @@ def series(history: list[dict[str, Any]], name: str) -> tuple[Series, Series]:
 
 def pieces(x: Series, y: Series) -> tuple[Pieces, Pieces, Pieces, Pieces]:
     """Of a curve cut into 200 pieces: the last x, and the least, median and greatest y."""
-    cuts = np.array_split(np.arange(len(x)), _PIECES)
+    cuts = np.array_split(np.arange(len(x)), PIECES)
     columns = [(x[k[-1]], y[k].min(), np.median(y[k]), y[k].max()) for k in cuts]
     ends, low, middle, high = np.array(columns).T
     return ends, low, middle, high

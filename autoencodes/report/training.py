@@ -16,6 +16,7 @@ from autoencodes.plot.images import coloured, limits
 from autoencodes.plot.motion import Motion, switched_on
 from autoencodes.plot.picture import Picture
 from autoencodes.report import figures
+from autoencodes.report.charts.run import charts
 from autoencodes.report.findings import Findings
 from autoencodes.report.page import Extremes, Page, Strip
 from autoencodes.run.folder import RunFolder
@@ -64,7 +65,8 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         anomalies=kept(folder),
         explorers=_explorers(folder, findings, name),
         extremes=_extremes(findings),
-        images="passage" in findings.samples.arrays,
+        charts=charts(findings, folder.model),
+        passages=figures.passages(findings),
     )
 
 
@@ -82,10 +84,9 @@ def _explorers(folder: RunFolder, findings: Findings, name: str) -> tuple[Explor
     if model.readout.target != "rows" or not findings.reconstructs:
         return ()
     rows = model.scaling.undo(arrays["originals"], np.float64)
-    found = Explorer.of(
+    return Explorer.planes(
         f"{name}, decoded", model, arrays["latent"], rows, arrays.get("labels"), findings.names
     )
-    return () if found is None else (found,)
 
 
 def _extremes(findings: Findings) -> Extremes | None:

@@ -13,7 +13,6 @@ from typing import Any
 from autoencodes import atomic
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
-from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError, Notice
 from autoencodes.plan.settings import Settings
 from autoencodes.run.folder import RunFolder
@@ -93,14 +92,6 @@ def certified(
     given = plan if data_dir is None else replace(plan, data_dir=str(data_dir))
     begun = None if plan.start is None else model
     loaded = read_again(folder, None if data is None else str(data), given, begun)
-    if isinstance(loaded, Streamed):
-        warnings.warn(
-            f"the {loaded.size:,} rows of {path} are read a block at a time: the certificate is of "
-            f"{loaded.sample.count('train'):,} rows that trained, drawn at random",
-            Notice,
-            stacklevel=3,
-        )
-        loaded = loaded.sample
     rows = kept(Settings(**plan.entries), loaded, begun)
     features = rows if model.encoding is None else model.encoding.entered(rows)
     if loaded.windows is not None:
@@ -120,7 +111,14 @@ def keep(path: str | Path, certificate: Certificate) -> Path:
     """Writes the certificate of a run as ``certificate.json``, and returns the file.
 
     One that was interrupted replaces no complete one: it is ``certificate-partial.json`` then.
+    Where it saw the objective lie lower, ``lower.safetensors`` holds the model there.
     """
+    folder, down = RunFolder.open(path), certificate.descent
+    lower = None if down is None else down.control
+    if lower is not None:
+        folder.write_lower(folder.model.with_control(lower))
+    elif not certificate.interrupted:
+        folder.write_lower(None)
     complete, partial = Path(path) / _COMPLETE, Path(path) / _PARTIAL
     written = partial if certificate.interrupted and _is_complete(complete) else complete
     text = json.dumps(certificate.as_dict(), indent=2, allow_nan=False, ensure_ascii=False)

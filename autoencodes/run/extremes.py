@@ -22,9 +22,10 @@ def extremes(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and JSON values of the test rows with the least and the largest errors.
 
-    An error is a row's mean square over what was observed of it, in the units trained in. Of
-    images ``best`` and ``worst`` are the pixels, (row, 2, k): each with its reconstruction. Of
-    others the entries of that name hold the columns with the largest shares of the error.
+    An error is a row's mean square over what was observed of it, in the units trained in;
+    ``errors`` (N,) are those of all. Of images ``best`` and ``worst`` are the pixels, (row, 2, k):
+    each with its reconstruction. Of others the entries of that name hold the columns with the
+    largest shares of the error.
     """
     x, observed = job.features("test"), job.observed("test")
     errors = np.empty(len(x))
@@ -36,7 +37,7 @@ def extremes(
     count = min(_MOST_IMAGES if images else _MOST_ROWS, len(x) // 2)
     order = np.argsort(errors, kind="stable")
     chosen = {"best": order[:count], "worst": order[::-1][:count]} if count else {}
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {"errors": errors}
     facts: dict[str, Any] = {}
     numbers = np.arange(job.data.size)[job.data.rows("test")]
     for name, rows in chosen.items():
@@ -56,7 +57,7 @@ def _worded(
     made: Float[np.ndarray, "row feature"],
 ) -> list[dict[str, Any]]:
     """For each row its name, and the columns that are farthest off: value, and what is made."""
-    encoding, table = model.named, job.data.table
+    encoding = model.named
     features = job.data.observed
     squares = (made.astype(np.float64) - x) ** 2
     if features is not None:
@@ -65,11 +66,9 @@ def _worded(
     given = [model.scaling.undo(x, np.float64), model.scaling.undo(made, np.float64)]
     old, new = (encoding.values(encoding.leave(part)) for part in given)
     found = []
-    for k, number in enumerate(numbers.tolist()):
+    for k, name in enumerate(row_names(job, numbers)):
         shares = np.bincount(owner, squares[k], minlength=len(encoding.names))
         worst = np.argsort(-shares, kind="stable")[:_MOST_COLUMNS].tolist()
-        beside = {} if table is None else table.identifiers
-        named = ", ".join(f"{name} {values[number]}" for name, values in beside.items())
         columns = [
             {
                 "name": encoding.names[j],
@@ -80,6 +79,18 @@ def _worded(
             for j in worst
             if shares[j] > 0
         ]
-        noun = "row" if job.data.windows is None else "window"
-        found.append({"name": named or f"{noun} {job.data.numbers[number]}", "columns": columns})
+        found.append({"name": name, "columns": columns})
     return found
+
+
+def row_names(job: Job, numbers: Int[np.ndarray, " row"]) -> list[str]:
+    """What the data's rows of these numbers are called: by their identifiers, else by number."""
+    table = job.data.table
+    beside = {} if table is None else table.identifiers
+    noun = "image" if job.data.image_shape is not None else "row"
+    noun = noun if job.data.windows is None else "window"
+    return [
+        ", ".join(f"{name} {values[number]}" for name, values in beside.items())
+        or f"{noun} {job.data.numbers[number]}"
+        for number in numbers.tolist()
+    ]

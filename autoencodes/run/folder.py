@@ -47,7 +47,8 @@ class Samples:
 class RunFolder:
     """A folder with ``config.toml``, ``data.json``, ``history.jsonl``, ``metrics.json``,
     ``model.safetensors``, ``samples.safetensors``, ``checkpoint/``, ``figures/`` and
-    ``report.html``; for images also ``strip.safetensors``.
+    ``report.html``; for images also ``strip.safetensors``; of a certificate ``certificate.json``
+    and, where it saw the objective lie lower, ``lower.safetensors``.
     """
 
     path: Path
@@ -134,6 +135,12 @@ class RunFolder:
         return load(self._file("model.safetensors"))
 
     @property
+    def lower(self) -> Model | None:
+        """The model where a certificate saw the objective lie lower; None if it saw no such."""
+        file = self._file("lower.safetensors")
+        return load(file) if file.is_file() else None
+
+    @property
     def finished(self) -> bool:
         """Whether the training has ended."""
         return self._file("metrics.json").exists() and not self.metrics.get("interrupted")
@@ -218,6 +225,14 @@ class RunFolder:
     def write_model(self, model: Model) -> None:
         """Replaces the model."""
         save(self._file("model.safetensors"), model)
+
+    def write_lower(self, model: Model | None) -> None:
+        """Replaces the model where the objective lies lower, or takes it away."""
+        file = self._file("lower.safetensors")
+        if model is None:
+            file.unlink(missing_ok=True)
+        else:
+            save(file, model)
 
     def write_order(self, order: Order, names: Sequence[str] = ()) -> None:
         """Writes ``components.csv``: each component's place in the order, and its score.

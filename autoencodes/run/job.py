@@ -177,6 +177,11 @@ class Job:
         pushes = self.measure(self.watched).size / (3 * self.learned.size)
         return 1 if self.whole else max(1, round(pushes / _TESTING))
 
+    def objective(self, control: Control) -> float:
+        """J, over what is learned from."""
+        with precision(self.plan.precision):
+            return float(self.problem.objective(control, self.learned, STREAMED))
+
     def errors(self, control: Control, measure: Measure) -> dict[str, float]:
         """How well the targets are predicted: ``mse``, the mean squared error per entry in the
         flow's units; ``cost``, where it is another; ``accuracy``, where classes are the target.
@@ -350,7 +355,10 @@ def prepare(
         model = build.model(plan, encoded, data.image_shape, order)
     else:
         order, model = None, started
-    return replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
+    job = replace(Job.of(plan, encoded.data, model, order, encoded.x), choice=choice)
+    if start is not None:
+        start.refuse_no_fall(settings, job.objective)
+    return job
 
 
 def _streamed(

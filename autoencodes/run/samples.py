@@ -15,7 +15,7 @@ from autoencodes.measure.streaming import strips
 from autoencodes.model.model import Model, push
 from autoencodes.model.pca import Pca
 from autoencodes.precision import precision
-from autoencodes.run.extremes import extremes
+from autoencodes.run.extremes import extremes, row_names
 from autoencodes.run.folder import Samples
 from autoencodes.run.job import Job
 
@@ -40,7 +40,10 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     arrays = {"latent": np.asarray(model.encode_particles(particles[shown]).latent)}
     if labels is not None:
         arrays["labels"] = labels[shown]
-    rows = _pictured(len(x), labels, job.data.image_shape is not None)
+    # Of a table those whose latent values are shown: what stands in their columns can be told.
+    images = job.data.image_shape is not None
+    rows = _pictured(len(x), labels) if images else shown[:_PICTURED_ROWS]
+    numbers = np.arange(job.data.size)[job.data.rows("test")]
     arrays["originals"] = x[rows]
     if model.readout.target == "rows":
         y = x if part.reconstructs else model.scaling.apply(part.y, model.dtype)
@@ -49,7 +52,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
             "reconstructions": predicted[rows],
             "feature_error": _by_feature(predicted.__getitem__, y, job.observed("test")),
         }
-        if job.data.image_shape is not None:
+        if images:
             arrays |= passage(model, particles[rows])
         if labels is not None:
             arrays["sample_labels"] = labels[rows]
@@ -69,6 +72,9 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
     if job.reconstructs:
         ranked, found = extremes(job, model, predicted)
         arrays |= ranked
+        arrays["latent_errors"] = arrays.pop("errors")[shown]
+    if job.data.table is not None and job.data.table.missing is not None:
+        arrays["gaps"] = job.data.table.missing[numbers[rows]]
     facts = found | {
         "image_shape": job.data.image_shape,
         "reconstructs": job.reconstructs,
@@ -78,6 +84,7 @@ def samples(job: Job, model: Model, pca: Pca | None) -> Samples:
         "cost": COSTS.name_of(type(model.readout.cost)),
         "entries": int(predicted.shape[1]),
         "units": job.plan.scaling,
+        "latent_names": row_names(job, numbers[shown]),
         "path_names": names and [names[k] for k in arrays["path_components"]],
         "features": None if model.encoding is None else list(model.encoding.feature_names),
     }
@@ -98,9 +105,9 @@ def _by_feature(
 
 
 def pictured(job: Job) -> np.ndarray:
-    """The test rows whose reconstructions are shown."""
+    """The test images whose reconstructions are shown."""
     labels, _ = _numbered(job.data.part_labels("test"))
-    return _pictured(job.data.test.size, labels, job.data.image_shape is not None)
+    return _pictured(job.data.test.size, labels)
 
 
 def _paths(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -153,10 +160,8 @@ def passage(model: Model, particles: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _pictured(count: int, labels: np.ndarray | None, images: bool) -> np.ndarray:
-    """The rows to show: of images one for each class while there is room, else the first."""
-    if not images:
-        return np.arange(min(count, _PICTURED_ROWS))
+def _pictured(count: int, labels: np.ndarray | None) -> np.ndarray:
+    """The images to show: one for each class while there is room, else the first."""
     if labels is None:
         return np.arange(min(count, _PICTURED_IMAGES))
     return np.unique(labels, return_index=True)[1][:_PICTURED_IMAGES]

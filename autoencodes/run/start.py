@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from autoencodes.control import refine
+from autoencodes.control import Control, refine
 from autoencodes.datasets import Dataset
 from autoencodes.errors import InputError
 from autoencodes.flow.flow import Flow
@@ -19,6 +20,8 @@ from autoencodes.precision import precision
 from autoencodes.run.folder import RunFolder
 from autoencodes.schemes import scheme
 
+Objective = Callable[[Control], float]
+
 
 @dataclass(frozen=True)
 class Start:
@@ -28,14 +31,16 @@ class Start:
     ----------
     path : its folder
     plan : what was trained there
-    model : what came of it
+    model : what came of it, or where a certificate saw the objective lie lower
     factor : how much finer the grid of the control becomes
+    left : what came of it, where ``model`` is to lie lower; else None
     """
 
     path: str
     plan: Plan
     model: Model
     factor: int
+    left: Model | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Start | None:
@@ -44,13 +49,22 @@ class Start:
         Raises
         ------
         InputError
-            If there is no such run, or no model in it.
+            If there is no such run, or no model in it, or no lower one if it is to be left.
         """
         if settings.start is None:
             return None
         folder = RunFolder.open(settings.start)
         factor = 1 if settings.refine is None else settings.refine
-        return cls(settings.start, folder.config, folder.model, factor)
+        model = folder.model
+        if not settings.leave_saddle:
+            return cls(settings.start, folder.config, model, factor)
+        lower = folder.lower
+        if lower is None:
+            raise InputError(
+                f"{settings.start}: no control is known at which its objective lies lower; look "
+                f"for one with: autoencodes certify {settings.start}"
+            )
+        return cls(settings.start, folder.config, lower, factor, model)
 
     def continued(self, settings: Settings) -> Settings:
         """The settings with all that follows from the run.
@@ -90,15 +104,11 @@ class Start:
                 f"the model of {self.path} has {model.coordinates.features} features; got data "
                 f"with {features}: start from a run on data of this kind"
             )
-        dtype = model.dtype if settings.precision is None else np.dtype(settings.precision)
-        with precision(model.dtype):
-            control = refine(model.control, self.factor)
         finer = model.flow.refined(self.factor)
         flow = Flow(finer.schedule, finer.field, scheme(settings.scheme, settings.substeps))
-        control = jax.tree.map(lambda values: np.asarray(values, dtype), control)
         return Model(
             flow,
-            control,
+            self._carried(model, settings),
             model.scaling,
             model.image_shape,
             model.coordinates,
@@ -106,6 +116,29 @@ class Start:
             model.encoding,
             data.record,
         )
+
+    def refuse_no_fall(self, settings: Settings, objective: Objective) -> None:
+        """InputError unless the objective lies lower here than at the model that is left.
+
+        The certificate may have seen other rows, another precision or an earlier model.
+        """
+        if self.left is None:
+            return
+        before, now = (objective(self._carried(m, settings)) for m in (self.left, self.model))
+        if not now < before:
+            raise InputError(
+                f"leave-saddle: over these training rows the objective is {now:.9g} where the "
+                f"certificate of {self.path} saw it lie lower, and {before:.9g} at the run's own "
+                f"model; certify the run as it is now, over all its rows (autoencodes certify "
+                f"{self.path}), take --precision float64, or leave --leave-saddle out"
+            )
+
+    def _carried(self, model: Model, settings: Settings) -> Control:
+        """A model's control on the grid, and in the precision, of the training."""
+        dtype = model.dtype if settings.precision is None else np.dtype(settings.precision)
+        with precision(model.dtype):
+            control = refine(model.control, self.factor)
+        return jax.tree.map(lambda values: np.asarray(values, dtype), control)
 
     def _entries(self, *parts: str) -> dict[str, Any]:
         """The entries of the run's plan of which it says something in these ways."""

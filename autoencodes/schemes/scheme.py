@@ -68,24 +68,6 @@ class Scheme(eqx.Module):
         x : array (width,)
         step : float
             h.
-
-        Parameters
-        ----------
-        velocity : callable
-            (s, x) ↦ F(s, x, θ_l), one particle's.
-        t : scalar
-        x : array (width,)
-        step : float
-            h.
-
-        Parameters
-        ----------
-        velocity : callable
-            (s, x) ↦ F(s, x, θ_l), one particle's.
-        t : scalar
-        x : array (width,)
-        step : float
-            h.
         """
 
     def increment(

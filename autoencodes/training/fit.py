@@ -130,18 +130,6 @@ def fit(
     autoencodes.certify : what can be concluded of the result
     autoencodes.Model : a control with all that makes it a model of rows
 
-    See Also
-    --------
-    autoencodes.MinimizingMovement : the default method
-    autoencodes.certify : what can be concluded of the result
-    autoencodes.Model : a control with all that makes it a model of rows
-
-    See Also
-    --------
-    autoencodes.MinimizingMovement : the default method
-    autoencodes.certify : what can be concluded of the result
-    autoencodes.Model : a control with all that makes it a model of rows
-
     Notes
     -----
     Signal handlers stay as they are. Without ``stop``, a KeyboardInterrupt (Python's answer to

@@ -77,14 +77,6 @@ class Method(eqx.Module):
     particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
     step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
 
-    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
-    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
-    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
-
-    In what follows ``problem`` is the ControlProblem, ``control`` where to begin, ``batch`` the
-    particles that a step sees, ``steps`` how many there will be at most, ``info`` what the last
-    step reported. ``fit`` calls these; a user only makes the method and hands it to ``fit``.
-
     Examples
     --------
     >>> isinstance(ac.Adam(), ac.Method)

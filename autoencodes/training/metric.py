@@ -139,14 +139,6 @@ class MetricMovement(Method):
     --------
     autoencodes.MinimizingMovement : for all rows at once
 
-    See Also
-    --------
-    autoencodes.MinimizingMovement : for all rows at once
-
-    See Also
-    --------
-    autoencodes.MinimizingMovement : for all rows at once
-
     Notes
     -----
     Source: docs/explanation/theory.md, section 5.

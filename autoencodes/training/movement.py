@@ -156,16 +156,6 @@ class MinimizingMovement(Method):
     autoencodes.MetricMovement : for mini-batches
     autoencodes.InnerSolver : how a movement is solved
 
-    See Also
-    --------
-    autoencodes.MetricMovement : for mini-batches
-    autoencodes.InnerSolver : how a movement is solved
-
-    See Also
-    --------
-    autoencodes.MetricMovement : for mini-batches
-    autoencodes.InnerSolver : how a movement is solved
-
     Notes
     -----
     Source: docs/explanation/theory.md, section 5; the inexactness also Solodov and Svaiter, J.

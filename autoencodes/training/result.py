@@ -56,36 +56,6 @@ class Progress:
     resumption : Resumption
         What ``fit(..., resume=...)`` goes on from.
 
-    Parameters
-    ----------
-    step, steps : int
-        Steps made, and steps to make.
-    batches : int
-        Steps in an epoch.
-    seconds : float
-        Since the training began.
-    control : Control
-        As it is now.
-    records : tuple of dict
-        The history's new lines.
-    resumption : Resumption
-        What ``fit(..., resume=...)`` goes on from.
-
-    Parameters
-    ----------
-    step, steps : int
-        Steps made, and steps to make.
-    batches : int
-        Steps in an epoch.
-    seconds : float
-        Since the training began.
-    control : Control
-        As it is now.
-    records : tuple of dict
-        The history's new lines.
-    resumption : Resumption
-        What ``fit(..., resume=...)`` goes on from.
-
     Examples
     --------
     >>> seen = []
@@ -122,26 +92,6 @@ class Result:
     training ended, in words. ``control`` is finite in any case; where a method failed and lost
     its own, it is the best one that is known: on mini-batches that of the epoch's beginning with
     the least objective seen. ``resumption`` lets a later ``fit`` go on from here.
-
-    Parameters
-    ----------
-    control : Control
-    history : list of dict
-        One an epoch, of numbers by name: see ``fit``.
-    converged, interrupted, failed : bool
-        Why it ended; none of them where all steps were made.
-    reason : str
-    resumption : Resumption
-
-    Parameters
-    ----------
-    control : Control
-    history : list of dict
-        One an epoch, of numbers by name: see ``fit``.
-    converged, interrupted, failed : bool
-        Why it ended; none of them where all steps were made.
-    reason : str
-    resumption : Resumption
 
     Parameters
     ----------

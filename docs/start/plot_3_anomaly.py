@@ -21,7 +21,7 @@ detector = ac.AnomalyDetector(2, effort="quick", epochs=100).fit(orders)
 
 # %%
 # −1 is an anomaly, 1 is none. The p-value says how often an ordinary order looks as odd as this
-# one: it holds whatever the data are.
+# one. It holds for data of any shape, as long as new ordinary orders are made like the old ones.
 
 print(detector.predict(odd))
 print(detector.p_values(odd).round(3))

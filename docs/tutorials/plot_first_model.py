@@ -126,11 +126,12 @@ print(f"error on unseen rows {-encoder.score(unseen):.4f}; by always saying the 
 # ==================  ==================  =====================================================
 # in Python           on a command line   what it does
 # ==================  ==================  =====================================================
-# ``n_components``    ``--latent``        how many numbers a row goes through ``effort``
-# ``--effort``        how many settings are compared for a table ``epochs``          ``--epochs``
-# how long it trains ``missing``         ``--missing``       what becomes of missing values
-# ``tikhonov``        ``--tikhonov``      how dear large weights are (regularisation λ) ``memory``
-# ``--memory``        what becomes of components that are switched off
+# ``n_components``    ``--latent``        how many numbers a row goes through
+# ``effort``          ``--effort``        how many settings are compared for a table
+# ``epochs``          ``--epochs``        how long it trains
+# ``missing``         ``--missing``       what becomes of missing values
+# ``tikhonov``        ``--tikhonov``      how dear large weights are (regularisation λ)
+# ``memory``          ``--memory``        what becomes of components that are switched off
 # ==================  ==================  =====================================================
 #
 # Everything else has a default that was :doc:`found by measurement </explanation/defaults>`. Go on

@@ -7,6 +7,15 @@ from typing import Any
 import numpy as np
 
 from autoencodes.plot.motion import Motion
+from autoencodes.plot.passage import Passage
+
+
+def passage(layers: int = 3) -> Passage:
+    """Two images of 2 by 3 pixels that grow darker; the last pixel is off between the ends."""
+    shown = np.linspace(1, 0.2, layers)[:, None, None] * np.ones((1, 2, 6))
+    on = np.ones((layers, 6), bool)
+    on[1:-1, -1] = False
+    return Passage("Two images", shown, on, 4 * np.arange(layers), on.sum(axis=1), (2, 3), 6)
 
 
 def motion(dim: int = 2, particles: int = 7, layers: int = 6, **entries: Any) -> Motion:

@@ -34,7 +34,7 @@ RNG = np.random.default_rng(0)
 def in_node(action: str, given: Any) -> Any:
     """What the page's classes make of JSON values, in Node."""
     home = files("autoencodes.report.page")
-    scripts = "".join((home / n).read_text("utf-8") for n in ("scene.js", "explorer.js"))
+    scripts = "".join((home / n).read_text("utf-8") for n in ("explorer.js",))
     text = f"{scripts}\nconst given = {json.dumps(given)};\nconsole.log(JSON.stringify({action}));"
     command = [str(NODE), "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)

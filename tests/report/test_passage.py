@@ -11,10 +11,13 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("PIL.Image")
 from PIL import Image
+from report.motions import passage
 
+from autoencodes.errors import InputError
 from autoencodes.plan.settings import Settings
 from autoencodes.plot import images, style
 from autoencodes.plot.passage import Passage
+from autoencodes.plot.passing import animate
 from autoencodes.report import report
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.train import train
@@ -49,6 +52,22 @@ def test_what_is_off_is_pale_and_what_leaves_the_range_is_coloured() -> None:
     np.testing.assert_allclose(off, images.to_rgb(style.PALE))
 
 
+def test_a_film_goes_through_the_layers_and_shows_images(tmp_path: Path) -> None:
+    found = passage()
+    assert found.captions[:2] == ["input", "after layer 4 of 8: 5 of 6 components on"]
+    path = animate(found, tmp_path / "flow.gif")
+    with Image.open(path) as film:
+        assert film.n_frames == 13
+        shades = []
+        for k in (0, 12):
+            film.seek(k)
+            shades.append(np.asarray(film.convert("L"))[30, 30])
+    assert shades[0] > 240
+    assert shades[1] < 80
+    with pytest.raises(InputError, match=r"ends in .gif or .mp4"):
+        animate(found, tmp_path / "flow.avi")
+
+
 @pytest.mark.slow
 def test_colour_images_pass_and_are_ranked(tmp_path: Path) -> None:
     folder = colours(tmp_path)
@@ -72,7 +91,9 @@ def test_colour_images_pass_and_are_ranked(tmp_path: Path) -> None:
     assert {"passage", "best", "worst", "reconstructions"} <= names
     text = made.page.read_text("utf-8")
     assert "<canvas" in text
-    assert 'class="plane"' not in text  # no pixel against another
+    assert 'class="film"' in text
+    assert 'id="chart-flow-1"' not in text  # no pixel against another
+    assert report(folder.path, animate="gif").animations == (folder.path / "figures/flow-1.gif",)
 
 
 def test_rows_are_ranked_in_users_names_and_units(tmp_path: Path) -> None:

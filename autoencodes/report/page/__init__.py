@@ -4,7 +4,7 @@
 ``anomalies`` and ``strips`` write a part each. ``page.css`` and the scripts lie beside them.
 """
 
-from autoencodes.report.page.contents import Drawn, Extremes, Page, Strip
+from autoencodes.report.page.contents import Chart, Drawn, Extremes, Page, Strip
 from autoencodes.report.page.document import html
 
-__all__ = ["Drawn", "Extremes", "Page", "Strip", "html"]
+__all__ = ["Chart", "Drawn", "Extremes", "Page", "Strip", "html"]

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from autoencodes.experiments import ResultTable
 from autoencodes.plot.explorer import Explorer
 from autoencodes.plot.motion import Motion
+from autoencodes.plot.passage import Passage
 from autoencodes.run.worst import Odd, Worst
 
 
@@ -23,6 +24,19 @@ class Drawn:
     png: bytes
     caption: str
     alt: str
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A chart that its reader moves; it takes the place of the picture of its name, if there is."""
+
+    name: str
+    spec: dict[str, Any]
+    """For Vega or Vega-Lite: JSON values."""
+    caption: str
+    alt: str
+    rows: dict[str, Any] | None = None
+    """Names and columns of rows, of which those within the chart's frame are listed below it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,5 +85,7 @@ class Page:
     anomalies: Worst | None = None
     explorers: tuple[Explorer, ...] = ()
     extremes: Extremes | None = None
-    images: bool = False
-    """Whether rows are images: their way is a picture, and pixels are not shown against others."""
+    charts: tuple[Chart, ...] = ()
+    """Left out where the library that draws them is not installed."""
+    passages: tuple[Passage, ...] = ()
+    """Of rows that are images: their way is a film, and pixels are not shown against others."""

@@ -11,10 +11,12 @@ from html import escape
 from importlib.resources import files
 
 from autoencodes.report.page.anomalies import anomalies, extremes
+from autoencodes.report.page.charts import chart
 from autoencodes.report.page.contents import Drawn, Page
 from autoencodes.report.page.explorers import explorers
 from autoencodes.report.page.flows import flows
-from autoencodes.report.page.strips import strip
+from autoencodes.report.page.library import EXTRA, PACKAGE, Library, library
+from autoencodes.report.page.strips import films, strip
 from autoencodes.report.page.tables import entries, table, text
 
 _PAGE_WIDE = 1000
@@ -31,6 +33,7 @@ def html(page: Page) -> str:
     It asks the network for nothing: styles, script, pictures and data stand in it, and a policy in
     its head forbids all else.
     """
+    drawing = library() if page.charts or page.motions else None
     tables = [table(each) for each in page.tables.values()]
     certificates = [
         f"<h3>{escape(name)}</h3>\n{_lines(lines)}" for name, lines in page.certificates.items()
@@ -39,10 +42,11 @@ def html(page: Page) -> str:
     body = [
         _opening(page),
         *tables[:1],
-        "" if page.images else flows(page.motions),
+        "" if page.passages or drawing is None else flows(page.motions),
+        films(page.passages),
         explorers(page.explorers),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
-        _section("Figures", "".join(_figure(drawn) for drawn in page.pictures)),
+        _section("Figures", _figures(page, drawing)),
         _section("Best and worst rows", extremes(page.extremes)),
         _section("Anomalies", anomalies(page.anomalies)),
         _section("Certificate", "\n".join(certificates)),
@@ -50,14 +54,18 @@ def html(page: Page) -> str:
         _section("Notes", _lines(page.notes)),
         _section("Configuration", entries("What was run", page.configuration)),
         _section("Machine", entries("Where, and with which versions", ran_on)),
+        "" if drawing is None else _terms(drawing),
     ]
-    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    own = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    digests = [own] if drawing is None else [own, drawing.digest]
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     return _TEMPLATE.format(
-        policy=escape(_POLICY.format(digest=digest)),
+        policy=escape(_POLICY.format(scripts=scripts)),
         title=escape(page.title),
         about=escape(page.about),
         style=_packed("page.css"),
         body="\n".join(part for part in body if part),
+        library="" if drawing is None else _LIBRARY.format(packed=drawing.packed),
         script=_script(),
     )
 
@@ -79,21 +87,25 @@ _TEMPLATE = """\
 <main>
 {body}
 </main>
-<script>{script}</script>
+{library}<script>{script}</script>
 </body>
 </html>
+"""
+
+_LIBRARY = """\
+<script type="text/plain" id="library">{packed}</script>
 """
 
 
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    "script-src {scripts}; base-uri 'none'; form-action 'none'"
 )
-"""Only this script may run, and nothing may be fetched."""
+"""Only these scripts may run, and nothing may be fetched."""
 
 
 def _script() -> str:
-    return "".join(map(_packed, ("scene.js", "flow.js", "explorer.js", "pad.js")))
+    return "".join(map(_packed, ("explorer.js", "pad.js", "player.js", "charts.js")))
 
 
 def _packed(name: str) -> str:
@@ -115,6 +127,36 @@ def _opening(page: Page) -> str:
         f'<header>\n<h1>{escape(page.title)}</h1>\n<p class="about">{text(page.about)}</p>\n'
         f'<p class="facts">{escape(" · ".join(facts))}</p>\n</header>\n'
         + (f'<p class="sentence">{text(page.sentence)}</p>' if page.sentence else "")
+    )
+
+
+def _figures(page: Page, drawing: Library | None) -> str:
+    """Pictures and charts; a chart takes the place of the picture of its name."""
+    pictures = {drawn.name: drawn for drawn in page.pictures}
+    charts = {chart.name: chart for chart in page.charts}
+    if drawing is None:
+        lacking = _WITHOUT if charts or page.motions else ""
+        return "".join(map(_figure, pictures.values())) + lacking
+    found = []
+    for name in dict.fromkeys([*charts, *pictures]):
+        picture = "" if name not in pictures else _figure(pictures[name])
+        found.append(chart(charts[name], picture) if name in charts else picture)
+    return "".join(found)
+
+
+_WITHOUT = (
+    f'<p class="remarks">Here are pictures only. With the package {PACKAGE} '
+    f"(pip install 'autoencodes[{EXTRA}]') this page also has a flow that plays, curves that zoom, "
+    "errors by column, and a latent space in which rows can be looked up: draw it again with "
+    "autoencodes report.</p>\n"
+)
+
+
+def _terms(drawing: Library) -> str:
+    """The licence that the library is passed on under."""
+    return (
+        "<details>\n<summary>Licence of the script that draws the charts</summary>\n"
+        f'<pre class="terms">{escape(drawing.terms)}</pre>\n</details>'
     )
 
 

@@ -150,3 +150,16 @@ class Latent {
     });
   }
 }
+
+/** A number as `number` of autoencodes/summary.py writes it. */
+function shown(value) {
+  const size = Math.abs(value);
+  let text;
+  if (!size || (size >= 1e-3 && size < 999.5)) text = String(Number(value.toPrecision(3)));
+  else if (size >= 999.5 && size < 1e5) text = Math.round(value).toLocaleString("en");
+  else {
+    const [mantissa, power] = value.toExponential(2).split("e");
+    text = `${Number(mantissa)}×10${[...String(Number(power))].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("")}`;
+  }
+  return text.replaceAll("-", "−");
+}

@@ -9,7 +9,7 @@ import numpy as np
 
 from autoencodes.plot.classes import Classes
 from autoencodes.plot.explorer import Explorer
-from autoencodes.report.page.flows import legend, shades
+from autoencodes.report.page.scenes import legend, shades
 
 _SIZE, _EDGE = 200, 8
 _WIDE = 224
@@ -21,6 +21,13 @@ def explorers(content: tuple[Explorer, ...]) -> str:
     if not content:
         return ""
     parts = "\n".join(_explorer(each, k) for k, each in enumerate(content, 1))
+    planes = "".join(
+        f'<option value="explorer-{k}">{escape(each.plane)}</option>'
+        for k, each in enumerate(content, 1)
+        if each.plane
+    )
+    if planes:
+        parts = f'<p><label>plane <select class="which">{planes}</select></label></p>\n{parts}'
     return (
         "<section>\n<h2>Explore the latent space</h2>\n"
         "<noscript><p>To move through latent space, allow this page its script.</p></noscript>\n"
@@ -55,7 +62,7 @@ def _explorer(explorer: Explorer, number: int) -> str:
 
 
 _EXPLORER = """\
-<section class="explorer" aria-labelledby="explorer-{number}-title">
+<section class="explorer" id="explorer-{number}" aria-labelledby="explorer-{number}-title">
 <h3 id="explorer-{number}-title">{title}</h3>
 <div class="board">
 <div class="controls">
@@ -78,7 +85,8 @@ def _pad(explorer: Explorer, codes: np.ndarray, classes: Classes) -> str:
     low, high = (np.array(explorer.facts[name][:2]) for name in ("low", "high"))
     places = _EDGE + (codes[:, :2] - low) / (high - low) * (_SIZE - 2 * _EDGE)
     colours = shades(classes)
-    shapes = {"o": "a1.7 1.7 0 1 0 .01 0z", "^": "l-1.7 3.2h3.4z"}
+    shapes = {"o": "a1.7 1.7 0 1 0 .01 0z", "^": "l-1.7 3.2h3.4z",
+              "s": "h1.6v3.2h-3.2v-3.2z", "D": "l2 2-2 2-2-2z"}  # fmt: skip
     marks = "".join(
         f'<path d="M{x:.1f} {_SIZE - y - 1.7:.1f}{shapes[str(classes.markers[member])]}" '
         f'fill="{colours[member]}"/>'

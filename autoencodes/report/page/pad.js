@@ -82,4 +82,12 @@
   }
 
   for (const section of document.querySelectorAll(".explorer")) new Explorer(section);
+
+  // Of several planes through one latent space the one that is chosen.
+  const which = document.querySelector(".which");
+  const heed = () => {
+    for (const { value } of which.options) document.getElementById(value).hidden = value !== which.value;
+  };
+  which?.addEventListener("change", heed);
+  if (which) heed();
 })();

@@ -47,16 +47,6 @@ class InnerSolver(eqx.Module):
     where to begin, ``batch`` the particles, ``start`` θ^k with its sweep, ``memory`` what the
     solver knows there, ``tau`` the step τ.
 
-    ``MinimizingMovement(inner=...)`` calls both methods: ``problem`` is the ControlProblem,
-    ``control``
-    where to begin, ``batch`` the particles, ``start`` θ^k with its sweep, ``memory`` what the
-    solver knows there, ``tau`` the step τ.
-
-    ``MinimizingMovement(inner=...)`` calls both methods: ``problem`` is the ControlProblem,
-    ``control``
-    where to begin, ``batch`` the particles, ``start`` θ^k with its sweep, ``memory`` what the
-    solver knows there, ``tau`` the step τ.
-
     Examples
     --------
     >>> isinstance(ac.NewtonCG(), ac.InnerSolver)

@@ -1,0 +1,1 @@
+"""Charts that answer: specifications for Vega, which draws them in the page."""
