@@ -177,6 +177,7 @@ def stream(
     reading: Reading | None = None,
     room: int | None = None,
     always: bool = False,
+    strict: bool = True,
     to_split: bool = True,
 ) -> Streamed | None:
     """A data set that is read a block at a time, if it does not fit into memory; None if it does.
@@ -194,6 +195,8 @@ def stream(
         The bytes that rows may take; by default nothing fits.
     always : bool
         Whether to read a block at a time even what fits.
+    strict : bool
+        Whether a file that does not fit and cannot be read so is refused; else it is None.
     to_split : bool
         Whether a training is to begin; else ``reading`` has the columns of the model that the rows
         are for.
@@ -209,7 +212,7 @@ def stream(
     if name in DATASETS or name in laws.laws() or name == STANDARD_INPUT:
         return None
     path = formats.existing(name, names())
-    stored = blocks.opened(path, reading or Reading(), room, always=always)
+    stored = blocks.opened(path, reading or Reading(), room, always=always, strict=strict)
     if stored is None:
         return None
     return opened(

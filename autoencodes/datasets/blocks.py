@@ -32,8 +32,9 @@ _TIMES = 4
 scaled, and as particles."""
 _SHARE = 12
 """How many blocks as float64 must fit into the room for rows: what is made of one takes five."""
-_SPELLED = 1
-"""Bytes of float64 for a byte of a text."""
+_SPELLED, _PACKED = 1, 64
+"""Bytes of float64 for a byte of a text, and of Parquet at most, but for columns that hardly vary:
+of a smaller file nothing more is asked."""
 
 
 class Stored(abc.ABC):
@@ -258,10 +259,16 @@ def from_text(path: Path, options: Reading, room: int | None) -> ParquetParts:
 
 
 def opened(
-    path: Path, options: Reading, room: int | None, *, always: bool = False
+    path: Path,
+    options: Reading,
+    room: int | None,
+    *,
+    always: bool = False,
+    strict: bool = True,
 ) -> Stored | None:
     """A file or folder that is read a block at a time, because it needs more than ``room`` bytes
-    when it is loaded, or ``always``; of no room given every one. None if it is loaded.
+    when it is loaded, or ``always``; of no room given every one. None if it is loaded: because it
+    fits, or, unless ``strict``, because it can be read in no other way.
 
     Raises
     ------
@@ -269,30 +276,29 @@ def opened(
         If it needs more, and cannot be read so.
     """
     lower = path.name.lower()
-    if path.is_dir():
-        parts = parts_of(path)
-        if not parts:
-            return None
+    parts = parts_of(path) if path.is_dir() else [path]
+    if not parts:
+        return None
+    size = sum(part.stat().st_size for part in parts)
+    parquet = path.is_dir() or lower.endswith(PARQUET)
+    least = _TIMES * size * (_PACKED if parquet else _SPELLED)
+    if room is not None and not always and least <= room:
+        return None  # whatever it holds: its own reader says what is wrong with it
+    if parquet:
         stored: Stored = ParquetParts(parts, str(path))
-    elif lower.endswith(PARQUET):
-        stored = ParquetParts([path], str(path))
     elif lower.endswith(".npy") and not Source(path).packed:
         stored = ArrayFile(path)
-    else:
-        size = _SPELLED * path.stat().st_size
-        if room is not None and _TIMES * size <= room and not always:
-            return None
-        if lower.endswith(TEXTS):
-            return _fitting(from_text(path, options, room), path, room)
+    elif lower.endswith(TEXTS):
+        return _fitting(from_text(path, options, room), path, room)
+    elif strict:
         raise InputError(
-            f"{path} takes about {_TIMES * size / 1e9:.1f} GB of memory when it is loaded, more "
-            "than --memory-limit leaves; of files that are read a block at a time there are "
-            "Parquet (also a folder of parts), CSV and .npy: convert it, or give a larger "
-            "--memory-limit"
+            f"{path} takes about {least / 1e9:.1f} GB of memory when it is loaded, more than "
+            "--memory-limit leaves; of files that are read a block at a time there are Parquet "
+            "(also a folder of parts), CSV and .npy: convert it, or give a larger --memory-limit"
         )
-    if room is None:
-        return stored
-    if _TIMES * stored.nbytes <= room and not always:
+    else:
+        return None
+    if room is not None and _TIMES * stored.nbytes <= room and not always:
         return None
     return _fitting(stored, path, room)
 

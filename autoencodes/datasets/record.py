@@ -120,8 +120,18 @@ class Record:
         return None if rule is None else Split.read(rule)
 
     def part_of_rows(self, table: Table | None = None) -> Parts | None:
-        """The part of every row, as it was; None where that was not kept, or is said by a column
-        that ``table`` does not have.
+        """The part of every row, as it was.
+
+        Parameters
+        ----------
+        table : Table, optional
+            The rows, which may have the column that says it.
+
+        Returns
+        -------
+        array (N,), or None
+            Places in train, validation, test; None where that was not kept, or is said by a column
+            that is not there.
         """
         if self.parts is None:
             return None

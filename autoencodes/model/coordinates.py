@@ -128,7 +128,23 @@ class Coordinates(Summarised, eqx.Module):
         dim: int,
         seed: int,
     ) -> Coordinates:
-        """The coordinates along axes, as columns, about a centre; else random ones by ``seed``."""
+        """The coordinates along axes about a centre.
+
+        Parameters
+        ----------
+        centre : array (k,)
+            c, in the flow's units.
+        axes : array (k, k), optional
+            Q, orthogonal: the directions as columns. By default drawn uniformly (Haar).
+        dim : int
+            d, at least k.
+        seed : int
+            Of what is drawn.
+
+        Returns
+        -------
+        Coordinates
+        """
         features = len(centre)
         if axes is None:
             Q, R = np.linalg.qr(np.random.default_rng(seed).normal(size=(features, features)))

@@ -126,7 +126,21 @@ class Scaling(Summarised, eqx.Module):
 
     @classmethod
     def checked(cls, shift: Float[np.ndarray, " dim"], scale: Float[np.ndarray, " dim"]) -> Scaling:
-        """The scaling, or an error for values that float64 cannot scale."""
+        """The scaling, where float64 can hold it.
+
+        Parameters
+        ----------
+        shift, scale : array (d,)
+
+        Returns
+        -------
+        Scaling
+
+        Raises
+        ------
+        InputError
+            If an entry is not finite: values were too large.
+        """
         if not (np.isfinite(shift).all() and np.isfinite(scale).all()):
             raise InputError(
                 "the data's values are too large to be scaled in float64; divide them by a "

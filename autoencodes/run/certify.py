@@ -13,6 +13,7 @@ from typing import Any
 from autoencodes import atomic
 from autoencodes.certificate import Certificate
 from autoencodes.certificate import certify as certify_control
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError, Notice
 from autoencodes.plan.settings import Settings
 from autoencodes.run.folder import RunFolder
@@ -92,6 +93,14 @@ def certified(
     given = plan if data_dir is None else replace(plan, data_dir=str(data_dir))
     begun = None if plan.start is None else model
     loaded = read_again(folder, None if data is None else str(data), given, begun)
+    if isinstance(loaded, Streamed):
+        warnings.warn(
+            f"the {loaded.size:,} rows of {path} are read a block at a time: the certificate is of "
+            f"{loaded.sample.count('train'):,} rows that trained, drawn at random",
+            Notice,
+            stacklevel=3,
+        )
+        loaded = loaded.sample
     rows = kept(Settings(**plan.entries), loaded, begun)
     features = rows if model.encoding is None else model.encoding.entered(rows)
     if loaded.windows is not None:

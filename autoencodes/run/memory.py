@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from autoencodes.errors import InputError
 
 PROGRAM = 700 * 2**20
 """Bytes that the program takes with its libraries, beside any rows."""
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 _LEAST = PROGRAM + 200 * 2**20
 
 
 def half() -> int:
-    """The limit where none is given: half of the machine's memory, in bytes."""
+    """The limit where none is given: half of the machine's memory, or of the container's, in bytes;
+    never so little that no row could be read.
+    """
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
-        return 4 * 2**30
+        whole = 8 * 2**30
+    with suppress(OSError, ValueError):  # "max" where a container has no limit
+        whole = min(whole, int(_CONTAINER.read_text()))
+    return max(whole // 2, _LEAST)
 
 
 def room(limit: int) -> int:

@@ -57,7 +57,8 @@ def read(
     name = given.data if place is None else place
     if streamed is not False:
         limit = memory.half() if given.memory_limit is None else given.memory_limit
-        found = datasets.stream(name, **options, room=memory.room(limit), always=streamed is True)
+        how: dict[str, Any] = {"always": streamed is True, "strict": given.memory_limit is not None}
+        found = datasets.stream(name, **options, room=memory.room(limit), **how)
         if found is not None:
             return found
     return datasets.load(name, data_dir=given.data_dir, **options)
@@ -172,6 +173,7 @@ def apply_in_blocks(
         seed=plan.split_seed,
         reading=_for_model(folder, data),
         room=memory.room(memory.half() if limit is None else limit),
+        strict=limit is not None,
         to_split=False,
     )
     if rows is None:
@@ -188,9 +190,12 @@ def apply_in_blocks(
             "them is known to have trained"
         )
     rows.split = Split(plan.split_seed, 0.0, 0.0)
-    if same and record is not None:
-        known = record.part_of_rows(None) if record.split is None else None
-        rows.split = Known(known) if known is not None else record.split or rows.split
+    if same and record is not None and record.split is None:
+        known = record.part_of_rows()
+        rows.split = rows.split if known is None else Known(known)
+    elif same and record is not None and record.split is not None:
+        by_column = record.split.role and record.split.role not in rows.head.roles
+        rows.split = rows.split if by_column else record.split
     return rows
 
 

@@ -74,7 +74,7 @@ def test_blocks_are_the_rows_that_are_loaded(
     path = write(tmp_path / name)
     monkeypatch.setattr("autoencodes.datasets.streamed.SAMPLE", 300)
     reading = Reading(missing="mask")
-    rows = datasets.stream(path, reading=reading, room=ROOM)
+    rows = datasets.stream(path, reading=reading, room=ROOM, always=True)
     assert isinstance(rows, Streamed)
     whole = datasets.load(path, reading=reading).table
     assert whole is not None
@@ -94,7 +94,7 @@ def test_a_value_that_is_missing_where_none_may_be_is_told_with_its_row(
     x = np.random.default_rng(0).normal(size=(ROWS, 8))
     x[ROWS - 1, 2] = np.nan
     np.save(tmp_path / "t.npy", x)
-    rows = datasets.stream(tmp_path / "t.npy", room=ROOM)
+    rows = datasets.stream(tmp_path / "t.npy", room=ROOM, always=True)
     assert rows is not None
     with pytest.raises(InputError, match=r"from row 800 on: .*nan.*--missing mask"):
         list(rows.tables())
@@ -103,7 +103,10 @@ def test_a_value_that_is_missing_where_none_may_be_is_told_with_its_row(
 def test_parts_of_other_columns_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1.0, 2.0], "b": [1, 2]}).write_parquet(tmp_path / "1.parquet")
     pl.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}).write_parquet(tmp_path / "2.parquet")
-    for read in (lambda: datasets.load(tmp_path), lambda: datasets.stream(tmp_path, room=1000)):
+    for read in (
+        lambda: datasets.load(tmp_path),
+        lambda: datasets.stream(tmp_path, room=1000, always=True),
+    ):
         with pytest.raises(InputError, match=r"'b' as .* instead of .*one schema"):
             read()
 
@@ -113,7 +116,7 @@ def test_row_groups_that_do_not_fit_and_other_formats_are_refused_with_advice(
 ) -> None:
     pl.DataFrame(columns()).write_parquet(tmp_path / "t.parquet", row_group_size=ROWS)
     with pytest.raises(InputError, match=r"row_group_size=\d+"):
-        datasets.stream(tmp_path / "t.parquet", room=ROOM // 4)
+        datasets.stream(tmp_path / "t.parquet", room=ROOM // 4, always=True)
     pl.DataFrame(columns()).write_ipc(tmp_path / "t.arrow")
     with pytest.raises(InputError, match="convert it, or give a larger --memory-limit"):
         datasets.stream(tmp_path / "t.arrow", room=1000)
