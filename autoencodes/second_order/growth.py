@@ -106,7 +106,7 @@ def _roughened(problem: ControlProblem) -> ControlProblem | None:
     )
 
 
-def _waving(field: ControlledField) -> ControlledField | None:
+def _waving(field: Any) -> ControlledField | None:
     """A field with sin in the place of tanh, in it or in a field within it."""
     if getattr(field, "activation", None) == "tanh":
         return replace(field, activation="sin")
