@@ -72,23 +72,6 @@ def test_a_perceptron_draws_its_weights_with_variance_scale_squared_over_width(
 
 
 @pytest.mark.parametrize(
-    ("field", "entry"),
-    [(fields.Perceptron(), "W"), (fields.TwoLayer(6), "W1"), (fields.LowRank(3), "V")],
-    ids=str,
-)
-def test_stored_values_count_among_the_inputs_that_the_variance_is_shared_by(
-    field: fields.ControlledField, entry: str
-) -> None:
-    """Without them, and with three times as many as are active, inputs are as large in sum."""
-    keys = jax.random.split(jax.random.key(1), DRAWS)
-    sums = []
-    for width, seen in ((8, 0), (2, 6)):
-        drawn = jax.vmap(lambda key, w=width, s=seen: field.init(key, w, 1.0, s))(keys)
-        sums.append(float(np.mean(np.sum(drawn[entry] ** 2, axis=(1, 2)) / drawn[entry].shape[1])))
-    assert sums[1] == pytest.approx(sums[0], rel=0.1)
-
-
-@pytest.mark.parametrize(
     ("field", "inside", "outside", "neurons"),
     [
         (fields.TwoLayer(), "W1", "W2", 4),

@@ -407,26 +407,3 @@ def test_representations_escape_text_and_come_within_compiled_code_and_for_unfit
 
     compiled(jnp.asarray(2.0))
     assert "6" in shown[0]
-
-
-def test_a_bottleneck_that_sees_a_component_return_gives_and_takes_those_around_it() -> None:
-    """Under skip: 2 is switched off, and returns as the bottleneck, around which 0 and 1 go."""
-    blocks = [
-        ac.Block((0, 1, 2), 1),
-        ac.Block((0, 1), 1),
-        ac.Block((2,), 1),
-        ac.Block((0, 1, 2), 1),
-    ]
-    flow = ac.Flow(ac.WidthSchedule(3, blocks, 2.0, memory="skip"))
-    random = np.random.default_rng(0)
-    shapes = jax.eval_shape(flow.init, jax.random.key(0))
-    control = jax.tree.map(lambda a: random.normal(0, 1, a.shape), shapes)
-    x = random.normal(size=(5, 3))
-    latent, held = flow.encode(control, x, held=True)
-    assert (latent.shape, held.shape) == ((5, 1), (5, 2))
-    np.testing.assert_allclose(flow.decode(control, latent, held), flow.push(control, x))
-    before = np.asarray(flow.trajectory(control, x))
-    assert np.abs(np.asarray(held)).max() > 0
-    np.testing.assert_allclose(latent[:, 0], before[3][:, 2])
-    alone = flow.decode(control, latent)
-    np.testing.assert_allclose(alone, flow.decode(control, latent, np.zeros((5, 2))))
