@@ -407,6 +407,8 @@ def test_rows_of_no_weight_are_not_compared() -> None:
         assert found is not None
         assert found.whole is not None
         assert max(found.whole, found.to_test, found.within_train) < 10
+        assert found.p_value > 0.05
+        assert found.detectable is None or found.detectable < 10
 
 
 def test_a_part_of_weighted_rows_is_a_probability() -> None:

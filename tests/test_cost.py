@@ -137,3 +137,8 @@ def test_a_cost_on_some_components_asks_for_as_many_targets() -> None:
             ac.SquaredError(wrong)
     with pytest.raises(ac.InputError, match="delta must be a positive finite number; got 0"):
         ac.Huber(delta=0.0)
+
+
+def test_the_cost_by_column_is_made_for_tables_and_cannot_be_chosen() -> None:
+    assert "by-column" in CATALOGUE
+    assert "by-column" not in CATALOGUE.choices

@@ -362,3 +362,23 @@ def test_checkpointing_takes_the_memory_of_few_steps() -> None:
         return int(sweep.memory_analysis().temp_size_in_bytes)
 
     assert bytes_of(True) < bytes_of(False) / 2.5
+
+
+def test_probabilities_are_taken_with_both_ends_and_refused_beyond() -> None:
+    flow = BY_NAME["constant"].flow
+    problem = ac.ControlProblem(flow, "binary-cross-entropy")
+    assert problem.tikhonov == 1e-4
+    x = np.zeros((3, flow.schedule.dim))
+
+    def targets(value: float) -> ac.EmpiricalMeasure:
+        y = np.full(x.shape, 0.5)
+        y[1, 0] = value
+        return ac.EmpiricalMeasure(x, y)
+
+    for value in (0.0, 0.3, 1.0):
+        problem.objective(BY_NAME["constant"].control, targets(value))
+    for value in (-0.2, 1.2):
+        with pytest.raises(
+            ac.InputError, match=rf"lie in \[0, 1\]; got {value} in row 1, column 0"
+        ):
+            problem.objective(BY_NAME["constant"].control, targets(value))

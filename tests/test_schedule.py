@@ -14,6 +14,7 @@ from problems import CASES, IDS, Case, inactive
 
 import autoencodes as ac
 from autoencodes.flow.layout import layouts
+from autoencodes.flow.schedule import switched_on
 
 autoencoder, encoder, decoder = (
     ac.WidthSchedule.autoencoder,
@@ -178,3 +179,9 @@ def test_a_schedule_that_cannot_be_says_why(name: str) -> None:
 def test_the_horizon_is_positive_and_finite(horizon: float) -> None:
     with pytest.raises(ac.InputError, match="horizon must be a positive finite number"):
         ac.WidthSchedule.constant(2, 1, horizon)
+
+
+def test_at_a_switch_the_state_has_the_components_before_it() -> None:
+    schedule = ac.WidthSchedule(3, [ac.Block((0, 2), 2), ac.Block((1,), 1)], 3.0)
+    on = switched_on(schedule)
+    assert on.astype(int).tolist() == [[1, 0, 1], [1, 0, 1], [1, 0, 1], [0, 1, 0]]

@@ -98,6 +98,10 @@ def test_two_loops_invert_the_model_that_the_pairs_make() -> None:
     slope = random.normal(size=size)
     found = two_loops(pairs, jnp.asarray(slope), jnp.asarray(tau))
     np.testing.assert_allclose(model @ np.asarray(found), slope, rtol=1e-10, atol=1e-12)
+    # Of short pairs the model is the same.
+    short = Pairs(1e-10 * pairs.s, 1e-10 * pairs.y, pairs.seen)
+    again = two_loops(short, jnp.asarray(slope), jnp.asarray(tau))
+    np.testing.assert_allclose(again, found, rtol=1e-10)
 
 
 @pytest.mark.slow
