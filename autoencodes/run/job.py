@@ -401,7 +401,7 @@ def _streamed(
     if sampled.learned is not sampled.train:
         source = streams.PartBlocks(rows, model, fit_to.counts[:, 0], 0, sampled.loaded, plan.seed)
         learned = StreamedMeasure(source)
-    return replace(
+    job = replace(
         sampled,
         method=build.method(plan, learned.size),
         train=train,
@@ -413,6 +413,9 @@ def _streamed(
         fit_to=fit_to,
         sampled=sampled,
     )
+    if start is not None:
+        start.refuse_no_fall(settings, job.objective)
+    return job
 
 
 def _unequal(measure: EmpiricalMeasure) -> Weights | None:
