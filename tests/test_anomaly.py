@@ -9,6 +9,7 @@ import pytest
 
 import autoencodes as ac
 from autoencodes.anomaly import Detector, discoveries, explain, p_values, repair
+from autoencodes.anomaly.conformal import fewest
 from autoencodes.anomaly.density import Density
 from autoencodes.anomaly.tail import Tail
 from autoencodes.flow.flow import Flow
@@ -52,6 +53,14 @@ def test_p_values_keep_their_promise_with_ties() -> None:
     )
     for a in (0.05, 0.1, 0.3):
         assert (p <= a).mean() <= a + 3 * np.sqrt(a / 3000)
+
+
+@pytest.mark.parametrize(("rows", "apart"), [(60, 90), (80, 300), (12, 1), (5, 99), (7, 3000)])
+def test_as_many_odd_rows_as_said_are_called_and_no_fewer(rows: int, apart: int) -> None:
+    least = fewest(rows, apart, 0.05)
+    for count in range(1, rows + 1):
+        p = np.where(np.arange(rows) < count, 1 / (apart + 1), 1.0)
+        assert discoveries(p, 0.05).sum() == (count if count >= least else 0)
 
 
 def test_false_discoveries_are_as_rare_as_promised() -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
@@ -108,6 +110,20 @@ def discoveries(p: ArrayLike, alpha: float = 0.05) -> Bool[np.ndarray, " particl
     if not len(passed):
         return np.zeros(count, bool)
     return np.asarray(p <= ordered[passed[-1]])
+
+
+def fewest(rows: int, apart: int, alpha: float) -> int:
+    """The fewest of m rows that ``discoveries`` can call, with n rows set apart.
+
+    No p is below 1 / (n + 1), and k rows with this p are called where 1 / (n + 1) ≤ α k / m: for
+    k ≥ m / (α (n + 1)). More than m says that none can be called.
+
+    Examples
+    --------
+    >>> fewest(60, 90, 0.05)
+    14
+    """
+    return max(1, math.ceil(rows / (alpha * (apart + 1)) * (1 - 1e-12)))
 
 
 def promise(rows: int) -> str:

@@ -50,6 +50,18 @@ def worst_line(judged: Any, row: int, number: int, name: str) -> str:
     return line
 
 
+def called_line(rows: int, anomalies: int | None, beyond: int, alpha: float) -> str:
+    """How many rows are called anomalies, and how many are odder than all that were set apart."""
+    conclude(rows=rows, anomalies=anomalies, above_all_set_apart=beyond, alpha=alpha)
+    if anomalies is None:
+        return f"rows {rows:,} at alpha {alpha:g}"
+    line = f"rows {rows:,}, {anomalies:,} anomalies at alpha {alpha:g}"
+    if beyond and not anomalies:
+        verb = "scores" if beyond == 1 else "score"
+        line += f"; but {beyond:,} {verb} above every row set apart: look at the first below"
+    return line
+
+
 def in_blocks(
     run: Path, data: str, output: Path | None, limit: str | None, as_new: bool = True
 ) -> tuple[Any, Any, Any] | None:
@@ -121,9 +133,8 @@ def judge_blocks(folder: Any, rows: Any, path: Any, alpha: float, reasons: bool)
     tell = say if str(path) == export.STDOUT else print
     if path is not None:
         wrote(path, rows.size, f"{rows.size:,} rows")
-    conclude(rows=rows.size, anomalies=called.anomalies, alpha=alpha, statement=called.statement)
-    count = "" if called.anomalies is None else f", {called.anomalies:,} anomalies"
-    tell(f"rows {rows.size:,}{count} at alpha {alpha:g}")
+    conclude(statement=called.statement)
+    tell(called_line(rows.size, called.anomalies, called.beyond, alpha))
     for row in called.worst:
         name = ", ".join(f"{key} {value}" for key, value in row.identifiers.items())
         tell(worst_line(row.judged, 0, row.number, name))

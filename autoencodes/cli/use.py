@@ -11,6 +11,7 @@ from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, expande
 from autoencodes.cli.conclusion import conclude, say
 from autoencodes.cli.results import (
     WORST,
+    called_line,
     in_blocks,
     judge_blocks,
     numbered,
@@ -301,9 +302,8 @@ def anomalies(
         export.write_table(path, columns, identifiers=named, stem="anomaly")
         wrote(path, len(judged.scores), f"{len(judged.scores):,} rows")
     found = None if judged.anomalies is None else int(judged.anomalies.sum())
-    conclude(rows=len(judged.scores), anomalies=found, alpha=alpha, statement=judged.statement)
-    count = "" if found is None else f", {found:,} anomalies"
-    tell(f"rows {len(judged.scores):,}{count} at alpha {alpha:g}")
+    conclude(statement=judged.statement)
+    tell(called_line(len(judged.scores), found, judged.beyond, alpha))
     for line in _worst(judged, names):
         tell(line)
     for sentence in judged.statement:

@@ -116,8 +116,10 @@ def precision(settings: Settings) -> str:
 def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """The widths, and all that depends on them."""
     dim, outputs = facts.dim, facts.outputs
-    # A target that is no row is read from as many components as it has entries.
-    usual = max(1, min(dim // 2, max(2, dim // 8))) if outputs is None else outputs
+    # N rows span N − 1 dimensions: that many numbers would rebuild each by heart. A target that is
+    # no row is read from as many components as it has entries.
+    spanned = min(dim, max(1, facts.rows - 1))
+    usual = max(1, min(spanned // 2, max(2, dim // 8))) if outputs is None else outputs
     latent = known.get("latent", usual)
     mirror = known.get("mirror", outputs is None)
     order = known.get("order", "variance" if outputs is None else "natural")

@@ -52,6 +52,8 @@ class Judged:
     series : bool
         Whether rows are those of series, judged by their windows: without repairs, and NaN where a
         row is in no window.
+    beyond : int
+        How many score above every row that was set apart.
     """
 
     scores: Float[np.ndarray, " particle"]
@@ -61,6 +63,7 @@ class Judged:
     repairs: dict[int, str] = field(default_factory=dict)
     statement: tuple[str, ...] = ()
     series: bool = False
+    beyond: int = 0
 
     @property
     def columns(self) -> dict[str, Shaped[np.ndarray, " particle"]]:
@@ -170,13 +173,13 @@ def judge(
         return _judged_by_windows(found, rows, rows.windows, alpha, reasons)
     x = rows.x if rows.table is None else rows.table
     scores = found.score(x)
-    p, called, statement = None, None, [_UNCALIBRATED]
+    p, called, statement, beyond = None, None, [_UNCALIBRATED], 0
     if found.calibration is not None:
         p = conformal.p_values(scores, found.calibration)
-        called = discoveries(p, alpha)
+        called, beyond = discoveries(p, alpha), int((scores > found.calibration.max()).sum())
         statement = _statement(found, rows, alpha, bool(called.any()))
     if not reasons:
-        return Judged(scores, p, called, statement=tuple(statement))
+        return Judged(scores, p, called, statement=tuple(statement), beyond=beyond)
     explanation = explain(found, x)
     repairs: dict[int, str] = {}
     if found.calibration is not None and p is not None and (p <= alpha).any():
@@ -185,7 +188,7 @@ def judge(
         worst = np.sort(worst[np.argsort(-scores[worst], kind="stable")][:_REPAIRED])
         for row, one in zip(worst, repair(found, _taken(rows, worst), limit), strict=True):
             repairs[int(row)] = str(one)
-    return Judged(scores, p, called, explanation, repairs, tuple(statement))
+    return Judged(scores, p, called, explanation, repairs, tuple(statement), beyond=beyond)
 
 
 def _judged_by_windows(
@@ -196,15 +199,15 @@ def _judged_by_windows(
     explanation = of_rows(found, rows.table, windows)
     scores = explanation.scores
     known = ~np.isnan(scores)
-    p, called, statement = None, None, [_UNCALIBRATED]
+    p, called, statement, beyond = None, None, [_UNCALIBRATED], 0
     if found.calibration is not None:
+        beyond = int((scores[known] > found.calibration.max()).sum())
         p, called = np.full(len(scores), np.nan), np.zeros(len(scores), bool)
         p[known] = conformal.p_values(scores[known], found.calibration)
         called[known] = discoveries(p[known], alpha)
         statement = _statement(found, rows, alpha, bool(called.any()))
-    return Judged(
-        scores, p, called, explanation if reasons else None, {}, tuple(statement), series=True
-    )
+    reason = explanation if reasons else None
+    return Judged(scores, p, called, reason, {}, tuple(statement), series=True, beyond=beyond)
 
 
 _UNCALIBRATED = (
@@ -241,11 +244,14 @@ def promised(
             f"{trained:,} of the {size:,} rows are those that the run was trained on: nothing "
             "is promised of them, and their p-values are rather too large"
         )
-    if not any_called and 1 / (count + 1) > alpha / max(1, size):
+    least = conformal.fewest(size, count, alpha)
+    if not any_called and least > 1:
+        then = f"only {least:,} or more of {size:,} rows, as odd as can be, could be called"
+        then = then if least <= size else f"none of {size:,} rows could be called, however odd"
         said.append(
-            f"no p-value can be below {1 / (count + 1):.2g} with {count:,} rows set apart, so that "
-            f"a single anomaly among {size:,} rows cannot be called at alpha {alpha:g}: go by "
-            "p_value or score, or set more rows apart (--validation-fraction)"
+            f"no p-value can be below {1 / (count + 1):.2g} with {count:,} rows set apart, and at "
+            f"alpha {alpha:g} {then}: that none is called says little here. Go by score and "
+            "p_value, or set more rows apart (--validation-fraction)"
         )
     return said
 

@@ -154,11 +154,14 @@ class Called:
     ----------
     anomalies : int, optional
         None where no p-values are known.
+    beyond : int
+        How many rows score above every row that was set apart.
     worst : list of Worst
     statement : list of str
     """
 
     anomalies: int | None
+    beyond: int
     worst: list[Worst]
     statement: list[str]
 
@@ -220,7 +223,10 @@ def called(
             for score, number, one in worst
         ]
     count = None if found.calibration is None else int(counts[: limit + 1].sum())
-    return Called(count, lines, promised(found, rows.size, trained, alpha, bool(count), None))
+    beyond = int(counts[1]) if found.calibration is not None else 0
+    return Called(
+        count, beyond, lines, promised(found, rows.size, trained, alpha, bool(count), None)
+    )
 
 
 def same(rows: Streamed) -> bool:

@@ -11,12 +11,15 @@ from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import Column, Dataset, Table
 from autoencodes.datasets.reading import option
 from autoencodes.datasets.streamed import Streamed
+from autoencodes.datasets.table import line_of
 from autoencodes.model.encoding import Encoding
 from autoencodes.plan.settings import Settings
 from autoencodes.run import source
 
 _SKEWED, _WIDE = 2.0, 20.0
 """Skewness, and largest value over smallest, from which the logarithm is offered."""
+_FEW = 10
+"""Rows below which nothing is concluded from their values."""
 _WORDS = {
     "number": "scaled",
     "log": "its logarithm, scaled",
@@ -110,29 +113,61 @@ def describe(settings: Settings) -> Description:
     notes += advice(table)
     if missing is not None and lenient:
         notes.append(
-            f"{int(missing.sum()):,} values are missing in {int((counts > 0).sum())} columns: "
+            f"{int(missing.sum()):,} values are missing in {_columns(int((counts > 0).sum()))}: "
             "train refuses them unless --missing mask or --missing mean is given"
         )
     return Description(data, tuple(lines), tuple(notes))
 
 
+def _columns(count: int) -> str:
+    return "1 column" if count == 1 else f"{count} columns"
+
+
 def advice(table: Table) -> tuple[str, ...]:
-    """What might be done better with columns."""
+    """What might be done better with columns and rows."""
     if table.columns is None:
         return ()
-    skewed = [
-        column.name
-        for k, column in enumerate(table.columns)
-        if column.kind == "number" and _is_skewed(table.x[:, k])
-    ]
-    if not skewed:
-        return ()
-    shown = ", ".join(map(repr, skewed[:6])) + (
-        f" and {len(skewed) - 6} more" if skewed[6:] else ""
-    )
-    kinds = option("kinds", *(f"{name}=log" for name in skewed[:6]))
-    verb = "is positive and strongly skewed" if len(skewed) == 1 else "are positive and skewed"
-    return (f"{shown} {verb}: the logarithm may suit better ({kinds})",)
+    said, drawn = [], not table.roles and table.is_test is None
+    numbers = [k for k, column in enumerate(table.columns) if column.kind == "number"]
+    if totals := [table.columns[k].name for k in numbers if _ends_in_sum(table.x[:, k])]:
+        line = line_of(len(table.x) - 1, table.line)
+        said.append(
+            f"the last row{'' if line is None else f' (line {line})'} holds the sum of all others "
+            f"in {_listed(totals)}: if it is a total, remove it, or it counts as a row like any "
+            "other and spoils the scales"
+        )
+    moments = [k for k, column in enumerate(table.columns) if column.moments]
+    if ordered := [table.columns[k].name for k in moments if _rises(table.x[:, k])] if drawn else 0:
+        said.append(
+            f"rows stand in the order of {ordered[0]!r}: those to test on are drawn from between "
+            "the others, so that errors come out too small where neighbours resemble each other; "
+            f"{option('time', ordered[0])} tests on the last rows"
+        )
+    if skewed := [table.columns[k].name for k in numbers if _is_skewed(table.x[:, k])]:
+        kinds = option("kinds", *(f"{name}=log" for name in skewed[:6]))
+        verb = "is positive and strongly skewed" if len(skewed) == 1 else "are positive and skewed"
+        said.append(f"{_listed(skewed)} {verb}: the logarithm may suit better ({kinds})")
+    return tuple(said)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 6} more" if names[6:] else ""
+    return ", ".join(map(repr, names[:6])) + more
+
+
+def _ends_in_sum(x: Real[np.ndarray, " particle"]) -> bool:
+    """Whether the last value is the sum of all others, and larger than each of them."""
+    values = x.astype(np.float64)
+    others, last = values[:-1][~np.isnan(values[:-1])], values[-1]
+    if len(others) < _FEW or not np.abs(last) > np.abs(others).max():
+        return False
+    return bool(np.abs(others.sum() - last) <= 1e-9 * np.abs(others).sum())
+
+
+def _rises(x: Real[np.ndarray, " particle"]) -> bool:
+    """Whether moments follow one after the other, or the other way round."""
+    steps = np.diff(x[~np.isnan(x)])
+    return len(steps) >= _FEW and bool(steps.any() and ((steps >= 0).all() or (steps <= 0).all()))
 
 
 def _is_skewed(x: Real[np.ndarray, " particle"]) -> bool:

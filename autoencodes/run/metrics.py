@@ -48,7 +48,7 @@ def metrics(
         "converged": result.converged,
         "interrupted": result.interrupted,
         "failed": result.failed,
-        "reason": result.reason,
+        "reason": _reason(job, result),
         "dim": model.flow.schedule.dim,
         "latent": model.flow.schedule.latent,
         "parameters": job.parameters,
@@ -62,6 +62,12 @@ def metrics(
         "reading": _reading(job),
         "machine": machine(),
     }
+
+
+def _reason(job: Job, result: Result) -> str:
+    """Why the training ended; where the comparison took PCA, that there was nothing to train."""
+    kept = job.choice is not None and not job.plan.epochs
+    return "PCA was kept: nothing had to be trained" if kept else result.reason
 
 
 def _reading(job: Job) -> dict[str, Any]:

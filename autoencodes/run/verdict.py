@@ -8,6 +8,8 @@ from autoencodes.summary import number
 
 _OVERFITTED = 1.5
 """From so many times the training error on, that of other rows is remarked on."""
+_FEW = 20
+"""Test rows below which their error is remarked on."""
 _WORSENED = 1.1
 """From so many times the least validation error on, the last one is."""
 
@@ -39,6 +41,12 @@ def remarks(metrics: dict[str, Any]) -> tuple[str, ...]:
         said.append(f"chosen: {chosen['what']}, by {chosen['by']}: {chosen['because']}")
     seen, unseen = metrics["train_mse"], metrics.get("validation_mse")
     where = "validation"
+    if (tested := metrics.get("test_rows") or _FEW) < _FEW:
+        rows = "one row" if tested == 1 else f"{tested} rows"
+        said.append(
+            f"the test error is that of {rows}, which says little: other rows held out may give "
+            "another one by far"
+        )
     if unseen is None:
         unseen, where = metrics["test_mse"], "test"
     if seen is not None and unseen is not None and unseen > _OVERFITTED * seen:

@@ -88,6 +88,19 @@ def test_what_is_needed_is_kept_in_the_run(run: Path, tmp_path: Path) -> None:
     assert (run / FILE).read_bytes() == kept
 
 
+def test_rows_beyond_all_are_pointed_at_though_none_can_be_called(
+    run: Path, tmp_path: Path
+) -> None:
+    lines = (run.parent / "orders.csv").read_text().splitlines()
+    odd = lines[1].split(",")
+    odd[lines[0].split(",").index("total")] = "90000"
+    new = tmp_path / "new.csv"
+    new.write_text("\n".join([*lines[:20], ",".join(odd)]) + "\n")
+    said = _invoke(run, new)
+    assert "0 anomalies at alpha 0.05; but 2 score above every row set apart" in said
+    assert "says little here" in said
+
+
 def test_levels_out_of_range_are_refused(run: Path) -> None:
     data = run.parent / "orders.csv"
     with pytest.raises(ac.InputError, match="alpha"):

@@ -1,0 +1,53 @@
+"""What is said of a table before training, and of an error after it, that no number shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoencodes.datasets.table import Column, Table
+from autoencodes.plan.facts import Facts
+from autoencodes.plan.resolve import resolve
+from autoencodes.plan.settings import Settings
+from autoencodes.run.describe import advice
+from autoencodes.run.verdict import remarks
+
+
+def _table(last: float | None = None, order: str = "rising", **facts: Any) -> Table:
+    random = np.random.default_rng(0)
+    amount, when = random.uniform(-1, 9, 40).round(2), np.arange(40) * 86400.0
+    when = {"rising": when, "falling": when[::-1], "mixed": random.permutation(when)}[order]
+    if last is not None:
+        amount[-1] = amount[:-1].sum() + last
+    columns = (Column("amount", "number", "float64"), Column("when", "date", "%Y-%m-%d"))
+    return Table(np.c_[amount, when], columns=columns, line=2, **facts)
+
+
+@pytest.mark.parametrize(("last", "warned"), [(0.0, True), (0.5, False), (None, False)])
+def test_a_total_below_the_rows_is_seen(last: float | None, warned: bool) -> None:
+    said = "\n".join(advice(_table(last, "mixed")))
+    assert ("the last row (line 41) holds the sum of all others in 'amount'" in said) is warned
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
+def test_rows_in_the_order_of_time_are_seen(order: str) -> None:
+    assert ("--time when tests on the last rows" in "\n".join(advice(_table(None, order)))) is (
+        order != "mixed"
+    )
+
+
+def test_nothing_is_said_of_time_where_rows_are_parted_by_it() -> None:
+    assert not advice(_table(None, "rising", roles={"time": np.arange(40)}))
+
+
+@pytest.mark.parametrize(("rows", "latent"), [(42, 20), (2, 1), (401, 100), (5000, 100)])
+def test_few_rows_are_not_learned_by_heart_through_as_many_numbers(rows: int, latent: int) -> None:
+    assert resolve(Settings(data="genes.npy"), Facts(800, rows, 800.0)).latent == latent
+
+
+@pytest.mark.parametrize(("rows", "warned"), [(1, True), (19, True), (20, False)])
+def test_an_error_of_few_rows_is_no_judgement(rows: int, warned: bool) -> None:
+    said = remarks({"train_mse": 1.0, "test_mse": 1.0, "test_rows": rows})
+    assert any("says little" in sentence for sentence in said) is warned
