@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, expanded, verb
-from autoencodes.cli.conclusion import conclude, say
+from autoencodes.cli.conclusion import conclude, say, warn
 from autoencodes.cli.results import (
     WORST,
     called_line,
@@ -125,11 +125,15 @@ def impute(
         )
     missing = rows.table.missing
     columns = _imputed(model)(rows)
-    from autoencodes.run import export
+    from autoencodes.run import export, filled
 
     export.write_table(path, columns)
     count = 0 if missing is None else int(missing.sum())
     wrote(path, rows.size, f"{rows.size:,} rows, {count:,} values filled in", filled=count)
+    odd = filled.beyond(rows.table, columns)
+    conclude(notes=odd)
+    for sentence in odd:
+        warn(sentence)
 
 
 def _imputed(model: Any) -> Any:

@@ -12,13 +12,14 @@ import numpy as np
 
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
-from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.reading import Reading, in_python
 from autoencodes.datasets.table import SHAPES, Table, require_real, require_usable, table
 from autoencodes.errors import InputError
 
 _LARGEST = 2**63
 
 
+@in_python()
 def from_array(array: Any, reading: Reading | None = None) -> Table:
     """The table of an array of numbers, text, dates, objects or records; of a list of rows too.
 

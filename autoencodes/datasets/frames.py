@@ -13,7 +13,7 @@ import numpy as np
 from autoencodes.datasets.arrays import column
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
-from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.reading import Reading, in_python
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError, MissingExtra
 
@@ -37,6 +37,7 @@ def is_frame(value: object) -> bool:
     return library in _LIBRARIES and hasattr(value, "columns")
 
 
+@in_python()
 def from_frame(frame: Any, reading: Reading | None = None) -> Table:
     """The table of a data frame; of a lazy one once it is collected.
 

@@ -13,11 +13,13 @@ from autoencodes.datasets.arrays import column
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.dialect import LONGEST_LINE
 from autoencodes.datasets.kinds import Given
-from autoencodes.datasets.reading import Reading
+from autoencodes.datasets.reading import Reading, option
 from autoencodes.datasets.streams import Source, reading
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError
 
+_DEEPEST = 8
+"""Objects in each other, at most."""
 _TIMES = 50
 """How many times its size a compressed list may have of characters."""
 
@@ -55,7 +57,12 @@ def read_json(source: Source, options: Reading) -> Table:
 
     if not values:
         raise InputError(f"{source}: expected JSON objects, one a line, got none; give data")
-    given, numbered = _columns(values, place, str(source))
+    # One object of objects alone is a table by columns, as programs write it, and no row.
+    if len(values) > 1 or not (
+        isinstance(values[0], dict) and _all([*values[0].values()], (dict,))
+    ):
+        values = [_flat(value, place(k)) for k, value in enumerate(values)]
+    given, numbered = _columns(values, place, str(source), options.drop)
     starts = np.array(numbers) if numbers else None
     return build(given, options, str(source), line=starts, numbered=numbered)
 
@@ -96,6 +103,31 @@ def _parsed(line: str, where: str) -> Any:
     return value
 
 
+def _flat(value: Any, where: str) -> Any:
+    """A row, the entries of whose objects are its own: {"a": {"b": 1}} is {"a.b": 1}."""
+    if not isinstance(value, dict) or not any(isinstance(v, dict) for v in value.values()):
+        return value
+    pairs, depth = list(value.items()), 0
+    while any(isinstance(entry, dict) for _, entry in pairs):
+        if (depth := depth + 1) > _DEEPEST:
+            raise InputError(
+                f"{where}: expected at most {_DEEPEST} objects in each other, got more"
+            )
+        pairs = [
+            own
+            for name, entry in pairs
+            for own in (
+                [(f"{name}.{key}", inner) for key, inner in entry.items()]
+                if isinstance(entry, dict)
+                else [(name, entry)]
+            )
+        ]
+    try:
+        return _once(pairs)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; give it another name") from error
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -109,8 +141,12 @@ def _all(values: list[Any], types: tuple[type, ...]) -> bool:
     return bool(values) and all(isinstance(value, types) for value in values)
 
 
-def _columns(values: list[Any], place: Any, where: str) -> tuple[list[Given], bool]:
-    """The columns of objects or of lists, and whether they are only numbered."""
+def _columns(
+    values: list[Any], place: Any, where: str, drop: tuple[str, ...]
+) -> tuple[list[Given], bool]:
+    """The columns of objects or of lists, and whether they are only numbered; what is to be
+    dropped may be anything.
+    """
     kind = dict if isinstance(values[0], dict) else list
     for k, value in enumerate(values):
         if not isinstance(value, kind) or not value:
@@ -130,13 +166,14 @@ def _columns(values: list[Any], place: Any, where: str) -> tuple[list[Given], bo
     else:
         names = list(dict.fromkeys(name for row in values for name in row))
         get = [[row.get(name) for row in values] for name in names]
+    get = [[None] * len(g) if n in drop else g for n, g in zip(names, get, strict=True)]
     for name, entries in zip(names, get, strict=True):
         for k, entry in enumerate(entries):
             if isinstance(entry, dict | list):
                 raise InputError(
                     f"{place(k)}: expected a number, text, true, false or null for {name!r}, got "
                     f"{'an object' if isinstance(entry, dict) else 'a list'}; write its entries "
-                    "as entries of their own"
+                    f"as entries of their own, or leave it out with {option('drop', name)}"
                 )
             if isinstance(entry, str) and any("\ud800" <= c <= "\udfff" for c in entry):
                 raise InputError(f"{place(k)}: {name!r} holds half of a character (a surrogate)")

@@ -186,11 +186,14 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
     if codes and all(numeric):
         made.notes.append(f"{given.name!r} has leading zeros that matter: names, and no numbers")
     elif all(map(texts.nearly_number, distinct)):
-        row = int(np.flatnonzero(~gone)[0])
+        there = np.flatnonzero(~gone).tolist()
+        marked = [row for row in there if not texts.of_either_mark(fields[row])]
+        row = (marked or there)[0]
+        decimal = "" if marked else "say how decimals are marked with --decimal, "
         raise InputError(
             f"{made.place(given, row)}: expected a number, got {fields[row]!r}; write numbers "
-            "without marks or units, say how decimals are marked with --decimal, or take "
-            f"{option('kinds', given.name + '=category')}"
+            f"without marks or units, {decimal}leave the column out with "
+            f"{option('drop', given.name)}, or take {option('kinds', given.name + '=category')}"
         )
     if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
         set_aside(given, f"is text with {len(distinct):,} different values", made)

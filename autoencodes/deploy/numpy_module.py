@@ -226,7 +226,10 @@ def _entries(values, column):
         return np.array(places)
     if kind in ("date", "cyclic"):
         return _seconds(values, column)
-    numbers = np.array([nan if _missing(v) else float(v) for v in values.tolist()])
+    try:
+        numbers = np.array([nan if _missing(v) else float(v) for v in values.tolist()])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {column['name']!r}: expected numbers ({error})") from error
     if kind == "log" and (numbers <= 0).any():
         raise ValueError(f"column {column['name']!r} is a logarithm: expected numbers above 0")
     return numbers

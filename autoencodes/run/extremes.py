@@ -64,7 +64,11 @@ def _worded(
         squares = squares * features[numbers]
     owner = encoding.owner
     given = [model.scaling.undo(x, np.float64), model.scaling.undo(made, np.float64)]
-    old, new = (encoding.values(encoding.leave(part)) for part in given)
+    left, remade = (encoding.leave(part) for part in given)
+    # As they came: on the way through the flow's units a 0 becomes 2e-7.
+    came = (job.data.x if job.data.table is None else job.data.table.x)[numbers].astype(np.float64)
+    came = came if came.shape == left.shape else left
+    old, new = encoding.values(np.where(np.isnan(came), left, came)), encoding.values(remade)
     found = []
     for k, name in enumerate(row_names(job, numbers)):
         shares = np.bincount(owner, squares[k], minlength=len(encoding.names))

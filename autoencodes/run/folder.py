@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,11 +78,12 @@ class RunFolder:
         Raises
         ------
         InputError
-            If it is a file, or a folder that holds anything.
+            If it is a file, or a folder that holds anything, or cannot be made or written.
         """
         path = self.path
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file; expected the name of a folder for the run")
+        _require_room(path)
         if not path.is_dir() or all(lock.is_leftover(entry.name) for entry in path.iterdir()):
             return
         if writer := lock.holder(path):
@@ -441,3 +443,15 @@ def _write_whole(handle: int, data: bytes) -> None:
     """Writes all of the data: the system may take a part at a time."""
     while data:
         data = data[os.write(handle, data) :]
+
+
+def _require_room(path: Path) -> None:
+    """InputError where no folder can be made at or in a path: tried, in the nearest that exists."""
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".", dir=there))
+    except OSError as error:
+        raise InputError(
+            f"{path}: the run folder cannot be written, since nothing can be made in "
+            f"{there} ({error.strerror}); name another with --out"
+        ) from error

@@ -90,8 +90,7 @@ def train(
         If the folder cannot be written, or the result at the end; then the checkpoint stays.
     """
     started = time.perf_counter()
-    if out is not None:
-        RunFolder(Path(out)).require_vacant()
+    RunFolder(RunFolder.vacant(Path("runs"), "data") if out is None else out).require_vacant()
     job = set_up(settings, watcher.choose if isinstance(watcher, Comparing) else None)
     path = None if out is None else Path(out)
     with begun(path, _stem(job.data.name), job.plan) as keeper:

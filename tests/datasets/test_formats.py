@@ -307,6 +307,8 @@ def test_a_list_of_objects_may_break_its_lines_anywhere(tmp_path: Path) -> None:
         ("[" * 100_000 + "\n", ["line 1", "nested"]),
         ('{"a": "\\ud800"}\n', ["line 1", "half of a character"]),
         ('{"a": {"0": 1, "1": 2}}', ["an object"]),
+        ('{"a": {"b": 1}, "a.b": 2}\n{"a": {"b": 1}}\n', ["line 1", "'a.b'", "twice"]),
+        ('{"a": ' * 9 + "{}" + "}" * 9 + '\n{"a": 1}\n', ["line 1", "at most 8 objects"]),
         ('{"a": 1' + "0" * 400 + '}\n{"a": 1}\n', ["line 1", "inf"]),
         ('{"a": 1' + "0" * 5000 + "}\n", ["line 1"]),
     ],
@@ -317,6 +319,16 @@ def test_json_that_is_no_table_is_refused(tmp_path: Path, text: str, facts: list
         read(tmp_path / "a.jsonl")
     for fact in ["a.jsonl", *facts]:
         assert fact in str(caught.value)
+
+
+def test_objects_in_rows_are_columns_and_what_is_dropped_may_be_anything(tmp_path: Path) -> None:
+    rows = [{"a": {"b": k, "c": {"d": k * k}}, "e": [1, k]} for k in range(4)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = read(tmp_path / "a.jsonl", drop=("e",))
+    assert list(table.names) == ["a.b", "a.c.d"]
+    assert table.x.tolist() == [[k, k * k] for k in range(4)]
+    with pytest.raises(InputError, match="--drop e"):
+        read(tmp_path / "a.jsonl")
 
 
 def _images(folder: Path, mode: str, names: list[str], size: tuple[int, int] = (4, 3)) -> None:

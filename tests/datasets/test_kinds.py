@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autoencodes.checks import names
-from autoencodes.datasets import Column, Reading, Table, formats, from_array
+from autoencodes.datasets import Column, Reading, Table, formats, from_array, from_frame
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
 from autoencodes.datasets.matching import matched
@@ -121,6 +121,7 @@ def test_what_a_column_is_taken_for(
     [
         (["1,234", "5,678"], ["'1,234'", "without marks or units", "--decimal"]),
         (["$5", "$6.50"], ["'$5'", "without marks"]),
+        (["149,00", "1.299,00"], ["'1.299,00'", "without marks or units, leave"]),
         (["5%", "6%"], ["'5%'"]),
         ([f"{k},000" for k in range(1, N + 1)], ["'1,000'", "without marks"]),
         (["1.5", "2.5", "oops"], ["line 4, column 1 ('a')", "'oops'", "--kinds a=category"]),
@@ -244,3 +245,20 @@ def test_dates_may_be_integers_that_are_said_to_be_dates() -> None:
     assert table.columns is not None
     assert table.columns[0].kind == "date"
     assert table.columns[0].values(table.x[:, 0]).tolist() == ["20240131", "20231201", "20240229"]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ([1.0, np.nan, 3.0, 4.0], 'missing="mask"'),
+        (["1,234", "5,678"] * 2, "kinds={\"it's\": 'category'}"),
+        (["1", "x"] * 2, "kinds={\"it's\": 'category'}"),
+        (["01/02/2020", "03/04/2020"] * 2, "kinds={\"it's\": 'date(%d/%m/%Y)'}"),
+    ],
+)
+def test_who_has_a_frame_is_told_no_options(column: list[object], said: str) -> None:
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(InputError) as caught:
+        from_frame(pd.DataFrame({"it's": column, "b": [1, 2, 3, 5]}))
+    assert said in str(caught.value)
+    assert "--" not in str(caught.value)

@@ -12,6 +12,7 @@ from autoencodes.plan.facts import Facts
 from autoencodes.plan.resolve import resolve
 from autoencodes.plan.settings import Settings
 from autoencodes.run.describe import advice
+from autoencodes.run.filled import beyond
 from autoencodes.run.verdict import remarks
 
 
@@ -51,3 +52,13 @@ def test_few_rows_are_not_learned_by_heart_through_as_many_numbers(rows: int, la
 def test_an_error_of_few_rows_is_no_judgement(rows: int, warned: bool) -> None:
     said = remarks({"train_mse": 1.0, "test_mse": 1.0, "test_rows": rows})
     assert any("says little" in sentence for sentence in said) is warned
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [(2.0, ""), (5.3, ""), (6.0, "'kg' 1, as 6 (else 1 to 5)"), (-1.0, "--kinds kg=log keeps")],
+)
+def test_values_filled_in_that_nobody_has_seen_are_said(made: float, said: str) -> None:
+    x = np.array([[1.0], [np.nan], [5.0]])
+    told = beyond(Table(x, columns=(Column("kg", "number", "float64"),)), {"kg": np.r_[1, made, 5]})
+    assert (said in told[0]) if said else told == ()

@@ -430,3 +430,10 @@ def test_a_pca_that_is_exact_is_no_yardstick(tmp_path: Path) -> None:
     findings = Findings.read(outcome.folder)
     assert findings.error("pca_test_mse") is None
     assert findings.titled("PCA", "pca_test_mse") == "PCA\nexact"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="--out"):
+        train(Settings(data="nowhere.csv"), tmp_path / "file" / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
