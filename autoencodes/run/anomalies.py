@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Shaped
 from autoencodes.anomaly import (
     Detector,
     Explanation,
+    Outside,
     conformal,
     discoveries,
     explain,
@@ -175,6 +176,7 @@ def judge(
         p = conformal.p_values(scores, found.calibration)
         called = discoveries(p, alpha)
         statement = _statement(found, rows, alpha, bool(called.any()))
+    statement = [*outside(found, rows), *statement]
     if not reasons:
         return Judged(scores, p, called, statement=tuple(statement))
     explanation = explain(found, x)
@@ -202,6 +204,7 @@ def _judged_by_windows(
         p[known] = conformal.p_values(scores[known], found.calibration)
         called[known] = discoveries(p[known], alpha)
         statement = _statement(found, rows, alpha, bool(called.any()))
+    statement = [*outside(found, rows), *statement]
     return Judged(
         scores, p, called, explanation if reasons else None, {}, tuple(statement), series=True
     )
@@ -211,6 +214,15 @@ _UNCALIBRATED = (
     "the run has neither test nor validation rows: scores have an order, but there are no "
     "p-values, and nothing is promised"
 )
+
+
+def outside(found: Detector, rows: Dataset) -> list[str]:
+    """Which columns of rows lie outside what is ordinary."""
+    windows = rows.windows
+    counts = Outside(found, 1 if windows is None else windows.length)
+    table = rows.table if windows is None else windows.rows
+    counts.add(rows.x if table is None else table.x)
+    return counts.sentences(found.model.named.names if table is None else table.names)
 
 
 def _statement(found: Detector, rows: Dataset, alpha: float, any_called: bool) -> list[str]:
