@@ -26,6 +26,7 @@ from autoencodes.datasets.parts import TRAIN
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import Windows
 from autoencodes.errors import InputError
+from autoencodes.model.model import Model
 from autoencodes.run import source
 from autoencodes.run.folder import RunFolder
 
@@ -108,7 +109,13 @@ def detector(folder: RunFolder) -> Detector:
             return Detector.load(path, model)
         except InputError:  # of an older control, or damaged: it is made anew
             pass
-    data = learned(folder)
+    made = fitted(model, learned(folder))
+    made.save(path)
+    return made
+
+
+def fitted(model: Model, data: Dataset) -> Detector:
+    """The detector of a model, from the rows that it was trained on."""
     made = Detector.fit(model, _part(data, "train"))
     apart = next((name for name in ("validation", "test") if data.has(name)), None)
     if apart is not None and data.windows is None:
@@ -116,7 +123,6 @@ def detector(folder: RunFolder) -> Detector:
     elif apart is not None and data.windows is not None:
         windows = data.windows.taken(data.rows(apart))
         made = replace(made, calibration=steps.calibration(made, _part(data, apart), windows))
-    made.save(path)
     return made
 
 

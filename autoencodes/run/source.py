@@ -9,6 +9,7 @@ from typing import Any
 from autoencodes import datasets
 from autoencodes.checks import names
 from autoencodes.datasets import Column, Dataset, Reading, Record
+from autoencodes.datasets.formats import STANDARD_INPUT
 from autoencodes.datasets.parts import Known, Split
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import of_rows
@@ -81,7 +82,15 @@ def read_again(
     record = folder.record
     streamed = record is not None and record.split is not None
     if record is None or record.path is None:
-        loaded = read(given, model, data, streamed=streamed)
+        try:
+            loaded = read(given, model, data, streamed=streamed)
+        except InputError as error:
+            if data is not None or given.data != STANDARD_INPUT:
+                raise
+            raise InputError(
+                f"{folder.path} was trained on standard input, which was not kept ({error}): pipe "
+                "the same rows into this command, or say where they are with --data PATH"
+            ) from error
         _require_same(record, loaded, folder.path)
         return loaded
     places = [data] if data is not None else [given.data, record.path]

@@ -189,3 +189,14 @@ def test_a_column_that_the_model_does_not_know_can_be_dropped(run: Path, tmp_pat
         assert done.exit_code == 0, done.output
         with out.open() as file:
             assert len(list(csv.DictReader(file))) == 160
+
+
+def test_rows_from_standard_input_are_judged_by_later(tmp_path: Path) -> None:
+    data, out = _write(tmp_path / "orders.csv", odd=False), tmp_path / "run"
+    quick = ["--missing=mask", "--latent=2", "--epochs=2", "--tikhonov=1e-3", "--test-fraction=0.3"]
+    train = ["train", "-", "--out", str(out), *quick]
+    assert CliRunner().invoke(app, train, input=data.read_bytes()).exit_code == 0
+    assert "160 rows" in _invoke(out, data, "-o", tmp_path / "odd.csv")
+    verb = ["certify", str(out), "--seconds", "1"]
+    with pytest.raises(ac.InputError, match=r"was not kept .*pipe the same rows .*--data PATH"):
+        CliRunner().invoke(app, verb, input=b"", catch_exceptions=False)
