@@ -6,16 +6,19 @@ import math
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from autoencodes.datasets.formats import STANDARD_INPUT
 from autoencodes.errors import InputError, Notice, NumericalFailure
 from autoencodes.model.model import push
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
+from autoencodes.run import anomalies
 from autoencodes.run.choosing import Shown
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import Job, prepare
@@ -228,6 +231,10 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
         raise _unsaved(failures[0], folder)
     measured = metrics(job, model, pca, result, history)
     measured["seconds"] = time.perf_counter() - started
+    if job.plan.data == STANDARD_INPUT and job.reconstructs:  # whose rows no one has later
+        with suppress(InputError):  # of too few rows
+            found = anomalies.fitted(model, job.data)
+            attempt(found.save, folder.path / anomalies.FILE)
     attempt(folder.write_metrics, measured)
     if failures:
         raise _unsaved(failures[0], folder)
