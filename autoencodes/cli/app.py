@@ -18,8 +18,21 @@ from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
 
+_FIRST = ("describe", "train", "anomalies", "impute", "encode", "decode", "reconstruct", "score",
+          "predict", "certify", "export", "runs", "compare", "info", "report")  # fmt: skip
+
+
+class _Verbs(typer.core.TyperGroup):
+    """The verbs in the order in which one meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return [*(n for n in _FIRST if n in names), *(n for n in names if n not in _FIRST)]
+
+
 app = typer.Typer(
     name="autoencodes",
+    cls=_Verbs,
     help="Continuous-time autoencoders whose width varies, trained as optimal control.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -137,7 +137,8 @@ def advice(table: Table) -> tuple[str, ...]:
             "other and spoils the scales"
         )
     moments = [k for k, column in enumerate(table.columns) if column.moments]
-    if ordered := [table.columns[k].name for k in moments if _rises(table.x[:, k])] if drawn else 0:
+    ordered = [table.columns[k].name for k in moments if drawn and _rises(table.x[:, k])]
+    if ordered:
         said.append(
             f"rows stand in the order of {ordered[0]!r}: those to test on are drawn from between "
             "the others, so that errors come out too small where neighbours resemble each other; "

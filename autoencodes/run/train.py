@@ -93,7 +93,8 @@ def train(
         If the folder cannot be written, or the result at the end; then the checkpoint stays.
     """
     started = time.perf_counter()
-    RunFolder(RunFolder.vacant(Path("runs"), "data") if out is None else out).require_vacant()
+    place = RunFolder.vacant(Path("runs"), "data") if out is None else Path(out)
+    RunFolder(place).require_vacant()
     job = set_up(settings, watcher.choose if isinstance(watcher, Comparing) else None)
     path = None if out is None else Path(out)
     with begun(path, _stem(job.data.name), job.plan) as keeper:
