@@ -98,14 +98,27 @@ def info(run: Run) -> None:
     folder = RunFolder.open(run)
     entries = folder.config.entries
     conclude(run=folder.path, settings=entries)
-    print("\n".join(f"{name:22}{_shown(value)}" for name, value in entries.items()))
+    _list(entries)
     if not folder.finished and not (folder.path / "metrics.json").exists():
         print("\nthe training has not ended: no metrics yet")
         return
     conclude(metrics=folder.metrics)
     print()
-    print("\n".join(f"{name:22}{_shown(value)}" for name, value in folder.metrics.items()))
+    _list(folder.metrics)
+
+
+def _list(entries: dict[str, Any]) -> None:
+    """Prints what there is, a line each."""
+    there = {name: value for name, value in entries.items() if value is not None}
+    wide = max(map(len, there), default=0) + 2
+    print("\n".join(f"{name:{wide}}{_shown(value)}" for name, value in there.items()))
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(own)}" for name, own in value.items() if own is not None)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value[:12])) + (", ..." if len(value) > 12 else "")
     return f"{value:.6g}" if isinstance(value, float) else str(value)

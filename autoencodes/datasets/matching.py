@@ -18,7 +18,8 @@ def matched(
 ) -> Table:
     """The table with exactly the columns of a schema, in its order and with its levels.
 
-    Columns are matched by name; where the table or the schema has none but numbers, by place.
+    Columns are matched by name; where the table or the schema has none but numbers, by place. A
+    value that is none of its category's levels is refused, or has the place -1 if ``unseen``.
 
     Raises
     ------

@@ -150,8 +150,10 @@ def _shape(settings: Settings, known: dict[str, Any], facts: Facts) -> dict[str,
 def _course(known: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """The method, its steps and its mini-batches."""
     rows, method = facts.learned or facts.rows, known.get("method", "movement")
+    # Movements over all of few rows are exact, and dear where the control is large.
+    usual = rows // 2 if facts.dim > rows > 1 else rows
     batch_size = known.get(
-        "batch_size", 0 if METHODS.entries[method].facts.get("whole") else min(128, rows)
+        "batch_size", 0 if METHODS.entries[method].facts.get("whole") else min(128, usual)
     )
     batches = max(1, rows // batch_size) if batch_size else 1
     epochs = known.get("epochs", max(1, round(_UPDATES / batches)))
