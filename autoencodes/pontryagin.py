@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.checks import at_least, flag, optional, positive_integer
 from autoencodes.control import Control, inner, like, norm
 from autoencodes.cost import TerminalCost, terminal_cost
+from autoencodes.devices import first_where
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
 from autoencodes.flow import sweep
@@ -213,15 +213,20 @@ class ControlProblem(Summarised, eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
-        if getattr(self.cost, "bounded", False) and not isinstance(measure.y, jax.core.Tracer):
-            y = np.asarray(measure.y)
-            if (outside := (y < 0) | (y > 1)).any():
-                row, entry = (int(k) for k in np.argwhere(outside)[0])
-                raise InputError(
-                    f"targets of {type(self.cost).__name__} lie in [0, 1]; got {y[row, entry]} in "
-                    f"row {row}, column {entry} (counted from 0): scale them (Scaling.of('unit', "
-                    "x)), or take another cost"
-                )
+        bounded = getattr(self.cost, "bounded", False) and not isinstance(
+            measure.y, jax.core.Tracer
+        )
+        if bounded and (found := first_where(_outside, measure.y)) is not None:
+            (row, entry), value = found
+            raise InputError(
+                f"targets of {type(self.cost).__name__} lie in [0, 1]; got {value} in "
+                f"row {row}, column {entry} (counted from 0): scale them (Scaling.of('unit', "
+                "x)), or take another cost"
+            )
+
+
+def _outside(y: Any) -> Any:
+    return (y < 0) | (y > 1)
 
 
 def _check_values(problem: ControlProblem, measure: EmpiricalMeasure) -> None:

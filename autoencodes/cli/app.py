@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from autoencodes import atomic
 from autoencodes.cache import keep_programs
+from autoencodes.cli import cluster
 from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.plan.settings import DATA
@@ -62,6 +64,20 @@ DataDir = Annotated[
 
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit code 2."""
+    cluster.enter()
+    try:
+        _main()
+    except SystemExit as end:
+        cluster.leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+    except BaseException:
+        if cluster.watched():
+            traceback.print_exc()
+        cluster.leave(FAILURE)
+        raise
+
+
+def _main() -> None:
     with guarded():
         _say_how_little_memory()
         keep_programs()
@@ -77,6 +93,8 @@ def main() -> None:
         except NumericalFailure as error:
             _fail(str(error), FAILURE)
         except (MemoryError, RuntimeError) as error:
+            if words := cluster.lost(error):
+                _fail(words, FAILURE)
             if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             _fail(_NO_MEMORY, FAILURE)
@@ -107,7 +125,7 @@ _NO_MEMORY = (
 
 
 def _fail(text: str, code: int) -> None:
-    say(f"autoencodes: {text}")
+    say(f"autoencodes{cluster.name()}: {text}")
     sys.exit(code)
 
 

@@ -95,6 +95,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "refine",
         "record",
     ),
+    "Several processes": ("distributed", "coordinator", "processes", "process", "wait"),
 }
 """The options of ``train`` as its help shows them, what most people need first."""
 

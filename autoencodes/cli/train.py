@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from autoencodes.cli import cluster
 from autoencodes.cli.app import FAILURE, INTERRUPTED, app, expanded, say
+from autoencodes.cli.cluster import Meeting
 from autoencodes.cli.interruption import Interruption
 from autoencodes.cli.options import DATA_ENTRIES, Grouped, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
@@ -39,6 +42,26 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and train nothing.")
     ] = False,
+    distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed",
+            help="Train with the other processes of a job of SLURM, Open MPI or Kubernetes.",
+        ),
+    ] = False,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Without those: where process 0 listens."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="How many processes train together.")
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option(metavar="I", help="Which of them this is, from 0.")
+    ] = None,
+    wait: Annotated[
+        int, typer.Option(metavar="SECONDS", help="How long to wait for the others. [default: 120]")
+    ] = 120,
     **given: Any,
 ) -> None:
     """Train an AutoencODE on DATA and write a run folder.
@@ -48,6 +71,9 @@ def train(
     if resume and out is None:
         raise InputError("--resume continues the run in --out; give --out RUN")
     settings = settings_of(given, read_toml(config) if config else {})
+    meeting = Meeting.of(distributed, coordinator, processes, process, wait)
+    if meeting is not None and not dry_run and not cluster.watched():
+        raise typer.Exit(cluster.watch(meeting))
     if dry_run:
         _describe(settings)
         from autoencodes.plan.tables import announced
@@ -60,29 +86,44 @@ def train(
             say(words)
         return
 
+    team = None if meeting is None else meeting.join()
+    metrics = _trained(settings, out, resume, team)
+    cluster.part()
+    if metrics["interrupted"]:
+        raise typer.Exit(INTERRUPTED)
+    if metrics["failed"]:
+        raise typer.Exit(FAILURE)
+
+
+def _trained(settings: Settings, out: Path | None, resume: bool, team: Any) -> dict[str, Any]:
+    """Trains, and writes and shows what came of it; its metrics."""
     from autoencodes import run
     from autoencodes.cli.display import Display
     from autoencodes.report import report
 
     interruption = Interruption()
-    with Display(interruption.take) as display:
+    shows = team is None or team.writes
+    with Display(interruption.take) if shows else contextlib.nullcontext() as display:
+        if not shows:
+            interruption.take()
         with interruption:
             if resume:
                 assert out is not None
-                outcome = run.resume(out, settings.given, display, interruption.asked)
+                asked = settings.given, display, interruption.asked, team
+                outcome = run.resume(out, *asked)
             else:
-                outcome = run.train(settings, out, display, interruption.asked)
+                outcome = run.train(settings, out, display, interruption.asked, team)
+        if outcome.folder is None:
+            return outcome.metrics
         try:
             pictures, lack = len(report(outcome.folder.path).figures), ""
         except MissingExtra as error:
             pictures, lack = 0, str(error)
+        assert display is not None
         display.end(outcome, pictures)
     if lack:
         print(f"autoencodes: no pictures: {lack}", file=sys.stderr)
-    if outcome.metrics["interrupted"]:
-        raise typer.Exit(INTERRUPTED)
-    if outcome.metrics["failed"]:
-        raise typer.Exit(FAILURE)
+    return outcome.metrics
 
 
 @app.command()

@@ -119,8 +119,8 @@ def natural(
     InputError
         If the targets do not vary.
     """
-    x = np.asarray(real_rows(x, "rows"))
-    y = x if y is None else np.asarray(real_rows(y, "targets"))
+    x = real_rows(x, "rows")
+    y = x if y is None else real_rows(y, "targets")
     G, C = covariance(x, weights=weights), covariance(x, y, weights)
     total = float(variance(y, weights).sum())
     if not total > 0:

@@ -14,7 +14,9 @@ from autoencodes.cost import SquaredError
 from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import PARTS
 from autoencodes.datasets.table import Observed
+from autoencodes.errors import NumericalFailure
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
+from autoencodes.measure.placement import Placement
 from autoencodes.model.model import Model, in_pieces
 from autoencodes.model.order import Order
 from autoencodes.model.pca import Weights
@@ -65,6 +67,8 @@ class Job:
     """Of the components; None for a model of an earlier run, which has its own."""
     choice: Choice | None = None
     """Which of a table's candidates the plan has; None where there were none."""
+    placement: Placement | None = None
+    """Over which devices and processes particles lie while it trains; None for one device."""
 
     @classmethod
     def of(
@@ -154,13 +158,15 @@ class Job:
                 errors.append((predicted.argmax(axis=1) == y.argmax(axis=1)).astype(float))
             return tuple(errors)
 
-        # All rows at a time would be held four times.
-        errors = in_pieces(of_rows, control, np.asarray(measure.x), np.asarray(measure.y))
         names = ["mse"] + ["cost"] * (type(readout.cost) is not SquaredError)
         names += ["accuracy"] * (readout.target == "classes")
-        weights = _unequal(measure)
-        means = [float(np.average(own, weights=weights)) for own in errors]
-        return dict(zip(names, means, strict=True))
+        x, y, weights = np.asarray(measure.x), np.asarray(measure.y), _unequal(measure)
+        if self.placement is None:
+            # All rows at a time would be held four times.
+            means = [np.average(own, weights=weights) for own in in_pieces(of_rows, control, x, y)]
+        else:
+            means = _shared_means(self.placement, of_rows, control, x, y, weights, len(names))
+        return dict(zip(names, map(float, means), strict=True))
 
     def fit(
         self,
@@ -177,10 +183,13 @@ class Job:
         """
         plan = self.plan
         with precision(plan.precision):
+            learned = self.learned
+            if self.placement is not None:
+                learned = learned.spread(self.placement.devices)
             return fit(
                 self.problem,
                 self.model.control,
-                self.learned,
+                learned,
                 method=self.method,
                 steps=self.steps,
                 key=jax.random.fold_in(jax.random.key(plan.seed), 1),
@@ -242,3 +251,28 @@ def _unequal(measure: EmpiricalMeasure) -> Weights | None:
     """The weights of a measure, if they are not all the same."""
     weights = np.asarray(measure.weights, np.float64)
     return None if (weights == weights[0]).all() else weights
+
+
+def _shared_means(
+    placement: Placement,
+    of_rows: Callable[..., tuple[np.ndarray, ...]],
+    control: Control,
+    x: np.ndarray,
+    y: np.ndarray,
+    weights: Weights | None,
+    count: int,
+) -> np.ndarray:
+    """Means of what is told of rows: every process has its own of them, and all the sums."""
+    own = placement.rows(len(x))
+    w = np.ones(own.stop - own.start) if weights is None else weights[own]
+    sums = np.zeros(count + 1)
+    sums[-1] = w.sum()
+    if len(w):
+        try:
+            sums[:-1] = [w @ told for told in in_pieces(of_rows, control, x[own], y[own])]
+        except NumericalFailure:
+            sums[:] = np.nan  # and so all processes learn of it
+    sums = placement.summed(sums)
+    if np.isnan(sums).any():
+        raise NumericalFailure("the predictions of some rows left the finite numbers")
+    return sums[:-1] / sums[-1]

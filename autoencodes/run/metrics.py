@@ -33,15 +33,16 @@ def metrics(
     """All but the time; errors are per entry of the targets, in the flow's units."""
     measured = [line for line in history if line.get("validation_mse") is not None]
     best = min(measured, key=lambda line: float(line["validation_mse"]), default=None)
-    errors = {part: job.errors(result.control, job.measure(part)) for part in job.parts}
+    errors = evaluated(job, result.control)
+    objective = errors.pop("objective")
     kept = "last good" if result.failed else "last"
     return {
-        **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},
+        **errors,
         "test_mse_bottleneck_only": _error_through_bottleneck(job, model),
         "around_bottleneck": _share_around(job, model),
         "pca_test_mse": None if pca is None else pca_error(job, pca, "test"),
         "pca_exact": None if pca is None else pca_exact(job, pca),
-        "objective": _objective(job, result.control),
+        "objective": objective,
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
         "seed": job.plan.seed,
@@ -61,6 +62,16 @@ def metrics(
         "peak_memory_mb": _peak_memory_mb(),
         "machine": machine(),
     }
+
+
+def evaluated(job: Job, control: Control) -> dict[str, float]:
+    """The errors over every part, and J: sums over rows, to which every process adds its own."""
+    errors = {
+        f"{part}_{name}": value
+        for part in job.parts
+        for name, value in job.errors(control, job.measure(part)).items()
+    }
+    return {**errors, "objective": _objective(job, control)}
 
 
 def _chosen(job: Job, control: str) -> dict[str, Any]:
