@@ -188,11 +188,13 @@ class ControlProblem(Summarised, eqx.Module):
 
         dtype = jnp.result_type(*jax.tree.leaves(control))
 
-        def piece(part: EmpiricalMeasure) -> tuple[Float[Array, ""], Control]:
-            swept = _sweep(self, control, part.astype(dtype))
+        def piece(
+            part: EmpiricalMeasure, problem: ControlProblem, control: Control
+        ) -> tuple[Float[Array, ""], Control]:
+            swept = _sweep(problem, control, part.astype(dtype))
             return swept.terminal_cost, swept.gradient
 
-        return measure.integrate(piece, batch_size)
+        return measure.integrate(piece, batch_size, (self, control))
 
     def residual(self, control: Control, g: Control) -> Float[Array, ""]:
         """The PMP residual, from the control and its g."""
@@ -378,12 +380,14 @@ def _terminal_cost(
     problem.check_measure(measure)
     dtype = sweep.check_control(problem.flow, control)
 
-    def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
+    def piece(
+        part: EmpiricalMeasure, problem: ControlProblem, control: Control
+    ) -> Float[Array, ""]:
         part = part.astype(dtype)  # a piece at a time, or memory would grow with N
         losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), jnp.asarray(part.y))
         return jnp.vdot(part.weights, losses)
 
-    return measure.integrate(piece, batch_size)
+    return measure.integrate(piece, batch_size, (problem, control))
 
 
 @compiled
@@ -409,7 +413,9 @@ def _hvp(
     dtype = sweep.check_control(problem.flow, control)
     direction = like(control, direction)
 
-    def piece(part: EmpiricalMeasure) -> Control:
+    def piece(
+        part: EmpiricalMeasure, problem: ControlProblem, control: Control, direction: Control
+    ) -> Control:
         part = part.astype(dtype)
 
         def g(theta: Control) -> Control:
@@ -417,7 +423,7 @@ def _hvp(
 
         return jax.jvp(g, (control,), (direction,))[1]
 
-    curved = measure.integrate(piece, batch_size)
+    curved = measure.integrate(piece, batch_size, (problem, control, direction))
     return jax.tree.map(lambda eta, c: 2 * problem.tikhonov * eta + c, direction, curved)
 
 

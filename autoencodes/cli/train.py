@@ -113,7 +113,7 @@ def _trained(settings: Settings, out: Path | None, resume: bool, team: Any) -> d
                 outcome = run.resume(out, *asked)
             else:
                 outcome = run.train(settings, out, display, interruption.asked, team)
-        if outcome.folder is None:
+        if not outcome.written:
             return outcome.metrics
         try:
             pictures, lack = len(report(outcome.folder.path).figures), ""

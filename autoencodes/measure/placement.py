@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -121,13 +122,16 @@ class Placement:
         whole = self._sharding()
         return jax.tree.map(lambda a: jax.lax.with_sharding_constraint(a, whole), tree)
 
-    def total(self, integral: Callable[[Any], Tree], particles: Any) -> Tree:
+    def total(self, integral: Callable[..., Tree], particles: Any, known: Any) -> Tree:
         """The sum over all devices of an integral over the particles that each has."""
+        arrays, rest = eqx.partition(known, eqx.is_array)
 
-        def own(shard: Any) -> Tree:
-            return jax.lax.psum(integral(shard), _AXIS)
+        def own(arrays: Any, shard: Any) -> Tree:
+            summed: Tree = jax.lax.psum(integral(shard, *eqx.combine(arrays, rest)), _AXIS)
+            return summed
 
-        return self.mapped(own, PartitionSpec(_AXIS), PartitionSpec())(particles)
+        specs = PartitionSpec(), PartitionSpec(_AXIS)
+        return self.mapped(own, specs, PartitionSpec())(arrays, particles)
 
     def taken(self, tree: Tree, rows: Int[Array, " batch"]) -> Tree:
         """Rows of arrays, from wherever they lie, in shards; as many as fill these.

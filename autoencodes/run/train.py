@@ -62,9 +62,10 @@ class Comparing(Protocol):
 class Outcome:
     """A training that ended: where its results are, and how it ended."""
 
-    folder: RunFolder | None
-    """None where another process writes it."""
+    folder: RunFolder
     metrics: dict[str, Any]
+    written: bool = True
+    """Whether by this process; else the folder is another's, and metrics say how it ended."""
 
 
 def train(
@@ -247,7 +248,8 @@ def _run(
     )
     if keeper is None:
         evaluated(job, result.control)
-        return Outcome(None, {"interrupted": result.interrupted, "failed": result.failed})
+        ended = {"interrupted": result.interrupted, "failed": result.failed}
+        return Outcome(RunFolder(Path("runs")), ended, written=False)
     return _finish(job, keeper, result, started)
 
 
