@@ -17,6 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
 
@@ -127,7 +128,9 @@ class Placement:
         arrays, rest = eqx.partition(known, eqx.is_array)
 
         def own(arrays: Any, shard: Any) -> Tree:
-            summed: Tree = jax.lax.psum(integral(shard, *eqx.combine(arrays, rest)), _AXIS)
+            # One vector: every all-reduce waits for the slowest, however little it carries.
+            numbers, shaped = ravel_pytree(integral(shard, *eqx.combine(arrays, rest)))
+            summed: Tree = shaped(jax.lax.psum(numbers, _AXIS))
             return summed
 
         specs = PartitionSpec(), PartitionSpec(_AXIS)
