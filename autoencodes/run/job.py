@@ -163,7 +163,8 @@ class Job:
         x, y, weights = np.asarray(measure.x), np.asarray(measure.y), _unequal(measure)
         if self.placement is None:
             # All rows at a time would be held four times.
-            means = [np.average(own, weights=weights) for own in in_pieces(of_rows, control, x, y)]
+            told = in_pieces(of_rows, control, x, y)
+            means = np.array([np.average(own, weights=weights) for own in told])
         else:
             means = _shared_means(self.placement, of_rows, control, x, y, weights, len(names))
         return dict(zip(names, map(float, means), strict=True))
