@@ -18,7 +18,7 @@ from autoencodes.errors import InputError
 from autoencodes.plan.settings import Settings
 from autoencodes.run import RunFolder, resume, train
 
-EPOCHS = 3000
+EPOCHS = 300
 SMALL = {"latent": 1, "widths": (3, 1), "steps_per_block": 1, "method": "adam"}
 OPTIONS = {"learning_rate": 1e-3, "precision": "float64", "batch_size": 20, "epochs": EPOCHS}
 
