@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import typer.core
 
 from autoencodes import atomic
 from autoencodes.cache import keep_programs
-from autoencodes.cli import conclusion
+from autoencodes.cli import cluster, conclusion
 from autoencodes.cli.conclusion import warn, with_flags
 from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
@@ -81,6 +82,20 @@ DataDir = Annotated[
 
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit status 2."""
+    cluster.enter()
+    try:
+        _main()
+    except SystemExit as end:
+        cluster.leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+    except BaseException:
+        if cluster.watched():
+            traceback.print_exc()
+        cluster.leave(FAILURE)
+        raise
+
+
+def _main() -> None:
     with guarded():
         conclusion.begin()
         _say_how_little_memory()
@@ -112,10 +127,15 @@ def _ended(work: Callable[[], object]) -> tuple[int, str | None]:
     except NumericalFailure as problem:
         code, error = FAILURE, str(problem)
     except (MemoryError, RuntimeError) as problem:
-        if not isinstance(problem, MemoryError) and "RESOURCE_EXHAUSTED" not in str(problem):
+        gone = cluster.lost(problem)
+        if (
+            gone is None
+            and not isinstance(problem, MemoryError)
+            and "RESOURCE_EXHAUSTED" not in str(problem)
+        ):
             raise
-        code, error = FAILURE, _NO_MEMORY
-    warn(f"autoencodes: {error}")
+        code, error = FAILURE, gone or _NO_MEMORY
+    warn(f"autoencodes{cluster.name()}: {error}")
     return code, error
 
 

@@ -311,6 +311,7 @@ class _Loop:
                 if shown is not None:
                     shown(progress)
                 asked = stop is not None and stop()
+                length, asked, stopped = self._agreed(length, asked, stopped)
                 reason = self._reason(here, status, last, asked, stopped)
         except KeyboardInterrupt:
             if stop is not None:
@@ -326,6 +327,14 @@ class _Loop:
             reason=reason,
             resumption=here,
         )
+
+    def _agreed(self, length: int, asked: bool, stopped: bool) -> tuple[int, bool, bool]:
+        """The next round's length, and whether to stop: what clocks and signals of other processes
+        that hold particles say too, for all must make the same steps."""
+        if (placement := self.measure.placement) is None:
+            return length, asked, stopped
+        length, *ends = placement.highest((length, asked, stopped))
+        return length, bool(ends[0]), bool(ends[1])
 
     def _advance(
         self, here: Resumption, length: int, began: float
@@ -449,7 +458,7 @@ def _begin(
         assert isinstance(measure, EmpiricalMeasure)
         measure = measure.sample(jnp.arange(batch_size))
     batch = Batch(measure, batch_size is None, stream_size)
-    return method.init(problem, control, batch, steps)
+    return measure.everywhere(method.init(problem, control, batch, steps))
 
 
 @compiled
@@ -494,4 +503,4 @@ def _round(
     shapes = jax.eval_shape(step, jnp.asarray(0), state)[1]
     infos = {name: jnp.zeros(_LONGEST_ROUND, shape.dtype) for name, shape in shapes.items()}
     done, state, infos = jax.lax.while_loop(going, turn, (jnp.asarray(0), state, infos))
-    return state, infos, done
+    return measure.everywhere((state, infos, done))

@@ -1,0 +1,69 @@
+"""Particles in shards over devices and processes give what they give on one device."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from problems import CASES
+
+HERE = Path(__file__).parent
+QUICK = [case.name for case in CASES if case.weighted and case.supervised][:1]
+_SECONDS = 300
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """A process of its own that runs ``spread.py``."""
+    paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "spread.py"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def found(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What it printed: how far results are from those on one device."""
+    try:
+        out, err = process.communicate(timeout=_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    distances: dict[str, float] = json.loads(out.splitlines()[-1])
+    return distances
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_shards_are_as_the_whole() -> None:
+    others = [case.name for case in CASES[::10] if case.name not in QUICK]
+    distances = found(started("devices", *QUICK, *others))
+    assert len(distances) > 10 + len(others)
+    assert {name: far for name, far in distances.items() if not far <= 1e-12} == {}
+
+
+@pytest.mark.slow
+def test_two_processes_are_as_one() -> None:
+    port = str(free_port())
+    pair = [started("process", str(number), port) for number in range(2)]
+    try:
+        results = [found(process) for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
+    assert list(results[0]) == list(results[1])
+    assert {name.split(": ")[1] for name in results[0]} >= {"gradient", "hvp", "λ_min"}
+    assert {name: far for name, far in results[0].items() if not far <= 1e-12} == {}
