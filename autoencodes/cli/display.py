@@ -157,7 +157,8 @@ class Display(_Screen):
             f"{notes}{job.data.name}: {job.train.size} rows to train on, {validate}"
             f"{tested} to test on, {job.data.dim} features\n"
             f"widths {widths}{back}{last}, {steps * plan.substeps} {scheme} steps{shared}, "
-            f"{job.parameters:,} parameters, {plan.method}, λ = {plan.tikhonov:g}, "
+            f"{job.parameters:,} parameters, {plan.method}, "
+            f"regularisation λ = {plan.tikhonov:g}, "
             f"{plan.precision}, seed {plan.seed}; compiling ..."
         )
         self._open("compiling", job.steps)

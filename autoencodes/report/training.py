@@ -51,7 +51,7 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
     return partial(figures.pictures, findings), Page(
         f"train {name}",
         f"{_rows(metrics)}{metrics['steps']:,} steps of {config['method']}, "
-        f"λ = {number(config['tikhonov'])}, {metrics['parameters']:,} parameters, "
+        f"regularisation λ = {number(config['tikhonov'])}, {metrics['parameters']:,} parameters, "
         f"{config['precision']}",
         verdict(name, findings.target, metrics),
         {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
