@@ -229,10 +229,9 @@ class ControlProblem(Summarised, eqx.Module):
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
         # A measure that is read block by block has looked at them while it was read.
-        bounded = getattr(self.cost, "bounded", False) and isinstance(
-            measure.y, np.ndarray | jax.Array
-        )
-        if not bounded or isinstance(measure.y, jax.core.Tracer):
+        if not getattr(self.cost, "bounded", False) or not isinstance(measure, EmpiricalMeasure):
+            return
+        if isinstance(measure.y, jax.core.Tracer):
             return
         if (found := first_where(_outside, measure.y)) is not None:
             (row, entry), value = found

@@ -206,7 +206,7 @@ class Job:
         control: Control,
         measure: EmpiricalMeasure,
         weights: Weights | None,
-    ) -> Float[np.ndarray, " error"]:
+    ) -> np.ndarray:
         """The mean errors, of which every process sums those of its own rows."""
         own = placement.rows(measure.size)
         w = np.ones(own.stop - own.start) if weights is None else weights[own]

@@ -123,6 +123,11 @@ def _writes(team: Team | None) -> bool:
 
 def _placed(job: Job, team: Team) -> Job:
     """The training over the devices of all processes."""
+    if job.streamed is not None:
+        raise InputError(
+            "several processes train on rows in memory, and these are read a block at a time; give "
+            "a larger --memory-limit, or train in one process"
+        )
     return replace(job, placement=team.placement)
 
 

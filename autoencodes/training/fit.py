@@ -331,7 +331,7 @@ class _Loop:
     def _agreed(self, length: int, asked: bool, stopped: bool) -> tuple[int, bool, bool]:
         """The next round's length, and whether to stop: what clocks and signals of other processes
         that hold particles say too, for all must make the same steps."""
-        if (placement := self.measure.placement) is None:
+        if (placement := self.feed.held(0, 0).measure.placement) is None:
             return length, asked, stopped
         length, *ends = placement.highest((length, asked, stopped))
         return length, bool(ends[0]), bool(ends[1])
