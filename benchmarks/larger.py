@@ -36,13 +36,13 @@ def main() -> None:
     parser.add_argument("--limit", default="1.5GB", help="the memory limit of the process")
     parser.add_argument("--folder", type=Path, help="where the parts are kept")
     parser.add_argument("--only", choices=("streamed", "loaded"), help="one of the two")
-    parser.add_argument("--smoke", action="store_true", help="of 20,000 rows")
+    parser.add_argument("--smoke", action="store_true", help="of 6,000 rows")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(measured(*options.child)))
         return
-    counts = [20_000] if options.smoke else [round(1e6 * float(n)) for n in options.rows.split(",")]
+    counts = [6_000] if options.smoke else [round(1e6 * float(n)) for n in options.rows.split(",")]
     print("| rows | how | bytes of Parquet | before, s | rows/s | errors, s | peak memory, MB |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:

@@ -57,6 +57,8 @@ GIVEN: dict[str, Any] = {
     "grids": ((1, 2, 2),),
     "horizon": 1.0,
     "integral": lambda measure: jnp.sum(measure.weights),
+    "axes": np.eye(4),
+    "centre": np.zeros(4),
     "image": (2, 2),
     "image_shape": (2, 2),
     "kind": "none",
@@ -100,6 +102,7 @@ MAY_BE_ZERO = {
 }  # fmt: skip
 COMPILED = {
     "EmpiricalMeasure.integrate", "EmpiricalMeasure.jittered", "ControlProblem.sweep",
+    "Coordinates.rotated",
     "inner", "norm",
 }  # fmt: skip
 """Called within compiled code, by what has checked the numbers."""

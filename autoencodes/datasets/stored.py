@@ -144,7 +144,7 @@ def _loaded(book: Any, name: str) -> Any:
     """
     import polars as pl
 
-    frame = book.load_sheet(name, schema_sample_rows=None).topolars()
+    frame = book.load_sheet(name, schema_sample_rows=None).to_polars()
     if not frame.width:
         return frame
     full = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Real, Shaped
 from numpy.typing import ArrayLike, DTypeLike
 
 from autoencodes.checks import choice, finite_numbers, real_rows
@@ -125,7 +125,7 @@ class Scaling(Summarised, eqx.Module):
         return cls.checked(mean, np.where(constant, 1.0, deviation))
 
     @classmethod
-    def checked(cls, shift: Float[np.ndarray, " dim"], scale: Float[np.ndarray, " dim"]) -> Scaling:
+    def checked(cls, shift: Real[np.ndarray, " dim"], scale: Real[np.ndarray, " dim"]) -> Scaling:
         """The scaling, where float64 can hold it.
 
         Parameters

@@ -18,7 +18,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from autoencodes.errors import InputError
 from autoencodes.plot import film, style
 from autoencodes.plot.classes import Classes, legend
 from autoencodes.plot.film import Pixels
@@ -27,7 +26,6 @@ from autoencodes.plot.motion import Motion, longest
 from autoencodes.plot.words import plain
 
 _FRAMES_PER_LAYER, _MOST_FRAMES = 4, 150
-_RESOLUTION = 160
 _FEW_ROWS = 16
 _CELL = "#596068"
 _MANY_TARGETS = 24
@@ -46,18 +44,11 @@ def animate(motion: Motion, path: Path) -> Path:
     OSError
         If the file cannot be written.
     """
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in (".gif", ".mp4"):
-        raise InputError(f"expected a path that ends in .gif or .mp4; got {path}")
-    ffmpeg = film.require_encoder() if ending == ".mp4" else ""
-    with style.context():
-        if ending == ".gif":
-            colours = [*_classes(motion).colours, to_rgb(style.ACCENT)]
-            film.gif(frames(motion, _RESOLUTION), np.array(colours), path)
-        else:
-            film.mp4(frames(motion, 2 * _RESOLUTION), ffmpeg, path)
-    return path
+
+    def colours() -> Float[np.ndarray, "colour 3"]:
+        return np.array([*_classes(motion).colours, to_rgb(style.ACCENT)])
+
+    return film.write(path, lambda resolution: frames(motion, resolution), colours)
 
 
 def moments(layers: int) -> Float[np.ndarray, " frame"]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 from autoencodes import atomic
 from autoencodes.errors import InputError
+from autoencodes.plot import style
 
 PACE = 80
 """Milliseconds for which a picture stands."""
@@ -27,6 +28,36 @@ LARGEST = 3_000_000
 _COLOURS, _GREYS = 256, 32
 
 Pixels = UInt8[np.ndarray, "height width 4"]
+_RESOLUTION = 160
+
+
+def write(
+    path: str | Path,
+    frames: Callable[[int], Iterator[Pixels]],
+    colours: Callable[[], Float[np.ndarray, "colour 3"]],
+) -> Path:
+    """Writes a film as a GIF, or as an MP4 if the path ends in ``.mp4``.
+
+    ``frames`` draws the pictures, of so many dots an inch; ``colours`` are those that a GIF has.
+
+    Raises
+    ------
+    InputError
+        If the path ends otherwise, or ffmpeg is needed and not found, or refuses.
+    OSError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in (".gif", ".mp4"):
+        raise InputError(f"expected a path that ends in .gif or .mp4; got {path}")
+    ffmpeg = require_encoder() if ending == ".mp4" else ""
+    with style.context():
+        if ending == ".gif":
+            gif(frames(_RESOLUTION), colours(), path)
+        else:
+            mp4(frames(2 * _RESOLUTION), ffmpeg, path)
+    return path
 
 
 def gif(pictures: Iterable[Pixels], colours: Float[np.ndarray, "colour 3"], path: Path) -> None:

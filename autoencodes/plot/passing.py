@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from autoencodes.errors import InputError
-from autoencodes.plot import film, images, style
+from autoencodes.plot import film, images
 from autoencodes.plot.film import Pixels
 from autoencodes.plot.passage import Passage
 
 _BETWEEN = 6
 """Frames from one layer to the next."""
-_RESOLUTION = 160
 
 
 def animate(passage: Passage, path: Path) -> Path:
@@ -31,17 +29,7 @@ def animate(passage: Passage, path: Path) -> Path:
     OSError
         If the file cannot be written.
     """
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in (".gif", ".mp4"):
-        raise InputError(f"expected a path that ends in .gif or .mp4; got {path}")
-    ffmpeg = film.require_encoder() if ending == ".mp4" else ""
-    with style.context():
-        if ending == ".gif":
-            film.gif(frames(passage, _RESOLUTION), images.beyond(), path)
-        else:
-            film.mp4(frames(passage, 2 * _RESOLUTION), ffmpeg, path)
-    return path
+    return film.write(path, lambda resolution: frames(passage, resolution), images.beyond)
 
 
 def frames(passage: Passage, resolution: int) -> Iterator[Pixels]:

@@ -101,7 +101,7 @@ def round_arguments(network: Network, x: np.ndarray, method: Method) -> tuple[An
     order = jax.random.permutation(jax.random.key(1), len(x))
     rounds, tolerance = jnp.asarray(ROUND), jnp.asarray(1e-6)
     first, size = jnp.asarray(0), network.batch
-    return method, problem, state, measure, order, None, first, rounds, tolerance, size, None
+    return method, problem, state, measure, order, None, first, first, rounds, tolerance, size, None
 
 
 def ours(network: Network, x: np.ndarray, method: Method) -> Steps:

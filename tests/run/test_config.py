@@ -52,6 +52,7 @@ def test_every_entry_is_decided_for_any_data(dim: int, rows: int) -> None:
             "kinds",
         ),  # for those who ask
         *("sheet", "key", "delimiter", "decimal", "encoding"),  # of some files
+        "memory_limit",  # of the machine, where the run is
         "delta",  # of the huber cost alone
         "start",  # of trainings that go on from another
         "refine",
