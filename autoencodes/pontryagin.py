@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from autoencodes.checks import at_least, flag, optional, positive_integer
 from autoencodes.control import Control, inner, like, norm
-from autoencodes.cost import TerminalCost, terminal_cost
+from autoencodes.cost import TerminalCost, outside, terminal_cost
 from autoencodes.devices import first_where
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
@@ -201,13 +202,11 @@ class ControlProblem(Summarised, eqx.Module):
 
         dtype = jnp.result_type(*jax.tree.leaves(control))
 
-        def piece(
-            part: EmpiricalMeasure, problem: ControlProblem, control: Control
-        ) -> tuple[Float[Array, ""], Control]:
-            swept = _sweep(problem, control, part.astype(dtype))
+        def piece(part: EmpiricalMeasure) -> tuple[Float[Array, ""], Control]:
+            swept = _sweep(self, control, part.astype(dtype))
             return swept.terminal_cost, swept.gradient
 
-        return measure.integrate(piece, batch_size, (self, control))
+        return measure.integrate(piece, batch_size)
 
     def residual(self, control: Control, g: Control) -> Float[Array, ""]:
         """The PMP residual, from the control and its g."""
@@ -228,22 +227,15 @@ class ControlProblem(Summarised, eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
-        # A measure that is read block by block has looked at them while it was read.
-        if not getattr(self.cost, "bounded", False) or not isinstance(measure, EmpiricalMeasure):
-            return
-        if isinstance(measure.y, jax.core.Tracer):
-            return
-        if (found := first_where(_outside, measure.y)) is not None:
+        y, bounded = measure.y, getattr(self.cost, "bounded", False)
+        known = isinstance(y, np.ndarray | jax.Array) and not isinstance(y, jax.core.Tracer)
+        if bounded and known and (found := first_where(outside, y)) is not None:
             (row, entry), value = found
             raise InputError(
-                f"targets of {type(self.cost).__name__} lie in [0, 1]; got {value} in "
-                f"row {row}, column {entry} (counted from 0): scale them (Scaling.of('unit', "
-                "x)), or take another cost"
+                f"targets of {type(self.cost).__name__} lie in [0, 1]; got {value} in row {row}, "
+                f"column {entry} (counted from 0): scale them (Scaling.of('unit', x)), or take "
+                "another cost"
             )
-
-
-def _outside(y: Any) -> Any:
-    return (y < 0) | (y > 1)
 
 
 def _check_values(problem: ControlProblem, measure: Measure) -> None:
@@ -395,14 +387,12 @@ def _terminal_cost(
     problem.check_measure(measure)
     dtype = sweep.check_control(problem.flow, control)
 
-    def piece(
-        part: EmpiricalMeasure, problem: ControlProblem, control: Control
-    ) -> Float[Array, ""]:
+    def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
         part = part.astype(dtype)  # a piece at a time, or memory would grow with N
         losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), jnp.asarray(part.y))
         return jnp.vdot(part.weights, losses)
 
-    return measure.integrate(piece, batch_size, (problem, control))
+    return measure.integrate(piece, batch_size)
 
 
 @compiled
@@ -428,9 +418,7 @@ def _hvp(
     dtype = sweep.check_control(problem.flow, control)
     direction = like(control, direction)
 
-    def piece(
-        part: EmpiricalMeasure, problem: ControlProblem, control: Control, direction: Control
-    ) -> Control:
+    def piece(part: EmpiricalMeasure) -> Control:
         part = part.astype(dtype)
 
         def g(theta: Control) -> Control:
@@ -438,7 +426,7 @@ def _hvp(
 
         return jax.jvp(g, (control,), (direction,))[1]
 
-    curved = measure.integrate(piece, batch_size, (problem, control, direction))
+    curved = measure.integrate(piece, batch_size)
     return jax.tree.map(lambda eta, c: 2 * problem.tikhonov * eta + c, direction, curved)
 
 

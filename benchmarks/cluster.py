@@ -56,7 +56,7 @@ def main() -> None:
     if options.smoke or options.part == "speed":
         speed(((4, 20),) if options.smoke else _SIZES)
     if options.part == "kills":
-        kills(options.times, 20_000)
+        kills(options.times, 60_000)
 
 
 def speed(sizes: tuple[tuple[int, int], ...]) -> None:
@@ -143,35 +143,40 @@ def kills(times: int, epochs: int) -> None:
         options = "--latent 1 --widths 4,1 --method adam --steps-per-block 2 --learning-rate 0.01"
         options += f" --precision float64 --batch-size 32 --missing refuse --epochs {epochs}"
         command = [sys.executable, "-m", "autoencodes", "train", str(table), *options.split()]
-        clean = resumed = 0
+
+        def more() -> list[str]:
+            return ["--out", str(run), *(["--resume"] if (run / "config.toml").exists() else [])]
+
+        clean = early = resumed = 0
         for k in range(times):
-            more = ["--resume"] if (run / "config.toml").exists() else []
-            before = _step(run)
-            shutil.rmtree(run, ignore_errors=True) if not more else None
-            pair = _pair([*command, "--out", str(run), *more])
-            time.sleep(chance.uniform(2, 20))
+            before, given = _step(run), more()
+            if "--resume" not in given:
+                shutil.rmtree(run, ignore_errors=True)
+            pair = _pair([*command, *given])
+            time.sleep(moment := chance.uniform(1, 25))
             pair[k % 2].send_signal(signal.SIGKILL)
             began = time.perf_counter()
             text = pair[1 - k % 2].communicate(timeout=300)[1]
             spent, status = time.perf_counter() - began, pair[1 - k % 2].returncode
             pair[k % 2].communicate()
-            said = "--resume" in text or "have not met" in text
-            end = status == 1 and said and spent < _LIMIT
-            clean += end
+            apart = "have not met" in text
+            end = status == 1 and (apart or "--resume" in text) and spent < _LIMIT
+            clean, early = clean + end, early + apart
+            resumed += "--resume" in given and _step(run) >= before
             print(
-                f"kill {k + 1}: process {k % 2} at step {before} to {_step(run)}, the other ended "
-                f"after {spent:.1f} s with status {status}",
+                f"kill {k + 1}: process {k % 2} after {moment:.1f} s, "
+                f"{'before they met' if apart else f'at step {before} to {_step(run)}'}; the other "
+                f"ended after {spent:.1f} s with status {status}; load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
             if not end:
                 print(text[-2000:])
-            resumed += bool(more) and _step(run) >= before
-        more = ["--resume"] if (run / "config.toml").exists() else []
-        last = subprocess.run([*command, "--out", str(run), *more], capture_output=True, text=True)
+        last = subprocess.run([*command, *more()], capture_output=True, text=True)
         subprocess.run([*command, "--out", str(calm)], capture_output=True, check=True)
         a, b = (json.loads((f / "metrics.json").read_text()) for f in (run, calm))
         print(
-            f"{times} kills: {clean} clean ends, {resumed} resumes; finished by one process with "
+            f"{times} kills, {early} of them before the processes had met: {clean} clean ends; "
+            f"{resumed} of the starts went on from a checkpoint; finished by one process with "
             f"status {last.returncode}; objective {a['objective']:.12g} and, undisturbed, "
             f"{b['objective']:.12g}, {abs(a['objective'] / b['objective'] - 1):.1e} apart"
         )
@@ -179,15 +184,7 @@ def kills(times: int, epochs: int) -> None:
 
 def _pair(command: list[str]) -> list[subprocess.Popen[str]]:
     """The same command as two processes that train together."""
-    joined = [
-        "--wait",
-        "40",
-        "--coordinator",
-        f"localhost:{_port()}",
-        "--processes",
-        "2",
-        "--process",
-    ]
+    joined = ["--coordinator", f"localhost:{_port()}", "--processes", "2", "--process"]
     return [
         subprocess.Popen(
             [*command, *joined, str(k)],

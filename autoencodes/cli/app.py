@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,21 +81,7 @@ DataDir = Annotated[
 
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit status 2."""
-    cluster.enter()
-    try:
-        _main()
-    except SystemExit as end:
-        cluster.leave(end.code if isinstance(end.code, int) else int(end.code is not None))
-        raise
-    except BaseException:
-        if cluster.watched():
-            traceback.print_exc()
-        cluster.leave(FAILURE)
-        raise
-
-
-def _main() -> None:
-    with guarded():
+    with cluster.present(), guarded():
         conclusion.begin()
         _say_how_little_memory()
         keep_programs()

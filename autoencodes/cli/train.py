@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from autoencodes.cli.interruption import Interruption
 from autoencodes.cli.options import DATA_ENTRIES, Grouped, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.plan.settings import Settings, read_toml
+
+if TYPE_CHECKING:
+    from autoencodes.run.team import Team
 
 _MOST, _WIDEST = 40, 48
 """Columns without names that are listed, and characters of a field."""
@@ -68,8 +71,12 @@ def train(
         int | None, typer.Option(metavar="I", help="Which of them this is, from 0.")
     ] = None,
     wait: Annotated[
-        int, typer.Option(metavar="SECONDS", help="How long to wait for the others. [default: 120]")
-    ] = 120,
+        int | None,
+        typer.Option(
+            metavar="SECONDS",
+            help=f"How long to wait until all have met.  [default: {cluster.WAIT}]",
+        ),
+    ] = None,
     **given: Any,
 ) -> None:
     """Train an AutoencODE on DATA and write a run folder.
@@ -105,7 +112,7 @@ def train(
 
 
 def _trained(
-    settings: Settings, out: Path | None, resume: bool, team: Any, track: str | None
+    settings: Settings, out: Path | None, resume: bool, team: Team | None, track: str | None
 ) -> dict[str, Any]:
     """Trains, and writes and shows what came of it; its metrics."""
     from autoencodes import run

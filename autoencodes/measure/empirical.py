@@ -196,7 +196,7 @@ class EmpiricalMeasure(eqx.Module):
         return self.moved(x + size * jnp.pad(moves, ((0, self.filled), (0, 0))))
 
     def everywhere(self, tree: Integral) -> Integral:
-        """What is not of particles, whole on every device that has some: in compiled code."""
+        """A tree of what is not of particles, whole on every device: in compiled code."""
         return tree if self.placement is None else self.placement.everywhere(tree)
 
     def gathered(self) -> EmpiricalMeasure:
@@ -211,32 +211,29 @@ class EmpiricalMeasure(eqx.Module):
         return replaced(self, x, own, weights)._lying(None, 0)
 
     def integrate(
-        self,
-        integral: Callable[..., Integral],
-        batch_size: int | None = None,
-        known: tuple[Any, ...] = (),
+        self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
     ) -> Integral:
         """The integral over the measure as the sum of its integrals over pieces.
 
-        ``integral`` maps a measure, and what is ``known`` beside it, to a sum over its particles
-        (any tree of arrays); arrays that are no particles, as a control, it must know so. With
+        ``integral`` maps a measure to a sum over its particles (any tree of arrays). With
         ``batch_size=b`` it sees b particles at a time, one piece after the other: beside
         the data and the result, memory is what ONE piece needs, whatever N. Where particles lie
         on several devices, each integrates over its own, b at a time.
         """
         if self.placement is not None:
 
-            def own(shard: EmpiricalMeasure, *known: Any) -> Integral:
-                return shard.integrate(integral, batch_size, known)
+            def own(shard: EmpiricalMeasure) -> Integral:
+                return shard.integrate(integral, batch_size)
 
-            return self.placement.total(own, self._lying(None, 0), known)
+            return self.placement.total(own, self._lying(None, 0))
         if batch_size is None or batch_size >= self.size:
-            return integral(self, *known)
+            return integral(self)
         whole = self.size // batch_size
 
         def piece(first: int | Int[Array, ""], count: int) -> Integral:
-            part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
-            return integral(part, *known)
+            return integral(
+                jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
+            )
 
         def add(k: Int[Array, ""], total: Integral) -> Integral:
             return jax.tree.map(jnp.add, total, piece(k * batch_size, batch_size))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +25,7 @@ from autoencodes.errors import InputError
 from autoencodes.precision import compiled, native, precision
 
 Tree = TypeVar("Tree")
+Sum = TypeVar("Sum")
 _AXIS = "particle"
 
 
@@ -46,10 +46,11 @@ class Placement:
     @classmethod
     def over(cls, devices: Sequence[jax.Device] | None = None) -> Placement:
         """On the given devices; by default on all, of all processes."""
-        devices = jax.devices() if devices is None else list(devices)
+        if devices is None:
+            devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
         if not devices:
             raise InputError("devices must be at least one, as jax.devices() has them; got none")
-        return cls(Mesh(np.array(devices), (_AXIS,)))
+        return cls(Mesh(np.array(list(devices)), (_AXIS,)))
 
     @classmethod
     def of(cls, *arrays: Any) -> Placement | None:
@@ -72,11 +73,6 @@ class Placement:
         """The devices, in the order of the shards."""
         found: list[jax.Device] = self.mesh.devices.ravel().tolist()
         return found
-
-    @property
-    def shared(self) -> bool:
-        """Whether other processes hold particles too."""
-        return len({device.process_index for device in self.mesh.devices.flat}) > 1
 
     def rows(self, count: int) -> slice:
         """Which of ``count`` particles lie on the devices of this process."""
@@ -123,18 +119,17 @@ class Placement:
         whole = self._sharding()
         return jax.tree.map(lambda a: jax.lax.with_sharding_constraint(a, whole), tree)
 
-    def total(self, integral: Callable[..., Tree], particles: Any, known: Any) -> Tree:
+    def total(self, integral: Callable[[Tree], Sum], particles: Tree) -> Sum:
         """The sum over all devices of an integral over the particles that each has."""
-        arrays, rest = eqx.partition(known, eqx.is_array)
 
-        def own(arrays: Any, shard: Any) -> Tree:
+        def own(shard: Tree) -> Sum:
             # One vector: every all-reduce waits for the slowest, however little it carries.
-            numbers, shaped = ravel_pytree(integral(shard, *eqx.combine(arrays, rest)))
-            summed: Tree = shaped(jax.lax.psum(numbers, _AXIS))
+            numbers, shaped = ravel_pytree(integral(shard))
+            summed: Sum = shaped(jax.lax.psum(numbers, _AXIS))
             return summed
 
-        specs = PartitionSpec(), PartitionSpec(_AXIS)
-        return self.mapped(own, specs, PartitionSpec())(arrays, particles)
+        summed: Sum = self.mapped(own, PartitionSpec(_AXIS), PartitionSpec())(particles)
+        return summed
 
     def taken(self, tree: Tree, rows: Int[Array, " batch"]) -> Tree:
         """Rows of arrays, from wherever they lie, in shards; as many as fill these.
@@ -166,24 +161,25 @@ class Placement:
 
     def highest(self, numbers: Sequence[int]) -> tuple[int, ...]:
         """The largest of what the processes have, number by number: all go on alike."""
-        if not self.shared:
-            return tuple(numbers)
-        return tuple(int(n) for n in self._gathered(np.asarray(numbers, np.int32)).max(axis=0))
+        return tuple(int(n) for n in self.gathered(np.asarray(numbers, np.int32)).max(axis=0))
 
-    def summed(self, numbers: np.ndarray) -> np.ndarray:
-        """The sum of the processes' arrays of float64."""
-        if not self.shared:
-            return numbers
-        own = [d.process_index for d in self.mesh.devices.flat]
-        firsts = [own.index(process) for process in dict.fromkeys(own)]
-        return np.asarray(self._gathered(np.asarray(numbers, np.float64))[firsts].sum(axis=0))
+    def gathered(self, numbers: np.ndarray) -> np.ndarray:
+        """What every process has, one after the other: arrays of one shape."""
+        processes = [device.process_index for device in self.devices]
+        firsts = [processes.index(process) for process in dict.fromkeys(processes)]
+        return self.whole(self._offered(numbers))[firsts]
 
-    def _gathered(self, numbers: np.ndarray) -> np.ndarray:
-        """What the process of every device has."""
+    def first(self, numbers: np.ndarray) -> np.ndarray:
+        """What the first process has, in every process; others give zeros of its shape."""
+        largest = jax.jit(lambda every: every.max(axis=0), out_shardings=self._sharding())
+        return np.asarray(largest(self._offered(numbers)))
+
+    def _offered(self, numbers: np.ndarray) -> Array:
+        """What every process has, once for each of its devices."""
         shape = (self.shards, *numbers.shape)
         with precision(np.float64):
-            return self.whole(
-                jax.make_array_from_callback(shape, self._sharding(_AXIS), lambda _: numbers[None])
+            return jax.make_array_from_callback(
+                shape, self._sharding(_AXIS), lambda _: numbers[None]
             )
 
     def whole(self, array: Any) -> np.ndarray:

@@ -180,10 +180,7 @@ class StreamedMeasure(eqx.Module):
         return tree
 
     def integrate(
-        self,
-        integral: Callable[..., Integral],
-        batch_size: int | None = None,
-        known: tuple[Any, ...] = (),
+        self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
     ) -> Integral:
         """The integral over the measure as the sum of its integrals over pieces, each in turn.
 
@@ -203,7 +200,7 @@ class StreamedMeasure(eqx.Module):
 
         def piece(number: int | Int[Array, ""]) -> Integral:
             x, *own, weights = jax.pure_callback(fetch, tuple(shapes), jnp.asarray(number))
-            return integral(_measure(x, own[0] if own else None, weights), *known)
+            return integral(_measure(x, own[0] if own else None, weights))
 
         def add(number: Int[Array, ""], total: Integral) -> Integral:
             return jax.tree.map(jnp.add, total, piece(number))

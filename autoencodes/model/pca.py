@@ -91,10 +91,7 @@ def _integral(
 
 @compiled
 def _summed(function: Callable[..., Any], measure: EmpiricalMeasure, constants: Any) -> Any:
-    def wide(part: EmpiricalMeasure, *constants: Any) -> Any:
-        return function(part.astype(np.float64), *constants)
-
-    return measure.integrate(wide, ROWS, constants)
+    return measure.integrate(lambda part: function(part.astype(np.float64), *constants), ROWS)
 
 
 def _values(part: EmpiricalMeasure) -> Any:

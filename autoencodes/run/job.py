@@ -217,7 +217,7 @@ class Job:
                 sums[:-1] = [w @ errors for errors in self._of_rows(control, part)]
             except NumericalFailure:
                 sums[:] = np.nan  # and so all processes learn of it
-        sums = placement.summed(sums)
+        sums = placement.gathered(sums).sum(axis=0)
         if np.isnan(sums).any():
             raise NumericalFailure("the predictions of some rows left the finite numbers")
         return sums[:-1] / sums[-1]

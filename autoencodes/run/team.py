@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
 from autoencodes.measure.placement import Placement
+from autoencodes.run.machine import versions
 
 Made = TypeVar("Made")
 
@@ -46,8 +46,8 @@ class Team:
         Raises
         ------
         InputError
-            If there is no cluster to be found, or the port is taken. If the others do not come,
-            JAX ends the process.
+            If there is no cluster to be found, the port is taken, or others have other versions. If
+            the others do not come, JAX ends the process.
         """
         if processes != 1:
             named = coordinator is not None
@@ -62,25 +62,40 @@ class Team:
                 )
             except (ValueError, RuntimeError) as error:
                 raise InputError(_why_not(coordinator, str(error))) from None
-        return cls(Placement.over(), jax.process_index(), jax.process_count())
+        team = cls(Placement.over(), jax.process_index(), jax.process_count())
+        about = {"number of processes": processes, **versions()}
+        team.agreed("meets the others", lambda: None, lambda _: about)
+        return team
 
     @property
     def writes(self) -> bool:
         """Whether it is this process that writes."""
         return self.number == 0
 
-    def told(self, text: str) -> list[str]:
-        """What every process says, in their order."""
-        own = np.frombuffer(text.encode(), np.uint8)
-        lengths = np.ravel(multihost_utils.process_allgather(np.asarray([own.size], np.int32)))
+    def told(self, doing: str, what: Any) -> list[Any]:
+        """What every process says, in their order.
+
+        Raises
+        ------
+        InputError
+            If they are not ``doing`` the same.
+        """
+        own = np.frombuffer(json.dumps([doing, what]).encode(), np.uint8)
+        lengths = self.placement.gathered(np.asarray(own.size, np.int32))
         padded = np.zeros(int(lengths.max()), np.uint8)
         padded[: own.size] = own
-        rows = np.asarray(multihost_utils.process_allgather(padded)).reshape(self.count, -1)
-        pairs = zip(rows, lengths, strict=True)
-        return [row[:length].tobytes().decode() for row, length in pairs]
+        pairs = zip(self.placement.gathered(padded), lengths, strict=True)
+        answers = [json.loads(row[:length].tobytes()) for row, length in pairs]
+        for number, (other, _) in enumerate(answers):
+            if other != answers[0][0]:
+                raise InputError(
+                    f"process 0 {answers[0][0]}, process {number} {other}: start all processes "
+                    "with the same command"
+                )
+        return [said for _, said in answers]
 
     def agreed(
-        self, make: Callable[[], Made], facts: Callable[[Made], Mapping[str, object]]
+        self, doing: str, make: Callable[[], Made], facts: Callable[[Made], Mapping[str, object]]
     ) -> Made:
         """What every process makes for itself, once all have made the same.
 
@@ -90,17 +105,17 @@ class Team:
             If one could not, with its message, or if ``facts`` differ, with the first that does.
         """
         failure: Exception | None = None
-        said: dict[str, Any] = {}
+        own: dict[str, Any] = {}
         try:
             made = make()
-            said["facts"] = {name: str(value) for name, value in facts(made).items()}
+            own["facts"] = {name: str(value) for name, value in facts(made).items()}
         except (InputError, MissingExtra, NumericalFailure, OSError) as error:
-            failure, said["error"] = error, str(error)
-        answers = [json.loads(text) for text in self.told(json.dumps(said))]
-        if failure is not None:
-            raise failure
+            failure, own["error"] = error, str(error)
+        answers = self.told(doing, own)
         for number, answer in enumerate(answers):
             if "error" in answer:
+                if failure is not None and number == self.number:
+                    raise failure
                 raise InputError(f"process {number} of {self.count} cannot: {answer['error']}")
         for number, answer in enumerate(answers):
             for name, value in answers[0]["facts"].items():
@@ -117,15 +132,15 @@ class Team:
         contents: dict[str, bytes] = {}
         if self.writes:
             contents = {n: (path / n).read_bytes() for n in names if (path / n).is_file()}
-        sizes = json.loads(self.told(json.dumps({n: len(c) for n, c in contents.items()}))[0])
+        sizes = self.told("resumes a training", {n: len(c) for n, c in contents.items()})[0]
         with tempfile.TemporaryDirectory(prefix="autoencodes-") as own:
             for name, size in sizes.items():
                 content = np.frombuffer(contents.get(name, bytes(size)), np.uint8)
-                sent = np.asarray(multihost_utils.broadcast_one_to_all(content))
-                target = Path(own) / name
-                target.parent.mkdir(parents=True, exist_ok=True)
+                sent = self.placement.first(content)
                 if not self.writes:
-                    target.write_bytes(sent.astype(np.uint8).tobytes())
+                    target = Path(own) / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(sent.tobytes())
             yield path if self.writes else Path(own)
 
     def part(self) -> None:

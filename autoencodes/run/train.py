@@ -24,7 +24,6 @@ from autoencodes.run.folder import CHECKPOINT, RunFolder
 from autoencodes.run.job import Job, prepare
 from autoencodes.run.keeping import Keeper, begun
 from autoencodes.run.lock import Lock
-from autoencodes.run.machine import machine
 from autoencodes.run.metrics import evaluated, metrics
 from autoencodes.run.recording import Course
 from autoencodes.run.samples import pictured, samples
@@ -106,7 +105,7 @@ def train(
             RunFolder(Path(out)).require_vacant()
         return set_up(settings, watcher.choose if isinstance(watcher, Comparing) else None)
 
-    job = make() if team is None else _placed(team.agreed(make, _facts), team)
+    job = make() if team is None else _placed(team.agreed("begins a training", make, _facts), team)
     if not _writes(team):
         return _run(job, None, watcher, stop, started)
     path = None if out is None else Path(out)
@@ -136,11 +135,9 @@ def _facts(job: Job) -> dict[str, object]:
     first = hashlib.sha256()
     for leaf in jax.tree.leaves(job.model.control):
         first.update(np.ascontiguousarray(leaf).tobytes())
-    about = machine()
     return {
-        **{f"version of {name}": about[name] for name in ("autoencodes", "jax", "jaxlib")},
-        **{f"setting {name}": value for name, value in job.plan.entries.items()},
-        "data (fingerprint of their content)": job.data.record.sha256,
+        **{f"setting {n}": value for n, value in job.plan.entries.items() if n != "data"},
+        "data (fingerprint of their content, wherever they lie)": job.data.record.sha256,
         "first control (fingerprint)": first.hexdigest()[:16],
     }
 
@@ -187,7 +184,9 @@ def resume(
         if team is None:
             job, keeper, checkpoint = make()
         else:
-            job, keeper, checkpoint = team.agreed(make, lambda made: _facts(made[0]))
+            job, keeper, checkpoint = team.agreed(
+                "goes on with it", make, lambda made: _facts(made[0])
+            )
             job = _placed(job, team)
         spent = 0.0 if checkpoint is None else checkpoint.seconds
         writer = keeper if _writes(team) else None

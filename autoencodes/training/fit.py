@@ -19,6 +19,7 @@ from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach, replaced
+from autoencodes.measure.placement import Placement
 from autoencodes.measure.streamed import Measure, StreamedMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, native
@@ -186,6 +187,7 @@ def fit(
         noise,
         tolerance,
         optional(positive_integer, every, "every") or _LONGEST_ROUND,
+        measure.placement,
     )
     start = Resumption(loop.begin(control)) if resume is None else loop.restore(resume, control)
     callbacks = [*callbacks, *([] if callback is None else [callback])]
@@ -216,6 +218,7 @@ class _Loop:
     noise: float
     tolerance: float
     every: int
+    placement: Placement | None
 
     @property
     def large(self) -> str:
@@ -298,20 +301,15 @@ class _Loop:
                 if before.step % self.batches == 0 and here.step > before.step and first <= least:
                     good, least = before, first  # what a step made has seen there
                 length = min(_paced(length, time.perf_counter() - began), self.every)
-                progress = Progress(
-                    here.step,
-                    self.steps,
-                    self.batches,
-                    here.seconds,
-                    here.state.control,
-                    records,
-                    here,
-                )
+                place = here.step, self.steps, self.batches, here.seconds
+                progress = Progress(*place, here.state.control, records, here)
                 stopped = any([callback(progress) for callback in callbacks])
                 if shown is not None:
                     shown(progress)
                 asked = stop is not None and stop()
-                length, asked, stopped = self._agreed(length, asked, stopped)
+                if self.placement is not None:  # clocks and signals of other processes count too
+                    length, *ends = self.placement.highest((length, asked, stopped))
+                    asked, stopped = map(bool, ends)
                 reason = self._reason(here, status, last, asked, stopped)
         except KeyboardInterrupt:
             if stop is not None:
@@ -327,14 +325,6 @@ class _Loop:
             reason=reason,
             resumption=here,
         )
-
-    def _agreed(self, length: int, asked: bool, stopped: bool) -> tuple[int, bool, bool]:
-        """The next round's length, and whether to stop: what clocks and signals of other processes
-        that hold particles say too, for all must make the same steps."""
-        if (placement := self.feed.held(0, 0).measure.placement) is None:
-            return length, asked, stopped
-        length, *ends = placement.highest((length, asked, stopped))
-        return length, bool(ends[0]), bool(ends[1])
 
     def _advance(
         self, here: Resumption, length: int, began: float
