@@ -202,11 +202,13 @@ class ControlProblem(Summarised, eqx.Module):
 
         dtype = jnp.result_type(*jax.tree.leaves(control))
 
-        def piece(part: EmpiricalMeasure) -> tuple[Float[Array, ""], Control]:
-            swept = _sweep(self, control, part.astype(dtype))
+        def piece(
+            part: EmpiricalMeasure, problem: ControlProblem, control: Control
+        ) -> tuple[Float[Array, ""], Control]:
+            swept = _sweep(problem, control, part.astype(dtype))
             return swept.terminal_cost, swept.gradient
 
-        return measure.integrate(piece, batch_size)
+        return measure.integrate(piece, batch_size, (self, control))
 
     def residual(self, control: Control, g: Control) -> Float[Array, ""]:
         """The PMP residual, from the control and its g."""
@@ -387,12 +389,12 @@ def _terminal_cost(
     problem.check_measure(measure)
     dtype = sweep.check_control(problem.flow, control)
 
-    def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
+    def own(part: EmpiricalMeasure, problem: ControlProblem, control: Control) -> Float[Array, ""]:
         part = part.astype(dtype)  # a piece at a time, or memory would grow with N
         losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), jnp.asarray(part.y))
         return jnp.vdot(part.weights, losses)
 
-    return measure.integrate(piece, batch_size)
+    return measure.integrate(own, batch_size, (problem, control))
 
 
 @compiled
@@ -418,15 +420,13 @@ def _hvp(
     dtype = sweep.check_control(problem.flow, control)
     direction = like(control, direction)
 
-    def piece(part: EmpiricalMeasure) -> Control:
+    def own(
+        part: EmpiricalMeasure, problem: ControlProblem, control: Control, direction: Control
+    ) -> Control:
         part = part.astype(dtype)
+        return jax.jvp(lambda t: _sweep(problem, t, part).gradient, (control,), (direction,))[1]
 
-        def g(theta: Control) -> Control:
-            return _sweep(problem, theta, part).gradient
-
-        return jax.jvp(g, (control,), (direction,))[1]
-
-    curved = measure.integrate(piece, batch_size)
+    curved = measure.integrate(own, batch_size, (problem, control, direction))
     return jax.tree.map(lambda eta, c: 2 * problem.tikhonov * eta + c, direction, curved)
 
 

@@ -10,9 +10,10 @@ all-reduce of one gradient: as many numbers as the control has, and one more. ``
 two processes that are not joined do at once, over what one does alone: more is not to be had.
 
 ``kills``: a training of two processes, of which one (in turn the first and the second) is killed at
-a random moment, and that is started anew with --resume as often as it was killed; then it is
-finished by one process and compared with a training that nobody disturbed. A clean end: the other
-process has exit status 1 and a message within 60 s.
+a random moment (of three, one in the first 20 s, two in the first 40 s of the training itself), and
+that is started anew with --resume as often as it was killed; then it is finished by one process and
+compared with a training that nobody disturbed. A clean end: the other process has exit status 1
+and a message within 60 s.
 """
 
 from __future__ import annotations
@@ -153,7 +154,13 @@ def kills(times: int, epochs: int) -> None:
             if "--resume" not in given:
                 shutil.rmtree(run, ignore_errors=True)
             pair = _pair([*command, *given])
-            time.sleep(moment := chance.uniform(1, 25))
+            started = time.time()
+            if k % 3:  # while they train; else at any moment from the start on
+                state = run / "checkpoint" / "state.safetensors"
+                while pair[0].poll() is None and not _newer(state, started):
+                    time.sleep(0.1)
+            time.sleep(chance.uniform(0, 40 if k % 3 else 20))
+            moment = time.time() - started
             pair[k % 2].send_signal(signal.SIGKILL)
             began = time.perf_counter()
             text = pair[1 - k % 2].communicate(timeout=300)[1]
@@ -194,6 +201,11 @@ def _pair(command: list[str]) -> list[subprocess.Popen[str]]:
         )
         for k in range(2)
     ]
+
+
+def _newer(path: Path, moment: float) -> bool:
+    """Whether a file has been written since."""
+    return path.exists() and path.stat().st_mtime > moment
 
 
 def _step(run: Path) -> int:

@@ -1,9 +1,8 @@
 """What tests run in processes of their own: particles on several devices against those on one.
 
 ``python spread.py devices CASE...`` has two devices in one process, and calls every entry of the
-first case; ``python spread.py process I
-PORT`` is one of two processes with two devices each. Either prints how far results are from those
-on one device, by name, as JSON.
+first case; ``python spread.py process I PORT`` is one of two processes with two devices each.
+Either prints how far results are from those on one device, by name, as JSON.
 """
 
 from __future__ import annotations
@@ -118,13 +117,13 @@ def refusals() -> Iterator[Entry]:
         yield f"refusal: {said}", float, text in said, True
 
 
-def fits() -> Iterator[Entry]:
-    """Trainings of each kind: movements of the whole measure, and mini-batches with noise."""
+def fits(drawn: bool) -> Iterator[Entry]:
+    """Trainings: on mini-batches ``drawn`` with noise, or movements of all particles and λ_min."""
     random = np.random.default_rng(1)
-    x = random.normal(size=(23, 4)) @ random.normal(size=(4, 4))
+    x = random.normal(size=(23, 3)) @ random.normal(size=(3, 3))
     one = ac.EmpiricalMeasure(x, weights=random.uniform(0.5, 2, 23))
     spread = one.spread()
-    schedule = ac.WidthSchedule.autoencoder(4, [4, 2], 2, 1.0, memory="skip")
+    schedule = ac.WidthSchedule.autoencoder(3, [3, 1], 1, 1.0, memory="skip")
     problem = ac.ControlProblem(ac.Flow(schedule), tikhonov=1e-3)
     control = problem.flow.init(jax.random.key(0), 0.3)
 
@@ -132,10 +131,13 @@ def fits() -> Iterator[Entry]:
         result = ac.fit(problem, control, measure, tolerance=0, **options)
         return result.control, result.history[-1]["objective"]
 
-    movements = {"steps": 50, "stream_size": 6}
+    if drawn:
+        batches = {"steps": 20, "batch_size": 5, "noise": 0.1, "key": jax.random.key(1)}
+        yield "mini-batches with noise", lambda m: fitted(m, **batches), spread, one
+        return
+    movement = ac.MinimizingMovement(inner="lbfgs")
+    movements = {"steps": 50, "stream_size": 6, "method": movement}
     yield "50 movements", lambda m: fitted(m, **movements), spread, one
-    drawn = {"steps": 20, "batch_size": 5, "noise": 0.1, "key": jax.random.key(1)}
-    yield "mini-batches with noise", lambda m: fitted(m, **drawn), spread, one
 
     def lowest(measure: ac.EmpiricalMeasure) -> float:
         hessian = Hessian(problem, control, measure)
@@ -147,24 +149,29 @@ def fits() -> Iterator[Entry]:
 def main() -> None:
     jax.config.update("jax_num_cpu_devices", 2)
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_disable_most_optimizations", True)  # most of the time is compilation
     kind, *rest = sys.argv[1:]
     if kind == "process":
         number, port = rest
         place = f"127.0.0.1:{port}", 2, int(number)
-        jax.distributed.initialize(*place, heartbeat_timeout_seconds=20)
-        parts = [entries(BY_NAME["permuted, weights, targets, skip"], True), refusals(), fits()]
+        jax.distributed.initialize(*place, initialization_timeout=60)
+        parts = [
+            entries(BY_NAME["permuted, weights, targets, skip"], True),
+            refusals(),
+            fits(False),
+        ]
     else:
         first, *others = rest
         more = [entries(BY_NAME[name], True) for name in others]
-        parts = [entries(BY_NAME[first], False), *more, moments(), refusals()]
-    found: dict[str, float] = {}
-    for k, part in enumerate(parts):
-        for name, function, apart, one in part:
-            result = function(apart)
-            # One of the processes knows what it should be.
-            found[f"{k}: {name}"] = distance(
-                result, function(one) if not jax.process_index() else result
-            )
+        parts = [entries(BY_NAME[first], False), *more, moments(), fits(True)]
+    every = [(f"{k}: {entry[0]}", *entry[1:]) for k, part in enumerate(parts) for entry in part]
+    results = [function(apart) for _, function, apart, _ in every]
+    if jax.process_index():
+        return  # one of the processes knows what they should be
+    found = {
+        name: distance(result, function(one))
+        for result, (name, function, _, one) in zip(results, every, strict=True)
+    }
     print(json.dumps(found))
 
 

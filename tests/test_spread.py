@@ -13,8 +13,10 @@ import pytest
 from problems import CASES
 
 HERE = Path(__file__).parent
-QUICK = [case.name for case in CASES if case.weighted and case.supervised][:1]
-_SECONDS = 300
+FIRST = next(case.name for case in CASES if case.weighted and case.supervised)
+SHARED = next(case.name for case in CASES if case.name.startswith("shared over a block, own"))
+"""A field whose derivative knows the control from outside (a pitfall of maps over devices)."""
+_SECONDS = 200
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -31,14 +33,21 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 
 
 def found(process: subprocess.Popen[str]) -> dict[str, float]:
-    """What it printed: how far results are from those on one device."""
+    """What it printed: how far results are from those on one device; nothing from process 1."""
     try:
         out, err = process.communicate(timeout=_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 0, err
-    distances: dict[str, float] = json.loads(out.splitlines()[-1])
+    distances: dict[str, float] = json.loads((out.splitlines() or ["{}"])[-1])
     return distances
+
+
+def too_far(distances: dict[str, float]) -> dict[str, float]:
+    """Beyond rounding: of one sum, and of trainings, in which it has grown."""
+    trained = ("movements", "mini-batches")
+    limits = {name: 1e-10 if any(t in name for t in trained) else 1e-12 for name in distances}
+    return {name: far for name, far in distances.items() if not far <= limits[name]}
 
 
 def free_port() -> int:
@@ -49,10 +58,9 @@ def free_port() -> int:
 
 @pytest.mark.slow
 def test_shards_are_as_the_whole() -> None:
-    others = [case.name for case in CASES[::10] if case.name not in QUICK]
-    distances = found(started("devices", *QUICK, *others))
-    assert len(distances) > 10 + len(others)
-    assert {name: far for name, far in distances.items() if not far <= 1e-12} == {}
+    distances = found(started("devices", FIRST, SHARED))
+    assert len(distances) > 15
+    assert too_far(distances) == {}
 
 
 @pytest.mark.slow
@@ -64,6 +72,6 @@ def test_two_processes_are_as_one() -> None:
     finally:
         for process in pair:
             process.kill()
-    assert list(results[0]) == list(results[1])
+    assert results[1] == {}
     assert {name.split(": ")[1] for name in results[0]} >= {"gradient", "hvp", "λ_min"}
-    assert {name: far for name, far in results[0].items() if not far <= 1e-12} == {}
+    assert too_far(results[0]) == {}

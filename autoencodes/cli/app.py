@@ -111,13 +111,10 @@ def _ended(work: Callable[[], object]) -> tuple[int, str | None]:
         code, error = INPUT_ERROR, str(problem)
     except NumericalFailure as problem:
         code, error = FAILURE, str(problem)
-    except (MemoryError, RuntimeError) as problem:
+    except Exception as problem:
         gone = cluster.lost(problem)
-        if (
-            gone is None
-            and not isinstance(problem, MemoryError)
-            and "RESOURCE_EXHAUSTED" not in str(problem)
-        ):
+        full = isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
+        if gone is None and not full:
             raise
         code, error = FAILURE, gone or _NO_MEMORY
     warn(f"autoencodes{cluster.name()}: {error}")

@@ -211,29 +211,32 @@ class EmpiricalMeasure(eqx.Module):
         return replaced(self, x, own, weights)._lying(None, 0)
 
     def integrate(
-        self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
+        self,
+        integral: Callable[..., Integral],
+        batch_size: int | None = None,
+        known: tuple[Any, ...] = (),
     ) -> Integral:
         """The integral over the measure as the sum of its integrals over pieces.
 
-        ``integral`` maps a measure to a sum over its particles (any tree of arrays). With
+        ``integral`` maps a measure, and what is ``known`` beside it, to a sum over its particles
+        (any tree of arrays); arrays that are no particles, as a control, it must know so. With
         ``batch_size=b`` it sees b particles at a time, one piece after the other: beside
         the data and the result, memory is what ONE piece needs, whatever N. Where particles lie
         on several devices, each integrates over its own, b at a time.
         """
         if self.placement is not None:
 
-            def own(shard: EmpiricalMeasure) -> Integral:
-                return shard.integrate(integral, batch_size)
+            def own(shard: EmpiricalMeasure, *known: Any) -> Integral:
+                return shard.integrate(integral, batch_size, known)
 
-            return self.placement.total(own, self._lying(None, 0))
+            return self.placement.total(own, self._lying(None, 0), known)
         if batch_size is None or batch_size >= self.size:
-            return integral(self)
+            return integral(self, *known)
         whole = self.size // batch_size
 
         def piece(first: int | Int[Array, ""], count: int) -> Integral:
-            return integral(
-                jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
-            )
+            part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
+            return integral(part, *known)
 
         def add(k: Int[Array, ""], total: Integral) -> Integral:
             return jax.tree.map(jnp.add, total, piece(k * batch_size, batch_size))

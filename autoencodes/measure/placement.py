@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +26,6 @@ from autoencodes.errors import InputError
 from autoencodes.precision import compiled, native, precision
 
 Tree = TypeVar("Tree")
-Sum = TypeVar("Sum")
 _AXIS = "particle"
 
 
@@ -119,17 +119,18 @@ class Placement:
         whole = self._sharding()
         return jax.tree.map(lambda a: jax.lax.with_sharding_constraint(a, whole), tree)
 
-    def total(self, integral: Callable[[Tree], Sum], particles: Tree) -> Sum:
+    def total(self, integral: Callable[..., Tree], particles: Any, known: Any) -> Tree:
         """The sum over all devices of an integral over the particles that each has."""
+        arrays, rest = eqx.partition(known, eqx.is_array)
 
-        def own(shard: Tree) -> Sum:
+        def own(arrays: Any, shard: Any) -> Tree:
             # One vector: every all-reduce waits for the slowest, however little it carries.
-            numbers, shaped = ravel_pytree(integral(shard))
-            summed: Sum = shaped(jax.lax.psum(numbers, _AXIS))
+            numbers, shaped = ravel_pytree(integral(shard, *eqx.combine(arrays, rest)))
+            summed: Tree = shaped(jax.lax.psum(numbers, _AXIS))
             return summed
 
-        summed: Sum = self.mapped(own, PartitionSpec(_AXIS), PartitionSpec())(particles)
-        return summed
+        specs = PartitionSpec(), PartitionSpec(_AXIS)
+        return self.mapped(own, specs, PartitionSpec())(arrays, particles)
 
     def taken(self, tree: Tree, rows: Int[Array, " batch"]) -> Tree:
         """Rows of arrays, from wherever they lie, in shards; as many as fill these.

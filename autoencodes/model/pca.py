@@ -91,7 +91,10 @@ def _integral(
 
 @compiled
 def _summed(function: Callable[..., Any], measure: EmpiricalMeasure, constants: Any) -> Any:
-    return measure.integrate(lambda part: function(part.astype(np.float64), *constants), ROWS)
+    def wide(part: EmpiricalMeasure, *constants: Any) -> Any:
+        return function(part.astype(np.float64), *constants)
+
+    return measure.integrate(wide, ROWS, constants)
 
 
 def _values(part: EmpiricalMeasure) -> Any:

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencodes.cli.cluster import Meeting
+from autoencodes.cli.cluster import WAIT, Meeting
 from autoencodes.errors import InputError
 from autoencodes.plan.settings import Settings
 from autoencodes.run import RunFolder, resume, train
 
-EPOCHS = 300
+EPOCHS = 150
 SMALL = {"latent": 1, "widths": (3, 1), "steps_per_block": 1, "method": "adam"}
 OPTIONS = {"learning_rate": 1e-3, "precision": "float64", "batch_size": 20, "epochs": EPOCHS}
 
@@ -32,8 +32,9 @@ def pair(table: Path, out: Path, *more: str) -> list[subprocess.Popen[str]]:
     for name, value in {**SMALL, **OPTIONS}.items() if "--resume" not in more else ():
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         words += [f"--{name.replace('_', '-')}", text]
-    words += ["--coordinator", place, "--processes", "2", "--wait", "60", "--process"]
-    environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "2"}
+    words += ["--coordinator", place, "--processes", "2", "--process"]
+    quick = {"JAX_NUM_CPU_DEVICES": "2", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = {**os.environ, **quick}
     return [
         subprocess.Popen([*words, str(k)], stderr=subprocess.PIPE, text=True, env=environment)
         for k in range(2)
@@ -75,13 +76,23 @@ def test_two_processes_one_and_two_again_make_one_training(tmp_path: Path) -> No
 
 
 def test_a_meeting_is_whole_or_refused() -> None:
-    assert Meeting.of(False, None, None, None, 120) is None
+    assert Meeting.of(False, None, None, None, None) is None
     assert Meeting.of(True, None, None, None, 9) == Meeting(None, None, None, 9)
-    assert Meeting.of(False, "node-1:9900", 2, 1, 9) == Meeting("node-1:9900", 2, 1, 9)
+    assert Meeting.of(False, "node-1:9900", 2, 1, None) == Meeting("node-1:9900", 2, 1, WAIT)
     for given, said in (
-        (("node-1:9900", None, None), "no --processes and no --process"),
-        (("node-1", 2, 0), "HOST:PORT"),
-        (("node-1:9900", 2, 2), "below 2"),
+        (("node-1:9900", None, None, 9), "no --processes and no --process"),
+        (("node-1", 2, 0, 9), "HOST:PORT"),
+        (("node-1:9900", 2, 2, 9), "below 2"),
+        ((None, None, None, 9), "--wait is for processes"),
     ):
         with pytest.raises(InputError, match=said):
-            Meeting.of(False, *given, 120)
+            Meeting.of(False, *given)
+
+
+def test_processes_that_do_not_meet_or_are_not_told_alike_say_so(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "autoencodes", "train", "moons", "--processes", "2"]
+    alone = [*words, "--process", "1", "--coordinator", "nowhere.invalid:9900", "--wait", "1"]
+    ended = subprocess.run(alone, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert "have not met within 1 s at nowhere.invalid:9900. Check" in ended.stderr
+    assert "nowhere.invalid is not known on this machine" in ended.stderr
