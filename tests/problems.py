@@ -55,7 +55,7 @@ def draw(flow: ac.Flow, seed: int, scale: float = 1.0) -> Any:
     random = np.random.default_rng(seed)
     shapes = jax.eval_shape(flow.init, jax.random.key(0))
     with jax.ensure_compile_time_eval():  # it may be drawn first within a compiled function
-        return jax.tree.map(lambda a: jnp.asarray(random.normal(0, scale, a.shape)), shapes)
+        return jax.tree.map(lambda a: random.normal(0, scale, a.shape), shapes)
 
 
 def inactive(schedule: ac.WidthSchedule, block: int) -> list[int]:

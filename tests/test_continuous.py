@@ -41,11 +41,11 @@ FIELDS_OF: dict[str, ac.fields.ControlledField] = {
 
 @pytest.fixture(scope="module", params=FIELDS_OF)
 def problem(request: pytest.FixtureRequest) -> tuple[ac.Flow, Any, np.ndarray, np.ndarray]:
-    """A flow whose control jumps at every step, particles, and where they really end."""
+    """A flow whose control jumps at every step, particles, and where they end, to some 1e-12."""
     flow, x = flow_of(request.param, FIELDS_OF[request.param]), particles(6, 3)
     control = draw(flow, 1)
-    exact = ac.ContinuousFlow(flow, rtol=1e-13, atol=1e-14).push(control, x)
-    return flow, control, x, np.asarray(exact)
+    fine = ac.Flow(flow.schedule, flow.field, RungeKutta4()).refined(1024)
+    return flow, control, x, np.asarray(fine.push(ac.refine(control, 1024), x))
 
 
 @pytest.mark.slow
@@ -160,14 +160,15 @@ def test_the_log_volume_is_that_of_the_jacobian_and_of_the_density() -> None:
     np.testing.assert_array_equal(volumes[0], 0)
     small = 1e-3 * np.eye(x.shape[1])
     ends = [x + s * e for s in (1, -1) for e in small]
-    ahead, behind = jnp.split(solved.push(control, jnp.concatenate(ends)), 2)
+    pushed = solved.push(control, jnp.concatenate([*ends, x]))
+    ahead, behind = jnp.split(pushed[: -len(x)], 2)
     slopes = (ahead - behind).reshape(len(small), *x.shape).transpose(1, 0, 2) / 2e-3
     np.testing.assert_allclose(volumes[-1], jnp.linalg.slogdet(slopes)[1], rtol=0, atol=1e-5)
 
     def start(rows: Any) -> Any:
         return -jnp.sum(rows**2, axis=1)
 
-    there = solved.log_density(control, solved.push(control, x), start)
+    there = solved.log_density(control, pushed[-len(x) :], start)
     np.testing.assert_allclose(there, start(x) - volumes[-1], rtol=0, atol=1e-9)
 
 
@@ -254,9 +255,7 @@ def test_where_the_solver_fails_the_step_and_the_reason_are_named() -> None:
     control, x = ({"c": np.zeros((3, 1))},), np.array([[0.1], [0.6]])
     grows = r"dopri8 did not cross step 1 .*t = 1, for 1 of 2 particles: the states grow"
     with pytest.raises(ac.NumericalFailure, match=grows):
-        ac.ContinuousFlow(flow).push(control, x)
-    with pytest.raises(ac.NumericalFailure, match=r"step 1 of the control"):
-        ac.ContinuousFlow(flow, "tsit5").trajectory(control, x)
+        ac.ContinuousFlow(flow).trajectory(control, x)
     few = ac.ContinuousFlow(flow, "tsit5", max_steps=2)
     with pytest.raises(ac.NumericalFailure, match=r"step 0 .*max_steps = 2 were not enough"):
         few.encode(control, x)

@@ -67,9 +67,11 @@ def test_another_penalty_length_seed_or_other_rows_compile_nothing(
 def test_another_rate_or_step_compiles_nothing(programs: list[str]) -> None:
     train(ac.Adam(0.1), 0.1, 6, 0, ROWS)
     train(ac.MetricMovement(0.1), 0.1, 6, 0, ROWS)
+    train(ac.MinimizingMovement(0.1, "contraction"), 0.1, 6, 0, ROWS)
     del programs[:]
     train(ac.Adam(0.2), 0.1, 6, 0, ROWS)
     train(ac.MetricMovement(0.2), 0.1, 6, 0, ROWS)
+    train(ac.MinimizingMovement(0.2, "contraction"), 0.1, 6, 0, ROWS)
     assert not programs
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, Self
 
 from jaxtyping import Float
 from numpy import ndarray
 from sklearn.base import clone
 
 from autoencodes.errors import MissingExtra
-from autoencodes.estimator.anomaly import AnomalyDetector
 
 try:
     from pyod.models.base import BaseDetector
 except ImportError as error:
     raise MissingExtra("pyod", "pyod", "a detector of PyOD") from error
+
+
+class Detector(Protocol):
+    """What is asked of the ``AnomalyDetector`` that is shown to PyOD."""
+
+    @property
+    def decision_scores_(self) -> Float[ndarray, " particle"]: ...
+
+    def fit(self, X: Any, y: Any = None) -> Self: ...
+
+    def score_samples(self, X: Any) -> Float[ndarray, " particle"]: ...
 
 
 class PyodDetector(BaseDetector):  # type: ignore[misc,unused-ignore]
@@ -25,8 +35,8 @@ class PyodDetector(BaseDetector):  # type: ignore[misc,unused-ignore]
 
     Parameters
     ----------
-    detector : AnomalyDetector, optional
-        Not fitted itself, but a clone of it; by default that with default parameters.
+    detector : AnomalyDetector
+        Not fitted itself, but a clone of it.
     contamination : float, default=0.1
         In (0, 0.5]: the share of the training rows that is called anomalies.
 
@@ -38,14 +48,14 @@ class PyodDetector(BaseDetector):  # type: ignore[misc,unused-ignore]
         As PyOD has them.
     """
 
-    def __init__(self, detector: AnomalyDetector | None = None, contamination: float = 0.1) -> None:
+    def __init__(self, detector: Detector, contamination: float = 0.1) -> None:
         super().__init__(contamination=contamination)
         self.detector = detector
 
     def fit(self, X: Any, y: Any = None) -> PyodDetector:
         """Trains on rows, among which there may be anomalies; ``y`` is ignored."""
         self._set_n_classes(y)
-        self.detector_ = clone(AnomalyDetector() if self.detector is None else self.detector)
+        self.detector_ = clone(self.detector)
         self.decision_scores_ = self.detector_.fit(X).decision_scores_
         self._process_decision_scores()
         return self

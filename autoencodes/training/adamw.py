@@ -39,7 +39,7 @@ class AdamW(Descent):
     Examples
     --------
     >>> ac.AdamW(weight_decay=0.1)
-    AdamW(learning_rate=0.002, weight_decay=0.1)
+    AdamW(weight_decay=0.1)
     """
 
     penalised: ClassVar[bool] = False

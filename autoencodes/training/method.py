@@ -36,9 +36,10 @@ def number(check: Callable[..., Any], name: str, default: float | None) -> Any:
         if isinstance(value, jax.Array):
             return value
         checked = check(value, name=name) if default is not None else optional(check, value, name)
-        return checked if checked is None else Parameter(checked)
+        return value if checked is None or isinstance(value, Parameter) else Parameter(checked)
 
-    return eqx.field(default=default, converter=converted)
+    usual = default if default is None else Parameter(default)
+    return eqx.field(default=usual, converter=converted)
 
 
 class Batch(eqx.Module):

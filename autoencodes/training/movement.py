@@ -28,6 +28,7 @@ from autoencodes.training.method import (
     Method,
     Point,
     all_finite,
+    number,
     setting,
     where,
 )
@@ -167,12 +168,19 @@ class MinimizingMovement(Method):
     MinimizingMovement(inner='lbfgs', first_tau=(1000.0, 0.01, 1.0))
     """
 
-    tau: float = setting(positive, "tau", 1e10)
+    tau: float = number(positive, "tau", 1e10)
     inner: str | InnerSolver = eqx.field(static=True, default="auto")
     first_tau: float | Sequence[float] = eqx.field(
         static=True, default=(1e3, 1e-2, 1.0), converter=_several
     )
     smallest_tau: float = setting(positive, "smallest_tau", 1e-14)
+    _beginnings: tuple[int, ...] = eqx.field(static=True, init=False, repr=False)
+    """Which of ``first_tau`` begin a trial. Compiled code does not know ``tau``, only these."""
+
+    def __post_init__(self) -> None:
+        taus, largest = _several(self.first_tau), positive(self.tau, "tau")
+        begun = [min(tau, largest) for tau in taus[: 1 if taus and largest <= taus[0] else None]]
+        self._beginnings = tuple(begun.index(tau) for tau in dict.fromkeys(begun))
 
     def __check_init__(self) -> None:
         if self.smallest_tau > self.tau:
@@ -195,10 +203,10 @@ class MinimizingMovement(Method):
         point, memory, evaluations = choose(self.inner, problem, control).begin(
             problem, control, batch
         )
-        tau = jnp.asarray(self._first_taus[0], point.objective.dtype)
+        tau = self._first_taus(point.objective.dtype)[0]
         none = jnp.asarray(0, int)  # weakly typed, it would compile the first round twice
         uncounted = jnp.asarray(evaluations, int) if batch.whole else none
-        several = batch.whole and len(self._first_taus) > 1
+        several = batch.whole and len(self._beginnings) > 1
         trials = _Trials(control, point, running(), jnp.asarray(True), none) if several else ()
         return MovementState(
             point, memory, tau, unseen(point), uncounted, point.objective, trials, running()
@@ -230,7 +238,8 @@ class MinimizingMovement(Method):
             problem, state, start, point, residual, attempt, batch, tolerance, seen
         )
         # Where nothing went, on these particles, the next ones begin anew.
-        next_tau = jnp.where(attempt.accepted, attempt.next_tau, self._first_taus[0])
+        first_tau = self._first_taus(state.tau.dtype)[0]
+        next_tau = jnp.where(attempt.accepted, attempt.next_tau, first_tau)
         after = MovementState(
             point,
             memory,
@@ -263,13 +272,11 @@ class MinimizingMovement(Method):
             "smaller initial scale, another inner solver or float64"
         )
 
-    @property
-    def _first_taus(self) -> tuple[float, ...]:
+    def _first_taus(self, dtype: Any) -> Float[Array, " trial"]:
         """The τ that trials begin with, each once; one where ``tau`` binds from the beginning."""
         taus = _several(self.first_tau)
-        if self.tau <= taus[0]:
-            return (self.tau,)
-        return tuple(dict.fromkeys(min(tau, self.tau) for tau in taus))
+        given = jnp.asarray([taus[k] for k in self._beginnings], dtype)
+        return jnp.minimum(given, jnp.asarray(self.tau, dtype))
 
     def _advanced(
         self, problem: ControlProblem, solver: InnerSolver, state: MovementState, batch: Batch
@@ -282,13 +289,13 @@ class MinimizingMovement(Method):
         ended = jnp.where(leading, state.status, trials.ended).astype(state.status.dtype)
         over = state.status != Status.RUNNING
         # A trial that failed has shrunk τ through all that another could begin with.
-        again = over & (state.status != Status.FAILED) & (trials.trial + 1 < len(self._first_taus))
+        again = over & (state.status != Status.FAILED) & (trials.trial + 1 < len(self._beginnings))
         trial = jnp.where(again, trials.trial + 1, trials.trial).astype(trials.trial.dtype)
         trials = _Trials(trials.start, lowest, ended, leading & ~again, trial)
 
         def begin() -> MovementState:
             first, memory, evaluations = solver.begin(problem, trials.start, batch)
-            tau = jnp.asarray(self._first_taus, state.tau.dtype)[trial]
+            tau = self._first_taus(state.tau.dtype)[trial]
             uncounted = jnp.asarray(evaluations, state.uncounted.dtype)
             new = {"point": first, "memory": memory, "tau": tau, "seen": unseen(first)}
             return replace(state, **new, uncounted=uncounted, least=first.objective)
@@ -312,7 +319,7 @@ class MinimizingMovement(Method):
         """The status after an attempt."""
         hidden = resolution(problem, point.control, extent(batch.measure))
         # How far Λ with τ = 1, or ``tau``, would carry the control: τ ‖∇J‖ / (1 + 2 λ τ).
-        tau = min(self.tau, 1.0)
+        tau = jnp.minimum(self.tau, 1.0)
         size = norm(gradient(problem, point), problem.flow.schedule.step_size)
         stationary = tau * size / (1 + 2 * problem.tikhonov * tau) <= ROUNDING * hidden
         rests = ~attempt.accepted | (attempt.moved <= hidden)

@@ -44,7 +44,7 @@ class SGD(Descent):
     Examples
     --------
     >>> ac.SGD(momentum=0.8)
-    SGD(learning_rate=0.01, momentum=0.8)
+    SGD(momentum=0.8)
     """
 
     penalised: ClassVar[bool] = True
