@@ -17,12 +17,12 @@ from autoencodes.errors import InputError
 def apart(array: object) -> bool:
     """Whether an array is JAX's own, known, and lies on several devices."""
     jax = sys.modules.get("jax")  # without JAX there are none of its arrays
-    if jax is None or not isinstance(array, jax.Array) or isinstance(array, jax.core.Tracer):
+    sharding = None if jax is None else getattr(array, "sharding", None)
+    # Asked of every argument of every program: the commonest answer first.
+    if jax is None or sharding is None or type(sharding) is jax.sharding.SingleDeviceSharding:
         return False
-    sharding = array.sharding
-    return not isinstance(sharding, jax.sharding.SingleDeviceSharding) and (
-        len(sharding.device_set) > 1
-    )
+    known = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+    return known and len(sharding.device_set) > 1
 
 
 def implicit(array: Any) -> Any:

@@ -42,6 +42,9 @@ _GONE = (
     f"another process of this training has ended or does not answer; its message says why. {_GO_ON}"
 )
 
+_LAST = 1.0
+"""Seconds that process 0, by which the others notice an end, leaves them for their own words."""
+
 _team: Team | None = None
 _told: int | None = None
 """Where a process that is watched tells that it has met the others."""
@@ -144,6 +147,8 @@ def present() -> Iterator[None]:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):
                     stream.flush()
+            if _team.writes:
+                time.sleep(_LAST)
             os._exit(status)  # JAX's own farewell would wait for the others
 
 
