@@ -15,8 +15,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import jax
 import numpy as np
 
+from autoencodes.datasets import Dataset
+from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError, Notice, NumericalFailure
-from autoencodes.model.model import push
+from autoencodes.model.model import Model, push
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
 from autoencodes.run.choosing import Shown
@@ -27,11 +29,15 @@ from autoencodes.run.lock import Lock
 from autoencodes.run.metrics import evaluated, metrics
 from autoencodes.run.recording import Course
 from autoencodes.run.samples import pictured, samples
-from autoencodes.run.source import read_again
+from autoencodes.run.source import read, read_again
 from autoencodes.run.team import Team
 from autoencodes.training import Progress, Result, Resumption
 
 _CHECKPOINT_SECONDS = 30.0
+_READ = (
+    "several processes train on rows in memory, and these are read a block at a time; give a "
+    "larger --memory-limit, or train in one process"
+)
 RESUMED = ("config.toml", "data.json", "choice.json", "history.jsonl", CHECKPOINT)
 """The files of a run folder from which its training goes on."""
 
@@ -103,7 +109,8 @@ def train(
     def make() -> Job:
         if out is not None and _writes(team):
             RunFolder(Path(out)).require_vacant()
-        return set_up(settings, watcher.choose if isinstance(watcher, Comparing) else None)
+        choosing = watcher.choose if isinstance(watcher, Comparing) else None
+        return set_up(settings, choosing, read if team is None else _loaded)
 
     job = make() if team is None else _placed(team.agreed("begins a training", make, _facts), team)
     if not _writes(team):
@@ -120,13 +127,17 @@ def _writes(team: Team | None) -> bool:
     return team is None or team.writes
 
 
+def _loaded(settings: Settings, model: Model | None) -> Dataset:
+    """The rows of a training in several processes, which are in memory."""
+    if isinstance(data := read(settings, model), Streamed):
+        raise InputError(_READ)
+    return data
+
+
 def _placed(job: Job, team: Team) -> Job:
     """The training over the devices of all processes."""
     if job.streamed is not None:
-        raise InputError(
-            "several processes train on rows in memory, and these are read a block at a time; give "
-            "a larger --memory-limit, or train in one process"
-        )
+        raise InputError(_READ)
     return replace(job, placement=team.placement)
 
 
@@ -142,7 +153,11 @@ def _facts(job: Job) -> dict[str, object]:
     }
 
 
-def set_up(settings: Settings | Plan, choosing: Shown | Literal[False] | None = None) -> Job:
+def set_up(
+    settings: Settings | Plan,
+    choosing: Shown | Literal[False] | None = None,
+    read: Callable[[Settings, Model | None], Dataset | Streamed] = read,
+) -> Job:
     """The training that settings ask for, which is to end with an error on rows held out.
 
     Raises
@@ -150,7 +165,7 @@ def set_up(settings: Settings | Plan, choosing: Shown | Literal[False] | None = 
     InputError
         If data or settings cannot be used, or no rows are held out.
     """
-    job = prepare(settings, choosing=choosing)
+    job = prepare(settings, read, choosing=choosing)
     if job.test is None:
         raise InputError(f"{job.data.name} has no rows to test on; give more rows")
     return job
