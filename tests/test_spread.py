@@ -39,7 +39,8 @@ def found(process: subprocess.Popen[str]) -> dict[str, float]:
     finally:
         process.kill()
     assert process.returncode == 0, err
-    distances: dict[str, float] = json.loads((out.splitlines() or ["{}"])[-1])
+    lines = [line for line in out.splitlines() if line.startswith("{")]  # Gloo prints others
+    distances: dict[str, float] = json.loads(lines[-1]) if lines else {}
     return distances
 
 
