@@ -2,6 +2,7 @@
 
 from autoencodes.anomaly.conformal import discoveries, p_values
 from autoencodes.anomaly.explain import Explanation, explain
+from autoencodes.anomaly.outside import Outside
 from autoencodes.anomaly.repair import Repair, repair
 from autoencodes.anomaly.score import Detector
 from autoencodes.anomaly.steps import of_rows
@@ -9,6 +10,7 @@ from autoencodes.anomaly.steps import of_rows
 __all__ = [
     "Detector",
     "Explanation",
+    "Outside",
     "Repair",
     "discoveries",
     "explain",

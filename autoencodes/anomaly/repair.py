@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from autoencodes.anomaly.explain import columns, explain
 from autoencodes.anomaly.neighbours import Features
-from autoencodes.anomaly.score import Detector, Entered
+from autoencodes.anomaly.score import Detector, Entered, unseen_levels
 from autoencodes.model.model import Rows
 
 _MOST_COLUMNS = 3
@@ -135,7 +135,10 @@ def _described(
     old, new = (
         model.columns(model.table_of(model.scaling.undo(z, np.float64))) for z in (rows.z, best)
     )
-    names = columns(model)[0]
+    names, owner = columns(model)
+    for first, lost in unseen_levels(model, rows.z):
+        name = names[owner[first]]
+        old[name] = np.where(lost, "a new value", old[name].astype(object))
     repairs = []
     for row, (places, score) in enumerate(zip(freed, scores.tolist(), strict=True)):
         changes = {

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from autoencodes.anomaly.conformal import p_values
 from autoencodes.anomaly.density import Density, completed
@@ -55,7 +56,7 @@ class Entered:
     @classmethod
     def of(cls, model: Model, x: Rows) -> Entered:
         """Rows of the data, entered into a model."""
-        features, seen = model.features(x)
+        features, seen = model.features(x, unseen=True)
         z = np.asarray(model.scaling.apply(features, np.float64))
         observed = None if seen is None or bool(np.all(seen)) else np.asarray(seen, bool)
         return cls(z, observed)
@@ -284,7 +285,8 @@ class Detector:
         centred = rows.z / self.units - self.mean
         if rows.seen is not None:
             centred = np.where(rows.seen, centred, 0.0)
-        return np.asarray(centred * (centred @ self.precision))
+        parts = centred * (centred @ self.precision)
+        return self._with_unseen(parts, rows, len(self.neighbours.rows) + 2)
 
     def nearest(self, rows: Entered, own: bool = False) -> Int[np.ndarray, "particle near"]:
         """The ordinary rows nearest to every row, as many as count."""
@@ -293,11 +295,25 @@ class Detector:
 
     def distance_parts(self, rows: Entered, near: Int[np.ndarray, "particle near"]) -> Features:
         """The parts (N, k) of the mean squared distance to some ordinary rows of every row."""
-        return self.neighbours.squares(rows.z / self.units, rows.seen, near)
+        parts = self.neighbours.squares(rows.z / self.units, rows.seen, near)
+        return self._with_unseen(parts, rows, 1.0)
 
     def residual_squares(self, rows: Entered) -> Features:
         """(r_j / s_j)² (N, k): 0 where nothing was observed, the others filling in for it."""
-        return np.asarray((_residuals(self.model, rows) / self.spread) ** 2 * rows.factor)
+        squares = (_residuals(self.model, rows) / self.spread) ** 2
+        parts = self._with_unseen(squares, rows, len(self.neighbours.rows) + 2)
+        return np.asarray(parts * rows.factor)
+
+    def _with_unseen(self, parts: Features, rows: Entered, amount: float) -> Features:
+        """Parts of rows some of whose categories have none of their levels.
+
+        They have one more, which no ordinary row has: one in n + 2 at most, by Laplace's rule, so
+        that a deviation of 1 is n + 2 variances.
+        """
+        parts = np.array(parts)
+        for first, unseen in unseen_levels(self.model, rows.z):
+            parts[:, first] += amount * unseen
+        return parts
 
     def latents(self, z: Features) -> Float[np.ndarray, "particle latent"]:
         """The latent values of scaled rows, in float64."""
@@ -424,6 +440,15 @@ def fingerprint(model: Model) -> str:
 
 def _particles(model: Model, z: Features) -> np.ndarray:
     return np.asarray(model.coordinates.enter(z, model.dtype))
+
+
+def unseen_levels(model: Model, z: Features) -> Iterator[tuple[int, Bool[np.ndarray, " particle"]]]:
+    """The first feature of every category, and in which scaled rows it has none of its levels."""
+    groups = () if model.encoding is None else model.encoding.groups
+    if groups:
+        features = model.scaling.undo(z, np.float64)
+        for first, width in groups:
+            yield first, features[:, first : first + width].sum(axis=1) < 0.5
 
 
 def _residuals(model: Model, rows: Entered) -> Features:

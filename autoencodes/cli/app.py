@@ -71,6 +71,10 @@ MemoryLimit = Annotated[
         help="The most memory, as 2GB: rows that do not fit pass a block at a time.",
     ),
 ]
+Drop = Annotated[
+    str | None,
+    typer.Option(metavar="a,b", help="Columns of DATA to leave out, that RUN knows nothing of."),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(

@@ -51,7 +51,14 @@ def worst_line(judged: Any, row: int, number: int, name: str) -> str:
 
 
 def in_blocks(
-    run: Path, data: str, output: Path | None, limit: str | None, as_new: bool = True
+    run: Path,
+    data: str,
+    output: Path | None,
+    limit: str | None,
+    *,
+    as_new: bool = True,
+    drop: str | None,
+    unseen: bool = False,
 ) -> tuple[Any, Any, Any] | None:
     """A run's model, rows that do not fit into memory, and where results go; None if they fit."""
     from autoencodes import checks
@@ -60,7 +67,8 @@ def in_blocks(
     path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
     size = None if limit is None else checks.memory(limit, "memory-limit")
-    rows = source.apply_in_blocks(folder, data, size, path, as_new=as_new)
+    columns: Any = {"drop": drop or (), "unseen": unseen}
+    rows = source.apply_in_blocks(folder, data, size, path, as_new=as_new, **columns)
     if rows is None:
         return None
     for note in rows.head.notes:
@@ -75,10 +83,12 @@ def written_in_blocks(
     output: Path,
     limit: str | None,
     made: Any,
+    *,
+    drop: str | None,
     identified: bool = True,
 ) -> bool:
     """Writes what ``made(model)`` makes of rows that do not fit; False if they fit."""
-    streamed = in_blocks(run, data, output, limit)
+    streamed = in_blocks(run, data, output, limit, drop=drop)
     if streamed is None:
         return False
     from autoencodes.run import applying

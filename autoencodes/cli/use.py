@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencodes.cli.app import Data, DataDir, MemoryLimit, Output, Run, expanded, verb
+from autoencodes.cli.app import Data, DataDir, Drop, MemoryLimit, Output, Run, expanded, verb
 from autoencodes.cli.conclusion import conclude, say
 from autoencodes.cli.results import (
     WORST,
@@ -28,6 +28,7 @@ def encode(
     run: Run,
     data: Data,
     output: Output,
+    drop: Drop = None,
     data_dir: DataDir = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -43,9 +44,10 @@ def encode(
         output,
         memory_limit,
         lambda model: lambda rows: numbered("latent", model.encode(_given(rows)).latent),
+        drop=drop,
     ):
         return
-    model, rows, path = _opened(run, data, data_dir, output)
+    model, rows, path = _opened(run, data, data_dir, output, drop=drop)
     codes = model.encode(_given(rows))
     more = {"held": codes.held} if codes.held.shape[1] else {}
     _write(path, codes.latent, "latent", rows, **more)
@@ -78,6 +80,7 @@ def reconstruct(
     run: Run,
     data: Data,
     output: Output,
+    drop: Drop = None,
     data_dir: DataDir = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -87,9 +90,9 @@ def reconstruct(
 
     Example: autoencodes reconstruct runs/mine table.csv -o rows.csv
     """
-    if written_in_blocks(run, data, output, memory_limit, _reconstructed):
+    if written_in_blocks(run, data, output, memory_limit, _reconstructed, drop=drop):
         return
-    model, rows, path = _opened(run, data, data_dir, output)
+    model, rows, path = _opened(run, data, data_dir, output, drop=drop)
     table = _table(rows)
     _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
 
@@ -103,6 +106,7 @@ def impute(
     run: Run,
     data: Data,
     output: Output,
+    drop: Drop = None,
     data_dir: DataDir = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -112,9 +116,9 @@ def impute(
 
     Example: autoencodes impute runs/gaps gaps.csv -o filled.csv
     """
-    if written_in_blocks(run, data, output, memory_limit, _imputed, identified=False):
+    if written_in_blocks(run, data, output, memory_limit, _imputed, drop=drop, identified=False):
         return
-    model, rows, path = _opened(run, data, data_dir, output)
+    model, rows, path = _opened(run, data, data_dir, output, drop=drop)
     if rows.windows is not None:
         from autoencodes.errors import InputError
 
@@ -150,6 +154,7 @@ def predict(
     run: Run,
     data: Data,
     output: Output,
+    drop: Drop = None,
     data_dir: DataDir = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -162,9 +167,9 @@ def predict(
     """
     import numpy as np
 
-    if written_in_blocks(run, data, output, memory_limit, _predicted):
+    if written_in_blocks(run, data, output, memory_limit, _predicted, drop=drop):
         return
-    model, rows, path = _opened(run, data, data_dir, output)
+    model, rows, path = _opened(run, data, data_dir, output, drop=drop)
     if model.readout.target == "rows":
         table = _table(rows)
         _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
@@ -205,6 +210,7 @@ def score(
     as_new: Annotated[
         bool, typer.Option("--as-new", help="Take the run's own file, changed since, for new rows.")
     ] = False,
+    drop: Drop = None,
     data_dir: DataDir = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -215,11 +221,11 @@ def score(
     """
     from autoencodes.run import export
 
-    streamed = in_blocks(run, data, output, memory_limit, as_new)
+    streamed = in_blocks(run, data, output, memory_limit, as_new=as_new, drop=drop)
     if streamed is not None:
         score_blocks(*streamed, per_column)
         return
-    model, rows, path = _opened(run, data, data_dir, output, as_new)
+    model, rows, path = _opened(run, data, data_dir, output, as_new=as_new, drop=drop)
     targets = rows.y if model.readout.target == "rows" else rows.labels
     errors = model.errors(_given(rows), targets)
     columns = model.column_errors(_given(rows)) if per_column else {}
@@ -266,6 +272,7 @@ def anomalies(
         bool,
         typer.Option("--explain", help="Also every column's share of the score, and repairs."),
     ] = False,
+    drop: Drop = None,
     data_dir: DataDir = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -280,14 +287,14 @@ def anomalies(
     from autoencodes.run.anomalies import judge
 
     between(alpha, "--alpha", 0.0, 1.0, with_low=False, with_high=False)
-    streamed = in_blocks(run, data, output, memory_limit)
+    streamed = in_blocks(run, data, output, memory_limit, drop=drop, unseen=True)
     if streamed is not None:
         judge_blocks(RunFolder.open(run), *streamed[1:], alpha, explain)
         return
     path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
-    rows = source.apply_to(folder, data, data_dir)
-    for note in () if rows.windows is None or rows.table is None else rows.table.notes:
+    rows = source.apply_to(folder, data, data_dir, drop=drop or (), unseen=True)
+    for note in () if rows.table is None else rows.table.notes:
         say(note)
     judged = judge(folder, rows, alpha=alpha, reasons=explain)
     columns, judged_rows = judged.columns, rows.table if rows.windows is None else rows.windows.rows
@@ -327,14 +334,20 @@ def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
 
 
 def _opened(
-    run: Path, data: str, data_dir: Path | None, output: Path | None, as_new: bool = True
+    run: Path,
+    data: str,
+    data_dir: Path | None,
+    output: Path | None,
+    *,
+    as_new: bool = True,
+    drop: str | None,
 ) -> tuple[Any, Any, Any]:
     """A run's model, all rows of some data, and where results go: asked before any work."""
     from autoencodes.run import RunFolder, source
 
     path = None if output is None else writable(output, data)
     folder = RunFolder.open(run)
-    rows = source.apply_to(folder, data, data_dir, as_new=as_new)
+    rows = source.apply_to(folder, data, data_dir, as_new=as_new, drop=drop or ())
     for note in () if rows.table is None else rows.table.notes:
         say(note)
     return folder.model, rows, path

@@ -154,8 +154,8 @@ def _matched(given: list[Given], wanted: list[str], made: Builder) -> list[Given
         known = column.aside or column.name in made.reading.aside
         if not known and not _INDEX.fullmatch(column.name):
             raise InputError(
-                f"{made.where}: the model was trained without a column {column.name!r}; remove or "
-                "rename it, or train anew with it"
+                f"{made.where}: the model was trained without a column {column.name!r}; rename it, "
+                f"leave it out ({option('drop', column.name)}), or train anew with it"
             )
         made.identifiers[column.name] = plain(column)
     return [there[name] for name in wanted]

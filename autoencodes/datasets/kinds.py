@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -232,19 +233,41 @@ def levelled(
     levels: tuple[Any, ...],
     made: Builder,
 ) -> None:
-    """A column of places among levels; a value that is none of them is refused."""
+    """A column of places among levels; a value that is none of them is refused, or has place -1."""
     places = {level: float(k) for k, level in enumerate(levels)}
+    apart = made.reading.unseen and made.reading.schema is not None and kind == "category"
+    unseen: dict[Any, int] = {}
     x = np.full(len(values), np.nan)
     for row in np.flatnonzero(~gone).tolist():
         value = values[row].item() if hasattr(values[row], "item") else values[row]
         if value not in places:
-            shown = ", ".join(map(str, levels[:10])) + (", ..." if len(levels) > 10 else "")
-            raise InputError(
-                f"{made.place(given, row)}: expected one of {shown}; got {value!r}: correct it, "
-                "leave it empty, or say otherwise with --kinds"
-            )
-        x[row] = places[value]
+            if not apart:
+                raise InputError(
+                    f"{made.place(given, row)}: expected one of {_few(levels)}; got {value!r}: "
+                    f"{_other_level(made.reading, kind)}"
+                )
+            unseen.setdefault(value, row)
+        x[row] = places.get(value, -1.0)
+    if unseen:
+        made.notes.append(
+            f"{given.name!r} has values that the model has never seen "
+            f"({_few(list(map(repr, unseen)))}): rows with one are judged as having none that it "
+            "knows"
+        )
     _add(given, Column(given.name, kind, _dtype(given), levels), x, made)
+
+
+def _few(values: Sequence[Any]) -> str:
+    return ", ".join(map(str, values[:10])) + (", ..." if len(values) > 10 else "")
+
+
+def _other_level(reading: Reading, kind: str) -> str:
+    """What to do about a value that is none of the levels."""
+    if reading.schema is None:
+        return "correct it, leave it empty, or say otherwise with --kinds"
+    empty = "" if reading.missing == "refuse" else ", leave it empty"
+    judged = "; finding anomalies takes such rows, and judges them" * (kind == "category")
+    return f"the model was trained with these: correct it{empty}, or train anew with it{judged}"
 
 
 def moments(

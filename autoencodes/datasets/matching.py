@@ -13,7 +13,9 @@ from autoencodes.datasets.table import Column, Table
 from autoencodes.errors import InputError
 
 
-def matched(table: Table, schema: tuple[Column, ...], missing: str, where: str) -> Table:
+def matched(
+    table: Table, schema: tuple[Column, ...], missing: str, where: str, unseen: bool = False
+) -> Table:
     """The table with exactly the columns of a schema, in its order and with its levels.
 
     Columns are matched by name; where the table or the schema has none but numbers, by place.
@@ -45,9 +47,8 @@ def matched(table: Table, schema: tuple[Column, ...], missing: str, where: str) 
         Given(column.name, column.values(table.x[:, k]), k + 1, np.isnan(table.x[:, k]))
         for k, column in enumerate(columns)
     ]
-    made = build(
-        given, Reading(schema=schema, missing=missing), where, line=table.line, numbered=numbered
-    )
+    reading = Reading(schema=schema, missing=missing, unseen=unseen)
+    made = build(given, reading, where, line=table.line, numbered=numbered)
     notes, said = table.notes, "the model was trained on data without names: matched by number"
     if numbered and table.columns is not None and table.names != made.names:
         notes = (*notes, said)

@@ -51,6 +51,9 @@ class Reading:
         Columns that were no features then, and may be there.
     as_numbers : bool
         Whether every column of numbers is one of plain numbers, and all others name the rows.
+    unseen : bool
+        Whether a category may have values that the schema has no level for: they are none of its
+        levels, with the place -1. Else they are refused.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class Reading:
     schema: tuple[Column, ...] | None = None
     aside: tuple[str, ...] = ()
     as_numbers: bool = False
+    unseen: bool = False
 
     def __post_init__(self) -> None:
         for name in ("columns", "drop", "kinds"):

@@ -431,7 +431,8 @@ class AnomalyDetector(OutlierMixin, Estimator):
         encoding, window = self.model_.encoding, self._settings().window
         assert encoding is not None
         assert window is not None
-        reading = Reading(schema=of_rows(encoding.columns, window), missing=encoding.missing)
+        columns = of_rows(encoding.columns, window)
+        reading = Reading(schema=columns, missing=encoding.missing, unseen=True)
         frame = datasets.is_frame(X)
         table = datasets.from_frame(X, reading) if frame else datasets.from_array(X, reading)
         one = np.zeros(len(table.x), np.int64)

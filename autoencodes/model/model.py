@@ -194,11 +194,14 @@ class Model(Summarised, eqx.Module):
             targets = np.hstack([targets, seen.astype(targets.dtype)])
         return EmpiricalMeasure(particles, targets, weights)
 
-    def features(self, x: Rows) -> tuple[Num[np.ndarray, "particle feature"], Observed | None]:
+    def features(
+        self, x: Rows, *, unseen: bool = False
+    ) -> tuple[Num[np.ndarray, "particle feature"], Observed | None]:
         """Features (N, k) of rows as people have them, and which were observed (None: all).
 
         Rows are an array (N, c) of the data's columns, a data frame of pandas, Polars, Arrow or
-        whatever narwhals knows, whose columns are matched by name, or a ``datasets.Table``.
+        whatever narwhals knows, whose columns are matched by name, or a ``datasets.Table``. Where a
+        category has a value that training has not seen, all its features are 0 if ``unseen``.
 
         Raises
         ------
@@ -208,8 +211,8 @@ class Model(Summarised, eqx.Module):
         if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
             return np.asarray(real_rows(x, "the data", self.coordinates.features)), None
         encoding = self.named
-        table = self._table(x)
-        table = datasets.matched(table, encoding.columns, encoding.missing, "the data")
+        table = self._table(x, unseen)
+        table = datasets.matched(table, encoding.columns, encoding.missing, "the data", unseen)
         return encoding.enter(table)
 
     def enter(
@@ -368,7 +371,7 @@ class Model(Summarised, eqx.Module):
         columns = tuple(Column(f"x_{k}", dtype=str(dtype)) for k in range(count))
         return Encoding(columns, "refuse", np.zeros(count), str(dtype))
 
-    def _table(self, x: Rows) -> Table:
+    def _table(self, x: Rows, unseen: bool = False) -> Table:
         """Rows as a table."""
         if isinstance(x, Table):
             return x
@@ -376,7 +379,11 @@ class Model(Summarised, eqx.Module):
         others = () if self.record is None else self.record.others
         label = None if self.record is None else self.record.label
         reading = Reading(
-            schema=encoding.columns, missing=encoding.missing, aside=others, label=label
+            schema=encoding.columns,
+            missing=encoding.missing,
+            aside=others,
+            label=label,
+            unseen=unseen,
         )
         if datasets.is_frame(x):
             return datasets.from_frame(x, reading)

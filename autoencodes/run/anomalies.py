@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Shaped
 from autoencodes.anomaly import (
     Detector,
     Explanation,
+    Outside,
     conformal,
     discoveries,
     explain,
@@ -25,6 +26,7 @@ from autoencodes.datasets.parts import TRAIN
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import Windows
 from autoencodes.errors import InputError
+from autoencodes.model.model import Model
 from autoencodes.run import source
 from autoencodes.run.folder import RunFolder
 
@@ -107,7 +109,13 @@ def detector(folder: RunFolder) -> Detector:
             return Detector.load(path, model)
         except InputError:  # of an older control, or damaged: it is made anew
             pass
-    data = learned(folder)
+    made = fitted(model, learned(folder))
+    made.save(path)
+    return made
+
+
+def fitted(model: Model, data: Dataset) -> Detector:
+    """The detector of a model, from the rows that it was trained on."""
     made = Detector.fit(model, _part(data, "train"))
     apart = next((name for name in ("validation", "test") if data.has(name)), None)
     if apart is not None and data.windows is None:
@@ -115,7 +123,6 @@ def detector(folder: RunFolder) -> Detector:
     elif apart is not None and data.windows is not None:
         windows = data.windows.taken(data.rows(apart))
         made = replace(made, calibration=steps.calibration(made, _part(data, apart), windows))
-    made.save(path)
     return made
 
 
@@ -175,6 +182,7 @@ def judge(
         p = conformal.p_values(scores, found.calibration)
         called = discoveries(p, alpha)
         statement = _statement(found, rows, alpha, bool(called.any()))
+    statement = [*outside(found, rows), *statement]
     if not reasons:
         return Judged(scores, p, called, statement=tuple(statement))
     explanation = explain(found, x)
@@ -202,6 +210,7 @@ def _judged_by_windows(
         p[known] = conformal.p_values(scores[known], found.calibration)
         called[known] = discoveries(p[known], alpha)
         statement = _statement(found, rows, alpha, bool(called.any()))
+    statement = [*outside(found, rows), *statement]
     return Judged(
         scores, p, called, explanation if reasons else None, {}, tuple(statement), series=True
     )
@@ -211,6 +220,15 @@ _UNCALIBRATED = (
     "the run has neither test nor validation rows: scores have an order, but there are no "
     "p-values, and nothing is promised"
 )
+
+
+def outside(found: Detector, rows: Dataset) -> list[str]:
+    """Which columns of rows lie outside what is ordinary."""
+    windows = rows.windows
+    counts = Outside(found, 1 if windows is None else windows.length)
+    table = rows.table if windows is None else windows.rows
+    counts.add(rows.x if table is None else table.x)
+    return counts.sentences(found.model.named.names if table is None else table.names)
 
 
 def _statement(found: Detector, rows: Dataset, alpha: float, any_called: bool) -> list[str]:

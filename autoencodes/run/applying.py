@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from autoencodes.anomaly import conformal, explain
+from autoencodes.anomaly import Outside, conformal, explain
 from autoencodes.checks import between
 from autoencodes.datasets import Dataset
 from autoencodes.datasets.parts import Known
@@ -175,13 +175,14 @@ def called(
     alpha = between(alpha, "alpha", 0.0, 1.0, with_low=False, with_high=False)
     found = detector(folder)
     size = 0 if found.calibration is None else len(found.calibration)
-    counts, trained = np.zeros(size + 2, np.int64), 0
+    counts, trained, beyond = np.zeros(size + 2, np.int64), 0, Outside(found)
     worst: list[tuple[float, int, Dataset]] = []
     with tempfile.TemporaryFile() as scratch:
         for block in rows.datasets():
             scores = _made(lambda own: found.score(_given(own)), block)
             scratch.write(np.asarray(scores, np.float64).tobytes())
             trained += block.count("train") if same(rows) else 0
+            beyond.add(block.x if block.table is None else block.table.x)
             if found.calibration is not None:
                 p = conformal.p_values(scores, found.calibration)
                 counts += np.bincount(_places(p, size), minlength=size + 2)
@@ -220,7 +221,8 @@ def called(
             for score, number, one in worst
         ]
     count = None if found.calibration is None else int(counts[: limit + 1].sum())
-    return Called(count, lines, promised(found, rows.size, trained, alpha, bool(count), None))
+    said = promised(found, rows.size, trained, alpha, bool(count), None)
+    return Called(count, lines, [*beyond.sentences(found.model.named.names), *said])
 
 
 def same(rows: Streamed) -> bool:

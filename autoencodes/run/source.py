@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from autoencodes import datasets
+from autoencodes.checks import names
 from autoencodes.datasets import Column, Dataset, Reading, Record
+from autoencodes.datasets.formats import STANDARD_INPUT
 from autoencodes.datasets.parts import Known, Split
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.windows import of_rows
@@ -80,7 +82,15 @@ def read_again(
     record = folder.record
     streamed = record is not None and record.split is not None
     if record is None or record.path is None:
-        loaded = read(given, model, data, streamed=streamed)
+        try:
+            loaded = read(given, model, data, streamed=streamed)
+        except InputError as error:
+            if data is not None or given.data != STANDARD_INPUT:
+                raise
+            raise InputError(
+                f"{folder.path} was trained on standard input, which was not kept ({error}): pipe "
+                "the same rows into this command, or say where they are with --data PATH"
+            ) from error
         _require_same(record, loaded, folder.path)
         return loaded
     places = [data] if data is not None else [given.data, record.path]
@@ -116,12 +126,19 @@ def _require_same(record: Record | None, data: Dataset | Streamed, run: Path) ->
 
 
 def apply_to(
-    folder: RunFolder, data: str, data_dir: Path | None = None, *, as_new: bool = True
+    folder: RunFolder,
+    data: str,
+    data_dir: Path | None = None,
+    *,
+    as_new: bool = True,
+    drop: str | tuple[str, ...] = (),
+    unseen: bool = False,
 ) -> Dataset:
     """Data that a run's model is to be applied to: the run's own in their parts, others whole.
 
-    Columns are matched to those of the model by name. Whether they are the run's own is known by
-    their content.
+    Columns are matched to those of the model by name, but for those to ``drop``; values of a
+    category that the model has never seen are refused unless ``unseen``. Whether they are the run's
+    own is known by their content.
 
     Raises
     ------
@@ -136,7 +153,7 @@ def apply_to(
         test_fraction=plan.test_fraction,
         validation_fraction=plan.validation_fraction,
         to_split=record is None and data == plan.data,
-        reading=_for_model(folder, data),
+        reading=_for_model(folder, data, drop, unseen),
     )
     if record is None:
         return loaded
@@ -158,6 +175,8 @@ def apply_in_blocks(
     output: Path | None = None,
     *,
     as_new: bool = True,
+    drop: str | tuple[str, ...] = (),
+    unseen: bool = False,
 ) -> Streamed | None:
     """``apply_to`` for data that do not fit into the memory limit, which are read a block at a
     time; None if they fit.
@@ -171,7 +190,7 @@ def apply_in_blocks(
     rows = datasets.stream(
         data,
         seed=plan.split_seed,
-        reading=_for_model(folder, data),
+        reading=_for_model(folder, data, drop, unseen),
         room=memory.room(memory.half() if limit is None else limit),
         strict=limit is not None,
         to_split=False,
@@ -199,12 +218,15 @@ def apply_in_blocks(
     return rows
 
 
-def _for_model(folder: RunFolder, data: str) -> Reading:
+def _for_model(
+    folder: RunFolder, data: str, drop: str | tuple[str, ...] = (), unseen: bool = False
+) -> Reading:
     """How data are read that a run's model is applied to."""
     plan, model, record = folder.config, folder.model, folder.record
     own = data in (plan.data, None if record is None else record.path)
     of_file = ("sheet", "key", "delimiter", "decimal", "encoding") if own else ()
     options: dict[str, Any] = {name: getattr(plan, name) for name in of_file}
+    options |= {"drop": names(drop, "drop"), "unseen": unseen}
     if model.encoding is not None:
         schema = _columns(plan, model.encoding)
         options |= {"schema": schema, "missing": model.encoding.missing}

@@ -7,7 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -16,11 +16,13 @@ import jax
 import numpy as np
 
 from autoencodes.datasets import Dataset
+from autoencodes.datasets.formats import STANDARD_INPUT
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.errors import InputError, Notice, NumericalFailure
 from autoencodes.model.model import Model, push
 from autoencodes.plan.plan import Plan
 from autoencodes.plan.settings import Settings
+from autoencodes.run import anomalies
 from autoencodes.run.choosing import Shown
 from autoencodes.run.folder import CHECKPOINT, RunFolder
 from autoencodes.run.job import Job, prepare
@@ -311,6 +313,10 @@ def _finish(job: Job, keeper: Keeper, result: Result, started: float) -> Outcome
         raise _unsaved(failures[0], folder)
     measured = metrics(job, model, pca, result, history)
     measured["seconds"] = time.perf_counter() - started
+    if job.plan.data == STANDARD_INPUT and job.reconstructs:  # whose rows no one has later
+        with suppress(InputError):  # of too few rows
+            found = anomalies.fitted(model, job.data)
+            attempt(found.save, folder.path / anomalies.FILE)
     attempt(folder.write_metrics, measured)
     if failures:
         raise _unsaved(failures[0], folder)

@@ -10,10 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 import autoencodes as ac
+from autoencodes.anomaly import Outside, repair
 from autoencodes.cli.app import app
 from autoencodes.plan.settings import Settings
 from autoencodes.report import report
-from autoencodes.run import RunFolder, train, worst
+from autoencodes.run import RunFolder, source, train, worst
+from autoencodes.run import anomalies as run_anomalies
 from autoencodes.run.anomalies import FILE
 
 
@@ -124,3 +126,77 @@ def test_the_report_shows_the_worst_rows(run: Path) -> None:
         assert page.read_text() == text
     finally:
         aside.rename(data)
+
+
+def test_a_level_never_seen_is_judged_as_one_that_no_ordinary_row_has(
+    run: Path, tmp_path: Path
+) -> None:
+    lines = (run.parent / "orders.csv").read_text().splitlines()
+    lines[12] = lines[12].rsplit(",", 1)[0] + ",XX"
+    data, out = tmp_path / "new.csv", tmp_path / "odd.csv"
+    data.write_text("\n".join(lines))
+    said = _invoke(run, data, "-o", out, "--explain")
+    assert "'land' has values that the model has never seen ('XX')" in said
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    shares = {name: float(rows[11][name]) for name in ("items", "price", "total", "land")}
+    assert max(shares, key=lambda name: shares[name]) == "land"
+    scores = [float(row["score"]) for row in rows]
+    assert np.argsort(scores)[::-1].tolist().index(11) < 8  # as above
+    assert sum(shares.values()) == pytest.approx(scores[11], rel=1e-6)
+    folder = RunFolder.open(run)
+    detector = run_anomalies.detector(folder)
+    table = source.apply_to(folder, str(data), unseen=True).table
+    assert detector.score(table) == pytest.approx(scores)
+    (mended,) = repair(detector, table.taken(np.array([11])), 0.0)
+    assert mended.changes["land"][0] == "a new value"
+    with pytest.raises(ac.InputError, match=r"expected one of DE, FR, IT; got 'XX'.*anomalies"):
+        source.apply_to(folder, str(data))
+
+
+def test_columns_in_another_unit_are_named(run: Path, tmp_path: Path) -> None:
+    with (run.parent / "orders.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["total"] = f"{float(row['total']) * 1e6:.2f}"
+    data = tmp_path / "cents.csv"
+    with data.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    said = _invoke(run, data)
+    assert "total: 160 of 160 values lie outside all that is ordinary to the run" in said
+    assert "items:" not in said
+    found = run_anomalies.detector(RunFolder.open(run))
+    blocks = Outside(found)
+    for part in np.array_split(source.apply_to(RunFolder.open(run), str(data)).table.x, 3):
+        blocks.add(part)
+    assert blocks.sentences(found.model.named.names)[0] in said
+
+
+def test_a_column_that_the_model_does_not_know_can_be_dropped(run: Path, tmp_path: Path) -> None:
+    lines = (run.parent / "orders.csv").read_text().splitlines()
+    added = [f"{line},{'colour' if k == 0 else k}" for k, line in enumerate(lines)]
+    data, out = tmp_path / "more.csv", tmp_path / "out.csv"
+    data.write_text("\n".join(added))
+    for verb in ("anomalies", "encode", "reconstruct", "impute", "predict", "score"):
+        refused = CliRunner().invoke(app, [verb, str(run), str(data), "-o", str(out)])
+        assert isinstance(refused.exception, ac.InputError)
+        assert "without a column 'colour'; rename it, leave it out (--drop colour)" in str(
+            refused.exception
+        )
+        done = CliRunner().invoke(app, [verb, str(run), str(data), "-o", str(out), "--drop=colour"])
+        assert done.exit_code == 0, done.output
+        with out.open() as file:
+            assert len(list(csv.DictReader(file))) == 160
+
+
+def test_rows_from_standard_input_are_judged_by_later(tmp_path: Path) -> None:
+    data, out = _write(tmp_path / "orders.csv", odd=False), tmp_path / "run"
+    quick = ["--missing=mask", "--latent=2", "--epochs=2", "--tikhonov=1e-3", "--test-fraction=0.3"]
+    train = ["train", "-", "--out", str(out), *quick]
+    assert CliRunner().invoke(app, train, input=data.read_bytes()).exit_code == 0
+    assert "160 rows" in _invoke(out, data, "-o", tmp_path / "odd.csv")
+    verb = ["certify", str(out), "--seconds", "1"]
+    with pytest.raises(ac.InputError, match=r"was not kept .*pipe the same rows .*--data PATH"):
+        CliRunner().invoke(app, verb, input=b"", catch_exceptions=False)
