@@ -168,20 +168,19 @@ class Placement:
         """What every process has, one after the other: arrays of one shape."""
         processes = [device.process_index for device in self.devices]
         firsts = [processes.index(process) for process in dict.fromkeys(processes)]
-        return self.whole(self._offered(numbers))[firsts]
+        with precision(np.float64):
+            return self.whole(self._offered(numbers))[firsts]
 
     def first(self, numbers: np.ndarray) -> np.ndarray:
         """What the first process has, in every process; others give zeros of its shape."""
-        largest = jax.jit(lambda every: every.max(axis=0), out_shardings=self._sharding())
-        return np.asarray(largest(self._offered(numbers)))
+        with precision(np.float64):
+            largest = jax.jit(lambda every: every.max(axis=0), out_shardings=self._sharding())
+            return np.asarray(largest(self._offered(numbers)))
 
     def _offered(self, numbers: np.ndarray) -> Array:
         """What every process has, once for each of its devices."""
         shape = (self.shards, *numbers.shape)
-        with precision(np.float64):
-            return jax.make_array_from_callback(
-                shape, self._sharding(_AXIS), lambda _: numbers[None]
-            )
+        return jax.make_array_from_callback(shape, self._sharding(_AXIS), lambda _: numbers[None])
 
     def whole(self, array: Any) -> np.ndarray:
         """All of an array that lies in shards, in this process: all processes ask for it."""
