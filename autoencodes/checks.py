@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from autoencodes.devices import apart, first_where
 from autoencodes.errors import InputError
 
 if TYPE_CHECKING:
@@ -218,20 +219,21 @@ def finite_numbers(value: object, name: str) -> Any:
         and (isinstance(array, jax.core.Tracer) or bool(jax.numpy.isfinite(array).all()))
     ):
         return array
-    import numpy as np
-
-    for start in range(0, len(array) if array.ndim else 0, _STRIP):
-        part = np.asarray(array[start : start + _STRIP])
-        wrong = ~np.isfinite(part)
-        if wrong.any():
-            first = np.argwhere(wrong)[0]
-            got = part[tuple(first)]
-            first[0] += start
+    lies_apart = apart(array)
+    rows = len(array) if array.ndim else 0
+    for start in range(0, rows, rows if lies_apart else _STRIP):
+        part = array if lies_apart else array[start : start + _STRIP]
+        if (found := first_where(_not_finite, part)) is not None:
+            (row, *more), got = found
             raise InputError(
                 f"{name} must hold finite numbers; the first that is not is {got} in "
-                f"{_place(first.tolist())}"
+                f"{_place([start + row, *more])}"
             )
     return array
+
+
+def _not_finite(array: Any) -> Any:
+    return ~(abs(array) < math.inf)
 
 
 def real_rows(value: object, name: str, width: int | None = None, columns: str = "features") -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -421,3 +421,8 @@ def terminal_cost(cost: str | TerminalCost) -> TerminalCost:
     if isinstance(cost, TerminalCost):
         return cost
     return COSTS[choice(cost, "cost", COSTS.names, ", or a TerminalCost")]()
+
+
+def outside(y: Any) -> Any:
+    """Where targets are none that a ``bounded`` cost knows: below 0 or above 1."""
+    return (y < 0) | (y > 1)

@@ -18,7 +18,8 @@ from jaxtyping import Array, Float
 
 from autoencodes.checks import at_least, flag, optional, positive_integer
 from autoencodes.control import Control, inner, like, norm
-from autoencodes.cost import TerminalCost, terminal_cost
+from autoencodes.cost import TerminalCost, outside, terminal_cost
+from autoencodes.devices import first_where
 from autoencodes.errors import InputError
 from autoencodes.fields.field import StepControl
 from autoencodes.flow import sweep
@@ -201,11 +202,13 @@ class ControlProblem(Summarised, eqx.Module):
 
         dtype = jnp.result_type(*jax.tree.leaves(control))
 
-        def piece(part: EmpiricalMeasure) -> tuple[Float[Array, ""], Control]:
-            swept = _sweep(self, control, part.astype(dtype))
+        def piece(
+            part: EmpiricalMeasure, problem: ControlProblem, control: Control
+        ) -> tuple[Float[Array, ""], Control]:
+            swept = _sweep(problem, control, part.astype(dtype))
             return swept.terminal_cost, swept.gradient
 
-        return measure.integrate(piece, batch_size)
+        return measure.integrate(piece, batch_size, (self, control))
 
     def residual(self, control: Control, g: Control) -> Float[Array, ""]:
         """The PMP residual, from the control and its g."""
@@ -226,17 +229,15 @@ class ControlProblem(Summarised, eqx.Module):
             raise InputError(
                 f"the targets y must have {wanted} components; got {measure.y.shape[1]}"
             )
-        if getattr(self.cost, "bounded", False) and isinstance(measure.y, np.ndarray | jax.Array):
-            if isinstance(measure.y, jax.core.Tracer):
-                return
-            y = np.asarray(measure.y)
-            if (outside := (y < 0) | (y > 1)).any():
-                row, entry = (int(k) for k in np.argwhere(outside)[0])
-                raise InputError(
-                    f"targets of {type(self.cost).__name__} lie in [0, 1]; got {y[row, entry]} in "
-                    f"row {row}, column {entry} (counted from 0): scale them (Scaling.of('unit', "
-                    "x)), or take another cost"
-                )
+        y, bounded = measure.y, getattr(self.cost, "bounded", False)
+        known = isinstance(y, np.ndarray | jax.Array) and not isinstance(y, jax.core.Tracer)
+        if bounded and known and (found := first_where(outside, y)) is not None:
+            (row, entry), value = found
+            raise InputError(
+                f"targets of {type(self.cost).__name__} lie in [0, 1]; got {value} in row {row}, "
+                f"column {entry} (counted from 0): scale them (Scaling.of('unit', x)), or take "
+                "another cost"
+            )
 
 
 def _check_values(problem: ControlProblem, measure: Measure) -> None:
@@ -388,12 +389,12 @@ def _terminal_cost(
     problem.check_measure(measure)
     dtype = sweep.check_control(problem.flow, control)
 
-    def piece(part: EmpiricalMeasure) -> Float[Array, ""]:
+    def own(part: EmpiricalMeasure, problem: ControlProblem, control: Control) -> Float[Array, ""]:
         part = part.astype(dtype)  # a piece at a time, or memory would grow with N
         losses = jax.vmap(problem.cost)(problem.flow.push(control, part.x), jnp.asarray(part.y))
         return jnp.vdot(part.weights, losses)
 
-    return measure.integrate(piece, batch_size)
+    return measure.integrate(own, batch_size, (problem, control))
 
 
 @compiled
@@ -419,15 +420,13 @@ def _hvp(
     dtype = sweep.check_control(problem.flow, control)
     direction = like(control, direction)
 
-    def piece(part: EmpiricalMeasure) -> Control:
+    def own(
+        part: EmpiricalMeasure, problem: ControlProblem, control: Control, direction: Control
+    ) -> Control:
         part = part.astype(dtype)
+        return jax.jvp(lambda t: _sweep(problem, t, part).gradient, (control,), (direction,))[1]
 
-        def g(theta: Control) -> Control:
-            return _sweep(problem, theta, part).gradient
-
-        return jax.jvp(g, (control,), (direction,))[1]
-
-    curved = measure.integrate(piece, batch_size)
+    curved = measure.integrate(own, batch_size, (problem, control, direction))
     return jax.tree.map(lambda eta, c: 2 * problem.tikhonov * eta + c, direction, curved)
 
 

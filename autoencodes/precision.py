@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autoencodes.checks import real
+from autoencodes.devices import together
 
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
@@ -193,7 +194,7 @@ def _entered(tree: Any) -> tuple[_Form, list[Any]]:
             continue
         known.append((len(arrays), None, None))
         arrays.append(_native(array) if isinstance(array, np.ndarray) else array)
-    return _Form(structure, tuple(known)), arrays
+    return _Form(structure, tuple(known)), together(arrays)
 
 
 @lru_cache(maxsize=64)

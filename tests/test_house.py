@@ -15,6 +15,7 @@ import autoencodes as ac
 PACKAGE = Path(ac.__file__).parent
 FLOORS = (
     {"errors"},
+    {"devices"},
     {"atomic", "cache", "checks", "summary"},
     {"catalogue", "precision"},
     {"control", "cost", "fields", "measure", "schemes"},

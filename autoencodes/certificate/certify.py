@@ -175,10 +175,13 @@ def certify(
     with precision(np.float64):
         given = np.dtype(check_control(problem.flow, control))
         control = jax.tree.map(lambda a: jnp.asarray(a, np.float64), control)
-        whole = measure.astype(np.float64)
-        unseen = None if test is None else test.astype(np.float64)
+        # What is said of rows is said of them one by one, here; products see them where they lie.
+        whole = measure.gathered().astype(np.float64)
+        unseen = None if test is None else test.gathered().astype(np.float64)
         sample = _part(whole, particles, seed)
         parts = _Parts(problem, control, sample, seed, progress or (lambda stage: None), stop)
+        if sample is whole and measure.placement is not None:
+            parts.lying = measure.astype(np.float64)
         parts.show(Stage("costs", None, ""))
         parts.cost(unseen, batch_size)
         deadline = math.inf if seconds is None else start + seconds
@@ -233,6 +236,8 @@ class _Parts:
     transport: Transport | None = None
     maximality: Maximality | None = None
     interrupted: bool = False
+    lying: EmpiricalMeasure | None = None
+    """The measure where its particles lie, if that is on several devices."""
 
     def cost(self, unseen: EmpiricalMeasure | None, batch_size: int | None) -> None:
         """Costs, gradient and residual: what no certificate is without."""
@@ -359,7 +364,8 @@ class _Parts:
             return self._stopped() or time.monotonic() > options.deadline
 
         self.show(Stage("curvature", None, "linearising"))
-        hessian = Hessian(self.problem, self.control, self.measure, options.batch_size)
+        measure = self.measure if self.lying is None else self.lying
+        hessian = Hessian(self.problem, self.control, measure, options.batch_size)
         few = options.method == "auto" and self.measure.size < _PRECONDITIONED
         try:
             self.curvature = curvature(

@@ -12,7 +12,7 @@ import typer.core
 
 from autoencodes import atomic
 from autoencodes.cache import keep_programs
-from autoencodes.cli import conclusion
+from autoencodes.cli import cluster, conclusion
 from autoencodes.cli.conclusion import warn, with_flags
 from autoencodes.cli.streams import guarded
 from autoencodes.errors import InputError, MissingExtra, NumericalFailure
@@ -98,7 +98,7 @@ DataDir = Annotated[
 
 def main() -> None:
     """Runs the command line; a user's mistake ends in one message and exit status 2."""
-    with guarded():
+    with cluster.present(), guarded():
         conclusion.begin()
         _say_how_little_memory()
         keep_programs()
@@ -128,11 +128,13 @@ def _ended(work: Callable[[], object]) -> tuple[int, str | None]:
         code, error = INPUT_ERROR, str(problem)
     except NumericalFailure as problem:
         code, error = FAILURE, str(problem)
-    except (MemoryError, RuntimeError) as problem:
-        if not isinstance(problem, MemoryError) and "RESOURCE_EXHAUSTED" not in str(problem):
+    except Exception as problem:
+        gone = cluster.lost(problem)
+        full = isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
+        if gone is None and not full:
             raise
-        code, error = FAILURE, _NO_MEMORY
-    warn(f"autoencodes: {error}")
+        code, error = FAILURE, gone or _NO_MEMORY
+    warn(f"autoencodes{cluster.name()}: {error}")
     return code, error
 
 

@@ -100,6 +100,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "leave_saddle",
         "record",
     ),
+    "Several processes": ("distributed", "coordinator", "processes", "process", "wait"),
 }
 """The options of ``train`` as its help shows them, what most people need first."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autoencodes.cli import cluster
 from autoencodes.cli.app import FAILURE, INTERRUPTED, expanded, verb
+from autoencodes.cli.cluster import Meeting
 from autoencodes.cli.conclusion import conclude, say, warn
 from autoencodes.cli.interruption import Interruption
 from autoencodes.cli.options import DATA_ENTRIES, Grouped, derived, settings_of
 from autoencodes.errors import InputError, MissingExtra
 from autoencodes.plan.settings import Settings, read_toml
+
+if TYPE_CHECKING:
+    from autoencodes.run.team import Team
 
 _MOST, _WIDEST = 40, 48
 """Columns without names that are listed, and characters of a field."""
@@ -47,6 +53,30 @@ def train(
             help="Also show the training there, while it goes.",
         ),
     ] = None,
+    distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed",
+            help="Train with the other processes of a job of SLURM, Open MPI or Kubernetes.",
+        ),
+    ] = False,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Without those: where process 0 listens."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="How many processes train together.")
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option(metavar="I", help="Which of them this is, from 0.")
+    ] = None,
+    wait: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SECONDS",
+            help=f"How long to wait until all have met.  [default: {cluster.WAIT}]",
+        ),
+    ] = None,
     **given: Any,
 ) -> None:
     """Train an AutoencODE on DATA and write a run folder.
@@ -56,6 +86,9 @@ def train(
     if resume and out is None:
         raise InputError("--resume continues the run in --out; give --out RUN")
     settings = settings_of(given, read_toml(config) if config else {})
+    meeting = Meeting.of(distributed, coordinator, processes, process, wait)
+    if meeting is not None and not dry_run and not cluster.watched():
+        raise typer.Exit(cluster.watch(meeting))
     if dry_run:
         _describe(settings)
         from autoencodes.plan.tables import announced
@@ -69,34 +102,51 @@ def train(
             say(words)
         return
 
+    team = None if meeting is None else meeting.join()
+    metrics = _trained(settings, out, resume, team, track)
+    cluster.part()
+    if metrics["interrupted"]:
+        raise typer.Exit(INTERRUPTED)
+    if metrics["failed"]:
+        raise typer.Exit(FAILURE)
+
+
+def _trained(
+    settings: Settings, out: Path | None, resume: bool, team: Team | None, track: str | None
+) -> dict[str, Any]:
+    """Trains, and writes and shows what came of it; its metrics."""
     from autoencodes import run
     from autoencodes.cli.display import Display
     from autoencodes.report import report
     from autoencodes.run.tracking import Tracking
 
     interruption = Interruption()
-    with Display(interruption.take) as display:
-        watcher = display if track is None else Tracking(display, track)
+    shows = team is None or team.writes
+    with Display(interruption.take) if shows else contextlib.nullcontext() as display:
+        if not shows:
+            interruption.take()
+        watcher = display if track is None or display is None else Tracking(display, track)
         with interruption:
             if resume:
                 assert out is not None
-                outcome = run.resume(out, settings.given, watcher, interruption.asked)
+                asked = settings.given, watcher, interruption.asked, team
+                outcome = run.resume(out, *asked)
             else:
-                outcome = run.train(settings, out, watcher, interruption.asked)
+                outcome = run.train(settings, out, watcher, interruption.asked, team)
+        if not outcome.written:
+            return outcome.metrics
         if isinstance(watcher, Tracking):
             watcher.end(outcome.metrics)
         try:
             pictures, lack = len(report(outcome.folder.path).figures), ""
         except MissingExtra as error:
             pictures, lack = 0, str(error)
+        assert display is not None
         display.end(outcome, pictures)
     if lack:
         warn(f"autoencodes: no pictures: {lack}")
     conclude(run=outcome.folder.path, metrics=outcome.metrics)
-    if outcome.metrics["interrupted"]:
-        raise typer.Exit(INTERRUPTED)
-    if outcome.metrics["failed"]:
-        raise typer.Exit(FAILURE)
+    return outcome.metrics
 
 
 @verb()

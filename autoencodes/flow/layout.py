@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from autoencodes.devices import apart
 from autoencodes.errors import NumericalFailure
 from autoencodes.flow.schedule import WidthSchedule
 
@@ -188,7 +189,7 @@ def finite(
         first = None
         if rows is not None:
             others = tuple(axis for axis in range(values.ndim) if axis != rows)
-            first = int(np.argmin(np.isfinite(np.asarray(values)).all(axis=others)))
+            first = int(jnp.argmin(jnp.isfinite(values).all(axis=others)))
         raise NumericalFailure(
             f"{name} left the finite numbers of {values.dtype}: the states grow too fast along "
             "the flow; take a bounded activation (tanh), a smaller control or a shorter horizon",
@@ -199,6 +200,6 @@ def finite(
 
 def _all_finite(values: Any) -> bool:
     """Whether all are finite; of few, without an operation of JAX, which takes longer."""
-    if values.size <= _FEW:
+    if values.size <= _FEW and not apart(values):
         return bool(np.isfinite(np.asarray(values)).all())
     return bool(jnp.isfinite(values).all())

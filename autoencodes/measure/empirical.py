@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -14,7 +14,9 @@ from jaxtyping import Array, Float, Int, Key, Real
 from numpy.typing import ArrayLike
 
 from autoencodes.checks import finite_numbers, real
+from autoencodes.devices import apart, first_where
 from autoencodes.errors import InputError
+from autoencodes.measure.placement import Placement
 from autoencodes.measure.streaming import blocks
 
 Integral = TypeVar("Integral")
@@ -69,10 +71,15 @@ class EmpiricalMeasure(eqx.Module):
     own: Targets | None
     """The targets; None where they are the particles themselves, which then pass once."""
     weights: Weights
+    placement: Placement | None = eqx.field(static=True)
+    """Where the particles lie; None where one device holds them, or NumPy."""
+    filled: int = eqx.field(static=True)
+    """Behind the particles, so many of weight 0 that fill up the last shards."""
 
     def __init__(
         self, x: ArrayLike, y: ArrayLike | None = None, weights: ArrayLike | None = None
     ) -> None:
+        self.placement, self.filled = None, 0
         self.x = _matrix(x, "x", "particles, one a row")
         count = self.x.shape[0]
         self.own = None if y is None or y is x else _matrix(y, "y", "targets, one a row")
@@ -87,6 +94,10 @@ class EmpiricalMeasure(eqx.Module):
             given = checked_weights(weights, count)
             given = given / given.max()  # so that the sum cannot overflow
             self.weights = given / given.sum()
+        if (placement := Placement.of(self.x, self.own, self.weights)) is not None:
+            self.placement, self.filled = placement, -count % placement.shards
+            self.x, self.weights = placement.laid(self.x), placement.laid(self.weights, 0)
+            self.own = None if self.own is None else placement.laid(self.own)
 
     @property
     def y(self) -> Targets:
@@ -96,7 +107,7 @@ class EmpiricalMeasure(eqx.Module):
     @property
     def size(self) -> int:
         """The number N of particles."""
-        return int(self.x.shape[0])
+        return int(self.x.shape[0]) - self.filled
 
     @property
     def dim(self) -> int:
@@ -113,6 +124,33 @@ class EmpiricalMeasure(eqx.Module):
         own = None if self.own is None else jnp.asarray(self.own, dtype)
         return replaced(self, jnp.asarray(self.x, dtype), own, jnp.asarray(self.weights, dtype))
 
+    def spread(self, devices: Sequence[jax.Device] | None = None) -> EmpiricalMeasure:
+        """The same measure, its particles in shards over devices.
+
+        Whoever computes with it computes on all of them: a sum over particles is a sum over
+        shards, which differs by rounding alone. In several processes that JAX has joined
+        (``jax.distributed.initialize``) each calls this with the same measure, keeps its own rows
+        on its devices, and makes the same calls.
+
+        Parameters
+        ----------
+        devices : sequence of JAX devices, optional
+            By default all there are, of all processes.
+        """
+        placement = Placement.over(devices)
+        if self.placement is not None:
+            raise InputError("the particles lie on several devices already")
+        own = None if self.own is None else placement.laid(self.own)
+        whole = replaced(self, placement.laid(self.x), own, placement.laid(self.weights, 0))
+        return whole._lying(placement, -self.size % placement.shards)
+
+    def _lying(self, placement: Placement | None, filled: int) -> EmpiricalMeasure:
+        """The same arrays, known to lie so."""
+        known = jax.tree.map(lambda a: a, self)
+        object.__setattr__(known, "placement", placement)
+        object.__setattr__(known, "filled", filled)
+        return known
+
     def with_weights(self, weights: Float[Array, " particle"]) -> EmpiricalMeasure:
         """The same particles under other weights, unchecked and not normalised."""
         return replaced(self, self.x, self.own, weights)
@@ -128,8 +166,21 @@ class EmpiricalMeasure(eqx.Module):
         expectation over uniformly drawn rows. For equal weights it is a probability.
         """
         scale = self.size / rows.shape[0]
+        if self.placement is not None:
+            return self._spread_sample(self.placement, rows, scale)
         own = None if self.own is None else self.own[rows]
         return replaced(self, self.x[rows], own, self.weights[rows] * scale)
+
+    def _spread_sample(
+        self, placement: Placement, rows: Int[Array, " batch"], scale: float
+    ) -> EmpiricalMeasure:
+        """The same rows as a mini-batch that lies where this measure does."""
+        filled = -rows.shape[0] % placement.shards
+        wanted = jnp.concatenate([jnp.asarray(rows), jnp.broadcast_to(rows[:1], (filled,))])
+        taken: EmpiricalMeasure = placement.taken(self._lying(None, 0), wanted)
+        counted = jnp.arange(wanted.shape[0]) < rows.shape[0]
+        weights = jnp.where(counted, jnp.asarray(taken.weights) * scale, 0)
+        return taken.with_weights(weights)._lying(placement, filled)
 
     def jittered(self, key: Key[Array, ""], size: float) -> EmpiricalMeasure:
         """The particles moved by N(0, size² I), independently; their targets are not.
@@ -141,25 +192,51 @@ class EmpiricalMeasure(eqx.Module):
             The deviation, in the units of x.
         """
         x = jnp.asarray(self.x)
-        return self.moved(x + size * jax.random.normal(key, x.shape, x.dtype))
+        moves = jax.random.normal(key, (self.size, x.shape[1]), x.dtype)
+        return self.moved(x + size * jnp.pad(moves, ((0, self.filled), (0, 0))))
+
+    def everywhere(self, tree: Integral) -> Integral:
+        """A tree of what is not of particles, whole on every device: in compiled code."""
+        return tree if self.placement is None else self.placement.everywhere(tree)
+
+    def gathered(self) -> EmpiricalMeasure:
+        """The same measure whole in this process, in NumPy; as it is where it does not lie apart.
+
+        In several processes all call it, and each then has all particles.
+        """
+        if (placement := self.placement) is None:
+            return self
+        own = None if self.own is None else placement.whole(self.own)[: self.size]
+        x, weights = (placement.whole(a)[: self.size] for a in (self.x, self.weights))
+        return replaced(self, x, own, weights)._lying(None, 0)
 
     def integrate(
-        self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
+        self,
+        integral: Callable[..., Integral],
+        batch_size: int | None = None,
+        known: tuple[Any, ...] = (),
     ) -> Integral:
         """The integral over the measure as the sum of its integrals over pieces.
 
-        ``integral`` maps a measure to a sum over its particles (any tree of arrays). With
+        ``integral`` maps a measure, and what is ``known`` beside it, to a sum over its particles
+        (any tree of arrays); arrays that are no particles, as a control, it must know so. With
         ``batch_size=b`` it sees b particles at a time, one piece after the other: beside
-        the data and the result, memory is what ONE piece needs, whatever N.
+        the data and the result, memory is what ONE piece needs, whatever N. Where particles lie
+        on several devices, each integrates over its own, b at a time.
         """
+        if self.placement is not None:
+
+            def own(shard: EmpiricalMeasure, *known: Any) -> Integral:
+                return shard.integrate(integral, batch_size, known)
+
+            return self.placement.total(own, self._lying(None, 0), known)
         if batch_size is None or batch_size >= self.size:
-            return integral(self)
+            return integral(self, *known)
         whole = self.size // batch_size
 
         def piece(first: int | Int[Array, ""], count: int) -> Integral:
-            return integral(
-                jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
-            )
+            part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), self)
+            return integral(part, *known)
 
         def add(k: Int[Array, ""], total: Integral) -> Integral:
             return jax.tree.map(jnp.add, total, piece(k * batch_size, batch_size))
@@ -174,11 +251,18 @@ def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator
     """The measure in pieces of one size, the last filled up with particles of weight 0.
 
     By default as many particles pass at a time as keep the cores busy; either way the pieces
-    are made equal, so that little is filled up.
+    are made equal, so that little is filled up. Of particles on several devices every piece has as
+    many from each.
     """
     most = batch_size or int(
         np.clip(_PIECE_NUMBERS // measure.dim, _SMALLEST_PIECE, _LARGEST_PIECE)
     )
+    if (placement := measure.placement) is not None:
+        each = measure.x.shape[0] // placement.shards
+        for strip, fresh in placement.strips(measure._lying(None, 0), each, most):
+            weights = jnp.where(fresh, jnp.asarray(strip.weights), 0)
+            yield strip.with_weights(weights)._lying(placement, 0)
+        return
     size = -(-measure.size // -(-measure.size // most))
     for k, rows in enumerate(blocks(measure.size, size)):
         part = measure.sample(jnp.asarray(rows))
@@ -189,6 +273,8 @@ def pieces(measure: EmpiricalMeasure, batch_size: int | None = None) -> Iterator
 def reach(measure: EmpiricalMeasure) -> float:
     """The largest absolute value of particles and targets."""
     arrays = [measure.x] if measure.reconstructs else [measure.x, measure.y]
+    if measure.placement is not None:
+        return max(float(jnp.abs(a).max()) for a in arrays)
     ends = [(float(np.max(a)), float(np.min(a))) for a in map(np.asarray, arrays)]
     return max(abs(end) for pair in ends for end in pair)
 
@@ -234,18 +320,21 @@ def _matrix(values: ArrayLike, name: str, meaning: str) -> Particles:
     return finite_numbers(array, name)
 
 
-def checked_weights(
-    weights: ArrayLike, count: int, name: str = "weights"
-) -> Float[np.ndarray, " particle"]:
+def checked_weights(weights: ArrayLike, count: int, name: str = "weights") -> Any:
     """Weights of ``count`` particles in float64, not normalised, or an error that says why not."""
-    given = np.asarray(real(weights, name), np.float64)
+    given = real(weights, name)
+    if not apart(given):
+        given = np.asarray(given, np.float64)
     if given.shape != (count,):
         raise InputError(
             f"{name} must have one entry for each of the {count} particles; got shape {given.shape}"
         )
-    wrong = ~(np.isfinite(given) & (given >= 0))
-    if wrong.any() or not given.any():
-        first = int(np.argmax(wrong))
-        got = f"{given[first]} in row {first}" if wrong.any() else "0 in every row"
+    wrong = first_where(_no_weight, given)
+    if wrong is not None or not bool((given > 0).any()):
+        got = "0 in every row" if wrong is None else f"{wrong[1]} in row {wrong[0][0]}"
         raise InputError(f"{name} must be finite and non-negative, and not all zero; got {got}")
     return given
+
+
+def _no_weight(weights: Any) -> Any:
+    return ~((weights >= 0) & (weights < np.inf))

@@ -171,8 +171,19 @@ class StreamedMeasure(eqx.Module):
         """The same measure: pieces take the precision of the control that they meet."""
         return self
 
+    @property
+    def placement(self) -> None:
+        """Over which devices particles lie: read a block at a time, they lie nowhere."""
+
+    def everywhere(self, tree: Integral) -> Integral:
+        """As ``EmpiricalMeasure.everywhere``: all of it is on one device."""
+        return tree
+
     def integrate(
-        self, integral: Callable[[EmpiricalMeasure], Integral], batch_size: int | None = None
+        self,
+        integral: Callable[..., Integral],
+        batch_size: int | None = None,
+        known: tuple[Any, ...] = (),
     ) -> Integral:
         """The integral over the measure as the sum of its integrals over pieces, each in turn.
 
@@ -192,7 +203,7 @@ class StreamedMeasure(eqx.Module):
 
         def piece(number: int | Int[Array, ""]) -> Integral:
             x, *own, weights = jax.pure_callback(fetch, tuple(shapes), jnp.asarray(number))
-            return integral(_measure(x, own[0] if own else None, weights))
+            return integral(_measure(x, own[0] if own else None, weights), *known)
 
         def add(number: Int[Array, ""], total: Integral) -> Integral:
             return jax.tree.map(jnp.add, total, piece(number))

@@ -176,8 +176,8 @@ def natural(
     >>> ac.order.natural(x, x[:, [1]]).components[0]  # the one that is the target
     1
     """
-    x = np.asarray(real_rows(x, "rows"))
-    y = x if y is None else np.asarray(real_rows(y, "targets"))
+    x = real_rows(x, "rows")
+    y = x if y is None else real_rows(y, "targets")
     total = float(variance(y, weights).sum())
     return by_gain(covariance(x, weights=weights), covariance(x, y, weights), total)
 

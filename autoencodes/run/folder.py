@@ -30,6 +30,8 @@ from autoencodes.run import lock
 from autoencodes.training import Resumption
 
 _CHECKPOINT = "autoencodes-checkpoint-1"
+CHECKPOINT = "checkpoint/state.safetensors"
+"""The file of a run folder that holds its checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -405,7 +407,7 @@ class RunFolder:
 
     @property
     def _state(self) -> Path:
-        return self._file("checkpoint") / "state.safetensors"
+        return self._file(CHECKPOINT)
 
     def _file(self, name: str) -> Path:
         return self.path / name

@@ -16,7 +16,9 @@ from autoencodes.datasets import Dataset, Record
 from autoencodes.datasets.parts import PARTS
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.table import Observed
+from autoencodes.errors import NumericalFailure
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size
+from autoencodes.measure.placement import Placement
 from autoencodes.measure.streamed import Measure, StreamedMeasure, in_memory
 from autoencodes.model.model import Model, in_pieces
 from autoencodes.model.order import Order
@@ -76,6 +78,8 @@ class Job:
     """What was fitted to them."""
     sampled: Job | None = None
     """The same training of the sample alone, for what looks at some rows."""
+    placement: Placement | None = None
+    """Over which devices and processes particles lie while it trains; None for one device."""
 
     @classmethod
     def of(
@@ -188,10 +192,35 @@ class Job:
         """
         if isinstance(measure, StreamedMeasure):
             return self._mean(control, ({"": part} for part in measure.source.all()))[""]
-        errors = self._of_rows(control, measure)
         weights = _unequal(measure)
-        means = [float(np.average(own, weights=weights)) for own in errors]
+        if self.placement is not None:
+            means = self._shared_means(self.placement, control, measure, weights).tolist()
+        else:
+            errors = self._of_rows(control, measure)
+            means = [float(np.average(own, weights=weights)) for own in errors]
         return dict(zip(self._named, means, strict=True))
+
+    def _shared_means(
+        self,
+        placement: Placement,
+        control: Control,
+        measure: EmpiricalMeasure,
+        weights: Weights | None,
+    ) -> np.ndarray:
+        """The mean errors, of which every process sums those of its own rows."""
+        own = placement.rows(measure.size)
+        w = np.ones(own.stop - own.start) if weights is None else weights[own]
+        sums = np.append(np.zeros(len(self._named)), w.sum())
+        if len(w):
+            part = EmpiricalMeasure(np.asarray(measure.x)[own], np.asarray(measure.y)[own])
+            try:
+                sums[:-1] = [w @ errors for errors in self._of_rows(control, part)]
+            except NumericalFailure:
+                sums[:] = np.nan  # and so all processes learn of it
+        sums = placement.gathered(sums).sum(axis=0)
+        if np.isnan(sums).any():
+            raise NumericalFailure("the predictions of some rows left the finite numbers")
+        return sums[:-1] / sums[-1]
 
     def errors_of_parts(self, control: Control) -> dict[str, dict[str, float]]:
         """``errors`` of every part that has rows; where rows are read, in one pass."""
@@ -294,10 +323,12 @@ class Job:
             learned.source.telling() if isinstance(learned, StreamedMeasure) else nullcontext()
         )
         with precision(plan.precision), telling:
+            if self.placement is not None:
+                learned = in_memory(learned).spread(self.placement.devices)
             return fit(
                 self.problem,
                 self.model.control,
-                self.learned,
+                learned,
                 method=self.method,
                 steps=self.steps,
                 key=jax.random.fold_in(jax.random.key(plan.seed), 1),

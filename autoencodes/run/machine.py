@@ -24,15 +24,19 @@ def machine() -> dict[str, Any]:
     """Versions, system, device and cores, as JSON values; nothing that names a person or a host."""
     device = jax.devices()[0]
     return {
-        "autoencodes": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in _PACKAGES},
+        **versions(),
         "system": f"{platform.system()} {platform.machine()}",
         "device": f"{device.platform} {device.device_kind}",
         "cores": cores(),
         **{name: str(getattr(jax.config, name, None)) for name in _SETTINGS},
         **{name: _without_paths(os.environ[name]) for name in _VARIABLES if name in os.environ},
     }
+
+
+def versions() -> dict[str, str]:
+    """Those that decide about numbers, by name."""
+    own = {"autoencodes": __version__, "python": platform.python_version()}
+    return {**own, **{name: version(name) for name in _PACKAGES}}
 
 
 def _without_paths(text: str) -> str:

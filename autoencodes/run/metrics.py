@@ -33,15 +33,16 @@ def metrics(
     """All but the time; errors are per entry of the targets, in the flow's units."""
     measured = [line for line in history if line.get("validation_mse") is not None]
     best = min(measured, key=lambda line: float(line["validation_mse"]), default=None)
-    errors = job.errors_of_parts(result.control)
+    errors = evaluated(job, result.control)
+    objective = errors.pop("objective")
     kept = "last good" if result.failed else "last"
     return {
-        **{f"{part}_{name}": v for part, own in errors.items() for name, v in own.items()},
+        **errors,
         "test_mse_bottleneck_only": _error_through_bottleneck(job.shown, model),
         "around_bottleneck": _share_around(job.shown, model),
         "pca_test_mse": None if pca is None else job.pca_error(pca, "test"),
         "pca_exact": None if pca is None else job.pca_exact(pca),
-        "objective": _objective(job, result.control, errors["train"]),
+        "objective": objective,
         "gradient_evaluations": result.resumption.gradient_evaluations,
         "steps": result.resumption.step,
         "seed": job.plan.seed,
@@ -68,6 +69,13 @@ def _reason(job: Job, result: Result) -> str:
     """Why the training ended; where the comparison took PCA, that there was nothing to train."""
     kept = job.choice is not None and not job.plan.epochs
     return "PCA was kept: nothing had to be trained" if kept else result.reason
+
+
+def evaluated(job: Job, control: Control) -> dict[str, float]:
+    """The errors over every part, and J: sums over rows, to which every process adds its own."""
+    parts = job.errors_of_parts(control)
+    errors = {f"{part}_{name}": v for part, own in parts.items() for name, v in own.items()}
+    return {**errors, "objective": _objective(job, control, parts["train"])}
 
 
 def _reading(job: Job) -> dict[str, Any]:

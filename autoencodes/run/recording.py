@@ -33,6 +33,7 @@ class Course:
     """
 
     def __init__(self, problem: ControlProblem, measure: EmpiricalMeasure) -> None:
+        measure = measure.gathered()
         rows = np.arange(measure.size)
         if measure.size > _PARTICLES:
             rows = np.sort(np.random.default_rng(0).permutation(rows)[:_PARTICLES])

@@ -46,13 +46,18 @@ def gauss_newton(
     For use inside compiled code; nothing is checked. Source: docs/explanation/theory.md, section 6;
     Nocedal and Wright, Numerical Optimization (2006), section 10.3.
     """
-    flat, unravel = ravel_pytree(control)
-    flow, cost = problem.flow, problem.cost
+    unravel = ravel_pytree(control)[1]
 
-    def output(entries: Float[Array, " entry"], x: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        return flow.push(unravel(entries), x[None])[0]
+    def part(
+        measure: EmpiricalMeasure, problem: ControlProblem, control: Control
+    ) -> GaussNewtonModel:
+        flow, cost, flat = problem.flow, problem.cost, ravel_pytree(control)[0]
 
-    def part(measure: EmpiricalMeasure) -> GaussNewtonModel:
+        def output(
+            entries: Float[Array, " entry"], x: Float[Array, " dim"]
+        ) -> Float[Array, " dim"]:
+            return flow.push(unravel(entries), x[None])[0]
+
         measure = measure.astype(flat.dtype)
         ends = flow.push(control, measure.x)
         jacobian = jax.vmap(jax.jacrev(output), (None, 0))(flat, measure.x)
@@ -66,6 +71,6 @@ def gauss_newton(
             rows.T @ bent,
         )
 
-    total = measure.integrate(part, batch_size)
-    step_size = flow.schedule.step_size
+    total = measure.integrate(part, batch_size, (problem, control))
+    step_size = problem.flow.schedule.step_size
     return GaussNewtonModel(total.terminal_cost, total.g / step_size, total.matrix / step_size)

@@ -19,6 +19,7 @@ from autoencodes.control import Control
 from autoencodes.errors import InputError
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure, check_size, reach, replaced
+from autoencodes.measure.placement import Placement
 from autoencodes.measure.streamed import Measure, StreamedMeasure
 from autoencodes.pontryagin import ControlProblem
 from autoencodes.precision import compiled, native
@@ -186,6 +187,7 @@ def fit(
         noise,
         tolerance,
         optional(positive_integer, every, "every") or _LONGEST_ROUND,
+        measure.placement,
     )
     start = Resumption(loop.begin(control)) if resume is None else loop.restore(resume, control)
     callbacks = [*callbacks, *([] if callback is None else [callback])]
@@ -216,6 +218,7 @@ class _Loop:
     noise: float
     tolerance: float
     every: int
+    placement: Placement | None
 
     @property
     def large(self) -> str:
@@ -298,19 +301,15 @@ class _Loop:
                 if before.step % self.batches == 0 and here.step > before.step and first <= least:
                     good, least = before, first  # what a step made has seen there
                 length = min(_paced(length, time.perf_counter() - began), self.every)
-                progress = Progress(
-                    here.step,
-                    self.steps,
-                    self.batches,
-                    here.seconds,
-                    here.state.control,
-                    records,
-                    here,
-                )
+                place = here.step, self.steps, self.batches, here.seconds
+                progress = Progress(*place, here.state.control, records, here)
                 stopped = any([callback(progress) for callback in callbacks])
                 if shown is not None:
                     shown(progress)
                 asked = stop is not None and stop()
+                if self.placement is not None:  # clocks and signals of other processes count too
+                    length, *ends = self.placement.highest((length, asked, stopped))
+                    asked, stopped = map(bool, ends)
                 reason = self._reason(here, status, last, asked, stopped)
         except KeyboardInterrupt:
             if stop is not None:
@@ -449,7 +448,7 @@ def _begin(
         assert isinstance(measure, EmpiricalMeasure)
         measure = measure.sample(jnp.arange(batch_size))
     batch = Batch(measure, batch_size is None, stream_size)
-    return method.init(problem, control, batch, steps)
+    return measure.everywhere(method.init(problem, control, batch, steps))
 
 
 @compiled
@@ -494,4 +493,4 @@ def _round(
     shapes = jax.eval_shape(step, jnp.asarray(0), state)[1]
     infos = {name: jnp.zeros(_LONGEST_ROUND, shape.dtype) for name, shape in shapes.items()}
     done, state, infos = jax.lax.while_loop(going, turn, (jnp.asarray(0), state, infos))
-    return state, infos, done
+    return measure.everywhere((state, infos, done))

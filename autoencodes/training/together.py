@@ -98,6 +98,7 @@ def fit_together(
     structures = {jax.tree.structure(problem) for problem in problems}
     if len(structures) > 1 or not len(problems) == len(candidates) == len(measures):
         raise InputError("trainings at once need as many problems of one shape as measures")
+    measures = [measure.gathered() for measure in measures]
     dtype = jnp.result_type(*jax.tree.leaves(candidates[0].control))
     batch_size = min(batch_size, *(measure.size for measure in measures))
     stacked = _stacked(measures, dtype)
@@ -132,6 +133,7 @@ def costs_together(
 
     ``control`` has the axes (measure, candidate), as ``fit_together`` returns it.
     """
+    measures = [measure.gathered() for measure in measures]
     dtype = jnp.result_type(*jax.tree.leaves(control))
     losses = _costs(_along(problems), control, _stacked(measures, dtype))
     pairs = zip(losses, measures, strict=True)
