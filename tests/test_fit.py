@@ -7,6 +7,7 @@ import io
 import math
 import signal
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -236,6 +237,27 @@ def test_progress_is_lines_elsewhere_and_a_bar_in_a_terminal(
     train(progress=True, callback=lambda p: streams != (sys.stdout, sys.stderr))
     assert "step 8 of 8" in terminal.getvalue()
     assert "\r" in terminal.getvalue() or "\x1b[" in terminal.getvalue()
+
+
+def test_progress_is_one_bar_in_a_notebook(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, str]] = []
+    cell = SimpleNamespace(update=lambda data, raw: shown.append(data))
+
+    def display(data: dict[str, str], *, raw: bool, display_id: bool) -> SimpleNamespace:
+        shown.append(data)
+        return cell
+
+    ipython = SimpleNamespace(
+        get_ipython=lambda: SimpleNamespace(kernel=0), display=SimpleNamespace(display=display)
+    )
+    monkeypatch.setitem(sys.modules, "IPython", ipython)  # type: ignore[arg-type]
+    train(progress=True)
+    assert capsys.readouterr() == ("", "")
+    assert shown[0] == {"text/plain": "compiling"}
+    assert shown[-1]["text/plain"].startswith("step 8 of 8  J ")
+    assert '<progress value="1.0000"' in shown[-1]["text/html"]
 
 
 @every_method

@@ -1,4 +1,4 @@
-"""How ``fit`` shows a training on request: a bar in a terminal, plain lines elsewhere."""
+"""How ``fit`` shows a training on request: a bar in a terminal or notebook, else plain lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from autoencodes.training.result import Progress
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-_LINE_SECONDS = 10.0
-"""The time between two plain lines."""
+_LINE_SECONDS, _NOTEBOOK_SECONDS = 10.0, 0.25
+"""The time between two plain lines, and between two states of a notebook's bar."""
 
 
 def bar(text: str, total: float | None = None, **options: Any) -> Bar:
@@ -27,16 +27,28 @@ def bar(text: str, total: float | None = None, **options: Any) -> Bar:
     return made
 
 
+def _notebook() -> Any:
+    """IPython's ``display`` where a notebook is at work, which has a kernel; else None."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return ipython.display.display if ipython and hasattr(shell, "kernel") else None
+
+
 class ProgressDisplay:
-    """Shows every ``Progress`` that it is called with on standard error; a context, for the bar."""
+    """Shows every ``Progress`` that it is called with, in a notebook below the cell and else on
+    standard error; a context, for the bar.
+    """
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
+        self._cell: Any = None
         self._numbers = self._line = ""
-        self._due = 0.0
+        self._due = self._share = 0.0
 
     def __enter__(self) -> ProgressDisplay:
-        if sys.stderr is not None and sys.stderr.isatty():
+        if (display := _notebook()) is not None:
+            self._cell = display({"text/plain": "compiling"}, raw=True, display_id=True)
+        elif sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
 
             # No thread, and the host's streams stay its own.
@@ -62,6 +74,7 @@ class ProgressDisplay:
             )
             return
         self._line = f"{line}  {progress.seconds:.0f} s"
+        self._share = progress.step / max(progress.steps, 1)
         if time.monotonic() >= self._due:
             self._print()
 
@@ -72,7 +85,11 @@ class ProgressDisplay:
             self._print()
 
     def _print(self) -> None:
-        if sys.stderr is not None:
+        if self._cell is not None:
+            bar = f'<progress value="{self._share:.4f}" aria-label="training"></progress> '
+            self._cell.update({"text/plain": self._line, "text/html": bar + self._line}, raw=True)
+        elif sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):  # a closed stream ends no training
                 print(self._line, file=sys.stderr, flush=True)
-        self._line, self._due = "", time.monotonic() + _LINE_SECONDS
+        pause = _LINE_SECONDS if self._cell is None else _NOTEBOOK_SECONDS
+        self._line, self._due = "", time.monotonic() + pause
