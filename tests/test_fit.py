@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import math
+import re
 import signal
 import sys
 from types import SimpleNamespace
@@ -237,6 +238,22 @@ def test_progress_is_lines_elsewhere_and_a_bar_in_a_terminal(
     train(progress=True, callback=lambda p: streams != (sys.stdout, sys.stderr))
     assert "step 8 of 8" in terminal.getvalue()
     assert "\r" in terminal.getvalue() or "\x1b[" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("unwanted", [False, True])
+def test_colours_go_where_they_are_not_wanted(
+    unwanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    monkeypatch.setenv("NO_COLOR", "1") if unwanted else monkeypatch.delenv("NO_COLOR", False)
+    train(progress=True)
+    colours = re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|9[0-7])[0-9;]*m", terminal.getvalue())
+    assert "step 8 of 8" in terminal.getvalue()
+    assert bool(colours) != unwanted
 
 
 def test_progress_is_one_bar_in_a_notebook(
