@@ -79,12 +79,17 @@ def certify(
     if (path.parent / "lower.safetensors").exists():
         another = RunFolder.vacant(path.parent.parent, path.parent.name)
         given = shlex.join(["--start", str(run), "--leave-saddle", "--out", str(another)])
-        print(f"- To go on from where J lies lower: autoencodes train {given}", flush=True)
+        known = RunFolder.open(run)
+        longer = "" if not known.finished or known.metrics.get("converged") else _LONGER
+        print(f"- To go on from where J lies lower: autoencodes train {given}{longer}", flush=True)
     kept = "; the complete certificate.json is kept" if path.name != "certificate.json" else ""
     conclude(output=path, certificate=certificate.as_dict())
     say(f"wrote {path}{kept}")
     if certificate.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+_LONGER = "\n  (the training had not converged: more epochs may lower J as well)"
 
 
 @verb()

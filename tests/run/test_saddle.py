@@ -51,6 +51,7 @@ def test_the_printed_command_leaves_a_saddle(
         prepare(Settings(start=str(stands), leave_saddle=True))
     assert call("certify", stands) == 0
     said = capsys.readouterr().out.splitlines()[-1]
+    assert "had not converged" not in said
     name, *command = shlex.split(said.split(": ", 1)[1])
     assert name == "autoencodes"
     assert call(*command, "--epochs", 20) == 0
