@@ -20,6 +20,9 @@ from problems import BY_NAME, draw, flat
 import autoencodes as ac
 from autoencodes.catalogue import SOLVERS
 from autoencodes.fields import Perceptron
+from autoencodes.training.method import Batch, evaluate
+from autoencodes.training.movement import _lower
+from autoencodes.training.rounding import extent, slack
 
 SHAPES = ((2, [2, 1]), (2, [1]), (3, [2, 1]))
 
@@ -285,3 +288,28 @@ def test_arriving_at_rounding_is_no_failure(scale: float) -> None:
 def test_a_movement_that_cannot_be_says_why(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         ac.MinimizingMovement(**options)
+
+
+def test_an_objective_that_is_higher_by_more_than_its_noise_is_not_lower() -> None:
+    """The last digits of J decide nothing where a gradient falls; the ones before them do."""
+    case = BY_NAME["constant"]
+    batch = Batch(case.measure, True)
+    here = evaluate(case.problem, case.control, batch)
+    steeper = here._replace(g=jax.tree.map(lambda g: 100 * g, here.g))
+    digit = float(np.finfo(here.objective.dtype).eps * here.objective)
+    answers = {
+        digits: bool(
+            _lower(
+                case.problem,
+                here._replace(objective=here.objective + digits * digit),
+                steeper,
+                here.objective,
+            )
+        )
+        for digits in (0, 16, 256, 1e4, 1e6)
+    }
+    assert answers == {0: True, 16: True, 256: False, 1e4: False, 1e6: False}
+    higher = here._replace(objective=here.objective + digit)  # than the lowest so far by far
+    assert not _lower(case.problem, higher, steeper, 0 * digit * here.objective)
+    allowed = float(slack(here, extent(case.measure)))
+    assert digit < allowed < 1e3 * (digit + np.finfo(float).eps * 10)
