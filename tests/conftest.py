@@ -34,7 +34,11 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 
 # Tracing makes many objects, few of them in cycles, and every collection walks all of JAX's.
-gc.set_threshold(20_000, 10, 10)
+import autoencodes  # noqa: F401
+
+gc.collect()
+gc.freeze()
+gc.set_threshold(200_000, 20, 20)
 
 # A test asserts a law, not a time; and it asserts the same cases on every machine.
 hypothesis.settings.register_profile(

@@ -28,7 +28,7 @@ S = np.linspace(-1, 1, 9)
 PARABOLA = ac.EmpiricalMeasure(np.stack([S, S**2], axis=1))
 SCHEDULE = ac.WidthSchedule.autoencoder(2, [2, 1], 1, 3.0)
 PROBLEM = ac.ControlProblem(ac.Flow(SCHEDULE), tikhonov=1e-3)
-START = draw(PROBLEM.flow, 0, 0.3)
+START = jax.tree.map(jnp.asarray, draw(PROBLEM.flow, 0, 0.3))
 
 KNOWN = known(1.0, 0.5, 3)
 STILL = jax.tree.map(jnp.zeros_like, KNOWN.minimiser)
@@ -226,7 +226,7 @@ def test_the_augmented_hamiltonian_is_the_hamiltonian_to_first_order(case: Any) 
 
 
 def test_the_penalty_is_that_of_velocities_and_costates() -> None:
-    rho, other = 3.0, draw(PROBLEM.flow, 9)
+    rho, other = 3.0, jax.tree.map(jnp.asarray, draw(PROBLEM.flow, 9))
     values, _ = augmented(PROBLEM, START, PARABOLA, other, jnp.asarray(rho))
     plain, _ = augmented(PROBLEM, START, PARABOLA, other, jnp.asarray(0.0))
     penalties = []

@@ -268,7 +268,7 @@ def test_a_field_that_takes_no_stored_values_is_refused_under_skip_alone() -> No
 
 def test_the_velocity_is_that_of_every_particle() -> None:
     case = BY_NAME["constant, scanned, own field"]
-    theta = {name: a[0] for name, a in case.control[0].items()}
+    theta = {name: jnp.asarray(a[0]) for name, a in case.control[0].items()}
     x = jnp.asarray(case.measure.x)
     found = increment(case.flow, 0, jnp.asarray(0.3), theta, x)
     close(found, plain_velocity(case.field, 0.3, np.asarray(x), theta))
