@@ -31,11 +31,11 @@ import hypothesis
 import jax
 import pytest
 
+import autoencodes  # noqa: F401  (here, so that no collection walks it)
+
 jax.config.update("jax_enable_x64", True)
 
 # Tracing makes many objects, few of them in cycles, and every collection walks all of JAX's.
-import autoencodes  # noqa: F401
-
 gc.collect()
 gc.freeze()
 gc.set_threshold(200_000, 20, 20)
