@@ -35,7 +35,7 @@ def test_every_benchmark_runs(
     except SystemExit as end:
         status = end.code
     printed = capsys.readouterr()
-    assert not status, printed.err
+    assert not status, printed.out + printed.err
     assert printed.out
 
 
