@@ -31,13 +31,9 @@ import hypothesis
 import jax
 import pytest
 
-import autoencodes  # noqa: F401  (here, so that no collection walks it)
-
 jax.config.update("jax_enable_x64", True)
 
 # Tracing makes many objects, few of them in cycles, and every collection walks all of JAX's.
-gc.collect()
-gc.freeze()
 gc.set_threshold(200_000, 20, 20)
 
 # A test asserts a law, not a time; and it asserts the same cases on every machine.
@@ -55,6 +51,13 @@ def data_dir() -> Path:
     if not (folder / "mnist").is_dir() and not (folder / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip("MNIST is absent: set AUTOENCODES_DATA to the folder that holds it")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _freeze() -> None:
+    """What the tests have imported stays; no collection need walk it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
