@@ -9,6 +9,8 @@ from autoencodes.anomaly.score import Detector
 
 _MOST, _FEWEST = 0.5, 5
 """The share of values outside, and their number, from which a column is named."""
+_NAMED = 5
+"""Columns that are named; of more only their number is said, as of images' pixels."""
 
 
 class Outside:
@@ -38,7 +40,7 @@ class Outside:
 
     def add(self, x: Num[np.ndarray, "particle column"]) -> None:
         """Takes rows in, as numbers of a table."""
-        seen = np.where(np.isnan(x), np.nan, x).astype(np.float64)
+        seen = x.astype(np.float64)
         known = ~np.isnan(seen)
         self._outside += ((seen < self._ends[0]) | (seen > self._ends[1])).sum(axis=0)
         self._count += known.sum(axis=0)
@@ -49,10 +51,13 @@ class Outside:
     def sentences(self, names: tuple[str, ...]) -> list[str]:
         """What is said of columns of these names."""
         many = self._outside > _MOST * self._count
-        return [
+        places = np.flatnonzero(many & self._numbers & (self._outside >= _FEWEST))
+        said = [
             f"{names[k]}: {self._outside[k]:,} of {self._count[k]:,} values lie outside all that "
             f"is ordinary to the run ({self._low[k]:.6g} to {self._high[k]:.6g}; here "
             f"{self._least[k]:.6g} to {self._largest[k]:.6g}): another unit or another source, of "
             "which nothing is promised"
-            for k in np.flatnonzero(many & self._numbers & (self._outside >= _FEWEST))
+            for k in places[:_NAMED]
         ]
+        more = len(places) - len(said)
+        return [*said, f"most values of {more:,} more columns lie outside, too"] if more else said

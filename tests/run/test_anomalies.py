@@ -187,6 +187,16 @@ def test_columns_in_another_unit_are_named(run: Path, tmp_path: Path) -> None:
     assert blocks.sentences(found.model.named.names)[0] in said
 
 
+def test_of_many_columns_in_another_unit_few_are_named() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 30))
+    fitted = ac.AnomalyDetector(2, method="adam", epochs=2, batch_size=0, tikhonov=1e-3).fit(x)
+    counts = Outside(fitted.detector_)
+    counts.add(x + 100)
+    said = counts.sentences(fitted.model_.named.names)
+    assert len(said) == 6
+    assert said[-1] == "most values of 25 more columns lie outside, too"
+
+
 def test_a_column_that_the_model_does_not_know_can_be_dropped(run: Path, tmp_path: Path) -> None:
     lines = (run.parent / "orders.csv").read_text().splitlines()
     added = [f"{line},{'colour' if k == 0 else k}" for k, line in enumerate(lines)]
