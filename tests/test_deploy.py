@@ -89,6 +89,7 @@ MIXED = {
     "rank": ["low", "mid", "high", "mid"] * 16,
     "when": [f"{1 + k % 28:02d}.03.2024" for k in range(64)],
     "ok": [True, False] * 32,
+    "price": [f"{1000 + 37 * k:,}".replace(",", ".") + f",{k:02d} EUR" for k in range(64)],
 }
 KINDS = {"log size": "log", "rank": "low<mid<high", "when": "cyclic(%d.%m.%Y)"}
 
@@ -119,6 +120,7 @@ def test_the_module_needs_numpy_alone(mixed: Model, tmp_path: Path) -> None:
 
     export(mixed, tmp_path / "portable.py", "numpy")
     latent = mixed.encode(pandas.DataFrame(MIXED)).latent
+    own = mixed.reconstruct(pandas.DataFrame(MIXED))["when"].tolist()
     np.save(tmp_path / "latent.npy", latent)
     script = f"""
 import sys
@@ -131,13 +133,15 @@ latent = portable.encode(rows)
 assert np.abs(latent - np.load("latent.npy")).max() < 1e-5
 made = portable.reconstruct(rows)
 assert set(made) == set(rows) and set(made["colour"]) <= {{"red", "green", "blue"}}, made
-assert made["when"][0].count(".") == 2, made["when"]
+assert made["when"] == {own!r}, made["when"]
+assert all(isinstance(v, float) for v in made["price"]), made["price"]  # in the unit, EUR
 assert portable.score(rows).shape == (64,)
 assert list(portable.decode(latent)["rank"]) == list(made["rank"])
 gaps = dict(rows, size=["NA", "7", " ? ", *map(str, rows["size"][3:])])
 plain = dict(rows, size=[None, 7, float("nan"), *rows["size"][3:]])
 assert (portable.encode(gaps) == portable.encode(plain)).all()
-for wrong, words in ((dict(rows, colour=["pink"] * 64), "pink"), ({{"size": [1.0]}}, "colour")):
+for wrong, words in ((dict(rows, colour=["pink"] * 64), "pink"),
+    (dict(rows, price=["5.00 USD"] * 64), "#.##0,00 EUR"), ({{"size": [1.0]}}, "colour")):
     try:
         portable.encode(wrong)
     except ValueError as error:
@@ -165,6 +169,20 @@ def test_what_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(NumericalFailure, match="nothing was written"):
         export(made, tmp_path / "m.py", "numpy")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("to", HERE)
+def test_a_difference_as_large_as_the_model_rounds_is_none_of_the_file(
+    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model(Perceptron(), dtype=np.float32)
+    monkeypatch.setattr(sys.modules["autoencodes.deploy.writing"], "TOLERANCE", 0.0)
+    result = export(made, tmp_path / f"m{FORMATS[to]}", to)
+    assert result.files[0].exists()
+    if result.difference is not None and result.difference > 0:
+        assert result.rounding is not None
+        assert 0 < result.rounding < 1e-5
+        assert result.difference <= 4 * result.rounding
 
 
 def test_names_and_formats_are_checked(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autoencodes.datasets import texts
+from autoencodes.datasets import spelling, texts
 from autoencodes.datasets.kinds import (
     LABEL_NAMES,
     Builder,
@@ -47,6 +47,7 @@ def build(
     *,
     line: int | Lines | None = None,
     numbered: bool = False,
+    decimal: str | None = None,
 ) -> Table:
     """The table of columns, as far as values and ``reading`` say what these are.
 
@@ -60,6 +61,8 @@ def build(
         In a text file, the number of the line that holds the first row, or of every row.
     numbered : bool
         Whether columns have no names but their numbers.
+    decimal : str, optional
+        The decimal mark that other columns of the file surely have.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def build(
         If a column that was named is not there, two have one name, a value is none of its column's
         kind, values are missing and ``reading`` refuses them, or no feature is left.
     """
-    made = Builder(where, line, reading, numbered)
+    made = Builder(where, line, reading, numbered, decimal)
     rest = _selected(list(given), reading, where)
     for g in rest:
         if g.fault is not None:
@@ -217,7 +220,7 @@ def _counts_rows(given: Given, gone: np.ndarray, seen: np.ndarray) -> bool:
     likely = bool(_IDENTIFIES.fullmatch(given.name))
     if given.text and not as_numbers(seen):
         fields = seen.tolist()
-        numbers = any(map(texts.is_number, fields)) or all(map(texts.nearly_number, fields))
+        numbers = any(map(texts.is_number, fields)) or all(map(spelling.written, fields))
         mixed = numbers and not all(map(texts.is_integer, fields))
         doubt = not likely and (len(seen) < _FEW or mixed)
         return not doubt and not texts.date_format(fields)

@@ -178,6 +178,7 @@ def _read(file: TextFile, options: Reading) -> Table:
     form = form_of(file, options)
     kept = _as_text(form, options)
     decimal: str | None = None
+    sure: str | None = None
     line: int | np.ndarray
     try:
         if options.decimal == ",":
@@ -186,8 +187,10 @@ def _read(file: TextFile, options: Reading) -> Table:
     except _NotPlain:
         surveys, count = _surveyed(file, form, kept)
         decimal = options.decimal or _decimal(surveys, form)
+        sure = _sure_decimal(surveys)
         given, line = _filled(file, form, surveys, decimal, count)
-    table = build(given, options, form.where, line=line, numbered=form.header is None)
+    numbered = form.header is None
+    table = build(given, options, form.where, line=line, numbered=numbered, decimal=sure)
     said = list(form.notes())
     if decimal == ",":
         said.append("decimals are marked with a comma")
@@ -197,8 +200,11 @@ def _read(file: TextFile, options: Reading) -> Table:
 
 
 def _as_text(form: Dialect, options: Reading) -> set[int]:
-    """The columns whose fields are kept as they are spelled: labels, identifiers, roles, dates."""
-    kept = {*options.roles.values(), *(c.name for c in options.schema or () if c.moments)}
+    """The columns whose fields are kept as they are spelled: labels, identifiers, roles, dates,
+    numbers with a unit.
+    """
+    kept = {*options.roles.values()}
+    kept |= {c.name for c in options.schema or () if c.moments or c.form}
     for name, kind in options.said.items():
         if kind == "identifier" or kind.startswith(("date", "cyclic")):
             kept.add(name)
@@ -350,6 +356,14 @@ def _surveyed(file: TextFile, form: Dialect, kept: set[int]) -> tuple[list[_Surv
             f"{form.where}: expected rows of numbers or text below the header, got none; give data"
         )
     return surveys, count
+
+
+def _sure_decimal(surveys: list[_Survey]) -> str | None:
+    """The decimal mark that some columns of numbers surely have, and none has another."""
+    numbers = [s for s in surveys if not s.text]
+    marks = {"."} if any(s.point for s in numbers) else set()
+    marks |= {","} if any(s.certain for s in numbers) else set()
+    return marks.pop() if len(marks) == 1 else None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
-from autoencodes.datasets import texts
+from autoencodes.datasets import spelling, texts
 from autoencodes.errors import InputError
 
 # A gzip bomb without a line break would otherwise be unpacked into one string.
@@ -325,7 +325,7 @@ def _are_years(fields: list[str]) -> bool:
 def _alike(name: str, column: tuple[str, ...]) -> bool:
     """Whether a field of the first record is a value as the others in its column."""
     below = column[0]
-    both = texts.nearly_number(name) and texts.nearly_number(below)
+    both = spelling.written(name) and spelling.written(below)
     return bool(name) and (name in column or both or texts.date_format([name, below]) is not None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Shaped
 
 from autoencodes.datasets import texts
 from autoencodes.datasets.reading import Reading, option
+from autoencodes.datasets.spelling import Spelling, spelling
 from autoencodes.datasets.table import Column, Lines, line_of
 from autoencodes.errors import InputError
 
@@ -68,6 +69,7 @@ class Builder:
     line: int | Lines | None
     reading: Reading
     numbered: bool
+    decimal: str | None = None
     columns: list[Column] = field(default_factory=list)
     values: list[np.ndarray] = field(default_factory=list)
     identifiers: dict[str, np.ndarray] = field(default_factory=dict)
@@ -169,7 +171,9 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
         number(given, gone, *_parsed(fields, ~gone), made)
         return
     if any(numeric) and not all(numeric):
-        _refuse_text(given, fields, gone, made)
+        if not _spelled(given, gone, fields, "number", made):
+            _refuse_text(given, fields, gone, made)
+        return
     if all(t.lower() in ("true", "false") for t in distinct):
         levels = tuple(sorted(distinct, key=str.lower))
         levelled(given, gone, fields, "boolean", levels, made)
@@ -186,20 +190,61 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
         return
     if codes and all(numeric):
         made.notes.append(f"{given.name!r} has leading zeros that matter: names, and no numbers")
-    elif all(map(texts.nearly_number, distinct)):
-        there = np.flatnonzero(~gone).tolist()
-        marked = [row for row in there if not texts.of_either_mark(fields[row])]
-        row = (marked or there)[0]
-        decimal = "" if marked else "say how decimals are marked with --decimal, "
-        raise InputError(
-            f"{made.place(given, row)}: expected a number, got {fields[row]!r}; write numbers "
-            f"without marks or units, {decimal}leave the column out with "
-            f"{option('drop', given.name)}, or take {option('kinds', given.name + '=category')}"
-        )
+    elif _spelled(given, gone, fields, "number", made):
+        return
     if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
         set_aside(given, f"is text with {len(distinct):,} different values", made)
         return
     levelled(given, gone, fields, "category", tuple(sorted(distinct)), made)
+
+
+def _spelled(given: Given, gone: np.ndarray, fields: np.ndarray, kind: Any, made: Builder) -> bool:
+    """Takes text for numbers with a unit, or marks among their digits, if it is that.
+
+    Raises
+    ------
+    InputError
+        If it is numbers, and in doubt which.
+    """
+    sure = made.reading.decimal is not None
+    how = spelling(
+        dict.fromkeys(fields[~gone].tolist()), made.reading.decimal or made.decimal, sure
+    )
+    if isinstance(how, str):
+        there = np.flatnonzero(~gone).tolist()
+        plain = [texts.is_number(fields[row]) for row in there]
+        row = there[int(np.argmin(plain))]
+        marks = "say which with --decimal, " if "thousands" in how else ""
+        raise InputError(
+            f"{made.place(given, row)}: expected numbers, got {fields[row]!r}: the values {how}; "
+            f"{marks}write them alike, leave the column out with {option('drop', given.name)}, or "
+            f"take {option('kinds', given.name + '=category')}"
+        )
+    if how is None:
+        return False
+    _number_as(given, gone, fields, kind, how, made)
+    made.notes.append(f"{given.name!r} is numbers written as {how.form}: taken for numbers")
+    return True
+
+
+def _number_as(
+    given: Given, gone: np.ndarray, fields: np.ndarray, kind: Any, how: Spelling, made: Builder
+) -> None:
+    """A column of numbers whose spelling is known."""
+    there = np.flatnonzero(~gone)
+    values = how.numbers(fields[there].tolist())
+    if None in values:
+        row = int(there[values.index(None)])
+        raise InputError(
+            f"{made.place(given, row)}: expected a number as {how.form!r}, got "
+            f"{fields[row][:40]!r}; write it so"
+        )
+    x = np.full(len(fields), np.nan)
+    x[there] = values
+    whole = not how.places and not gone.any() and (np.abs(x) < 2**53).all()
+    number(given, gone, x.astype(np.int64) if whole else x, kind, made)
+    dtype = "float64" if how.places else "int64"
+    made.columns[-1] = replace(made.columns[-1], dtype=dtype, form=how.form)
 
 
 def _parsed(fields: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, str]:
@@ -303,6 +348,9 @@ def as_said(given: Given, said: str, made: Builder) -> None:
     kind, _, form = said.rstrip(")").partition("(") if said.endswith(")") else (said, "", "")
     if kind in ("number", "log"):
         if given.text or values.dtype.kind == "O":
+            plain = all(map(texts.is_number, values[~gone].tolist()))
+            if not plain and _spelled(given, gone, values, kind, made):
+                return
             for row in np.flatnonzero(~gone).tolist():
                 if not texts.is_number(values[row]):
                     _refuse_text(given, values, gone, made)
@@ -386,6 +434,9 @@ def as_known(given: Given, column: Column, made: Builder) -> None:
     elif column.moments:
         form = "" if column.dtype.startswith("datetime64") else column.dtype
         _as_date(given, gone, values, column.kind, form, made)
+        made.columns[-1] = column
+    elif column.form and values.dtype.kind == "O":
+        _number_as(given, gone, values, column.kind, Spelling.read(column.form), made)
         made.columns[-1] = column
     else:
         as_said(given, column.kind, made)

@@ -149,7 +149,8 @@ class Record:
     @property
     def described(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return asdict(self)
+        columns = None if self.columns is None else [c.described for c in self.columns]
+        return {**asdict(replace(self, columns=None)), "columns": columns}
 
     @classmethod
     def read(cls, described: Any) -> Record:
@@ -189,7 +190,7 @@ class Content:
     def __init__(self, head: Table, rows: int) -> None:
         self._head, self._rows = head, rows
         self._whole = hashlib.sha256()
-        columns = None if head.columns is None else [asdict(c) for c in head.columns]
+        columns = None if head.columns is None else [c.described for c in head.columns]
         first = [[rows, head.x.shape[1]], str(head.x.dtype), columns]
         self._whole.update(json.dumps(first, ensure_ascii=True, default=str).encode())
         few = columns is not None and len(columns) <= _FINGERPRINTED

@@ -8,13 +8,14 @@ array, and the way back to people's own values is in one place, ``Column.values`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Int, Real, Shaped
+from jaxtyping import Bool, Float, Int, Real, Shaped
 
+from autoencodes.datasets.spelling import Spelling
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import first_non_finite
 
@@ -52,6 +53,9 @@ class Column:
     levels : tuple
         Of a category, boolean or ordinal its values in order; of a constant its only one, or none
         where all are missing.
+    form : str
+        Of numbers that are written with a unit or with marks for thousands, how, as spreadsheets
+        describe it: "#.##0,00 EUR", "0.0 %"; empty where numbers are written as programs do.
 
     Examples
     --------
@@ -64,6 +68,7 @@ class Column:
     kind: Kind = "number"
     dtype: str = "float64"
     levels: tuple[Any, ...] = ()
+    form: str = ""
 
     @classmethod
     def read(cls, described: Mapping[str, Any]) -> Column:
@@ -82,7 +87,16 @@ class Column:
             raise ValueError(f"levels {levels!r}")
         if kind in ("number", "log") and np.dtype(dtype).kind not in "biuf":
             raise ValueError(f"numbers of dtype {dtype!r}")
-        return cls(name, kind, dtype, levels)
+        form = described.get("form", "")
+        if form:
+            Spelling.read(form)
+        return cls(name, kind, dtype, levels, form)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The column as JSON values, of which ``read`` makes it again."""
+        described = asdict(self)
+        return described if self.form else {k: v for k, v in described.items() if k != "form"}
 
     @property
     def levelled(self) -> bool:
@@ -103,8 +117,9 @@ class Column:
         """Values as people gave them, from the table's numbers ``x`` (N,): the nearest that there
         are.
 
-        Levels, dates and text come back as objects with None where missing, numbers in the
-        column's own dtype; integers rounded, and as floats with NaN where some are missing.
+        Levels, dates, text and numbers with a unit come back as objects with None where missing,
+        other numbers in the column's own dtype; integers rounded, and as floats with NaN where some
+        are missing.
         """
         missing = np.isnan(x)
         if self.levelled:
@@ -113,6 +128,12 @@ class Column:
             return known[np.minimum(place, len(self.levels)).astype(np.intp)]
         if self.moments:
             return moments(x, self.dtype)
+        if self.form:
+            spell = Spelling.read(self.form).text
+            written = [
+                None if gone else spell(v) for v, gone in zip(x.tolist(), missing, strict=True)
+            ]
+            return np.array(written, dtype=object)
         dtype = np.dtype(self.dtype)
         if not self.whole:
             return x.astype(dtype if dtype.kind == "f" else np.float64, copy=False)
@@ -124,13 +145,32 @@ class Column:
         high = np.nextafter(float(limits.max), 0) if limits.bits == 64 else limits.max
         return np.clip(rounded, limits.min, high).astype(dtype)
 
+    def numbers(self, values: Shaped[np.ndarray, " particle"]) -> Float[np.ndarray, " particle"]:
+        """The numbers that ``values`` of a column of numbers are, however they are written."""
+        if not self.form or values.dtype.kind != "O":
+            return values.astype(np.float64)
+        spell = Spelling.read(self.form)
+        read = [np.nan if v is None else spell.number(v) for v in values.tolist()]
+        return np.array(read, np.float64)
+
+
+_HALF = {
+    "D": np.timedelta64(12, "h"),
+    "h": np.timedelta64(30, "m"),
+    "m": np.timedelta64(30, "s"),
+    "s": np.timedelta64(500, "ms"),
+    "ms": np.timedelta64(500, "us"),
+}
+
 
 def moments(seconds: np.ndarray, dtype: str) -> np.ndarray:
     """Dates in the form they came in, from seconds since 1970; None or NaT where missing."""
     missing = np.isnan(seconds)
     micro = np.round(np.where(missing, 0, seconds) * 1e6).astype("datetime64[us]")
     if dtype.startswith("datetime64"):
-        dates = micro.astype(dtype)
+        unit = np.datetime_data(np.dtype(dtype))[0]
+        half = _HALF.get(unit, np.timedelta64(0, "us"))  # to the nearest
+        dates = (micro + half).astype(dtype)
         dates[missing] = np.datetime64("NaT")
         return dates
     if "%H" not in dtype and "%I" not in dtype:  # whole days: to the nearest

@@ -21,8 +21,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _CODE = re.compile(r"[+-]?0\d+", re.ASCII)
-_NEARLY = re.compile(r"[+-]?[$€£¥]?\s?\d{1,3}([ .,'\u00a0\u202f_]?\d{3})*([.,]\d+)?\s?[%$€£¥]?")
-_EITHER_MARK = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
 _SECOND = ("", ":%S", ":%S.%f")
 _FORMATS = (
     *(f"{day}{mark}%H:%M{s}{zone}"
@@ -58,16 +56,6 @@ def is_number(text: str) -> bool:
 def is_integer(text: str) -> bool:
     """Whether a field is written as an integer."""
     return bool(_INTEGER.fullmatch(text))
-
-
-def nearly_number(text: str) -> bool:
-    """Whether a field is a number with a mark for thousands, a currency or a per cent sign."""
-    return bool(_NEARLY.fullmatch(text))
-
-
-def of_either_mark(text: str) -> bool:
-    """Whether a field is a number once it is known whether a comma or a point marks decimals."""
-    return bool(_EITHER_MARK.fullmatch(text))
 
 
 def is_code(text: str) -> bool:

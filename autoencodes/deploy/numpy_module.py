@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,7 @@ def _columns(columns: Sequence[Column], named: bool) -> str:
     if not named:
         plain = '{"name": f"x_{k}", "kind": "number", "dtype": "float64", "levels": ()}'
         return f"[{plain} for k in range({len(columns)})]"
-    return "[\n" + "".join(f"    {asdict(column)!r},\n" for column in columns) + "]"
+    return "[\n" + "".join(f"    {column.described!r},\n" for column in columns) + "]"
 
 
 def _face(function: Function, named: bool) -> str:
@@ -162,7 +161,7 @@ def _dtype(dtype: np.dtype[Any]) -> str:
     return "bool_" if dtype.kind == "b" else dtype.name
 
 
-_HEAD = '''
+_HEAD = r'''
 """{title}
 
 Needs NumPy alone. Rows are an array (N, columns) or, by name, a data frame or a mapping from the
@@ -173,6 +172,7 @@ import base64
 import datetime
 import io
 import math
+import re
 
 import numpy as np
 
@@ -181,9 +181,11 @@ COLUMNS = {columns}
 NAMED = {named}
 # Text that stands for a value that is missing, in any case.
 MISSING = set({missing})
+# How numbers with a unit are written: "#.##0,00 EUR".
+FORM = re.compile(r"(\D*?)(#(.)##)?0(?:([.,])0+)?((?:[^0#.,].*)?)", re.DOTALL)
 '''
 
-_READING = '''
+_READING = r'''
 def _numbers(rows):
     """Rows as numbers (N, columns): places among levels, seconds since 1970, NaN where missing."""
     if hasattr(rows, "keys"):
@@ -227,7 +229,7 @@ def _entries(values, column):
     if kind in ("date", "cyclic"):
         return _seconds(values, column)
     try:
-        numbers = np.array([nan if _missing(v) else float(v) for v in values.tolist()])
+        numbers = np.array([_number(v, column.get("form")) for v in values.tolist()])
     except (TypeError, ValueError) as error:
         raise ValueError(f"column {column['name']!r}: expected numbers ({error})") from error
     if kind == "log" and (numbers <= 0).any():
@@ -256,6 +258,26 @@ def _seconds(values, column):
     return np.array([second(value) for value in values.tolist()])
 
 
+def _number(value, form):
+    """A number, or a text of one: with its unit and marks, if the column's form has them."""
+    if _missing(value):
+        return nan
+    if not form or not isinstance(value, str):
+        return float(value)
+    before, grouped, mark, decimal, after = FORM.fullmatch(form).groups()
+    whole = rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+|\d+" if grouped else r"\d+"
+    parts = rf"(?:{re.escape(decimal)}(\d+))?" if decimal else "()"
+    unit = [r"\s*".join(map(re.escape, text.split())) for text in (before, after)]
+    found = re.fullmatch(
+        rf"([+\u2212-]?)\s*{unit[0]}\s*({whole}){parts}\s*{unit[1]}", value.strip()
+    )
+    if not found:
+        raise ValueError(f"expected numbers as {form}, got {value!r}")
+    sign, digits, rest = found.groups()
+    digits = float(digits.replace(mark or ",", "") + "." + (rest or "0"))
+    return digits if sign in ("", "+") else -digits
+
+
 def _missing(value):
     if isinstance(value, str):
         return value.strip().lower() in MISSING
@@ -281,9 +303,16 @@ def _own(x, column):
         return [None if v != v else levels[min(max(round(v), 0), last)] for v in x.tolist()]
     if kind in ("date", "cyclic"):
         if column["dtype"].startswith("datetime64"):
-            return [None if v != v else np.datetime64(round(v * 1e6), "us") for v in x.tolist()]
-        zero = datetime.datetime(1970, 1, 1)
+            days = column["dtype"] == "datetime64[D]"
+            moments = [None if v != v else np.datetime64(round(v * 1e6), "us") for v in x.tolist()]
+            half = np.timedelta64(12, "h")
+            return [(m + half).astype("datetime64[D]") if days and m else m for m in moments]
         form = column["dtype"]
+        zero = datetime.datetime(1970, 1, 1)
+        if "%H" not in form and "%I" not in form:  # whole days: to the nearest
+            zero += datetime.timedelta(hours=12)
+        elif "%f" not in form:
+            zero += datetime.timedelta(milliseconds=500)
         dates = [None if v != v else zero + datetime.timedelta(seconds=v) for v in x.tolist()]
         return [None if date is None else date.strftime(form) for date in dates]
     if kind == "constant":

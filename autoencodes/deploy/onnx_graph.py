@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -262,7 +261,7 @@ def model(
     made_of = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
     file = helper.make_model(body, opset_imports=made_of, producer_name="autoencodes", ir_version=8)
     helper.set_model_props(
-        file, {"columns": json.dumps([asdict(c) for c in columns], ensure_ascii=False)}
+        file, {"columns": json.dumps([c.described for c in columns], ensure_ascii=False)}
     )
     onnx.checker.check_model(file)
     return bytes(file.SerializeToString())

@@ -10,7 +10,7 @@ the year, the week and, where it has hours, the day.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -181,7 +181,7 @@ class Encoding(Summarised):
     @property
     def described(self) -> dict[str, Any]:
         """What a file says of it; ``fill`` stands elsewhere."""
-        columns = [asdict(column) for column in self.columns]
+        columns = [column.described for column in self.columns]
         return {"columns": columns, "missing": self.missing, "dtype": self.dtype}
 
     @classmethod

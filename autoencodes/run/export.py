@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from autoencodes import atomic, datasets
+from autoencodes.datasets.spelling import written
 from autoencodes.errors import InputError, MissingExtra, Notice
 from autoencodes.flow.flow import Latent
 from autoencodes.measure.streaming import strips
@@ -335,7 +336,7 @@ def _say_formulas(columns: Columns) -> None:
         if values.dtype.kind in "OU"
         for value in set(values.tolist())
     }
-    formulas = sorted(c for c in cells if c.startswith(_FORMULA) and not _is_number(c))
+    formulas = sorted(c for c in cells if c.startswith(_FORMULA) and not written(c))
     if formulas:
         warnings.warn(
             f"a spreadsheet takes for formulas: {', '.join(formulas[:3])}; open the file "
@@ -343,11 +344,3 @@ def _say_formulas(columns: Columns) -> None:
             Notice,
             stacklevel=4,
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -33,7 +33,7 @@ def beyond(table: Table, filled: Mapping[str, Shaped[np.ndarray, " particle"]]) 
         if column.kind != "number" or not gone.any() or gone.all():
             continue
         made, low, high = (
-            filled[column.name][gone].astype(np.float64),
+            column.numbers(filled[column.name][gone]),
             own[~gone].min(),
             own[~gone].max(),
         )

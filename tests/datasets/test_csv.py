@@ -95,7 +95,7 @@ def test_a_column_of_labels_is_taken_out(
         ("1,2\n3,1_000\n", ["line 2, column 2", "'1_000'"]),
         ("1,2\n3,\uff11\n", ["line 2, column 2"]),
         ("a;b\n1,234;2\n3,567;4\n", ["line 2, column 1 ('a')", "'1,234'", "--decimal"]),
-        ("a;b\n1.234;2\n3,5;4\n", ["line 3, column 1 ('a')", "'3,5'", "decimal point"]),
+        ("a;b\n1.234;2\n3,5;4\n", ["line 3, column 1 ('a')", "'3,5'", "--decimal"]),
         ('1,2\n3,"4\n', ["line 2", "quotes"]),
         ('label,a\n"u,1\nv",2\nw,x\n', ["line 4, column 2 ('a')", "'x'"]),
         ('a,label\n1,"u\nv"\n2,w\n3,"x\n', ["line 5", "quotes"]),

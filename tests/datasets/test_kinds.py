@@ -119,11 +119,12 @@ def test_what_a_column_is_taken_for(
 @pytest.mark.parametrize(
     ("fields", "facts"),
     [
-        (["1,234", "5,678"], ["'1,234'", "without marks or units", "--decimal"]),
-        (["$5", "$6.50"], ["'$5'", "without marks"]),
-        (["149,00", "1.299,00"], ["'1.299,00'", "without marks or units, leave"]),
-        (["5%", "6%"], ["'5%'"]),
-        ([f"{k},000" for k in range(1, N + 1)], ["'1,000'", "without marks"]),
+        (["1.234 l", "3,5 l"], ["'1.234 l'", "may have thousands or decimals", "--decimal"]),
+        (["1.250 kg", "2.500 kg"], ["'1.250 kg'", "thousands or decimals", "--decimal"]),
+        (["5 kg", "300 g"], ["'5 kg'", "several units ('kg', 'g')", "--drop a"]),
+        (["12", "8 %"], ["'8 %'", "several units (none, '%')"]),
+        (["$5", "5 €"], ["'$5'", "several units ('$', '€')"]),
+        (["555 123", "555 987"], ["'555 123'", "names made of digits", "a=category"]),
         (["1.5", "2.5", "oops"], ["line 4, column 1 ('a')", "'oops'", "--kinds a=category"]),
         ([*(f"{k}.5" for k in range(N - 1)), "oops"], ["line 25", "'oops'"]),
         (["1", "1_000"], ["'1_000'"]),

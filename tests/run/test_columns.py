@@ -357,3 +357,42 @@ def test_mask_hides_values_of_a_table_without_gaps_too(tmp_path: Path) -> None:
     job = prepare(given, choosing=False)
     assert job.learned.size > job.train.size
     assert job.plan.batch_size < job.learned.size
+
+
+def test_prices_and_shares_come_back_as_they_were_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a German export to every result, with gaps to fill and negative amounts."""
+
+    def price(size: float) -> str:
+        text = f"{1000 + 900 * size:,.2f} EUR"
+        return text.translate(str.maketrans(",.", ".,"))
+
+    rows = [["price", "share", "weight"]]
+    for k, size in enumerate(SIZE.tolist()):
+        gap = k % 10 == 3
+        rows.append(["" if gap else price(size), f"{20 + 5 * size:.1f} %", f"{10 + size:.2f}"])
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(";".join(row).replace(".0 %", " %") for row in rows) + "\n")
+    train(settings(path, widths=[3, 1], epochs=200), tmp_path / "run")
+    run, out = tmp_path / "run", tmp_path / "out.csv"
+    for verb in ("impute", "reconstruct"):
+        assert call(verb, run, path, "-o", out) == 0
+        made = columns_of(out)
+        assert all(re.fullmatch(r"-?[\d.]+,\d\d EUR", value) for value in made["price"])
+        assert all(re.fullmatch(r"[\d.]+ %", value) for value in made["share"])
+        if verb == "impute":
+            kept = [(row[0], v) for row, v in zip(rows[1:], made["price"], strict=True) if row[0]]
+            assert all(a == b for a, b in kept)
+            [filled] = [v for row, v in zip(rows[4:5], made["price"][3:4], strict=True)]
+            error = float(filled[:-4].replace(".", "").replace(",", ".")) - (1000 + 900 * SIZE[3])
+            assert abs(error) < 400
+        # What was written is read as the same rows.
+        assert call("score", run, out, "-o", tmp_path / "score.csv") == 0
+    said = capsys.readouterr().err
+    assert "spreadsheet" not in said  # an amount below zero is no formula
+    other = tmp_path / "dollars.csv"
+    other.write_text(path.read_text().replace("EUR", "USD"))
+    assert call("score", run, other, "-o", out) != 0
+    assert "expected a number as '#.##0,00 EUR', got" in capsys.readouterr().err
+    assert call("export", run, "--to", "numpy", "-o", tmp_path / "prices.py") == 0
