@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -402,6 +403,9 @@ def _as_date(
         form = known
     if values.dtype.kind in "iu" and form:  # as 20240131
         values = np.array([str(v) for v in values.tolist()], object)
+    if values.dtype.kind == "O":
+        with suppress(ValueError):  # which ``moments`` tells of
+            form = texts.as_written(list(dict.fromkeys(values[~gone].tolist())), form)
     if values.dtype.kind in "biuf":
         raise InputError(
             f"{made.where}: column {given.name!r} holds numbers, and no dates; take "

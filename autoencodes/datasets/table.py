@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real, Shaped
 
+from autoencodes.datasets import texts
 from autoencodes.datasets.spelling import Spelling
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import first_non_finite
@@ -173,15 +174,16 @@ def moments(seconds: np.ndarray, dtype: str) -> np.ndarray:
         dates = (micro + half).astype(dtype)
         dates[missing] = np.datetime64("NaT")
         return dates
-    if "%H" not in dtype and "%I" not in dtype:  # whole days: to the nearest
+    form = texts.padded(dtype)
+    if "%H" not in form and "%I" not in form:  # whole days: to the nearest
         micro = (micro + np.timedelta64(12, "h")).astype("datetime64[D]").astype("datetime64[us]")
     elif "%f" not in dtype:
         micro = (micro + np.timedelta64(500, "ms")).astype("datetime64[s]").astype("datetime64[us]")
     zone = UTC if "%z" in dtype else None
-    spelled = [when.replace(tzinfo=zone).strftime(dtype) for when in micro.tolist()]
-    texts = np.array(spelled, dtype=object)
-    texts[missing] = None
-    return texts
+    moments = [when.replace(tzinfo=zone) for when in micro.tolist()]
+    made = np.array([texts.written(moment, dtype) for moment in moments], dtype=object)
+    made[missing] = None
+    return made
 
 
 @dataclass(frozen=True, eq=False)

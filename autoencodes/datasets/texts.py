@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float, Shaped
-
-from autoencodes.datasets.table import Mask
+from jaxtyping import Bool, Float, Shaped
 
 Texts = Shaped[np.ndarray, " particle"]
 """Objects of type str, stripped."""
 
+Mask = Bool[np.ndarray, " particle"]
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "?", "#n/a", "<na>", "nat", "-", "--", "."))
 """What stands for a value that is not there, in small letters; and None, as Python writes it."""
 
@@ -41,6 +41,9 @@ _EITHER = tuple(
 _LIKE_A_DATE = re.compile(r"\d{1,4}[-/. ]|\d{8}$|[^\W\d]{3,9}[ -]\d")
 """How dates of all these formats begin: to look at each format takes long."""
 _LOOKED_AT = 200
+_PADDED = re.compile(r"%[dmHI]")
+_BARE = re.compile(r"%-([dmHI])")
+_LONE_DIGIT = re.compile(r"(?<!\d)\d(?!\d)")
 
 
 def absent(text: str) -> bool:
@@ -78,14 +81,44 @@ def date_format(texts: Iterable[str]) -> str | tuple[str, str] | None:
         return None
     for name in _FORMATS:
         if _all(fields, name):
-            return name
+            return as_written(fields, name)
     for pair in _EITHER:
         fitting = [name for name in pair if _all(fields, name)]
         if len(fitting) == 2:
             return pair
         if fitting:
-            return fitting[0]
+            return as_written(fields, fitting[0])
     return None
+
+
+def as_written(fields: Sequence[str], form: str) -> str:
+    """The format with %-d in place of %d and the like, if all fields leave leading zeros out.
+
+    >>> as_written(["1/31/2024", "12/1/2024"], "%m/%d/%Y")
+    '%-m/%-d/%Y'
+    """
+    parts = [part for part in _PADDED.findall(form) if part in form]
+    if not any(map(_LONE_DIGIT.search, fields)):
+        return form
+    for count in range(len(parts), 0, -1):
+        for chosen in combinations(parts, count):
+            bare = form
+            for part in chosen:
+                bare = bare.replace(part, "%-" + part[1])
+            if all(written(datetime.strptime(text, form), bare) == text for text in fields):
+                return bare
+    return form
+
+
+def padded(form: str) -> str:
+    """The format by which a date is read, however its leading zeros are written."""
+    return form.replace("%-", "%")
+
+
+def written(moment: datetime, form: str) -> str:
+    """A moment in a format, in which %-d is the day without a leading zero, and so on."""
+    bare = _BARE.sub(lambda found: str(int(moment.strftime("%" + found[1]))), form)
+    return moment.strftime(bare)
 
 
 def seconds(texts: Texts, present: Mask, form: str) -> Float[np.ndarray, " particle"]:
@@ -104,7 +137,7 @@ def seconds(texts: Texts, present: Mask, form: str) -> Float[np.ndarray, " parti
 
 def _universal(text: str, form: str) -> datetime:
     """A moment, in universal time where it has a zone."""
-    moment = datetime.strptime(text, form)
+    moment = datetime.strptime(text, padded(form))
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

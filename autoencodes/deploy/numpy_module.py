@@ -248,7 +248,7 @@ def _seconds(values, column):
         if _missing(value):
             return nan
         if isinstance(value, str) and form:
-            value = datetime.datetime.strptime(value.strip(), form)
+            value = datetime.datetime.strptime(value.strip(), form.replace("%-", "%"))
         if isinstance(value, (int, float)):
             return float(value)
         if getattr(value, "tzinfo", None) is not None:
@@ -309,12 +309,18 @@ def _own(x, column):
             return [(m + half).astype("datetime64[D]") if days and m else m for m in moments]
         form = column["dtype"]
         zero = datetime.datetime(1970, 1, 1)
-        if "%H" not in form and "%I" not in form:  # whole days: to the nearest
+        if not re.search("%-?[HI]", form):  # whole days: to the nearest
             zero += datetime.timedelta(hours=12)
         elif "%f" not in form:
             zero += datetime.timedelta(milliseconds=500)
         dates = [None if v != v else zero + datetime.timedelta(seconds=v) for v in x.tolist()]
-        return [None if date is None else date.strftime(form) for date in dates]
+
+
+        def text(date):
+            bare = re.sub("%-(.)", lambda found: str(int(date.strftime("%" + found[1]))), form)
+            return date.strftime(bare)
+
+        return [None if date is None else text(date) for date in dates]
     if kind == "constant":
         return [None] * len(x)
     return np.round(x) if np.dtype(column["dtype"]).kind in "iu" else x

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, Num, Shaped
 
 from autoencodes.datasets import Column, Dataset, Table
+from autoencodes.datasets.texts import padded
 from autoencodes.errors import InputError
 from autoencodes.summary import Summarised, first
 
@@ -202,7 +203,7 @@ def cycles(column: Column) -> list[str]:
     """The cycles whose parts are features."""
     if column.kind != "cyclic":
         return []
-    timed = "%H" in column.dtype or (
+    timed = "%H" in padded(column.dtype) or (
         column.dtype.startswith("datetime64") and column.dtype != "datetime64[D]"
     )
     return list(CYCLES) if timed else ["year", "week"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Num
 
+from autoencodes.datasets.texts import padded
 from autoencodes.model.model import Model
 from autoencodes.plot.decoder import decoded, program
 
@@ -152,7 +153,7 @@ def _columns(model: Model, rows: Num[np.ndarray, "row feature"]) -> list[dict[st
         else:
             entry |= {"low": float(values[:, k].min()), "high": float(values[:, k].max())}
             entry["whole"] = column.whole
-            entry["clock"] = column.moments and "%H" in column.dtype
+            entry["clock"] = column.moments and "%H" in padded(column.dtype)
         found.append(entry)
     return found
 
