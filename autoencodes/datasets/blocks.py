@@ -286,7 +286,7 @@ def opened(
         return None  # whatever it holds: its own reader says what is wrong with it
     if parquet:
         stored: Stored = ParquetParts(parts, str(path))
-    elif lower.endswith(".npy") and not Source(path).packed:
+    elif lower.endswith(".npy") and not Source(path).packing:
         stored = ArrayFile(path)
     elif lower.endswith(TEXTS):
         return _fitting(from_text(path, options, room), path, room)

@@ -168,7 +168,7 @@ def form_of(file: TextFile, options: Reading) -> Dialect:
     mark = None if options.delimiter is None else delimiter_called(options.delimiter)
     if options.decimal not in (None, ".", ","):
         raise InputError(f"the decimal mark must be . or ,; got {options.decimal!r}")
-    spaces = not file.source.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+    spaces = not file.source.unpacked_name.endswith((".csv", ".tsv"))
     with file.lines() as text:
         return dialect(head_of(text), str(file.source), mark, spaces)
 
@@ -447,7 +447,7 @@ def head_table(source: Source, options: Reading) -> tuple[Dialect, Table]:
     """
     marked = _marked(source)
     other = options.encoding or marked or "utf-8"
-    fault = "compressed" if source.packed else ""
+    fault = "compressed" if source.packing else ""
     if other.lower().replace("_", "-") not in ("utf-8", "utf-8-sig", "utf8", "ascii"):
         fault = f"in the encoding {other}"
     file, form = TextFile(source, "utf-8"), None

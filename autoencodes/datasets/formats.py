@@ -27,8 +27,8 @@ from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError
 
 FORMATS = (
-    ".csv, .tsv, .txt (also .csv.gz), .parquet, .feather, .arrow, .xlsx, .jsonl, .npy, .npz, .h5, "
-    "IDX (*-ubyte or *.idx, plain or .gz), a folder of images or Parquet parts, or - for standard "
+    ".csv, .tsv, .txt (also .csv.gz, .bz2, .xz, or one in a .zip), .parquet, .feather, .arrow, "
+    ".xlsx, .jsonl, .npy, .npz, .h5, IDX (*-ubyte or *.idx, plain or .gz), a folder of images or Parquet parts, or - for standard "
     "input"
 )
 STANDARD_INPUT = "-"
@@ -48,7 +48,7 @@ _READERS: dict[str, Reader] = {
 _ANY = (".dat", ".data")
 """Endings of no format: the first bytes tell."""
 _UNPACKED = (npy.read_npy, delimited.read_text, json_lines.read_json)
-"""The readers of what may also be compressed by gzip."""
+"""The readers of what may also be compressed."""
 _STARTS: tuple[tuple[bytes, Reader], ...] = (
     (b"\x93NUMPY", npy.read_npy),
     (b"PAR1", stored.read_parquet),
@@ -156,12 +156,12 @@ def existing(source: str, known: Iterable[str]) -> Path:
 
 def _by_name(source: Source) -> Reader | None:
     """The reader that a file's name asks for, or for IDX its first bytes."""
-    lower = source.name.lower()
+    lower, bare = source.name.lower(), source.unpacked_name
     for ending, reader in _READERS.items():
-        packed = reader in _UNPACKED and lower.endswith(ending + ".gz")
+        packed = reader in _UNPACKED and bare.endswith(ending)
         if lower.endswith(ending) or packed:
             return reader
-    if lower.removesuffix(".gz").endswith(_ANY):
+    if bare.endswith(_ANY):
         return _by_content(source)
     return _read_idx if idx.recognises(source) else None
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import datetime
 import gzip
 import io
 import json
+import lzma
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -425,3 +428,42 @@ def test_a_package_that_is_absent_is_named(
     monkeypatch.setitem(sys.modules, "narwhals.stable.v2", None)
     with pytest.raises(MissingExtra, match="narwhals"):
         datasets.from_frame(pd.DataFrame({"a": [1]}))
+
+
+PACKED = {
+    "gzip": ("a.csv.gz", gzip.compress),
+    "bzip2": ("a.csv.bz2", bz2.compress),
+    "xz": ("a.csv.xz", lzma.compress),
+    "zip": ("a.zip", lambda content: zipped({"deep/a.csv": content, "__MACOSX/._a.csv": b"x"})),
+}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("packing", PACKED)
+def test_compressed_text_is_read_and_damaged_refused(tmp_path: Path, packing: str) -> None:
+    rows = "".join(f"{k % 7},{k * 1.25}\n" for k in range(500))
+    name, pack = PACKED[packing]
+    content = pack(f"a,b\n{rows}".encode())
+    (tmp_path / name).write_bytes(content)
+    read = formats.read(Source(tmp_path / name), Reading())
+    np.testing.assert_array_equal(read.x, [[k % 7, k * 1.25] for k in range(500)])
+    for wrong in (content[:-30], content[:40], content[:30] + b"\xff" * 9 + content[39:]):
+        (tmp_path / name).write_bytes(wrong)
+        with pytest.raises(InputError, match=rf"sound {packing} data"):
+            formats.read(Source(tmp_path / name), Reading())
+
+
+def test_an_archive_of_several_files_is_refused_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"one.csv": b"a\n1\n", "two.csv": b"a\n1\n"}))
+    with pytest.raises(InputError, match=r"archive of one file, got 2 \('one.csv', 'two.csv'\)"):
+        formats.read(Source(tmp_path / "a.zip"), Reading())
+    (tmp_path / "a.zip").write_bytes(zipped({"one.png": b"a\n1\n"}))
+    with pytest.raises(InputError, match=r"one of the formats .*\.zip"):
+        formats.read(Source(tmp_path / "a.zip"), Reading())
