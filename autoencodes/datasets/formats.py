@@ -28,8 +28,8 @@ from autoencodes.errors import InputError
 
 FORMATS = (
     ".csv, .tsv, .txt (also .csv.gz, .bz2, .xz, or one in a .zip), .parquet, .feather, .arrow, "
-    ".xlsx, .jsonl, .npy, .npz, .h5, IDX (*-ubyte or *.idx, plain or .gz), a folder of images or Parquet parts, or - for standard "
-    "input"
+    ".xlsx, .jsonl, .npy, .npz, .h5, IDX (*-ubyte or *.idx, plain or .gz), a folder of images or "
+    "Parquet parts, or - for standard input"
 )
 STANDARD_INPUT = "-"
 

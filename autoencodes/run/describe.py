@@ -18,6 +18,16 @@ from autoencodes.run import source
 
 _SKEWED, _WIDE = 2.0, 20.0
 """Skewness, and largest value over smallest, from which the logarithm is offered."""
+_NEARLY = 0.05
+_TOTALS = frozenset(
+    name
+    for names in (
+        "total totals subtotal sum summe gesamt gesamtsumme insgesamt totale somme suma",
+        "average mean durchschnitt mittelwert",
+    )
+    for name in names.split()
+) | {"grand total"}
+"""What people call the row below a table."""
 _FEW = 10
 """Rows below which nothing is concluded from their values."""
 _WORDS = {
@@ -129,13 +139,16 @@ def advice(table: Table) -> tuple[str, ...]:
         return ()
     said, drawn = [], not table.roles and table.is_test is None
     numbers = [k for k, column in enumerate(table.columns) if column.kind == "number"]
+    line = line_of(len(table.x) - 1, table.line)
+    last = f"the last row{'' if line is None else f' (line {line})'}"
+    spoils = "remove it, or it counts as a row like any other and spoils the scales"
     if totals := [table.columns[k].name for k in numbers if _ends_in_sum(table.x[:, k])]:
-        line = line_of(len(table.x) - 1, table.line)
         said.append(
-            f"the last row{'' if line is None else f' (line {line})'} holds the sum of all others "
-            f"in {_listed(totals)}: if it is a total, remove it, or it counts as a row like any "
-            "other and spoils the scales"
+            f"{last} holds the sum of all others, or nearly, in {_listed(totals)}: if it is a "
+            f"total, {spoils}"
         )
+    elif called := _called_total(table):
+        said.append(f"{last} is called {called!r}: if it sums up the others, {spoils}")
     moments = [k for k, column in enumerate(table.columns) if column.moments]
     ordered = [table.columns[k].name for k in moments if drawn and _rises(table.x[:, k])]
     if ordered:
@@ -157,12 +170,22 @@ def _listed(names: list[str]) -> str:
 
 
 def _ends_in_sum(x: Real[np.ndarray, " particle"]) -> bool:
-    """Whether the last value is the sum of all others, and larger than each of them."""
+    """Whether the last value is the sum of all others to a twentieth, and larger than each."""
     values = x.astype(np.float64)
     others, last = values[:-1][~np.isnan(values[:-1])], values[-1]
     if len(others) < _FEW or not np.abs(last) > np.abs(others).max():
         return False
-    return bool(np.abs(others.sum() - last) <= 1e-9 * np.abs(others).sum())
+    return bool(np.abs(others.sum() - last) <= _NEARLY * np.abs(others).sum())
+
+
+def _called_total(table: Table) -> str:
+    """What the last row is called, by text that no other row has, if it may be a total."""
+    names = [v[-1] for v in table.identifiers.values() if len(v) >= _FEW]
+    for k, column in enumerate(table.columns or ()):
+        places = table.x[:, k]
+        if column.kind == "category" and len(places) >= _FEW and (places == places[-1]).sum() == 1:
+            names.append(column.levels[int(places[-1])])
+    return next((str(n) for n in names if str(n).strip().rstrip(":").lower() in _TOTALS), "")
 
 
 def _rises(x: Real[np.ndarray, " particle"]) -> bool:

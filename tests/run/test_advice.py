@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,23 @@ def _table(last: float | None = None, order: str = "rising", **facts: Any) -> Ta
     return Table(np.c_[amount, when], columns=columns, line=2, **facts)
 
 
-@pytest.mark.parametrize(("last", "warned"), [(0.0, True), (0.5, False), (None, False)])
+@pytest.mark.parametrize(
+    ("last", "warned"), [(0.0, True), (5.0, True), (50.0, False), (None, False)]
+)
 def test_a_total_below_the_rows_is_seen(last: float | None, warned: bool) -> None:
     said = "\n".join(advice(_table(last, "mixed")))
-    assert ("the last row (line 41) holds the sum of all others in 'amount'" in said) is warned
+    assert ("the last row (line 41) holds the sum of all others, or nearly, in" in said) is warned
+
+
+@pytest.mark.parametrize(("name", "warned"), [("Summe:", True), ("Total", True), ("Anna", False)])
+def test_a_last_row_that_is_called_a_total_is_seen(name: str, warned: bool) -> None:
+    table = _table(None, "mixed")
+    named = replace(table, identifiers={"who": np.array([*(f"n{k}" for k in range(39)), name])})
+    assert (f"the last row (line 41) is called {name!r}" in "\n".join(advice(named))) is warned
+    place = np.r_[np.arange(39) % 3, 3.0]
+    columns = (*table.columns, Column("who", "category", "str", ("a", "b", "c", name)))
+    levelled = Table(np.c_[table.x, place], columns=columns, line=2)
+    assert (f"the last row (line 41) is called {name!r}" in "\n".join(advice(levelled))) is warned
 
 
 @pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
