@@ -16,7 +16,7 @@ from autoencodes.measure.streaming import map_rows, strips
 from autoencodes.model.pca import Weights, mean, principal_axes
 from autoencodes.summary import Summarised, first
 
-KINDS = ("none", "pca", "random")
+ROTATIONS = ("none", "pca", "random")
 
 
 class Coordinates(Summarised, eqx.Module):
@@ -114,7 +114,7 @@ class Coordinates(Summarised, eqx.Module):
         """
         z = np.asarray(real_rows(z, "rows"))
         features = z.shape[1]
-        kind, seed = choice(kind, "rotation", KINDS), integer(seed, "seed", at_least=0)
+        kind, seed = choice(kind, "rotation", ROTATIONS), integer(seed, "seed", at_least=0)
         if kind == "none":
             return cls(dim, features)
         axes = principal_axes(z, weights) if kind == "pca" else None

@@ -16,7 +16,7 @@ from autoencodes.model import pca
 from autoencodes.model.pca import Weights
 from autoencodes.summary import Summarised, first
 
-KINDS = ("unit", "standard", "none")
+SCALINGS = ("unit", "standard", "none")
 
 
 _SQUARED = (1e-140, 1e140)
@@ -101,7 +101,7 @@ class Scaling(Summarised, eqx.Module):
             If the kind is none of these, the rows are no finite numbers or none, or a range
             overflows.
         """
-        kind, x = choice(kind, "scaling", KINDS), np.asarray(real_rows(x, "rows"))
+        kind, x = choice(kind, "scaling", SCALINGS), np.asarray(real_rows(x, "rows"))
         dim = x.shape[1]
         if kind == "none":
             return cls(np.zeros(dim), np.ones(dim))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from autoencodes.errors import InputError
-from autoencodes.model.scaling import KINDS, Scaling
+from autoencodes.model.scaling import SCALINGS, Scaling
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (5000, 4)) * [1, 10, 0.1, 0] + [0, 5, 0, 7]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCALINGS)
 def test_what_is_scaled_comes_back(kind: str) -> None:
     scaling = Scaling.of(kind, X)
     np.testing.assert_allclose(
