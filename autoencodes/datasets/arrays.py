@@ -171,6 +171,8 @@ def _item(value: Any) -> Any:
         return value.to_pydatetime(warn=False)
     if hasattr(value, "to_pytimedelta"):
         return value.to_pytimedelta()
+    if isinstance(value, datetime.time):  # as text it is a date of the form %H:%M:%S
+        return str(value)
     if type(value) not in _TYPES and isinstance(value, str):
         return str.__str__(value)
     return value

@@ -11,6 +11,7 @@ import numpy as np
 from autoencodes.datasets import spelling, texts
 from autoencodes.datasets.kinds import (
     LABEL_NAMES,
+    TOO_LONG,
     Builder,
     Given,
     as_known,
@@ -258,6 +259,9 @@ def _table(
     made: Builder, labels: np.ndarray | None, label: str | None, roles: dict[str, np.ndarray]
 ) -> Table:
     """The table of all that was decided."""
+    numbers = all(column.kind == "number" for column in made.columns)
+    if made.reading.schema is None and not (numbers and len({v.dtype for v in made.values}) == 1):
+        _set_aside_long(made)
     _refuse_missing(made)
     if not any(column.kind != "constant" for column in made.columns):
         only = [repr(name) for name in (label, *made.identifiers, *made.constant) if name]
@@ -288,6 +292,18 @@ def _table(
         line=made.line,
         order=made.order,
     )
+
+
+def _set_aside_long(made: Builder) -> None:
+    """Leaves out columns of integers that, among floats, would not come back as they were."""
+    for column, values in [*zip(made.columns, made.values, strict=True)]:
+        if values.dtype.kind not in "iu" or column.name in made.reading.said:
+            continue
+        far = values[np.abs(values.astype(np.float64)) >= 2.0**53]
+        if any(int(float(value)) != value for value in far.tolist()):
+            place = made.columns.index(column)
+            made.columns.pop(place)
+            set_aside(Given(column.name, made.values.pop(place)), TOO_LONG, made)
 
 
 def _refuse_single_text(made: Builder) -> None:

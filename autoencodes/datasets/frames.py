@@ -19,7 +19,7 @@ from autoencodes.errors import InputError, MissingExtra
 
 _LIBRARIES = ("pandas", "polars", "pyarrow", "modin", "cudf", "dask", "duckdb", "ibis", "pyspark")
 _INDEX = re.compile(r"__index_level_\d+__")
-_NESTED = ("List", "Array", "Struct", "Binary", "Time", "Unknown")
+_NESTED = ("List", "Array", "Struct", "Binary", "Unknown")
 
 
 def is_frame(value: object) -> bool:
@@ -185,6 +185,9 @@ def _given(nw: Any, series: Any, name: str, number: int, where: str) -> Given:
         return Given(name, series.to_numpy().astype("datetime64[us]"), number, missing)
     if kind == "Date":
         return Given(name, series.to_numpy().astype("datetime64[D]"), number, missing)
+    if kind == "Time":
+        spelled = [None if v is None else str(v) for v in series.to_list()]
+        return Given(name, np.array(spelled, object), number, missing)
     if kind == "Duration":
         seconds = series.to_numpy().astype("timedelta64[us]").astype(np.float64) / 1e6
         return Given(name, np.where(gone, np.nan, seconds), number)

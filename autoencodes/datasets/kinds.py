@@ -168,6 +168,9 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
     if made.numbered and not all(numeric):
         _refuse_text(given, fields, gone, made)
     codes = any(map(texts.is_code, distinct)) and all(map(texts.is_integer, distinct))
+    if all(numeric) and not made.numbered and any(map(_inexact, distinct)):
+        set_aside(given, TOO_LONG, made)
+        return
     if all(numeric) and (made.numbered or not codes):
         number(given, gone, *_parsed(fields, ~gone), made)
         return
@@ -193,10 +196,27 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
         made.notes.append(f"{given.name!r} has leading zeros that matter: names, and no numbers")
     elif _spelled(given, gone, fields, "number", made):
         return
+    if texts.in_several_forms(distinct):
+        raise InputError(
+            f"{made.place(given, _other_form(fields, gone))}: column {given.name!r} holds dates in "
+            f"several forms, as {distinct[0]!r}; write all of them in one, leave the column out "
+            f"with {option('drop', given.name)}, or take "
+            f"{option('kinds', given.name + '=category')}"
+        )
     if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
         set_aside(given, f"is text with {len(distinct):,} different values", made)
         return
     levelled(given, gone, fields, "category", tuple(sorted(distinct)), made)
+
+
+def _other_form(fields: np.ndarray, gone: np.ndarray) -> int:
+    """The first row whose date is not written as the first one's."""
+    there = np.flatnonzero(~gone).tolist()
+    first = texts.date_format([fields[there[0]]])
+    for row in there:
+        if texts.date_format([fields[row]]) != first:
+            return row
+    return there[0]
 
 
 def _spelled(given: Given, gone: np.ndarray, fields: np.ndarray, kind: Any, made: Builder) -> bool:
@@ -248,6 +268,14 @@ def _number_as(
     made.columns[-1] = replace(made.columns[-1], dtype=dtype, form=how.form)
 
 
+TOO_LONG = "holds integers of more digits than a number in floating point keeps"
+
+
+def _inexact(text: str) -> bool:
+    """Whether a field is an integer that float64 does not tell from its neighbours."""
+    return len(text) > 15 and texts.is_integer(text) and int(float(text)) != int(text)
+
+
 def _parsed(fields: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, str]:
     values, whole = texts.numbers(fields, present)
     if whole and present.all() and np.abs(values).max() < 2**63:
@@ -264,6 +292,8 @@ def _refuse_text(given: Given, fields: np.ndarray, gone: np.ndarray, made: Build
         advice = "a header line must hold no numbers; " + advice
     seen = fields[~gone].tolist()
     kind = "identifier" if len(seen) >= 10 and len(set(seen)) == len(seen) else "category"
+    if len({text for text, other in zip(fields.tolist(), wrong, strict=True) if other}) == 1:
+        advice += "; leave the field empty if the value is missing"
     advice += "; if its values are names, take "
     advice += option("kinds", f"{given.name}={kind}")
     if not made.numbered:

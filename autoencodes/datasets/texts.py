@@ -14,8 +14,11 @@ Texts = Shaped[np.ndarray, " particle"]
 """Objects of type str, stripped."""
 
 Mask = Bool[np.ndarray, " particle"]
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "?", "#n/a", "<na>", "nat", "-", "--", "."))
-"""What stands for a value that is not there, in small letters; and None, as Python writes it."""
+_SPREADSHEETS = ("div/0", "value", "ref", "name?", "num", "null", "error")
+MISSING = frozenset(("", "na", "n/a", "n.a.", "nan", "null", "?", "#n/a", "<na>", "nat", "-", "--"))
+MISSING |= {".", "...", "–", "—", *(f"#{name}!".replace("?!", "?") for name in _SPREADSHEETS)}
+"""What stands for a value that is not there, in small letters, also what spreadsheets write where
+they cannot compute; and None, as Python writes it."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -30,7 +33,7 @@ _FORMATS = (
       for zone in ("", "Z", "%z")),
     "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%b-%d-%Y",
     "%d %b %Y", "%d %B %Y", "%B %d, %Y", "%b %d, %Y", "%b %d %Y", "%Y-%m", "%b %Y", "%B %Y",
-    "%b-%Y",
+    "%b-%Y", "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p",
 )  # fmt: skip
 _EITHER = tuple(
     (f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}")
@@ -38,11 +41,12 @@ _EITHER = tuple(
     for year in ("%Y", "%y")
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 )
-_LIKE_A_DATE = re.compile(r"\d{1,4}[-/. ]|\d{8}$|[^\W\d]{3,9}[ -]\d")
+_LIKE_A_DATE = re.compile(r"\d{1,4}[-/. :]|\d{8}$|[^\W\d]{3,9}[ -]\d")
 """How dates of all these formats begin: to look at each format takes long."""
 _LOOKED_AT = 200
 _PADDED = re.compile(r"%[dmHI]")
 _BARE = re.compile(r"%-([dmHI])")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz "
 _LONE_DIGIT = re.compile(r"(?<!\d)\d(?!\d)")
 
 
@@ -88,7 +92,21 @@ def date_format(texts: Iterable[str]) -> str | tuple[str, str] | None:
             return pair
         if fitting:
             return as_written(fields, fitting[0])
-    return None
+    return _with_zone(fields)
+
+
+def _with_zone(fields: list[str]) -> str | None:
+    """The format where all end in the same words, as the name of a zone; they stand in it then."""
+    end = fields[0][len(fields[0].rstrip(_LETTERS)) :]
+    if not end.strip() or not all(text.endswith(end) for text in fields):
+        return None
+    form = date_format([text.removesuffix(end) for text in fields])
+    return form + end if isinstance(form, str) else None
+
+
+def in_several_forms(fields: Sequence[str]) -> bool:
+    """Whether every field is a date by itself, which only together are none of one format."""
+    return all(date_format([text]) is not None for text in fields[:_LOOKED_AT])
 
 
 def as_written(fields: Sequence[str], form: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ _TOTALS = frozenset(
     for name in names.split()
 ) | {"grand total"}
 """What people call the row below a table."""
+_MARKER = re.compile(r"9{2,}|99+\.9+|8888?|7777?|3276[78]|.*e\+(1[5-9]|[2-9]\d|\d{3})")
+"""What programs write for a value that is missing: -999, 9999, 32767, 9.97e36 and the like."""
 _FEW = 10
 """Rows below which nothing is concluded from their values."""
 _WORDS = {
@@ -157,6 +160,12 @@ def advice(table: Table) -> tuple[str, ...]:
             "the others, so that errors come out too small where neighbours resemble each other; "
             f"{option('time', ordered[0])} tests on the last rows"
         )
+    if spots := [spot for k in numbers if (spot := _stands_for_nothing(table, k))]:
+        more = f" and {len(spots) - 3} more" if spots[3:] else ""
+        said.append(
+            f"far from all other values are {', '.join(spots[:3])}{more}: if that stands for a "
+            "value that is missing, leave the field empty, or it is learned as a number"
+        )
     if skewed := [table.columns[k].name for k in numbers if _is_skewed(table.x[:, k])]:
         kinds = option("kinds", *(f"{name}=log" for name in skewed[:6]))
         verb = "is positive and strongly skewed" if len(skewed) == 1 else "are positive and skewed"
@@ -176,6 +185,23 @@ def _ends_in_sum(x: Real[np.ndarray, " particle"]) -> bool:
     if len(others) < _FEW or not np.abs(last) > np.abs(others).max():
         return False
     return bool(np.abs(others.sum() - last) <= _NEARLY * np.abs(others).sum())
+
+
+def _stands_for_nothing(table: Table, k: int) -> str:
+    """A value such as -999 that several rows share and all others are far from, in words."""
+    values = table.x[:, k].astype(np.float64)
+    values = values[~np.isnan(values)]
+    for extreme in (values.min(initial=np.inf), values.max(initial=-np.inf)):
+        digits = f"{abs(extreme):g}" if np.isfinite(extreme) else ""
+        others = values[values != extreme]
+        count = len(values) - len(others)
+        if not _MARKER.fullmatch(digits) or count < 2 or len(others) < _FEW:
+            continue
+        low, high = others.min(), others.max()
+        if max(low - extreme, extreme - high) > high - low:
+            assert table.columns is not None
+            return f"{extreme:g} in {table.columns[k].name!r} ({count:,} times)"
+    return ""
 
 
 def _called_total(table: Table) -> str:

@@ -39,7 +39,14 @@ KINDS: list[tuple[str, list[str], str]] = [
     ("a", ["1", "5", ""], "number int64"),
     ("a", ["1", "NA", "?", "2.5", "null", "None", "-"], "number float64"),
     ("a", ["1e3", "5", "+2"], "number float64"),
-    ("a", ["9223372036854775806", "5"], "number int64"),
+    ("a", ["9223372036854775806", "5"], "identifier"),
+    ("a", ["9007199254740992", "5"], "number int64"),
+    ("a", ["1.5", "–", "#DIV/0!", "—", "3"], "number float64"),
+    ("a", ["10:30", "11:05", "23:59"], "date %H:%M"),
+    ("a", ["9:30:10", "11:05:00"], "date %-H:%M:%S"),
+    ("a", ["3:04 PM", "11:15 PM"], "date %-I:%M %p"),
+    ("a", ["2024-01-31 10:00:00 UTC", "2024-02-01 11:00:00 UTC"], "date %Y-%m-%d %H:%M:%S UTC"),
+    ("a", ["31.1.2024 9:00 Uhr", "1.2.2024 11:00 Uhr"], "date %-d.%-m.%Y %-H:%M Uhr"),
     ("a", ["red", "green"], "category str"),
     ("a", ["red", "green", ""], "category str"),
     ("a", ["True", "False"], "boolean str"),
@@ -104,7 +111,7 @@ def test_what_a_column_is_taken_for(
     # The way back: people's own values, as they stood there.
     values = column.values(table.x[:, 0]).tolist()
     for value, field in zip(values, fields * N, strict=False):
-        gone = field.lower() in ("", "na", "?", "null", "none", "-")
+        gone = field.lower() in ("", "na", "?", "null", "none", "-", "–", "—", "#div/0!")
         if gone:
             assert value is None or value != value
         elif column.kind == "number" or column.dtype == "int64":
@@ -131,6 +138,8 @@ def test_what_a_column_is_taken_for(
         ([*(f"{k}.5" for k in range(N - 1)), "oops"], ["line 25", "'oops'"]),
         (["1", "1_000"], ["'1_000'"]),
         (["01/02/2020", "03/04/2020"], ["%d/%m/%Y or %m/%d/%Y", "--kinds 'a=date(%d/%m/%Y)'"]),
+        (["2020-01-31", "1.2.2020"], ["line 3", "dates in several forms", "--kinds a=category"]),
+        (["1.5", "missing"], ["'missing'", "leave the field empty if the value is missing"]),
         (["1", "inf"], ["line 3", "inf"]),
         (["1", "1e999"], ["line 3", "inf"]),
     ],
@@ -265,3 +274,26 @@ def test_who_has_a_frame_is_told_no_options(column: list[object], said: str) -> 
         from_frame(pd.DataFrame({"it's": column, "b": [1, 2, 3, 5]}))
     assert said in str(caught.value)
     assert "--" not in str(caught.value)
+
+
+def test_integers_of_many_digits_are_kept_beside_floats(tmp_path: Path) -> None:
+    """float64 would make 1700000000000000123 another customer."""
+    ids = ["1700000000000000123", "1700000000000000130", ""]
+    table = read(tmp_path, "user", ids)
+    assert table.names == ("other",)
+    assert table.identifiers["user"].tolist() == ids * (N // 3)
+    assert any("'user' holds integers of more digits" in note for note in table.notes)
+    assert read(tmp_path, "user", ids, kinds=("user=number",)).names == ("user", "other")
+
+
+def test_times_of_day_in_parquet_are_read(tmp_path: Path) -> None:
+    import datetime
+
+    import pandas as pd
+
+    times = [datetime.time(k % 24, 5) for k in range(N)]
+    table = from_frame(pd.DataFrame({"at": times, "x": np.arange(N) % 5 + 0.5}))
+    assert table.columns is not None
+    column = table.columns[0]
+    assert (column.kind, column.dtype) == ("date", "%H:%M:%S")
+    assert column.values(table.x[:, 0]).tolist() == [str(t) for t in times]

@@ -76,3 +76,15 @@ def test_values_filled_in_that_nobody_has_seen_are_said(made: float, said: str) 
     x = np.array([[1.0], [np.nan], [5.0]])
     told = beyond(Table(x, columns=(Column("kg", "number", "float64"),)), {"kg": np.r_[1, made, 5]})
     assert (said in told[0]) if said else told == ()
+
+
+@pytest.mark.parametrize(
+    ("marker", "count", "warned"),
+    [(-999.0, 3, True), (9999.0, 2, True), (9.96921e36, 4, True), (-999.0, 1, False),
+     (5.0, 3, False), (-998.0, 3, False)],
+)  # fmt: skip
+def test_a_number_that_stands_for_nothing_is_seen(marker: float, count: int, warned: bool) -> None:
+    table = _table(None, "mixed")
+    table.x[3 : 3 + count, 0] = marker
+    said = "\n".join(advice(table))
+    assert (f"{marker:g} in 'amount' ({count} times)" in said) is warned
