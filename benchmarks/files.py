@@ -273,7 +273,8 @@ def compare(out: Path, table: Any, path: Path, made: Outcome) -> None:
             right = None
             if not all(own) or any(t.lower().lstrip("-") in ("nan", "inf") for t in own):
                 made.faults.append(f"reconstruct: {column.name!r} has values that are not there")
-            if column.whole and not all(re.fullmatch(r"-?\d+", t) for t in own):
+            digits = [re.sub(r"\D*$|[,.' ](?=\d{3})", "", t) if column.form else t for t in own]
+            if column.whole and not all(re.fullmatch(r"-?\d+", t) for t in digits):
                 made.faults.append(f"reconstruct: {column.name!r} is not whole any more")
         if right is not None and not set(own) <= right:
             made.faults.append(f"reconstruct: {column.name!r} has {set(own) - right}")
