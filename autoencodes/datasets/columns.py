@@ -329,8 +329,13 @@ def _refuse_missing(made: Builder) -> None:
     got = "an empty field" if value is None or not str(value).strip() else str(value)
     counts = ", ".join(f"{g.name!r} {count:,}" for g, _, count in made.absent[:8])
     more = f" and {len(made.absent) - 8} more columns" if made.absent[8:] else ""
-    raise InputError(
-        f"{made.place(first, row)}: expected a value, got {got}; missing are in {counts}{more}: "
+    advice = (
         "take --missing mask (what is missing is not learned from, and filled by reconstruction), "
         "--missing mean, or leave columns out with --drop"
+    )
+    if made.reading.schema is not None:
+        advice = "fill them in, leave these rows out, or train anew with --missing mask"
+    raise InputError(
+        f"{made.place(first, row)}: expected a value, got {got}; missing are in {counts}{more}: "
+        f"{advice}"
     )
