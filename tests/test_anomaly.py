@@ -9,8 +9,9 @@ import pytest
 
 import autoencodes as ac
 from autoencodes.anomaly import Detector, discoveries, explain, p_values, repair
-from autoencodes.anomaly.conformal import fewest
+from autoencodes.anomaly.conformal import enough, fewest, largest_ordinary
 from autoencodes.anomaly.density import Density
+from autoencodes.anomaly.neighbours import Neighbours
 from autoencodes.anomaly.tail import Tail
 from autoencodes.flow.flow import Flow
 from autoencodes.model.model import Model
@@ -46,6 +47,29 @@ def test_a_p_value_counts_scores_as_large() -> None:
     np.testing.assert_allclose(p_values(scores, calibration), counted)
 
 
+def test_rounding_parts_no_ties() -> None:
+    rng = np.random.default_rng(0)
+    calibration = rng.integers(1, 6, 50) / 7
+    jittered = calibration[:20] * (1 + rng.uniform(-1e-13, 1e-13, 20))
+    np.testing.assert_array_equal(
+        p_values(jittered, calibration), p_values(calibration[:20], calibration)
+    )
+
+
+@pytest.mark.parametrize("apart", [1, 8, 19, 20, 60, 99])
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1, 0.15, 0.3])
+def test_a_row_beyond_the_largest_ordinary_score_has_p_at_most_alpha(
+    apart: int, alpha: float
+) -> None:
+    rng = np.random.default_rng(apart)
+    calibration = rng.normal(size=apart).round(1)
+    scores = np.r_[calibration, rng.normal(size=200), 9.0]
+    np.testing.assert_array_equal(
+        scores > largest_ordinary(calibration, alpha), p_values(scores, calibration) <= alpha
+    )
+    assert np.isinf(largest_ordinary(calibration, alpha)) == (apart < enough(alpha))
+
+
 def test_p_values_keep_their_promise_with_ties() -> None:
     rng = np.random.default_rng(0)
     p = np.concatenate(
@@ -55,7 +79,9 @@ def test_p_values_keep_their_promise_with_ties() -> None:
         assert (p <= a).mean() <= a + 3 * np.sqrt(a / 3000)
 
 
-@pytest.mark.parametrize(("rows", "apart"), [(60, 90), (80, 300), (12, 1), (5, 99), (7, 3000)])
+@pytest.mark.parametrize(
+    ("rows", "apart"), [(60, 90), (80, 300), (12, 1), (5, 99), (7, 3000), (43, 19), (81, 19)]
+)
 def test_as_many_odd_rows_as_said_are_called_and_no_fewer(rows: int, apart: int) -> None:
     least = fewest(rows, apart, 0.05)
     for count in range(1, rows + 1):
@@ -109,6 +135,35 @@ def test_shares_add_up_and_name_the_column(detector: Detector) -> None:
     assert (reason.shares.argmax(axis=1) == 3).mean() >= 0.9
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("discrete", [False, True])
+def test_which_rows_are_near_depends_on_nothing_but_the_row(masked: bool, discrete: bool) -> None:
+    rng = np.random.default_rng(0)
+    rows, z = (
+        rng.integers(0, 2, (n, 20)) / 3 if discrete else rng.normal(size=(n, 20)) for n in (300, 60)
+    )
+    known, seen = (rng.random(x.shape) < 0.8 if masked else None for x in (rows, z))
+    reference = Neighbours(rows, known)
+    found = reference.nearest(z, seen, 30, None)
+    alone = [
+        reference.nearest(z[k : k + 1], None if seen is None else seen[k : k + 1], 30, None)[0]
+        for k in range(len(z))
+    ]
+    np.testing.assert_array_equal(found, alone)
+    both = np.ones((60, 300, 20), bool)
+    if seen is not None and known is not None:
+        both = seen[:, None] & known
+    squares = (((z[:, None] - rows) ** 2) * both).sum(axis=2) / both.sum(axis=2)
+    far = np.take_along_axis(squares, found, axis=1)
+    np.testing.assert_allclose(far, np.sort(squares, axis=1)[:, :30], atol=1e-12)
+
+
+def test_rows_as_far_as_numbers_go_have_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    z = np.array([np.full(20, 1e200), np.full(20, -1e308)])
+    assert Neighbours(rng.normal(size=(50, 20)), None).nearest(z, None, 5, None).shape == (2, 5)
+
+
 def _line(count: int, seed: int) -> np.ndarray:
     """Columns that are all the same but for noise."""
     rng = np.random.default_rng(seed)
@@ -145,6 +200,17 @@ def test_a_density_without_a_column_is_what_integration_gives() -> None:
     ]
     chances, _ = density.suspects(z[None], np.arange(3), np.ones(3, bool))
     np.testing.assert_allclose(chances[0], np.array(without) / sum(without), rtol=1e-5)
+
+
+def test_a_column_of_no_feature_is_never_suspected() -> None:
+    rows = _line(30, 0)[:, :2]
+    density = Density(rows, 5, 0.02, 0.0)
+    for left in (7.0, np.nan):  # in the memory that arrays are made of
+        beside = np.full((4, 3), left)
+        del beside
+        chances, _ = density.suspects(rows[:4] + 1, np.array([0, 2]), np.ones(3, bool))
+        assert not chances[:, 1].any()
+        np.testing.assert_allclose(chances.sum(axis=1), 1)
 
 
 def _root(covariance: np.ndarray) -> float:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from autoencodes.checks import between, finite_numbers
 from autoencodes.errors import InputError
 
+_ROUNDING = 1e-9
+"""Scores that differ by less of themselves are one: arithmetic of one row or many may round."""
+_EXACT = 1 + 1e-12
+"""What a level is raised by before a p-value that should be equal to it is compared with it."""
 PROMISE = (
     "if {rows} rows set apart for this and a new ordinary row come from the same source, "
     "the chance of p <= a for that row is at most a, for every a"
@@ -35,6 +39,9 @@ def p_values(scores: ArrayLike, calibration: ArrayLike) -> Float[np.ndarray, " p
     those of ordinary rows. It fails, to both sides, where new ordinary rows come from another law
     than the calibration rows: drift, other customers, a sensor replaced, rows of a series that
     depend on each other. Of a row that the score was fitted to, p is no p-value.
+
+    Scores that agree to 9 digits are ties, as those of two equal rows, which may be rounded
+    otherwise where one is scored by itself. That makes p larger, if anything.
 
     Parameters
     ----------
@@ -70,8 +77,56 @@ def p_values(scores: ArrayLike, calibration: ArrayLike) -> Float[np.ndarray, " p
             f"1; got shape {calibration.shape}"
         )
     count = len(calibration)
-    as_large = count - np.searchsorted(calibration, scores, side="left")
+    least = scores - _ROUNDING * np.abs(scores)
+    as_large = count - np.searchsorted(calibration, least, side="left")
     return np.asarray((1 + as_large) / (count + 1))
+
+
+def largest_ordinary(calibration: ArrayLike, alpha: float) -> float:
+    """The score that a row exceeds if, and only if, its p-value is at most α.
+
+    That is the k-th largest of the n calibration scores, k = ⌊α (n + 1)⌋, but for rounding. Where
+    α < 1 / (n + 1) no p-value is so small, and it is infinite.
+
+    Parameters
+    ----------
+    calibration : array (n,)
+    alpha : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(largest_ordinary([1.0, 2.0, 3.0, 4.0], 0.4), 6)
+    3.0
+    >>> largest_ordinary([1.0, 2.0, 3.0, 4.0], 0.1)
+    inf
+    """
+    ordered = np.sort(np.asarray(finite_numbers(calibration, "calibration"), np.float64))[::-1]
+    allowed = math.floor(alpha * (len(ordered) + 1) * _EXACT)
+    if not allowed:
+        return math.inf
+    limit = float(ordered[allowed - 1])
+    return limit + _ROUNDING * abs(limit)
+
+
+def enough(alpha: float) -> int:
+    """How many rows must be set apart for a p-value of α to be possible: n + 1 ≥ 1 / α.
+
+    Examples
+    --------
+    >>> enough(0.05)
+    19
+    """
+    return max(1, math.ceil(1 / alpha / _EXACT) - 1)
+
+
+def beyond(p: Float[np.ndarray, " particle"], apart: int) -> int:
+    """How many rows score above every one of the n that were set apart: p = 1 / (n + 1)."""
+    return int((np.round(p * (apart + 1)) == 1).sum())
 
 
 def discoveries(p: ArrayLike, alpha: float = 0.05) -> Bool[np.ndarray, " particle"]:
@@ -106,10 +161,17 @@ def discoveries(p: ArrayLike, alpha: float = 0.05) -> Bool[np.ndarray, " particl
     p = np.asarray(finite_numbers(p, "p"), np.float64)
     count = len(p)
     ordered = np.sort(p)
-    passed = np.flatnonzero(ordered <= alpha * np.arange(1, count + 1) / max(count, 1))
+    passed = np.flatnonzero(ordered <= levels(np.arange(1, count + 1), count, alpha))
     if not len(passed):
         return np.zeros(count, bool)
     return np.asarray(p <= ordered[passed[-1]])
+
+
+def levels(
+    called: Int[np.ndarray, " place"], rows: int, alpha: float
+) -> Float[np.ndarray, " place"]:
+    """α k / m: the largest p-value with which k of m rows are called, but for its own rounding."""
+    return np.asarray(alpha * called / max(rows, 1) * _EXACT)
 
 
 def fewest(rows: int, apart: int, alpha: float) -> int:
@@ -123,7 +185,7 @@ def fewest(rows: int, apart: int, alpha: float) -> int:
     >>> fewest(60, 90, 0.05)
     14
     """
-    return max(1, math.ceil(rows / (alpha * (apart + 1)) * (1 - 1e-12)))
+    return max(1, math.ceil(rows / (alpha * (apart + 1)) / _EXACT))
 
 
 def promise(rows: int) -> str:

@@ -200,7 +200,7 @@ class Density:
         array (N, column), array (N, k)
             Probabilities and values.
         """
-        logs, values = np.empty((len(z), len(free))), z.copy()
+        logs, values = np.full((len(z), len(free)), -np.inf), z.copy()  # of no feature: never
         columns = [np.flatnonzero(owner == j) for j in range(len(free))]
         single = np.array([j for j, column in enumerate(columns) if len(column) == 1], int)
         at = np.array([columns[j][0] for j in single], int)

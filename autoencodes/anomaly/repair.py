@@ -11,7 +11,9 @@ from jaxtyping import Float
 from autoencodes.anomaly.explain import columns, explain
 from autoencodes.anomaly.neighbours import Features
 from autoencodes.anomaly.score import Detector, Entered, unseen_levels
-from autoencodes.model.model import Rows
+from autoencodes.datasets import Column, texts
+from autoencodes.model.encoding import features_of
+from autoencodes.model.model import Model, Rows
 
 _MOST_COLUMNS = 3
 _HALVINGS = 6
@@ -51,7 +53,9 @@ def repair(detector: Detector, x: Rows, limit: float, most: int = _MOST_COLUMNS)
     One column after the other is freed, the one with the largest share first. The freed columns
     get the values of their rows' neighbours (of the 5 nearest ordinary rows by all other columns,
     the one with the least score); then as much of the change is taken back, in halves, as keeps
-    the score at the limit. A category changes to a level or does not.
+    the score at the limit. A category changes to a level or does not. Every change is one that
+    people can make: integers are whole, dates as exact as they are written, and the score is that
+    of the row with just the values that are told.
 
     Parameters
     ----------
@@ -92,6 +96,7 @@ def _closest(
     tries = np.repeat(row.z, len(near) + 1, axis=0)
     tries[: len(near), free] = (detector.neighbours.rows[near] * detector.units)[:, free]
     tries[len(near)] = before
+    tries = _told(detector.model, row.z, tries)
     scores = detector.of_entered(_like(row, tries))
     at = int(np.argmin(scores))
     found, score = tries[at], float(scores[at])
@@ -102,19 +107,49 @@ def _closest(
     moving = free & (row.z[0] != found)
     for start, width in groups:
         moving[start : start + width] = False
-    low, high = 0.0, 1.0
+    low, high, whole = 0.0, 1.0, found
     for _ in range(_HALVINGS if moving.any() else 0):
         middle = (low + high) / 2
-        tried = found.copy()
-        tried[moving] = row.z[0][moving] + middle * (found - row.z[0])[moving]
+        tried = whole.copy()
+        tried[moving] = row.z[0][moving] + middle * (whole - row.z[0])[moving]
+        tried = _told(model, row.z, tried[None])[0]
         now = float(detector.of_entered(_like(row, tried[None]))[0])
         if now <= limit:
-            high = middle
+            high, found, score = middle, tried, now
         else:
             low = middle
-    result = found.copy()
-    result[moving] = row.z[0][moving] + high * (found - row.z[0])[moving]
-    return result, float(detector.of_entered(_like(row, result[None]))[0])
+    return found, score
+
+
+def _told(model: Model, before: Float[np.ndarray, "1 feature"], z: Features) -> Features:
+    """Scaled rows as they are once the values that people are told of them are entered.
+
+    Columns that are as in ``before`` (1, k) stay so: what was a value that no category has, too.
+    """
+    encoding = model.encoding
+    if encoding is None:
+        return z
+    numbers = model.table_of(model.scaling.undo(z, np.float64))
+    for k, column in enumerate(encoding.columns):
+        if column.whole:
+            numbers[:, k] = column.values(numbers[:, k])
+        elif column.moments:
+            numbers[:, k] = _seconds(column, numbers[:, k])
+    entered = model.scaling.apply(features_of(numbers, encoding.columns), np.float64)
+    owner = np.asarray(encoding.owner)
+    changed = np.zeros((len(z), len(encoding.columns)), bool)
+    np.logical_or.at(changed.T, owner, (z != before).T)
+    return np.where(changed[:, owner], entered, z)
+
+
+def _seconds(column: Column, x: Float[np.ndarray, " particle"]) -> Float[np.ndarray, " particle"]:
+    """Seconds since 1970 of dates as they are written."""
+    dates = column.values(x)
+    if dates.dtype.kind == "M":
+        return np.asarray(
+            np.where(np.isnan(x), np.nan, dates.astype("M8[us]").astype(np.int64) / 1e6)
+        )
+    return texts.seconds(dates, ~np.isnan(x), column.dtype)
 
 
 def _like(row: Entered, z: Features) -> Entered:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,10 +15,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from autoencodes import anomaly, checks, datasets
-from autoencodes.anomaly import Detector, Repair
+from autoencodes.anomaly import Detector, Repair, conformal
 from autoencodes.datasets import Reading, Table
 from autoencodes.datasets.windows import Windows, cut, of_rows
-from autoencodes.errors import InputError
+from autoencodes.errors import InputError, Notice
 from autoencodes.estimator.base import Estimator
 from autoencodes.plan.settings import Settings
 
@@ -108,18 +110,21 @@ class AnomalyDetector(OutlierMixin, Estimator):
     stride : int, optional
         Rows from one window to the next, at most ``window``; by default 1.
     calibration_fraction : float, default=0.2
-        The part of the rows that is set apart for p-values: nothing else is fitted to them.
+        The part of the rows that is set apart for p-values: nothing else is fitted to them. Where
+        that is fewer than the 1 / α − 1 that a p-value of α asks for, so many are, if half of the
+        rows remain.
     contamination : float in (0, 0.5] or "auto", default="auto"
         The part of the rows that ``predict`` is to call anomalies; "auto": those with p ≤ α.
     alpha : float, default=0.05
-        The chance that ``predict`` calls an ordinary row an anomaly, at most, under "auto".
+        The chance that ``predict`` calls an ordinary row an anomaly, at most, under "auto". With
+        fewer than 1 / α − 1 rows set apart it calls none, and ``fit`` says so.
 
     Attributes
     ----------
     detector_ : Detector
         The score, with the scores of the rows set apart; ``save`` writes it as one file.
     offset_ : float
-        ``decision_function`` is ``score_samples`` less this.
+        ``decision_function`` is ``score_samples`` less this; −∞ where ``predict`` can call no row.
     decision_scores_, threshold_, labels_ : array (N,), float, array (N,)
         As PyOD has them: scores of the training rows, the larger the more abnormal; the largest
         that is no anomaly's; 1 for anomalies, else 0.
@@ -274,6 +279,9 @@ class AnomalyDetector(OutlierMixin, Estimator):
                 f"expected {_LEAST} rows or more, of which some are set apart; got {count}"
             )
         apart = min(max(1, round(share * count)), count - _LEAST + 1)
+        if self.window is None:  # as many as α asks for, where that leaves half of the rows
+            least = conformal.enough(alpha)
+            apart = max(apart, least if 2 * least <= count else 0)
         drawn = np.random.default_rng(self._settings().seed).permutation(count)
         if self._settings().window is not None:  # the last stretch of time, of a window or more
             drawn, apart = np.arange(count)[::-1], max(apart, self._settings().window or 1)
@@ -292,7 +300,11 @@ class AnomalyDetector(OutlierMixin, Estimator):
             self.detector_ = replace(made, calibration=calibration)
         scores = self._scores(X)
         if self.contamination == "auto":
-            self.offset_ = -_largest_ordinary(self.detector_.calibration, alpha)
+            calibration = self.detector_.calibration
+            assert calibration is not None
+            self.offset_ = -conformal.largest_ordinary(calibration, alpha)
+            if np.isinf(self.offset_):
+                _warn_of_few(len(calibration), alpha)
         else:
             self.offset_ = float(np.percentile(-scores, 100.0 * float(self.contamination)))
         self.decision_scores_, self.threshold_ = scores, -self.offset_
@@ -449,8 +461,19 @@ _LEAST = 5
 """Rows that a fit needs: four to learn from, one set apart."""
 
 
-def _largest_ordinary(calibration: Any, alpha: float) -> float:
-    """The score that only a row with p ≤ α exceeds; with few rows, the largest of them."""
-    ordered = np.sort(np.asarray(calibration))[::-1]
-    allowed = int(np.floor(alpha * (len(ordered) + 1) + 1e-9))
-    return float(ordered[max(allowed, 1) - 1])
+def _warn_of_few(apart: int, alpha: float) -> None:
+    """Says that no row can be called, however odd."""
+    warnings.warn(
+        f"no p-value can be below 1 / {apart + 1} with {apart:,} rows set apart, so that predict "
+        f"calls no row an anomaly at alpha={alpha:g}: give {2 * conformal.enough(alpha):,} rows or "
+        f"more, a larger calibration_fraction, alpha={_ceiling(1 / (apart + 1)):g} or more, or the "
+        "share to call as contamination; score_samples and p_values hold all the same",
+        Notice,
+        stacklevel=3,
+    )
+
+
+def _ceiling(share: float) -> float:
+    """A share rounded up to two digits."""
+    digits = 1 - math.floor(math.log10(share))
+    return math.ceil(share * 10**digits - 1e-9) / 10**digits

@@ -183,7 +183,7 @@ def judge(
     p, called, statement, beyond = None, None, [_UNCALIBRATED], 0
     if found.calibration is not None:
         p = conformal.p_values(scores, found.calibration)
-        called, beyond = discoveries(p, alpha), int((scores > found.calibration.max()).sum())
+        called, beyond = discoveries(p, alpha), conformal.beyond(p, len(found.calibration))
         statement = _statement(found, rows, alpha, bool(called.any()))
     statement = [*outside(found, rows), *statement]
     if not reasons:
@@ -191,7 +191,7 @@ def judge(
     explanation = explain(found, x)
     repairs: dict[int, str] = {}
     if found.calibration is not None and p is not None and (p <= alpha).any():
-        limit = float(np.quantile(found.calibration, 1 - alpha, method="lower"))
+        limit = conformal.largest_ordinary(found.calibration, alpha)
         worst = np.flatnonzero(p <= alpha)
         worst = np.sort(worst[np.argsort(-scores[worst], kind="stable")][:_REPAIRED])
         for row, one in zip(worst, repair(found, _taken(rows, worst), limit), strict=True):
@@ -209,9 +209,9 @@ def _judged_by_windows(
     known = ~np.isnan(scores)
     p, called, statement, beyond = None, None, [_UNCALIBRATED], 0
     if found.calibration is not None:
-        beyond = int((scores[known] > found.calibration.max()).sum())
         p, called = np.full(len(scores), np.nan), np.zeros(len(scores), bool)
         p[known] = conformal.p_values(scores[known], found.calibration)
+        beyond = conformal.beyond(p[known], len(found.calibration))
         called[known] = discoveries(p[known], alpha)
         statement = _statement(found, rows, alpha, bool(called.any()))
     statement = [*outside(found, rows), *statement]

@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 
 import autoencodes as ac
+from autoencodes.errors import Notice
 
 QUICK: dict[str, Any] = {"rotation": "pca", "method": "adam", "epochs": 60, "batch_size": 0}
 
@@ -74,6 +75,80 @@ def test_frames_with_categories_and_gaps_are_judged() -> None:
     assert np.abs(shares[gone, 1]).max() < np.abs(shares).max()
     odd = frame[:20].assign(land=np.where(frame["a"][:20] > 0, "south", "north"))
     assert detector.score_samples(odd).mean() < detector.score_samples(frame[:20]).mean()
+
+
+def _orders(count: int, seed: int) -> Any:
+    """Columns of many kinds, of which some follow from others; the last is constant."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(seed)
+    price, items = rng.uniform(5, 40, count), rng.integers(1, 9, count)
+    day = rng.integers(0, 300, count)
+    return pd.DataFrame(
+        {
+            "price": price,
+            "items": items,
+            "total": price * items,
+            "land": np.where(price > 20, "north", "south"),
+            "day": (pd.Timestamp("2024-01-01") + pd.to_timedelta(day, unit="D")).strftime(
+                "%d.%m.%Y"
+            ),
+            "paid": (day > 150),
+            "unit": "kg",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def of_orders() -> ac.AnomalyDetector:
+    return ac.AnomalyDetector(2, **QUICK).fit(_orders(160, 0))
+
+
+def test_a_row_with_the_changes_of_its_repair_has_the_score_that_is_told(
+    of_orders: ac.AnomalyDetector,
+) -> None:
+    odd = _orders(40, 1)
+    odd.loc[:9, "items"] += 40
+    odd.loc[10:19, "day"] = "01.01.2031"
+    odd.loc[20:29, "land"] = "west"
+    odd.loc[30:, "total"] *= 30
+    odd.loc[35:, "items"] += 9
+    for k, one in enumerate(of_orders.repair(odd)):
+        row = odd.iloc[[k]].astype(object)
+        for name, (old, new) in one.changes.items():
+            given = row[name].item()
+            same = pytest.approx(given) if isinstance(given, float) else given
+            assert old == ("a new value" if given == "west" else same)
+            row[name] = [new]
+        score = -of_orders.score_samples(row.infer_objects())[0]
+        assert one.score == pytest.approx(score, rel=1e-6)
+        assert one.enough == (of_orders.p_values(row.infer_objects())[0] > 0.05)
+
+
+def test_the_score_of_a_row_depends_on_nothing_but_the_row() -> None:
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"b{k}": rng.random(240) < 0.3 for k in range(10)})
+    frame["count"] = rng.integers(0, 3, 240)
+    detector = ac.AnomalyDetector(2, **QUICK).fit(frame[:200])
+    new = frame[180:]
+    scores, p = detector.score_samples(new), detector.p_values(new)
+    alone = [new.iloc[[k]] for k in range(len(new))]
+    np.testing.assert_allclose(scores, [detector.score_samples(x)[0] for x in alone], rtol=1e-11)
+    np.testing.assert_array_equal(p, [detector.p_values(x)[0] for x in alone])
+
+
+def test_few_rows_are_no_reason_to_call_more_than_alpha() -> None:
+    X = _rows(60, 7)
+    detector = ac.AnomalyDetector(2, **QUICK).fit(X)
+    assert len(detector.detector_.calibration) == 19  # a fifth were 12
+    far = X[:1] + 50
+    assert detector.predict(far) == -1
+    assert detector.p_values(far) == pytest.approx(0.05)
+    with pytest.warns(Notice, match=r"below 1 / 7 with 6 rows.*calls no row.*give 38 rows"):
+        few = ac.AnomalyDetector(2, **QUICK).fit(X[:30])
+    assert (few.predict(np.r_[far, X]) == 1).all()
+    assert few.p_values(far) == pytest.approx(1 / 7)
+    ac.AnomalyDetector(2, alpha=0.15, **QUICK).fit(X[:30])  # as was said
 
 
 def test_rows_of_a_series_are_judged_by_their_windows() -> None:
