@@ -24,6 +24,7 @@ from autoencodes.model.model import Model
 from autoencodes.plan.settings import Settings
 from autoencodes.plot.words import number, plain
 from autoencodes.report import report
+from autoencodes.report.charts.columns import explained
 from autoencodes.report.findings import Findings
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.job import prepare
@@ -319,3 +320,10 @@ def test_long_names_of_features_leave_room_for_the_axes() -> None:
         figure = picture(long)
         style.pdf(figure)
         assert figure.axes[0].get_window_extent().width > 0.4 * figure.bbox.width
+
+
+def test_a_last_column_without_features_is_no_reason_to_draw_nothing() -> None:
+    rows = np.random.default_rng(0).normal(size=(50, 2))
+    found = explained(np.array([0.0, 10.0]), rows, np.array([0, 1]), 3)
+    assert found[0] == 1
+    assert found[2] is None

@@ -19,13 +19,14 @@ def explained(
     errors: Float[np.ndarray, " feature"],
     rows: Float[np.ndarray, "row feature"],
     owner: Int[np.ndarray, " feature"],
+    columns: int,
 ) -> list[float | None]:
     """R² of every column, from its features' mean squared errors and some rows' variances.
 
-    None for a column that does not vary.
+    None for a column that does not vary, and for a constant one, which has no feature.
     """
-    varied = np.bincount(owner, rows.var(axis=0, dtype=np.float64))
-    wrong = np.bincount(owner, errors.astype(np.float64))
+    varied = np.bincount(owner, rows.var(axis=0, dtype=np.float64), columns)
+    wrong = np.bincount(owner, errors.astype(np.float64), columns)
     pairs = zip(wrong.tolist(), varied.tolist(), strict=True)
     return [float(f"{1 - w / v:.4g}") if v > 1e-12 else None for w, v in pairs]
 

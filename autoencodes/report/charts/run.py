@@ -57,9 +57,13 @@ def _columns(findings: Findings, model: Model, known: rows.Rows) -> list[Chart]:
     table, encoding = known.columns[known.own :], model.named
     if not table or len(encoding.columns) < 2:
         return []
-    of = {"the model": explained(arrays["feature_error"], arrays["originals"], encoding.owner)}
+    errors_of = {"the model": arrays["feature_error"]}
     if "pca_feature_error" in arrays and not findings.metrics.get("pca_exact"):
-        of["PCA"] = explained(arrays["pca_feature_error"], arrays["originals"], encoding.owner)
+        errors_of["PCA"] = arrays["pca_feature_error"]
+    of = {
+        name: explained(each, arrays["originals"], encoding.owner, len(encoding.columns))
+        for name, each in errors_of.items()
+    }
     told = [(v, n) for v, n in zip(of["the model"], encoding.names, strict=True) if v is not None]
     if told:
         (low, worst), (high, best) = min(told), max(told)
