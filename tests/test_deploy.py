@@ -152,6 +152,43 @@ for wrong, words in ((dict(rows, colour=["pink"] * 64), "pink"),
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
 
 
+def test_the_module_writes_values_as_the_model_does(tmp_path: Path) -> None:
+    import pandas
+
+    rng = np.random.default_rng(0)
+    at = pandas.Timestamp("2024-03-30") + pandas.to_timedelta(rng.integers(0, 10**7, 60), unit="s")
+    frame = pandas.DataFrame(
+        {
+            "day": at.strftime("%Y-%m-%d"),
+            "second": at.strftime("%d.%m.%Y %H:%M:%S"),
+            "minute": at.strftime("%Y-%m-%d %H:%M"),
+            "zoned": at.strftime("%Y-%m-%dT%H:%M:%S+0000"),
+            "moment": at,
+            "few": rng.integers(0, 3, 60).astype(np.uint8),
+            "count": pandas.array([None, *range(59)], "Int64"),
+            "ok": pandas.array([True, None, *([True, False] * 29)], "boolean"),
+            "unit": "kg",
+        }
+    )
+    encoder = ac.AutoencODE(
+        2, missing="mask", method="adam", epochs=2, batch_size=0, precision="float64"
+    )
+    made = encoder.fit(frame).model_
+    export(made, tmp_path / "written.py", "numpy")
+    spec = importlib.util.spec_from_file_location("written", tmp_path / "written.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    want, got = made.reconstruct(frame), module.reconstruct(frame)
+    moments = np.array(got.pop("moment"), "M8[us]") - want["moment"].to_numpy()
+    assert np.abs(moments).max() <= np.timedelta64(2, "us")  # what float64 has of seconds
+    for name in got:
+        told = pandas.Series(np.asarray(got[name])).astype(want[name].dtype)
+        pandas.testing.assert_series_equal(told, want[name], check_names=False, rtol=1e-5)
+    np.testing.assert_allclose(module.score(frame), made.errors(frame), rtol=1e-4)
+
+
 @pytest.mark.parametrize("to", HERE)
 @pytest.mark.parametrize("target", ["classes", "numbers"])
 def test_predictions_are_exported(target: str, to: str, tmp_path: Path) -> None:

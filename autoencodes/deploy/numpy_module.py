@@ -281,7 +281,7 @@ def _number(value, form):
 def _missing(value):
     if isinstance(value, str):
         return value.strip().lower() in MISSING
-    return value is None or value != value
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _name(level):
@@ -303,27 +303,32 @@ def _own(x, column):
         return [None if v != v else levels[min(max(round(v), 0), last)] for v in x.tolist()]
     if kind in ("date", "cyclic"):
         if column["dtype"].startswith("datetime64"):
-            days = column["dtype"] == "datetime64[D]"
-            moments = [None if v != v else np.datetime64(round(v * 1e6), "us") for v in x.tolist()]
-            half = np.timedelta64(12, "h")
-            return [(m + half).astype("datetime64[D]") if days and m else m for m in moments]
-        form = column["dtype"]
-        zero = datetime.datetime(1970, 1, 1)
-        if not re.search("%-?[HI]", form):  # whole days: to the nearest
-            zero += datetime.timedelta(hours=12)
-        elif "%f" not in form:
-            zero += datetime.timedelta(milliseconds=500)
-        dates = [None if v != v else zero + datetime.timedelta(seconds=v) for v in x.tolist()]
-
-
-        def text(date):
-            bare = re.sub("%-(.)", lambda found: str(int(date.strftime("%" + found[1]))), form)
-            return date.strftime(bare)
-
-        return [None if date is None else text(date) for date in dates]
+            halves = {"D": 43200, "h": 1800, "m": 30, "s": 0.5, "ms": 0.0005}
+            half = halves.get(np.datetime_data(np.dtype(column["dtype"]))[0], 0)
+            return [
+                None if v != v else np.datetime64(round((v + half) * 1e6), "us").astype(column["dtype"])
+                for v in x.tolist()
+            ]
+        return [None if v != v else _written(v, column["dtype"]) for v in x.tolist()]
     if kind == "constant":
         return [None] * len(x)
-    return np.round(x) if np.dtype(column["dtype"]).kind in "iu" else x
+    dtype = np.dtype(column["dtype"])
+    if dtype.kind not in "iu":
+        return x
+    return np.clip(np.round(x), float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
+
+
+def _written(seconds, form):
+    """A date as it is written: the nearest day where there are no hours, else second."""
+    zone = datetime.timezone.utc if "%z" in form else None
+    since = datetime.timedelta(microseconds=round(seconds * 1e6))
+    date = datetime.datetime(1970, 1, 1, tzinfo=zone) + since
+    if not re.search("%-?[HI]", form):
+        date += datetime.timedelta(hours=12)
+    elif "%f" not in form:
+        date += datetime.timedelta(milliseconds=500)
+    bare = re.sub("%-(.)", lambda found: str(int(date.strftime("%" + found[1]))), form)
+    return date.strftime(bare)
 
 
 # A constant column has no value that is told where all of its own were missing.
