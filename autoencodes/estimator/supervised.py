@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
@@ -62,6 +62,7 @@ class AutoencODEClassifier(ClassifierMixin, Estimator):
     _target: ClassVar[Literal["rows", "classes", "numbers"]] = "classes"
 
     classes_: Shaped[np.ndarray, " class"]
+    _places: Int[np.ndarray, " class"]
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> AutoencODEClassifier:
         """Trains on rows and their classes.
@@ -86,10 +87,14 @@ class AutoencODEClassifier(ClassifierMixin, Estimator):
         anew = not (self.warm_start and hasattr(self, "model_"))
         self._train(X, y, sample_weight, anew=anew)
         if anew:
-            known = _column(self, y)
+            known, labels = _column(self, y), self._labels(y)
             if sample_weight is not None:
-                known = known[checked_weights(sample_weight, len(known)) > 0]
-            self.classes_ = np.unique(known)
+                weighty = checked_weights(sample_weight, len(known)) > 0
+                known, labels = known[weighty], labels[weighty]
+            self.classes_, first = np.unique(known, return_index=True)
+            # The model has its classes in the order of integers or of text, whatever y is.
+            order = {name: place for place, name in enumerate(self.model_.readout.classes)}
+            self._places = np.array([order[label.item()] for label in labels[first]])
         return self
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " particle"]:
@@ -118,14 +123,21 @@ class AutoencODEClassifier(ClassifierMixin, Estimator):
         array (N, K)
         """
         rows = self._rows(X)
-        given = self.model_.probabilities(rows).astype(np.float64)
+        given = self.model_.probabilities(rows).astype(np.float64)[:, self._places]
         return np.asarray(given / given.sum(axis=1, keepdims=True))  # float32 adds up to 1e-7
 
     def _labels(self, y: Any) -> Shaped[np.ndarray, " particle"]:
         labels = _column(self, y)
         if labels.dtype.kind == "f":
             finite_numbers(labels, "y")
-        check_classification_targets(y)  # as it came: its score will look at it, too
+        try:
+            check_classification_targets(y)  # as it came: its score will look at it, too
+        except TypeError as error:
+            kinds = sorted({type(value).__name__ for value in np.asarray(y).ravel().tolist()})
+            raise InputError(
+                f"expected classes of one type in y, text, integers or truths; got "
+                f"{' and '.join(kinds)}: convert them, as numpy.asarray(y).astype(str)"
+            ) from error
         return classes(labels, len(labels), "y")
 
     def _fitting(self, settings: Settings, data: Dataset) -> Settings:
