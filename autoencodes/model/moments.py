@@ -25,10 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from autoencodes.errors import InputError
 from autoencodes.model.coordinates import Coordinates
 from autoencodes.model.pca import Pca
-from autoencodes.model.scaling import Scaling
+from autoencodes.model.scaling import Scaling, too_close
 
 
 class Sums:
@@ -119,11 +118,7 @@ class Moments:
         tiny = varied & (deviation <= 1e-12 * np.maximum(np.abs(self.mean), 1e-300))
         if tiny.any():
             k = int(np.argmax(tiny))
-            raise InputError(
-                f"feature {k} (counted from 0) varies from {self.low[k]:.17g} to "
-                f"{self.high[k]:.17g}, too little or too small for sums of squares; subtract a "
-                "constant from its column or divide it by one, or leave it out"
-            )
+            raise too_close(k, float(self.low[k]), float(self.high[k]))
         return Scaling.checked(self.mean, np.where(varied, deviation, 1.0))
 
     def scaled(self, scaling: Scaling) -> Moments:

@@ -21,6 +21,8 @@ SCALINGS = ("unit", "standard", "none")
 
 _SQUARED = (1e-140, 1e140)
 """Deviations whose squares are float64 numbers with all their digits."""
+_ROUNDING = 1e-14
+"""How far apart, in units of themselves, numbers are that are one but for rounding."""
 
 
 class Scaling(Summarised, eqx.Module):
@@ -98,8 +100,8 @@ class Scaling(Summarised, eqx.Module):
         Raises
         ------
         InputError
-            If the kind is none of these, the rows are no finite numbers or none, or a range
-            overflows.
+            If the kind is none of these, the rows are no finite numbers or none, a range
+            overflows, or a column varies too little beside its size.
         """
         kind, x = choice(kind, "scaling", SCALINGS), np.asarray(real_rows(x, "rows"))
         dim = x.shape[1]
@@ -122,7 +124,15 @@ class Scaling(Summarised, eqx.Module):
             deviation *= np.sqrt(weights.sum() / np.where(seen > 0, seen, weights.sum()))
         # Rounding makes a constant column's deviation tiny instead of 0.
         constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
-        return cls.checked(mean, np.where(constant, 1.0, deviation))
+        deviation[constant] = 1.0
+        for k in np.flatnonzero(constant):
+            low, high = x[:, k].min().item(), x[:, k].max().item()
+            rounding = 0.0 if isinstance(low, int) else _ROUNDING * max(abs(low), abs(high))
+            if high - low > rounding:
+                raise too_close(int(k), low, high)
+            if high > low:
+                deviation[k] = max(1.0, abs(low), abs(high))
+        return cls.checked(mean, deviation)
 
     @classmethod
     def checked(cls, shift: Real[np.ndarray, " dim"], scale: Real[np.ndarray, " dim"]) -> Scaling:
@@ -200,6 +210,20 @@ class Scaling(Summarised, eqx.Module):
         """Rows of the flow, in the data's units."""
         z = np.asarray(real_rows(z, "rows", len(self.shift)))
         return map_rows(lambda r: self.shift + self.scale * r, z, dtype=dtype)
+
+
+def too_close(feature: int, low: float, high: float) -> InputError:
+    """The error for a feature that varies too little for float64 to compute with."""
+    return InputError(
+        f"feature {feature} (counted from 0) varies from {_exactly(low)} to {_exactly(high)}, too "
+        "little or too small for sums of squares; subtract a constant from its column or divide it "
+        "by one, or leave it out"
+    )
+
+
+def _exactly(value: float) -> str:
+    """A number with all its digits."""
+    return str(value) if isinstance(value, int) else f"{value:.17g}"
 
 
 def _moments(x: Float[np.ndarray, " particle"], weights: Weights | None) -> tuple[float, float]:

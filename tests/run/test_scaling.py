@@ -36,6 +36,28 @@ def test_standard_gives_mean_0_and_deviation_1_and_a_constant_column_0() -> None
     np.testing.assert_allclose(z.std(axis=0), [1, 1, 1, 0], atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.uint64(2**63) + np.arange(0, 10**6, 10**5).astype(np.uint64),
+        2**60 + np.arange(10),
+        1e9 * (1 + 1e-13 * np.arange(10)),
+    ],
+)
+def test_numbers_too_close_to_each_other_are_refused_and_not_taken_as_they_are(
+    column: np.ndarray,
+) -> None:
+    x = np.stack([column, column[::-1]], axis=1)
+    with pytest.raises(InputError, match=r"feature 0 .* varies from .* subtract a constant"):
+        Scaling.of("standard", x)
+
+
+def test_rounding_is_no_variation() -> None:
+    x = np.array([[0.1 + 0.2, 3e17], [0.3, 3e17], [0.3, np.nextafter(3e17, np.inf)]])
+    z = Scaling.of("standard", x).apply(x, np.float64)
+    assert np.abs(z).max() < 1e-12
+
+
 def test_an_unknown_kind_and_an_overflow_are_refused() -> None:
     with pytest.raises(InputError, match=r"unit, standard, none; got 'log'"):
         Scaling.of("log", X)
