@@ -43,6 +43,9 @@ _DRAWN, _AREAS = 2000, (0.52, 0.995)
 _SMALLEST_SPREAD = 0.01
 """Of a residual, in units of its column's own deviation: less is no structure of the data."""
 
+_FARTHEST = 1e30
+"""In units of training; what is farther is judged as if it were so far, which a flow can push."""
+
 Numbers = Float[np.ndarray, " particle"]
 
 
@@ -57,7 +60,7 @@ class Entered:
     def of(cls, model: Model, x: Rows) -> Entered:
         """Rows of the data, entered into a model."""
         features, seen = model.features(x, unseen=True)
-        z = np.asarray(model.scaling.apply(features, np.float64))
+        z = np.clip(model.scaling.apply(features, np.float64), -_FARTHEST, _FARTHEST)
         observed = None if seen is None or bool(np.all(seen)) else np.asarray(seen, bool)
         return cls(z, observed)
 

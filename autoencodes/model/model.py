@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from autoencodes.checks import optional, positive_integers, real_rows
 from autoencodes.control import Control
 from autoencodes.cost import ByColumn, SquaredError, TerminalCost, Turned
 from autoencodes.datasets import Column, Reading, Record, Table
-from autoencodes.errors import InputError, NumericalFailure
+from autoencodes.errors import InputError, Notice, NumericalFailure
 from autoencodes.flow.flow import Flow, Latent
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
@@ -241,10 +242,12 @@ class Model(Summarised, eqx.Module):
     def decode(
         self, latent: ArrayLike, held: ArrayLike | None = None
     ) -> Shaped[np.ndarray, "particle column"]:
-        """Rows (N, c) that the decoder makes of latent values; without held ones, from 0."""
+        """Rows (N, c) that the decoder makes of latent values; without held ones, from 0.
+
+        They are as precise as the data that the model was trained on.
+        """
         features = self.decode_features(latent, held)
-        dtype = self.dtype if self.encoding is None else np.dtype(self.encoding.dtype)
-        return self._as_array(features, _precise(dtype, self.dtype))
+        return self._as_array(features, _precise(np.dtype(self.named.dtype), self.dtype))
 
     def decode_features(
         self, latent: ArrayLike, held: ArrayLike | None = None
@@ -385,9 +388,13 @@ class Model(Summarised, eqx.Module):
             label=label,
             unseen=unseen,
         )
-        if datasets.is_frame(x):
-            return datasets.from_frame(x, reading)
-        return datasets.from_array(x, reading)
+        if not datasets.is_frame(x):
+            return datasets.from_array(x, reading)
+        table = datasets.from_frame(x, reading)
+        for note in table.notes:
+            if "taken for numbers" not in note:  # as the model's columns are
+                warnings.warn(note, Notice, stacklevel=2)
+        return table
 
     def _squares(
         self, x: Rows, y: ArrayLike | None

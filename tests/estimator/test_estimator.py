@@ -264,3 +264,33 @@ def test_every_parameter_is_an_entry_of_the_settings() -> None:
 def test_parameters_are_checked_by_fit(entries: dict[str, Any], message: str) -> None:
     with pytest.raises(ac.InputError, match=message):
         ac.AutoencODE(**entries).fit(curve())
+
+
+def test_classes_keep_their_names_in_whatever_order_the_model_has_them() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    high = x[:, 0] > 0
+    for low_name, high_name in ((9e17, 1e18), ("10", "9"), (-5, 3)):
+        y = np.where(high, high_name, low_name)
+        made = ac.AutoencODEClassifier(method="adam", epochs=20, batch_size=0).fit(x, y)
+        named = [type(high_name)(name) for name in made.model_.predict(x)]
+        np.testing.assert_array_equal(made.predict(x), named)
+        np.testing.assert_array_equal(made.classes_, np.unique(y))
+    with pytest.raises(ac.InputError, match="got int and str: convert them"):
+        ac.AutoencODEClassifier().fit(x, np.array([1, "a"], object)[high.astype(int)])
+
+
+def test_what_comes_back_is_as_precise_as_what_was_given() -> None:
+    t = np.linspace(-1, 1, 40)
+    X = np.c_[1.7e9 + 3 * t, t**2]
+    made = ac.AutoencODE(1, method="adam", epochs=2, batch_size=0).fit(X)
+    back = made.inverse_transform(made.transform(X))
+    assert back.dtype == np.float64
+    np.testing.assert_allclose(back, made.reconstruct(X), rtol=0, atol=1e-5)
+
+
+def test_a_constant_column_that_varies_later_is_said() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": np.arange(30) % 7, "b": np.arange(30) % 5, "unit": "kg"})
+    made = ac.AutoencODE(1, method="adam", epochs=2, batch_size=0).fit(frame)
+    with pytest.warns(Notice, match=r"'unit' was constant \('kg'\)"):
+        made.transform(frame.assign(unit="lb"))
