@@ -22,6 +22,7 @@ from autoencodes.flow.flow import Flow, Latent
 from autoencodes.flow.sweep import check_control
 from autoencodes.measure.empirical import EmpiricalMeasure
 from autoencodes.measure.streaming import map_rows
+from autoencodes.model import frames
 from autoencodes.model.coordinates import Coordinates
 from autoencodes.model.encoding import Encoding, Observed
 from autoencodes.model.readout import Readout, row_means
@@ -434,7 +435,7 @@ class Model(Summarised, eqx.Module):
         if isinstance(x, Table):
             return Table(numbers, columns=encoding.columns, image_shape=self.image_shape)
         if datasets.is_frame(x):
-            return datasets.to_frame_like(x, encoding.values(numbers))
+            return frames.like(x, encoding.values(numbers))
         return self._numbers_as_array(numbers, _precise(np.asarray(x).dtype, self.dtype))
 
     def _as_array(

@@ -294,3 +294,28 @@ def test_a_constant_column_that_varies_later_is_said() -> None:
     made = ac.AutoencODE(1, method="adam", epochs=2, batch_size=0).fit(frame)
     with pytest.warns(Notice, match=r"'unit' was constant \('kg'\)"):
         made.transform(frame.assign(unit="lb"))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_zones_and_lengths_of_time_come_back_as_they_were(library: str) -> None:
+    rng = np.random.default_rng(0)
+    at = pd.Timestamp("2024-03-30", tz="Europe/Berlin") + pd.to_timedelta(np.arange(40), unit="h")
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(size=40),
+            "b": rng.normal(size=40),
+            "at": at,
+            "took": pd.to_timedelta(rng.integers(1, 10**5, 40), unit="s"),
+        }
+    )
+    given = frame if library == "pandas" else pl.from_pandas(frame)
+    made = ac.AutoencODE(1, missing="mask", method="adam", epochs=2, batch_size=0).fit(given)
+    for back in (made.reconstruct(given), made.model_.impute(given)):
+        zone = back["at"].dt.tz if library == "pandas" else back["at"].dtype.time_zone
+        assert str(zone) == "Europe/Berlin"
+        if library == "polars":
+            assert back["took"].dtype == pl.Duration
+            back = back.to_pandas()
+        assert back["took"].dtype.kind == "m"
+    assert (back["at"] == frame["at"]).all()
+    assert (back["took"] == frame["took"]).all()
