@@ -273,7 +273,15 @@ class Estimator(BaseEstimator):
 
     def _checked(self, X: Any, *, reset: bool, least: int = 1) -> Any:
         """Rows as scikit-learn wants them checked; frames, and arrays with text, as they came."""
-        if datasets.is_frame(X) or _has_text(X):
+        text = _has_text(X)
+        if text and not reset and hasattr(self, "feature_names_in_"):
+            names = [str(name) for name in self.feature_names_in_]
+            shown = ", ".join(names[:8]) + (", ..." if names[8:] else "")
+            raise InputError(
+                f"expected a data frame with the columns {shown}, as in fit; got an array with "
+                "text, which has no names: give pandas.DataFrame(X, columns=...) or the like"
+            )
+        if datasets.is_frame(X) or text:
             validate_data(self, X, reset=reset, skip_check_array=True)
             if not hasattr(X, "__len__") or len(X) >= least:
                 return X

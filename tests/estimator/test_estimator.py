@@ -292,6 +292,8 @@ def test_a_constant_column_that_varies_later_is_said() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": np.arange(30) % 7, "b": np.arange(30) % 5, "unit": "kg"})
     made = ac.AutoencODE(1, method="adam", epochs=2, batch_size=0).fit(frame)
+    with pytest.raises(ac.InputError, match="a data frame with the columns a, b, unit, as in fit"):
+        made.transform(frame.to_numpy())
     with pytest.warns(Notice, match=r"'unit' was constant \('kg'\)"):
         made.transform(frame.assign(unit="lb"))
 
