@@ -300,11 +300,11 @@ class AnomalyDetector(OutlierMixin, Estimator):
             self.detector_ = replace(made, calibration=calibration)
         scores = self._scores(X)
         if self.contamination == "auto":
-            calibration = self.detector_.calibration
-            assert calibration is not None
-            self.offset_ = -conformal.largest_ordinary(calibration, alpha)
+            apart_scores = self.detector_.calibration
+            assert apart_scores is not None
+            self.offset_ = -conformal.largest_ordinary(apart_scores, alpha)
             if np.isinf(self.offset_):
-                _warn_of_few(len(calibration), alpha)
+                _warn_of_few(len(apart_scores), alpha)
         else:
             self.offset_ = float(np.percentile(-scores, 100.0 * float(self.contamination)))
         self.decision_scores_, self.threshold_ = scores, -self.offset_
