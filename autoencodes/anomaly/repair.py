@@ -131,8 +131,8 @@ def _told(model: Model, before: Float[np.ndarray, "1 feature"], z: Features) -> 
         return z
     numbers = model.table_of(model.scaling.undo(z, np.float64))
     for k, column in enumerate(encoding.columns):
-        if column.whole:
-            numbers[:, k] = column.values(numbers[:, k])
+        if column.kind in ("number", "log"):
+            numbers[:, k] = column.numbers(column.values(numbers[:, k]))
         elif column.moments:
             numbers[:, k] = _seconds(column, numbers[:, k])
     entered = model.scaling.apply(features_of(numbers, encoding.columns), np.float64)
