@@ -303,12 +303,10 @@ def _own(x, column):
         return [None if v != v else levels[min(max(round(v), 0), last)] for v in x.tolist()]
     if kind in ("date", "cyclic"):
         if column["dtype"].startswith("datetime64"):
+            dtype = np.dtype(column["dtype"])
             halves = {"D": 43200, "h": 1800, "m": 30, "s": 0.5, "ms": 0.0005}
-            half = halves.get(np.datetime_data(np.dtype(column["dtype"]))[0], 0)
-            return [
-                None if v != v else np.datetime64(round((v + half) * 1e6), "us").astype(column["dtype"])
-                for v in x.tolist()
-            ]
+            micro = np.round(x * 1e6 + 1e6 * halves.get(np.datetime_data(dtype)[0], 0)).tolist()
+            return [None if v != v else np.datetime64(int(v), "us").astype(dtype) for v in micro]
         return [None if v != v else _written(v, column["dtype"]) for v in x.tolist()]
     if kind == "constant":
         return [None] * len(x)
