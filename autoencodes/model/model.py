@@ -393,7 +393,8 @@ class Model(Summarised, eqx.Module):
             return datasets.from_array(x, reading)
         table = datasets.from_frame(x, reading)
         for note in table.notes:
-            if "taken for numbers" not in note:  # as the model's columns are
+            # As the model's columns are, or what the score says.
+            if "taken for numbers" not in note and "never seen" not in note:
                 warnings.warn(note, Notice, stacklevel=2)
         return table
 
