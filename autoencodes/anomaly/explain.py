@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -89,8 +89,13 @@ def explain(detector: Detector, x: Rows) -> Explanation:
     scores = detector.of_entered(rows)
     names, owner = columns(detector.model)
     shares = np.zeros((len(scores), len(names)))
+    changed = detector.changed_parts(rows)  # of one column each, and of no feature
+    rows, rest = replace(rows, changed=None), scores
+    if changed is not None:
+        rest = scores - changed.sum(axis=1)
     for part in strips(len(scores)):
-        shares[part] = _column_shares(detector, rows.taken(part), scores[part], owner, len(names))
+        shares[part] = _column_shares(detector, rows.taken(part), rest[part], owner, len(names))
+    shares += 0.0 if changed is None else changed
     return Explanation(names, shares, scores)
 
 

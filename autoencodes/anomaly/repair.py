@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,9 @@ def repair(detector: Detector, x: Rows, limit: float, most: int = _MOST_COLUMNS)
         for row in np.flatnonzero(best_scores > limit):
             freed[row].append(int(order[row, step]))
             own = rows.taken(slice(row, row + 1))
+            if own.changed is not None:  # a constant has one value to go back to
+                kept = np.isin(np.arange(len(names)), freed[row], invert=True)
+                own = replace(own, changed=own.changed & kept)
             free = np.isin(owner, freed[row])
             best[row], best_scores[row] = _closest(detector, own, free, limit, best[row])
     return _described(detector, rows, best, best_scores, freed, limit)
@@ -153,8 +156,9 @@ def _seconds(column: Column, x: Float[np.ndarray, " particle"]) -> Float[np.ndar
 
 
 def _like(row: Entered, z: Features) -> Entered:
-    """Rows with the missing values of one."""
-    return Entered(z, None if row.seen is None else np.repeat(row.seen, len(z), axis=0))
+    """Rows with the missing values of one, and its constants."""
+    parts = (row.seen, row.changed)
+    return Entered(z, *(None if part is None else part.repeat(len(z), axis=0) for part in parts))
 
 
 def _described(
@@ -174,6 +178,10 @@ def _described(
     for first, lost in unseen_levels(model, rows.z):
         name = names[owner[first]]
         old[name] = np.where(lost, "a new value", old[name].astype(object))
+    if rows.changed is not None:
+        for k in np.flatnonzero(rows.changed.any(axis=0)).tolist():
+            own = old[names[k]].astype(object)
+            old[names[k]] = np.where(rows.changed[:, k], "a new value", own)
     repairs = []
     for row, (places, score) in enumerate(zip(freed, scores.tolist(), strict=True)):
         changes = {

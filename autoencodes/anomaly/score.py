@@ -51,18 +51,26 @@ Numbers = Float[np.ndarray, " particle"]
 
 @dataclass(frozen=True, eq=False)
 class Entered:
-    """Rows as the flow has them: scaled features (N, k), and which were observed (None: all)."""
+    """Rows as the flow has them: scaled features (N, k), which were observed (None: all), and in
+    which columns, that were constant, there is another value (None: in none).
+    """
 
     z: Features
     seen: Seen | None
+    changed: Bool[np.ndarray, "particle column"] | None = None
 
     @classmethod
     def of(cls, model: Model, x: Rows) -> Entered:
         """Rows of the data, entered into a model."""
+        changed = None
+        if model.encoding is not None:
+            x = model.table(x, unseen=True)
+            constant = np.array([column.kind == "constant" for column in model.encoding.columns])
+            changed = (x.x == -1) & constant
         features, seen = model.features(x, unseen=True)
         z = np.clip(model.scaling.apply(features, np.float64), -_FARTHEST, _FARTHEST)
         observed = None if seen is None or bool(np.all(seen)) else np.asarray(seen, bool)
-        return cls(z, observed)
+        return cls(z, observed, changed if changed is not None and changed.any() else None)
 
     @property
     def factor(self) -> Float[np.ndarray, "particle 1"]:
@@ -73,7 +81,8 @@ class Entered:
 
     def taken(self, rows: Any) -> Entered:
         """Some of the rows."""
-        return Entered(self.z[rows], None if self.seen is None else self.seen[rows])
+        parts = (None if part is None else part[rows] for part in (self.seen, self.changed))
+        return Entered(self.z[rows], *parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +257,18 @@ class Detector:
 
     def of_entered(self, rows: Entered) -> Numbers:
         """The scores of rows that were entered."""
-        return np.asarray(self.surprises(self.numbers(rows)).sum(axis=0))
+        scores = self.surprises(self.numbers(rows)).sum(axis=0)
+        changed = self.changed_parts(rows)
+        return np.asarray(scores if changed is None else scores + changed.sum(axis=1))
+
+    def changed_parts(self, rows: Entered) -> Float[np.ndarray, "particle column"] | None:
+        """What columns add that were constant and are not: to every part of the score the surprise
+        of what none of n ordinary rows has, − log 1 / (n + 2) by Laplace's rule.
+        """
+        if rows.changed is None:
+            return None
+        rare = np.log(len(self.neighbours.rows) + 2) * self.weights.sum()
+        return np.asarray(rare * rows.changed)
 
     def surprises(self, numbers: Float[np.ndarray, "part particle"]) -> np.ndarray:
         """− w_i log S_i of the parts' numbers."""

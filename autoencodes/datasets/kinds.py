@@ -451,11 +451,14 @@ def as_known(given: Given, column: Column, made: Builder) -> None:
     if column.kind == "constant":
         x = np.where(gone, np.nan, 0.0) if column.levels else np.zeros(len(gone))
         only = _name((*column.levels, None)[0])
-        same = np.array([_name(v) == only for v in values.tolist()], bool)
-        if not (gone | same).all():
+        other = ~gone & np.array([_name(v) != only for v in values.tolist()], bool)
+        if other.any():
+            what = "the model knows nothing of it"
+            if made.reading.unseen:
+                x, what = np.where(other, -1.0, x), "rows with another value are judged by that"
             made.notes.append(
                 f"{column.name!r} was constant ({(*column.levels, None)[0]!r}) where the model was "
-                "trained, and is not here; the model knows nothing of it"
+                f"trained, and is not here; {what}"
             )
         _add(given, column, x, made)
     elif column.levelled:

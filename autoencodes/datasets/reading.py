@@ -54,8 +54,8 @@ class Reading:
     as_numbers : bool
         Whether every column of numbers is one of plain numbers, and all others name the rows.
     unseen : bool
-        Whether a category may have values that the schema has no level for: they are none of its
-        levels, with the place -1. Else they are refused.
+        Whether a category may have values that the schema has no level for, and a constant another
+        value: they are none of its levels, with the place -1. Else categories refuse them.
 
     Examples
     --------

@@ -212,10 +212,7 @@ class Model(Summarised, eqx.Module):
         """
         if self.encoding is None and not isinstance(x, Table) and not datasets.is_frame(x):
             return np.asarray(real_rows(x, "the data", self.coordinates.features)), None
-        encoding = self.named
-        table = self._table(x, unseen)
-        table = datasets.matched(table, encoding.columns, encoding.missing, "the data", unseen)
-        return encoding.enter(table)
+        return self.named.enter(self.table(x, unseen=unseen))
 
     def enter(
         self, features: ArrayLike, numbers: Shaped[np.ndarray, " particle"] | None = None
@@ -296,9 +293,7 @@ class Model(Summarised, eqx.Module):
             raise InputError(
                 "this model knows nothing of missing values; train one with --missing mask"
             )
-        table = datasets.matched(
-            self._table(x), self.encoding.columns, self.encoding.missing, "the data"
-        )
+        table = self.table(x)
         made = self.encoding.leave(self.scaling.undo(self._predicted(table), np.float64))
         return self._like_numbers(x, np.where(np.isnan(table.x), made, table.x))
 
@@ -375,11 +370,14 @@ class Model(Summarised, eqx.Module):
         columns = tuple(Column(f"x_{k}", dtype=str(dtype)) for k in range(count))
         return Encoding(columns, "refuse", np.zeros(count), str(dtype))
 
-    def _table(self, x: Rows, unseen: bool = False) -> Table:
-        """Rows as a table."""
-        if isinstance(x, Table):
-            return x
+    def table(self, x: Rows, *, unseen: bool = False) -> Table:
+        """Rows as a table of the model's columns; ``unseen`` as in ``features``."""
         encoding = self.named
+        table = x if isinstance(x, Table) else self._read(x, encoding, unseen)
+        return datasets.matched(table, encoding.columns, encoding.missing, "the data", unseen)
+
+    def _read(self, x: Rows, encoding: Encoding, unseen: bool) -> Table:
+        """An array or a data frame as a table."""
         others = () if self.record is None else self.record.others
         label = None if self.record is None else self.record.label
         reading = Reading(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sklearn.base import clone
 
 import autoencodes as ac
+from autoencodes.anomaly import explain, repair
 from autoencodes.errors import Notice
 
 QUICK: dict[str, Any] = {"rotation": "pca", "method": "adam", "epochs": 60, "batch_size": 0}
@@ -180,3 +182,33 @@ def test_rows_of_a_series_are_judged_by_their_windows() -> None:
         detector.repair(new)
     with pytest.raises(ac.InputError, match="stride is at most window"):
         clone(detector).set_params(stride=7).fit(series)
+
+
+def test_a_constant_that_is_another_one_is_abnormal_and_to_blame() -> None:
+    """A status that was always "ok", and is not, says much of a row of ordinary numbers."""
+    pd = pytest.importorskip("pandas")
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, 2)) @ np.array([[1.0, 0.5], [0.0, 0.4]])
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "status": "ok", "unit": None})
+    detector = ac.AnomalyDetector(effort="quick", epochs=10, n_components=1).fit(frame)
+    new = frame.iloc[:6].copy()
+    new.loc[2, "status"] = "ERROR"
+    new.loc[4, "unit"] = "mm"
+    with pytest.warns(Notice, match="was constant") as told:
+        scores = detector.detector_.score(new)
+    assert "'status' was constant ('ok')" in str(told[0].message)
+    plain = detector.detector_.score(frame.iloc[:6])
+    rare = np.log(len(detector.detector_.neighbours.rows) + 2) * detector.detector_.weights.sum()
+    np.testing.assert_allclose(scores - plain, [0, 0, rare, 0, rare, 0], atol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, after = detector.p_values(frame.iloc[:6]), detector.p_values(new)
+        assert (after[[2, 4]] < before[[2, 4]]).all()
+        assert (after[[2, 4]] < 0.25).all()
+        found = explain(detector.detector_, new)
+        np.testing.assert_allclose(found.shares.sum(axis=1), found.scores, rtol=1e-9)
+        assert found.names[int(np.argmax(found.shares[2]))] == "status"
+        assert found.names[int(np.argmax(found.shares[4]))] == "unit"
+        repaired = repair(detector.detector_, new, float(plain[2]) + 1.0)
+    assert repaired[2].changes["status"] == ("a new value", "ok")
+    assert abs(repaired[2].score - plain[2]) < 1e-9
