@@ -15,6 +15,7 @@ from autoencodes.cli.results import (
     in_blocks,
     judge_blocks,
     numbered,
+    redrawn,
     say_errors,
     score_blocks,
     worst_line,
@@ -275,7 +276,10 @@ def anomalies(
     ] = 0.05,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Also every column's share of the score, and repairs."),
+        typer.Option(
+            "--explain",
+            help="Also every column's share of the score, and repairs; the report shows the worst.",
+        ),
     ] = False,
     drop: Drop = None,
     data_dir: DataDir = None,
@@ -319,6 +323,15 @@ def anomalies(
         tell(line)
     for sentence in judged.statement:
         tell(sentence)
+    if explain:
+        from autoencodes.run import worst
+
+        called = called_line(len(judged.scores), found, judged.beyond, alpha)
+        try:
+            if worst.keep_judged(folder, rows, judged, called) is not None:
+                redrawn(folder.path)
+        except OSError as error:
+            warn(f"autoencodes: the report shows none of these rows: {error}")
 
 
 def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
