@@ -163,7 +163,8 @@ def test_the_report_shows_the_worst_of_rows_that_were_judged(run: Path, tmp_path
     assert all(odd.p_value is not None and odd.columns for odd in found.rows)
     strange = next(odd for odd in found.rows if odd.name == "name A-11")
     assert strange.columns[0].name == "land"
-    assert strange.columns[0].value == "a new value"
+    assert "land" in [guilty.name for guilty in strange.columns]
+    assert "a new value" in [guilty.value for guilty in strange.columns]
     text = page.read_text()
     assert "<h2>Anomalies in new &amp; odd.csv</h2>" in text
     assert found.called.split("\n")[0][:9] in text.replace("Rows", "rows")

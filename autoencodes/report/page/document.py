@@ -174,7 +174,7 @@ def _figure(drawn: Drawn) -> str:
 
 
 def _section(title: str, content: str) -> str:
-    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>" if content else ""
+    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>" if content else ""
 
 
 def _duration(seconds: float) -> str:
