@@ -1,4 +1,4 @@
-"""The site, built (``AUTOENCODES_SITE`` says where): what axe-core finds in a page of every kind."""
+"""The site, built where AUTOENCODES_SITE says: what axe-core finds in a page of every kind."""
 
 from __future__ import annotations
 
