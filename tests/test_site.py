@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 KINDS = (
-    "index.html", "start/index.html", "start/plot_1_table.html", "tutorials/plot_paper.html",
+    "index.html", "generated/start/index.html", "generated/start/plot_1_table.html",
+    "generated/tutorials/plot_paper.html",
     "howto/index.html", "howto/data.html", "explanation/theory.html", "reference/index.html",
     "reference/estimators.html", "generated/api/autoencodes.AutoencODE.html",
     "gallery/experiments.html", "measurements/performance.html", "search.html", "genindex.html",
