@@ -236,11 +236,12 @@ def _spelled(given: Given, gone: np.ndarray, fields: np.ndarray, kind: Any, made
         there = np.flatnonzero(~gone).tolist()
         plain = [texts.is_number(fields[row]) for row in there]
         row = there[int(np.argmin(plain))]
-        marks = "say which with --decimal, " if "thousands" in how else ""
+        marks = typed("say which with --decimal, ") if "thousands" in how else ""
+        drop = typed(f" with {option('drop', given.name)}")
         raise InputError(
             f"{made.place(given, row)}: expected numbers, got {fields[row]!r}: the values {how}; "
-            f"{marks}write them alike, leave the column out with {option('drop', given.name)}, or "
-            f"take {option('kinds', given.name + '=category')}"
+            f"{marks}write them alike, leave the column out{drop}, or take "
+            f"{option('kinds', given.name + '=category')}"
         )
     if how is None:
         return False
