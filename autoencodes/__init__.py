@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autoencodes import datasets, fields, plot
-    from autoencodes.certificate import Certificate, certify
+    from autoencodes.certificate import Certificate
+    from autoencodes.certificate.certify import certify
     from autoencodes.control import Control, inner, norm, refine
     from autoencodes.cost import (
         BinaryCrossEntropy,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from autoencodes.cli.app import app
 from benchmarks import theorems
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +42,38 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     scope: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), scope)
+
+
+def commands(page: Path) -> list[str]:
+    """What stands behind ``autoencodes`` on every line that is to be typed, and in the text."""
+    text = page.read_text()
+    if page.suffix == ".py":
+        return re.findall(r"^#\s+autoencodes (.+)$", text, re.MULTILINE)
+    lines = re.sub(r"\\\n\s*", " ", "\n".join(blocks(page, "sh"))).splitlines()
+    found = [re.match(r"(?:\S+=\S+ )*autoencodes (.+)", line) for line in lines]
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    inline = re.findall(r"`autoencodes\s+([a-z][^`…]*)`", prose)
+    return [each[1] for each in found if each] + [" ".join(each.split()) for each in inline]
+
+
+SHOWN = [p for p in [*PAGES, *sorted(DOCS.rglob("plot_*.py"))] if commands(p)]
+
+
+@pytest.mark.parametrize("page", SHOWN, ids=place)
+def test_commands_can_be_typed(page: Path) -> None:
+    """Every verb, option and value is one that there is; what they do is tried elsewhere."""
+    verbs = getattr(get_command(app), "commands")  # noqa: B009  # a group's, to mypy a command's
+    for line in commands(page):
+        line = re.sub(r"(?<= )[A-Zλ](?= |$)", "1", line)  # a number that is the reader's
+        name, *arguments = shlex.split(re.split(r"\s[<>|]|\s#\s|;|&&", line)[0])
+        try:
+            verbs[name].make_context(name, arguments)
+        except KeyError:
+            pytest.fail(f"autoencodes {line}: there is no verb {name}")
+        except Exception as error:
+            # In the text what goes without saying may be left out; --help and --version exit.
+            if type(error).__name__ not in ("MissingParameter", "Exit"):
+                pytest.fail(f"autoencodes {line}: {error}")
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=place)

@@ -13,6 +13,7 @@ from autoencodes.certificate.descent import Descent
 from autoencodes.certificate.generalisation import Gap, Mean, Transport
 from autoencodes.certificate.lipschitz import Lipschitz
 from autoencodes.certificate.maximum import Maximality
+from autoencodes.certificate.new_rows import NewRows
 from autoencodes.second_order.curvature import Curvature, Eigenvalue
 from autoencodes.second_order.shooting import ShootingFactor
 
@@ -51,6 +52,12 @@ class Certificate:
         Whether every θ_l maximises its Hamiltonian.
     tikhonov : float
         λ.
+    new_rows : NewRows
+        What new rows may expect of the model, in the terms of who uses it; None where the control
+        is certified without its model.
+    copies : int
+        Copies of every training row, from which more values are hidden, that J is taken over too;
+        the costs are over the rows as they came.
     parameters, particles, sample, test_particles : int
         Entries of the control, training rows, those that J was taken over, test rows.
     seed, seconds, interrupted
@@ -90,6 +97,8 @@ class Certificate:
     descent: Descent | None = None
     bounds: Bounds | None = None
     maximality: Maximality | None = None
+    new_rows: NewRows | None = None
+    copies: int = 0
 
     @property
     def lambda_min(self) -> Eigenvalue | None:
@@ -117,9 +126,10 @@ class Certificate:
         bounds, convex = self.bounds or Bounds(), self.locally_convex
         return [
             words.practice(
-                self.test_cost, self.test_particles, self.gap, bounds.error, self._about()
+                self.new_rows, self.test_cost, self.test_particles, self.gap, bounds.error
             ),
-            words.theory(convex, self.kink, self._stationary()),
+            *([self.new_rows.by_column] if self.new_rows and self.new_rows.by_column else []),
+            words.theory(convex, self.kink, self._stationary(), self._about()),
             *words.costs(self.train_cost, self.test_cost, self.gap),
             *words.curvature(self.curvature),
             words.convexity(
@@ -147,12 +157,18 @@ class Certificate:
 
     def _about(self) -> str:
         """Of what control and over what rows all this is."""
+        rows = f"{self.sample:,} of {self.particles:,} training rows"
+        if self.copies:
+            own = self.particles // (1 + self.copies)
+            rows = f"{own:,} training rows and {self.copies} copies of each with more values hidden"
+            if self.sample < self.particles:
+                rows = f"{self.sample:,} of {rows}"
         about = (
-            f"J has {self.parameters:,} parameters and λ = {self.tikhonov:g}; it is taken over "
-            f"{self.sample:,} of {self.particles:,} training rows, in {self.precision}"
+            f"The loss J has {self.parameters:,} parameters and regularisation λ = "
+            f"{self.tikhonov:g}; it is taken over {rows}, in {self.precision}"
         )
         if self.control_precision != self.precision:
-            about += f" (the control is of {self.control_precision})"
+            about += f" (the weights are of {self.control_precision})"
         about += "."
         if self.sample < self.particles:
             about += " Curvature and residual are those of this random part's J, not of the whole."

@@ -13,6 +13,7 @@ from autoencodes.certificate.descent import Descent
 from autoencodes.certificate.generalisation import LEVEL, Gap, Mean, Transport
 from autoencodes.certificate.lipschitz import Lipschitz
 from autoencodes.certificate.maximum import Maximality
+from autoencodes.certificate.new_rows import NewRows
 from autoencodes.second_order.curvature import Curvature, Eigenvalue
 from autoencodes.second_order.interval import Interval, known_by
 from autoencodes.second_order.shooting import ShootingFactor
@@ -23,45 +24,53 @@ _TELLING = 10
 _PAPER = "Cipriani, Fornasier and Scagliotti (2024, arXiv 2307.02279)"
 _THEORY = {
     "yes": (
-        "holds at this control, and near it as far as H stays so: there they hold for the "
-        "minimisers near this one, and of others they say nothing"
+        "holds at these weights (the control), and near them as far as it stays so: there they "
+        "hold for the minimisers near this one, and of others they say nothing"
     ),
-    "no": "fails at this control: they do not apply to it",
-    "undecided": "is not decided at this control: it is not known whether they apply",
+    "no": "fails at these weights (the control): they do not apply to them",
+    "undecided": (
+        "is not decided at these weights (the control): it is not known whether they apply"
+    ),
 }
 
 
 def practice(
-    test: Mean | None, rows: int, gap: Gap | None, error: CertifiedError | None, trained: str
+    known: NewRows | None,
+    test: Mean | None,
+    rows: int,
+    gap: Gap | None,
+    error: CertifiedError | None,
 ) -> str:
     """One line for who uses the model: may new rows be entrusted to it, and up to what error."""
+    if known is not None:
+        return f"In practice: {known.words}"
     if test is None or gap is None:
         text = "no test rows were given, so that of new rows nothing is known"
     elif math.isinf(test.lower):
         text = (
-            f"a single test row (cost {test.value:.4g}) tells nothing of the cost of others; give "
+            f"a single test row (loss {test.value:.4g}) tells nothing of the loss of others; give "
             "more of them"
         )
     else:
         least = max(test.lower, 0.0) if test.value >= 0 else test.lower
         text = (
-            f"new rows drawn like the {rows:,} test rows cost {least:.4g} to {test.upper:.4g} on "
-            f"average ({100 * test.level:g} %); {_verdict(gap)}"
+            f"new rows drawn like the {rows:,} test rows have a loss of {least:.4g} to "
+            f"{test.upper:.4g} on average ({100 * test.level:g} %); {_verdict(gap)}"
         )
     if error is not None and error.maximum <= _TELLING * error.seen:
         text += (
             f". Whatever the row: within {error.radius:.3g} of one of {error.particles:,} training "
             f"rows it comes back with an error of at most {error.maximum:.4g} (its distance)"
         )
-    return f"In practice: {text}. {trained}"
+    return f"In practice: {text}."
 
 
-def theory(convex: str, kink: str | None, stationary: str) -> str:
+def theory(convex: str, kink: str | None, stationary: str, about: str) -> str:
     """One line for the theorist: which hypothesis of which theorem holds."""
     text = (
         f"In theory: uniqueness of the minimiser, its stability in the data and the rates in the "
-        f"number of rows ({_PAPER}) rest on J being strongly convex, which {_THEORY[convex]}. "
-        f"{stationary}"
+        f"number of rows ({_PAPER}) rest on the loss J being strongly convex, which "
+        f"{_THEORY[convex]}. {about} {stationary}"
     )
     if kink is not None:
         text += f" J need not be twice differentiable, because of {kink}."
@@ -74,12 +83,13 @@ def stationary(
     """How far ∇J is from 0."""
     if tikhonov:
         text = (
-            f"PMP residual {residual:.3g}, between 0 (∇J = 0, the maximum principle's first-order "
-            f"form) and 1; ‖∇J‖ = {gradient:.3g}, ‖θ‖ = {control:.3g}"
+            f"Optimality error (PMP residual) {residual:.3g}, between 0 (∇J = 0, the maximum "
+            f"principle's first-order form) and 1; ‖∇J‖ = {gradient:.3g}, ‖θ‖ = {control:.3g}"
         )
     else:
         text = (
-            "With λ = 0 the PMP residual says nothing (it is 1 wherever ∇J is not exactly 0): "
+            "Without regularisation (λ = 0) the optimality error (PMP residual) says nothing (it "
+            "is 1 wherever ∇J is not exactly 0): "
             f"‖∇J‖ = {gradient:.3g}, ‖θ‖ = {control:.3g}"
         )
     if most is not None and most.upper > 0:
@@ -106,9 +116,10 @@ def curvature(both: Curvature | None) -> list[str]:
             "this flow is not known"
         )
     return [
-        f"Smallest eigenvalue of the Hessian in L²: λ_min {both.lambda_min.said()} ({how})"
+        f"Smallest curvature (λ_min, of the Hessian in L²): {both.lambda_min.said()} ({how})"
         f"{_hoped(both.smallest, both)}.",
-        f"Largest: λ_max {both.lambda_max.said()}{_hoped(both.largest, both)}. {_steps(both)}",
+        f"Largest curvature (λ_max): {both.lambda_max.said()}{_hoped(both.largest, both)}. "
+        f"{_steps(both)}",
     ]
 
 
@@ -140,7 +151,7 @@ def convexity(
         least = both.lambda_min.lower
         share = f", {100 * gradient / least / control:.2g} % of ‖θ‖" if control else ""
         return (
-            f"Strongly convex at this control: λ_min ≥ {least:.4g}{_in(both)}. If J stays so "
+            f"Strongly convex at these weights: λ_min ≥ {least:.4g}{_in(both)}. If J stays so "
             f"convex as far as ‖∇J‖/λ_min = {gradient / least:.3g} from here (in L²{share}), it "
             "has exactly one stationary point within that distance, a minimiser. Whether it stays "
             "so, and whether J has a lower minimum elsewhere, is not known."
@@ -196,36 +207,40 @@ def _way(down: Descent | None) -> str:
 def contraction(factor: ShootingFactor | None) -> str:
     """The line of the shooting map's factor."""
     if factor is None:
-        return f"Contraction of the shooting map: {_ABSENT}"
+        return f"Training by plain sweeps (the shooting map): {_ABSENT}"
     sure = known_by(factor.kind, factor.confidence)
     q = Interval(factor.least_shooting, factor.shooting, factor.kind, factor.confidence)
+    text = (
+        "Training by plain sweeps (the shooting map): it contracts near these weights for every "
+        "step τ"
+    )
     if math.isinf(factor.largest_tau):
-        text = f"Shooting map: it contracts near this control for every step τ ({sure})"
+        text += f" ({sure})"
     else:
-        text = (
-            f"Shooting map: it contracts near this control for every step τ < "
-            f"{_number(factor.largest_tau)} ({sure})"
-        )
+        text += f" < {_number(factor.largest_tau)} ({sure})"
         if not math.isinf(factor.excluded_tau):
             text += f", and for none above {_number(factor.excluded_tau)}"
     text += f"; pure shooting (τ = ∞) has a factor {q.said(4)}"
     if factor.tau is not None and factor.factor is not None:
         text += f"; at τ = {_number(factor.tau)} q is at most {_number(factor.factor)}"
     return (
-        f"{text}. Below 1 each plain sweep shrinks the inner error by q. It holds near this "
-        "control only, and not for other inner solvers."
+        f"{text}. Below 1 each plain sweep shrinks the inner error by q. It holds near these "
+        "weights only, and not for other inner solvers."
     )
 
 
 def lipschitz(name: str, lower: Lipschitz | None, upper: LipschitzBound | None) -> str:
     """The line of an encoder's or a decoder's Lipschitz constant; the whole's has no quantiles."""
     if lower is None and upper is None:
-        return f"Lipschitz constant of the {name}: {_ABSENT}"
+        return f"How much the {name} enlarges differences (Lipschitz constant): {_ABSENT}"
     least = max(lower.maximum if lower else 0.0, upper.lower if upper else 0.0)
-    text = f"Lipschitz constant of the {name}: at least {least:.3g}"
+    text = (
+        f"How much the {name} enlarges differences of rows (Lipschitz constant): at least "
+        f"{least:.3g} times"
+    )
     if lower is not None:
         text += (
-            f" (the largest singular value of its Jacobian at {lower.particles} particles; median "
+            f" (the largest singular value of its Jacobian at {lower.particles} rows; median "
             f"{lower.median:.3g}, 90 % {lower.quantile_90:.3g}, 99 % {lower.quantile_99:.3g})"
         )
     if upper is None:
@@ -233,7 +248,7 @@ def lipschitz(name: str, lower: Lipschitz | None, upper: LipschitzBound | None) 
     ratio = f", {upper.upper / least:.3g} times as much" if least > 0 else ""
     return (
         f"{text}, at most {upper.upper:.3g} everywhere{ratio}; within {upper.radius:.3g} of "
-        f"{upper.particles} particles at most {upper.near:.3g}. Upper bounds are proved, but for "
+        f"{upper.particles} rows at most {upper.near:.3g}. Upper bounds are proved, but for "
         "rounding."
     )
 
@@ -245,7 +260,10 @@ def certified(bounds: Bounds | None) -> str:
     if bounds.reason is not None:
         return f"No upper bound of Lipschitz constants is known for {bounds.reason}."
     if bounds.error is None:
-        return "Errors near seen rows: not certified, since the targets are not the rows."
+        return (
+            "Errors near seen rows: not certified, since the loss is not the distance from the "
+            "rows."
+        )
     error = bounds.error
     return (
         f"Errors near seen rows: |x̂ − x| for every x within {error.radius:.3g} of one of "
@@ -276,21 +294,21 @@ def maximality(found: Maximality | None) -> str:
 
 def costs(train: Mean, test: Mean | None, gap: Gap | None) -> list[str]:
     """The lines of train and test cost."""
-    lines = [f"Train cost {train.value:.5g} (∫ ℓ dμ_T, without the penalty)."]
+    lines = [f"Training loss {train.value:.5g} per row (∫ ℓ dμ_T, without regularisation)."]
     if test is None or gap is None:
         return [*lines, "No test sample was given: nothing is said of new data."]
     if math.isinf(test.lower):
-        known = "of a single row: of the law's mean cost nothing is known"
+        known = "of a single row: of the mean over other rows nothing is known"
     else:
         known = (
-            f"the law's mean cost lies in [{test.lower:.5g}, {test.upper:.5g}] ({100 * LEVEL:g} % "
-            "in simulations of normal and skewed costs)"
+            f"over all rows of their kind (their law) the mean lies in [{test.lower:.5g}, "
+            f"{test.upper:.5g}] ({100 * LEVEL:g} % in simulations of normal and skewed losses)"
         )
     return [
         *lines,
-        f"Test cost {test.value:.5g}; {known}. Gap test − train {gap.value:.3g}, "
+        f"Test loss {test.value:.5g} per row; {known}. Gap test − training {gap.value:.3g}, "
         f"{_verdict(gap)} (permutation test, p = {gap.p_value:.2g}). It says nothing of rows of "
-        "another law.",
+        "another kind (law).",
     ]
 
 
@@ -304,12 +322,13 @@ def transport(w_1: Transport | None) -> str:
     """The line of the Wasserstein distance between the samples."""
     if w_1 is None:
         return (
-            "W_1 between train and test rows: not computed (no test sample, too few rows, or "
-            "stopped before)."
+            "Distance of test rows from training rows (W_1): not computed (no test sample, too "
+            "few rows, or stopped before)."
         )
     whole = "" if w_1.whole is None else f" (whole samples: {w_1.whole:.4g})"
     text = (
-        f"W_1 between train and test rows{whole}: {w_1.to_test:.4g} from {w_1.repeats} draws "
+        f"Distance of test rows from training rows (W_1){whole}: {w_1.to_test:.4g} from "
+        f"{w_1.repeats} draws "
         f"of {w_1.rows} rows; between train rows and other train rows, as many, it is "
         f"{w_1.within_train:.4g}. Sampled distances are biased upwards, both alike; "
     )

@@ -54,7 +54,7 @@ def verb(
     return lambda function: app.command(cls=cls)(with_flags(function))
 
 
-def expanded(text: str) -> Path:
+def expanded(text: str | Path) -> Path:
     """A path from the command line; ``~`` is the home folder also where no shell has seen it."""
     try:
         return Path(text).expanduser()

@@ -5,10 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autoencodes.cli.conclusion import conclude, require_free_output, say
+from autoencodes.cli.conclusion import conclude, require_free_output, say, warn
+from autoencodes.errors import InputError, MissingExtra
 
 WORST = 10
 """Rows with the largest scores that are shown."""
+
+
+def redrawn(run: Path) -> None:
+    """Draws the report of a run anew, where it has one: it shows what has been found since."""
+    from autoencodes.report import report
+
+    if not (run / "report.html").exists():
+        return
+    try:
+        page = report(run).page
+    except (InputError, MissingExtra, OSError) as error:
+        warn(f"autoencodes: {run / 'report.html'} is as it was before: {error}")
+        return
+    say(f"wrote {page}")
 
 
 def say_errors(
@@ -43,7 +58,7 @@ def worst_line(judged: Any, row: int, number: int, name: str) -> str:
         line += "; " + ", ".join(
             f"{judged.explanation.names[k]} {shares[k] / max(judged.scores[row], 1e-300):.0%}"
             for k in first
-            if shares[k] > 0
+            if round(shares[k] / max(judged.scores[row], 1e-300), 2) > 0
         )
     if judged.repairs.get(row):
         line += f"; {judged.repairs[row]}"

@@ -15,6 +15,7 @@ from autoencodes.cli.results import (
     in_blocks,
     judge_blocks,
     numbered,
+    redrawn,
     say_errors,
     score_blocks,
     worst_line,
@@ -67,13 +68,14 @@ def decode(
 
     Example: autoencodes decode runs/mine latent.csv -o rows.csv
     """
-    from autoencodes.run import RunFolder, export
+    from autoencodes.run import RunFolder, export, filled
 
-    path = writable(output, file)
-    model = RunFolder.open(run).model
+    path, folder = writable(output, file), RunFolder.open(run)
+    model = folder.model
     codes, identifiers = export.read_latent(file)
     features = model.decode_features(codes.latent, codes.held if codes.held.shape[1] else None)
-    _write_columns(path, model, model.table_of(features), identifiers)
+    made = _write_columns(path, model, model.table_of(features), identifiers)
+    _warned(filled.decoded(folder, made))
 
 
 @verb()
@@ -94,8 +96,7 @@ def reconstruct(
     if written_in_blocks(run, data, output, memory_limit, _reconstructed, drop=drop):
         return
     model, rows, path = _opened(run, data, data_dir, output, drop=drop)
-    table = _table(rows)
-    _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
+    _write_remade(path, model, rows)
 
 
 def _reconstructed(model: Any) -> Any:
@@ -134,10 +135,7 @@ def impute(
     export.write_table(path, columns)
     count = 0 if missing is None else int(missing.sum())
     wrote(path, rows.size, f"{rows.size:,} rows, {count:,} values filled in", filled=count)
-    odd = filled.beyond(rows.table, columns)
-    conclude(notes=odd)
-    for sentence in odd:
-        warn(sentence)
+    _warned(filled.beyond(rows.table, columns))
 
 
 def _imputed(model: Any) -> Any:
@@ -176,8 +174,7 @@ def predict(
         return
     model, rows, path = _opened(run, data, data_dir, output, drop=drop)
     if model.readout.target == "rows":
-        table = _table(rows)
-        _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
+        _write_remade(path, model, rows)
         return
     predicted = model.predict(_given(rows))
     more = {}
@@ -275,7 +272,10 @@ def anomalies(
     ] = 0.05,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Also every column's share of the score, and repairs."),
+        typer.Option(
+            "--explain",
+            help="Also every column's share of the score, and repairs; the report shows the worst.",
+        ),
     ] = False,
     drop: Drop = None,
     data_dir: DataDir = None,
@@ -319,6 +319,15 @@ def anomalies(
         tell(line)
     for sentence in judged.statement:
         tell(sentence)
+    if explain:
+        from autoencodes.run import worst
+
+        called = called_line(len(judged.scores), found, judged.beyond, alpha)
+        try:
+            if worst.keep_judged(folder, rows, judged, called) is not None:
+                redrawn(folder.path)
+        except OSError as error:
+            warn(f"autoencodes: the report shows none of these rows: {error}")
 
 
 def _worst(judged: Any, identifiers: dict[str, Any]) -> list[str]:
@@ -387,13 +396,33 @@ def _write(path: Any, result: Any, stem: str, rows: Any, **more: Any) -> None:
     wrote(path, len(result), f"{' × '.join(str(n) for n in result.shape)} values")
 
 
-def _write_columns(path: Any, model: Any, numbers: Any, identifiers: dict[str, Any]) -> None:
-    """Writes the columns of a table in people's own values."""
+def _write_remade(path: Any, model: Any, rows: Any) -> None:
+    """Writes the reconstruction of rows, and warns of what nobody has seen in it."""
+    from autoencodes.run import filled
+
+    table = _table(rows)
+    made = _write_columns(path, model, model.reconstruct(table).x, table.identifiers)
+    if rows.windows is None:
+        _warned(filled.remade(table, made))
+
+
+def _warned(sentences: Any) -> None:
+    """Says of values that nobody has seen."""
+    conclude(notes=sentences)
+    for sentence in sentences:
+        warn(sentence)
+
+
+def _write_columns(
+    path: Any, model: Any, numbers: Any, identifiers: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes the columns of a table in people's own values, and returns them."""
     from autoencodes.run import export
 
     columns = model.columns(numbers)
     export.write_table(path, columns, identifiers=identifiers)
     wrote(path, len(numbers), f"{len(numbers)} × {len(columns)} values")
+    return dict(columns)
 
 
 def _percentile(values: Any, share: int) -> float:

@@ -10,6 +10,7 @@ import typer
 from autoencodes.cli.app import INTERRUPTED, DataDir, Run, verb
 from autoencodes.cli.conclusion import conclude, say
 from autoencodes.cli.interruption import Interruption
+from autoencodes.cli.results import redrawn
 
 
 @verb()
@@ -46,10 +47,10 @@ def certify(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Certify a run: curvature, optimality, contraction, Lipschitz estimates, generalisation.
+    """Say up to what error new rows may be entrusted to a run's model, and what theory says of it.
 
-    Prints what each number lets one conclude, and what not, and writes them to
-    RUN/certificate.json. Ctrl-C ends it with what there is, which replaces no complete one.
+    Prints what each number lets one conclude, and what not, writes them to RUN/certificate.json,
+    and shows them in its report. Ctrl-C ends it with what there is, which replaces no complete one.
 
     Example: autoencodes certify runs/mine
     """
@@ -85,6 +86,7 @@ def certify(
     kept = "; the complete certificate.json is kept" if path.name != "certificate.json" else ""
     conclude(output=path, certificate=certificate.as_dict())
     say(f"wrote {path}{kept}")
+    redrawn(path.parent)
     if certificate.interrupted:
         raise typer.Exit(INTERRUPTED)
 

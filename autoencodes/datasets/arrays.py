@@ -12,7 +12,8 @@ import numpy as np
 
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
-from autoencodes.datasets.reading import Reading, in_python
+from autoencodes.datasets.options import in_python
+from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.table import SHAPES, Table, require_real, require_usable, table
 from autoencodes.errors import InputError
 

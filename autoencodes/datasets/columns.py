@@ -27,7 +27,8 @@ from autoencodes.datasets.kinds import (
     set_aside,
     text,
 )
-from autoencodes.datasets.reading import Reading, named, option
+from autoencodes.datasets.options import option, typed
+from autoencodes.datasets.reading import Reading, named
 from autoencodes.datasets.table import Lines, Table, classes
 from autoencodes.errors import InputError
 
@@ -75,9 +76,10 @@ def build(
     rest = _selected(list(given), reading, where)
     for g in rest:
         if g.fault is not None:
+            drop = option("drop", g.name)
             raise InputError(
                 f"{where}: column {g.name!r} {g.fault}; expected numbers, text, truths or dates: "
-                f"convert it, or leave it out with {option('drop', g.name)}"
+                f"convert it, or leave it out{typed(f' with {drop}')}"
             )
     label = _label(rest, reading, where)
     roles: dict[str, np.ndarray] = {}
@@ -139,8 +141,8 @@ def _label(given: list[Given], reading: Reading, where: str) -> Given | None:
     if len(likely) > 1:
         raise InputError(
             f"{where}: expected at most one column of labels, got "
-            f"{' and '.join(g.name for g in likely)}; name it with --label, or rename or remove "
-            "all but one"
+            f"{' and '.join(g.name for g in likely)}; {typed('name it with --label, or ')}"
+            "rename or remove all but one"
         )
     return likely[0] if likely else None
 
@@ -157,9 +159,10 @@ def _matched(given: list[Given], wanted: list[str], made: Builder) -> list[Given
             continue
         known = column.aside or column.name in made.reading.aside
         if not known and not _INDEX.fullmatch(column.name):
+            drop = option("drop", column.name)
             raise InputError(
                 f"{made.where}: the model was trained without a column {column.name!r}; rename it, "
-                f"leave it out ({option('drop', column.name)}), or train anew with it"
+                f"leave it out{typed(f' ({drop})')}, or train anew with it"
             )
         made.identifiers[column.name] = plain(column)
     return [there[name] for name in wanted]
@@ -268,7 +271,7 @@ def _table(
         raise InputError(
             f"{made.where}: expected at least one column of numbers or categories that is not "
             f"constant, got only {', '.join(only[:6]) or 'none'}; add the columns to train on, or "
-            "say with --kinds what they are"
+            f"say with {option('kinds')} what they are"
         )
     _refuse_single_text(made)
     if made.constant and made.reading.schema is None:
@@ -315,8 +318,9 @@ def _refuse_single_text(made: Builder) -> None:
     if only.kind == "category" and len(only.levels) == len(made.values[0]):
         raise InputError(
             f"{made.where}: expected columns to train on, got one of text, {only.name!r}, in which "
-            f"no value comes twice (as {only.levels[0]!r}); say what parts the fields with "
-            "--delimiter, as --delimiter space, or add columns"
+            f"no value comes twice (as {only.levels[0]!r}); "
+            f"{typed('say what parts the fields with --delimiter, as --delimiter space, or ')}"
+            "add columns"
         )
 
 
@@ -330,11 +334,13 @@ def _refuse_missing(made: Builder) -> None:
     counts = ", ".join(f"{g.name!r} {count:,}" for g, _, count in made.absent[:8])
     more = f" and {len(made.absent) - 8} more columns" if made.absent[8:] else ""
     advice = (
-        "take --missing mask (what is missing is not learned from, and filled by reconstruction), "
-        "--missing mean, or leave columns out with --drop"
+        f"take {option('missing', 'mask')} (what is missing is not learned from, and filled by "
+        f"reconstruction), {option('missing', 'mean')}, or leave columns out"
+        f"{typed(' with --drop')}"
     )
     if made.reading.schema is not None:
-        advice = "fill them in, leave these rows out, or train anew with --missing mask"
+        again = option("missing", "mask")
+        advice = f"fill them in, leave these rows out, or train anew with {again}"
     raise InputError(
         f"{made.place(first, row)}: expected a value, got {got}; missing are in {counts}{more}: "
         f"{advice}"

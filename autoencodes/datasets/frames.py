@@ -13,7 +13,8 @@ import numpy as np
 from autoencodes.datasets.arrays import column
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
-from autoencodes.datasets.reading import Reading, in_python
+from autoencodes.datasets.options import in_python, option
+from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError, MissingExtra
 
@@ -91,7 +92,8 @@ def table_of_frame(
     table = build(given, options, where)
     texts = {g.name for g in given if g.text}
     spelled = [c.name for c in table.columns or () if c.kind == "number" and c.name in texts]
-    note = "is text that holds numbers: taken for numbers (--kinds NAME=category if they are names)"
+    names = option("kinds", "NAME=category")
+    note = f"is text that holds numbers: taken for numbers ({names} if they are names)"
     return replace(table, notes=(*table.notes, *(f"{name!r} {note}" for name in spelled)))
 
 

@@ -13,7 +13,8 @@ from autoencodes.datasets.arrays import column
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.dialect import LONGEST_LINE
 from autoencodes.datasets.kinds import Given
-from autoencodes.datasets.reading import Reading, option
+from autoencodes.datasets.options import option
+from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.streams import Source, reading
 from autoencodes.datasets.table import Table
 from autoencodes.errors import InputError

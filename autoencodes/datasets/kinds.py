@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from autoencodes.datasets import texts
-from autoencodes.datasets.reading import Reading, option
+from autoencodes.datasets.options import option, typed
+from autoencodes.datasets.reading import Reading
 from autoencodes.datasets.spelling import Spelling, spelling
 from autoencodes.datasets.table import Column, Lines, line_of
 from autoencodes.errors import InputError
@@ -197,11 +198,11 @@ def text(given: Given, gone: np.ndarray, fields: np.ndarray, made: Builder) -> N
     elif _spelled(given, gone, fields, "number", made):
         return
     if texts.in_several_forms(distinct):
+        drop = typed(f" with {option('drop', given.name)}")
         raise InputError(
             f"{made.place(given, _other_form(fields, gone))}: column {given.name!r} holds dates in "
-            f"several forms, as {distinct[0]!r}; write all of them in one, leave the column out "
-            f"with {option('drop', given.name)}, or take "
-            f"{option('kinds', given.name + '=category')}"
+            f"several forms, as {distinct[0]!r}; write all of them in one, leave the column out"
+            f"{drop}, or take {option('kinds', given.name + '=category')}"
         )
     if len(distinct) > _LEVELS or (len(distinct) > 20 and 2 * len(distinct) > len(seen)):
         set_aside(given, f"is text with {len(distinct):,} different values", made)
@@ -235,11 +236,12 @@ def _spelled(given: Given, gone: np.ndarray, fields: np.ndarray, kind: Any, made
         there = np.flatnonzero(~gone).tolist()
         plain = [texts.is_number(fields[row]) for row in there]
         row = there[int(np.argmin(plain))]
-        marks = "say which with --decimal, " if "thousands" in how else ""
+        marks = typed("say which with --decimal, ") if "thousands" in how else ""
+        drop = typed(f" with {option('drop', given.name)}")
         raise InputError(
             f"{made.place(given, row)}: expected numbers, got {fields[row]!r}: the values {how}; "
-            f"{marks}write them alike, leave the column out with {option('drop', given.name)}, or "
-            f"take {option('kinds', given.name + '=category')}"
+            f"{marks}write them alike, leave the column out{drop}, or take "
+            f"{option('kinds', given.name + '=category')}"
         )
     if how is None:
         return False
@@ -297,8 +299,8 @@ def _refuse_text(given: Given, fields: np.ndarray, gone: np.ndarray, made: Build
     advice += "; if its values are names, take "
     advice += option("kinds", f"{given.name}={kind}")
     if not made.numbered:
-        called = option("label", given.name)
-        advice += f", or call it {LABEL_NAMES[0]!r} if it holds classes ({called})"
+        called = typed(f" ({option('label', given.name)})")
+        advice += f", or call it {LABEL_NAMES[0]!r} if it holds classes{called}"
     raise InputError(
         f"{made.place(given, row)}: expected a number, got {fields[row][:40]!r}; {advice}"
     )
@@ -343,7 +345,7 @@ def _few(values: Sequence[Any]) -> str:
 def _other_level(reading: Reading, kind: str) -> str:
     """What to do about a value that is none of the levels."""
     if reading.schema is None:
-        return "correct it, leave it empty, or say otherwise with --kinds"
+        return f"correct it, leave it empty, or say otherwise with {option('kinds')}"
     empty = "" if reading.missing == "refuse" else ", leave it empty"
     judged = "; finding anomalies takes such rows, and judges them" * (kind == "category")
     return f"the model was trained with these: correct it{empty}, or train anew with it{judged}"

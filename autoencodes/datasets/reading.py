@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-import shlex
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
@@ -147,44 +142,6 @@ def named(name: str, known: Iterable[str], what: str, where: str) -> str:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(map(repr, known[:12])) + (", ..." if len(known) > 12 else "")
     raise InputError(f"{where}: there is no column {name!r} for {what}{hint} (columns: {shown})")
-
-
-@contextmanager
-def in_python() -> Iterator[None]:
-    """Errors of what reads say options as parameters: whoever has rows in Python types no --kinds.
-
-    Examples
-    --------
-    >>> with in_python():
-    ...     raise InputError("take --kinds 'land=category', or --missing mask")
-    Traceback (most recent call last):
-        ...
-    autoencodes.errors.InputError: take kinds={'land': 'category'}, or missing="mask"
-    """
-    try:
-        yield
-    except InputError as error:
-        text = re.sub(r"say how decimals are marked with --decimal, ", "", str(error))
-        text = re.sub(rf" with --drop({_QUOTED})?| \(--label{_QUOTED}\)", "", text)
-        text = re.sub(rf"--kinds({_QUOTED})", _as_mapping, text)
-        text = re.sub(r"--(missing) (mask|mean)", r'\1="\2"', text)
-        raise InputError(re.sub(r"--([a-z]+)", r"\1", text)) from error
-
-
-_QUOTED = r""" (?:'(?:[^']|'"'"')*'|[^\s',;:)]+)"""
-
-
-def _as_mapping(found: re.Match[str]) -> str:
-    """``--kinds A=x,B=y`` as the estimators take it."""
-    parts = next(csv.reader(shlex.split(found[1])))
-    return f"kinds={dict(part.rpartition('=')[::2] for part in parts)}"
-
-
-def option(name: str, *values: str) -> str:
-    """An option with its values, as it can be typed: quoted where ``names`` and a shell need it."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return f"--{name} {shlex.quote(text.getvalue())}"
 
 
 def _format(kind: str) -> str | None:

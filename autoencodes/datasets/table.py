@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real, Shaped
 
 from autoencodes.datasets import texts
+from autoencodes.datasets.options import option
 from autoencodes.datasets.spelling import Spelling
 from autoencodes.errors import InputError
 from autoencodes.measure.streaming import first_non_finite
@@ -393,7 +394,7 @@ def require_usable(table: Table, where: str, *, to_split: bool, missing: str) ->
         kind = np.isnan(table.x) if np.isnan(value) else np.isinf(table.x)
         advice = "remove or replace the values that are not finite"
         if np.isnan(value):
-            advice += ", or take --missing mask or --missing mean"
+            advice += f", or take {option('missing', 'mask')} or {option('missing', 'mean')}"
         raise InputError(
             f"{where}: expected finite numbers, got {value} in {table.place(*position)} "
             f"({int(kind.sum()):,} of them in {int(kind.any(axis=0).sum()):,} columns); {advice}"

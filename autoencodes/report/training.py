@@ -21,7 +21,7 @@ from autoencodes.report.findings import Findings
 from autoencodes.report.page import Extremes, Page, Strip
 from autoencodes.run.folder import RunFolder
 from autoencodes.run.verdict import remarks, verdict
-from autoencodes.run.worst import Guilty, Odd, kept
+from autoencodes.run.worst import FILE, NEW, Guilty, Odd, Worst, applies, kept
 from autoencodes.summary import number
 
 _MEASURED = {
@@ -37,6 +37,11 @@ _MEASURED = {
     "seconds": "seconds",
     "peak memory, MB": "peak_memory_mb",
 }
+_TRUST = "May new rows be entrusted to this model?"
+_COLUMNS = (
+    "How well a new row's columns come back: numbers in at least 9 of 10 cases within so much of "
+    "their value, in their own unit; beside it the guess that is best without the row"
+)
 _UNITS = "Errors are per entry of the targets, in the units trained in"
 
 
@@ -48,6 +53,7 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
     shown = metrics | ({"pca_test_mse": "rounding alone"} if metrics.get("pca_exact") else {})
     measured = tuple((n, shown[k]) for n, k in _MEASURED.items() if shown.get(k) is not None)
 
+    certificates, columns = _certificates(folder)
     return partial(figures.pictures, findings), Page(
         f"train {name}",
         f"{_rows(metrics)}{metrics['steps']:,} steps of {config['method']}, "
@@ -56,13 +62,14 @@ def contents(folder: RunFolder) -> tuple[Callable[[], list[Picture]], Page]:
         verdict(name, findings.target, metrics),
         {"metrics": ResultTable(_UNITS, ("", "value"), measured)},
         _motions(findings, name),
-        _certificates(folder),
-        (str(metrics["reason"]), *remarks(metrics)),
+        certificates,
+        (str(metrics["reason"]), *remarks(metrics), *_lacking(folder, certificates)),
         config,
         metrics.get("machine") or {},
         float(metrics["seconds"]),
         _strips(folder, findings),
-        anomalies=kept(folder),
+        anomalies=_anomalies(folder),
+        columns=columns,
         explorers=_explorers(folder, findings, name),
         extremes=_extremes(findings),
         charts=charts(findings, folder.model),
@@ -142,11 +149,53 @@ def _strips(folder: RunFolder, findings: Findings) -> tuple[Strip, ...]:
     return (Strip("Reconstructions over the training", captions, shown),)
 
 
-def _certificates(folder: RunFolder) -> dict[str, list[str]]:
-    """What ``autoencodes certify`` wrote, if it was run."""
+def _certificates(folder: RunFolder) -> tuple[dict[str, list[str]], dict[str, ResultTable]]:
+    """What ``autoencodes certify`` wrote, if it was run, and its errors by column."""
     path = folder.path / "certificate.json"
     try:
-        lines = atomic.parsed(atomic.read(path))["lines"]
+        held = atomic.parsed(atomic.read(path))
+        lines = [str(line) for line in held["lines"]]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return {"the trained control": [str(line) for line in lines]}
+        return {}, {}
+    try:
+        columns = _by_column(held["new_rows"]["columns"])
+    except (ValueError, KeyError, TypeError):  # of before, or without test rows
+        columns = None
+    return {_TRUST: lines}, {} if columns is None else {_TRUST: columns}
+
+
+def _by_column(columns: list[dict[str, Any]]) -> ResultTable:
+    """How well every column of new rows comes back."""
+    rows = []
+    for column in columns:
+        right, guessed = column["right"], column["guessed_right"]
+        made, guess = column["within"], column["guess"]
+        if right is not None:
+            made, guess = f"right in {right:.0%}", f"{guessed:.0%}"
+        elif made is not None:
+            made = f"within {made}"
+        rows.append((str(column["name"]), made, guess, int(column["rows"])))
+    return ResultTable(_COLUMNS, ("column", "comes back", "guessed", "test rows"), tuple(rows))
+
+
+def _anomalies(folder: RunFolder) -> dict[str, Worst]:
+    """The rows that belong least: of other rows that were judged, and of the run's own table."""
+    own, new = kept(folder), kept(folder, NEW)
+    found = {} if new is None else {f"Anomalies in {new.source}": new}
+    return found if own is None else found | {"Anomalies": own}
+
+
+def _lacking(folder: RunFolder, certificates: dict[str, list[str]]) -> list[str]:
+    """Which parts of the page are not there yet, and what puts them there."""
+    lacking = []
+    if not certificates:
+        lacking.append(
+            "up to what error new rows may be entrusted to this model: not computed yet; "
+            "autoencodes certify RUN adds it to this page"
+        )
+    if applies(folder) and not any((folder.path / name).exists() for name in (FILE, NEW)):
+        lacking.append(
+            "which rows do not belong, and why: not computed yet; autoencodes anomalies RUN DATA "
+            "--explain adds it to this page, and autoencodes report RUN for the table trained on"
+        )
+    return lacking

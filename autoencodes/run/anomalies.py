@@ -80,10 +80,8 @@ class Judged:
             called = self.anomalies if known.all() else called
         columns["anomaly"] = called
         if self.explanation is not None:
-            taken = {*columns, "repair"}
             for k, name in enumerate(self.explanation.names):
-                own = f"share of {name}" if name in taken else name
-                columns[own] = self.explanation.shares[:, k]
+                columns[f"share of {name}"] = self.explanation.shares[:, k]
             if not self.series:
                 repairs = [self.repairs.get(row) for row in range(count)]
                 columns["repair"] = np.array(repairs, object)

@@ -10,7 +10,7 @@ from jaxtyping import Real
 
 from autoencodes.catalogue import DATASETS
 from autoencodes.datasets import Column, Dataset, Table
-from autoencodes.datasets.reading import option
+from autoencodes.datasets.options import option
 from autoencodes.datasets.streamed import Streamed
 from autoencodes.datasets.table import line_of
 from autoencodes.model.encoding import Encoding

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ from autoencodes.datasets import Dataset, Table
 from autoencodes.datasets.parts import PARTS
 from autoencodes.errors import InputError
 from autoencodes.run import anomalies
+from autoencodes.run.anomalies import Judged
 from autoencodes.run.folder import RunFolder
 
-FILE = "anomalies.json"
+FILE, NEW = "anomalies.json", "anomalies-new.json"
+"""Of the table that a run was trained on, and of the rows that were judged last."""
 _FORMAT = "autoencodes-anomalies-1"
 _MOST_ROWS, _MOST_COLUMNS = 10, 3
+_UNSEEN = len(PARTS)
+"""The part of rows none of which the run was trained on."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,18 @@ class Odd:
 
 @dataclass(frozen=True)
 class Worst:
-    """The rows with the largest scores, the largest first, of how many, and what is promised."""
+    """The rows with the largest scores, the largest first, of how many, and what is promised.
+
+    ``source`` is what the rows are called, where they are not those of the run's own table;
+    ``called`` how many of all rows are anomalies at the level that was asked for.
+    """
 
     rows: tuple[Odd, ...]
     of: int
     calibration: int
     window: int | None
+    source: str | None = None
+    called: str = ""
 
 
 def applies(folder: RunFolder) -> bool:
@@ -78,13 +89,35 @@ def keep(folder: RunFolder) -> Worst:
     """
     found, data = anomalies.detector(folder), anomalies.learned(folder)
     worst = _of_series(found, data) if data.windows is not None else _of_rows(found, data)
-    held = {"format": _FORMAT, "model": fingerprint(folder.model), **asdict(worst)}
-    text = json.dumps(held, indent=1, allow_nan=False, ensure_ascii=False)
-    atomic.write(folder.path / FILE, text + "\n")
+    _write(folder, FILE, worst)
     return worst
 
 
-def kept(folder: RunFolder) -> Worst | None:
+def keep_judged(folder: RunFolder, data: Dataset, judged: Judged, called: str) -> Worst | None:
+    """Keeps the worst of rows that were judged with reasons, as ``keep`` does those of the run's
+    own table; ``called`` says how many are anomalies. None where columns have no names.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    if not applies(folder) or data.table is None or judged.explanation is None:
+        return None
+    found = anomalies.detector(folder)
+    worst = _of_series(found, data, judged) if judged.series else _of_rows(found, data, judged)
+    worst = replace(worst, source=Path(data.name).name, called=called)
+    _write(folder, NEW, worst)
+    return worst
+
+
+def _write(folder: RunFolder, name: str, worst: Worst) -> None:
+    held = {"format": _FORMAT, "model": fingerprint(folder.model), **asdict(worst)}
+    text = json.dumps(held, indent=1, allow_nan=False, ensure_ascii=False)
+    atomic.write(folder.path / name, text + "\n")
+
+
+def kept(folder: RunFolder, name: str = FILE) -> Worst | None:
     """What ``keep`` wrote of the model as it is now; None where there is no such file.
 
     Raises
@@ -92,7 +125,7 @@ def kept(folder: RunFolder) -> Worst | None:
     InputError
         If the file is damaged.
     """
-    path = folder.path / FILE
+    path = folder.path / name
     if not path.exists():
         return None
     try:
@@ -114,40 +147,58 @@ def kept(folder: RunFolder) -> Worst | None:
             )
             for odd in held["rows"]
         )  # fmt: skip
-        window = held["window"]
-        length = None if window is None else int(window)
-        return Worst(rows, int(held["of"]), int(held["calibration"]), length)
+        window, source = held["window"], held.get("source")
+        return Worst(
+            rows,
+            int(held["of"]),
+            int(held["calibration"]),
+            None if window is None else int(window),
+            None if source is None else str(source),
+            str(held.get("called", "")),
+        )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(
-            f"{path}: expected the rows that autoencodes report writes ({error}); remove it, and "
-            "it is made anew"
+            f"{path}: expected the rows that autoencodes report or anomalies writes ({error}); "
+            "remove it, and it is made anew"
         ) from error
 
 
-def _of_rows(found: Detector, data: Dataset) -> Worst:
+def _of_rows(found: Detector, data: Dataset, judged: Judged | None = None) -> Worst:
     """The worst of rows that are judged each by itself."""
     assert data.table is not None
-    scores = found.score(data.table)
+    scores = found.score(data.table) if judged is None else judged.scores
     worst = np.argsort(-scores, kind="stable")[:_MOST_ROWS]
     rows = data.table.taken(worst)
     made = found.model.reconstruct(rows).x
     repairs = [""] * len(worst)
-    if found.calibration is not None:
+    if judged is not None:
+        repairs = [judged.repairs.get(row, "") for row in worst.tolist()]
+    elif found.calibration is not None:
         limit = float(np.quantile(found.calibration, 0.95, method="lower"))
         repairs = [str(one) for one in repair(found, rows, limit)]
     part = np.zeros(data.size, np.int64)
     for number, name in enumerate(PARTS):
         part[data.rows(name)] = number
-    odd = _odd(found, data.table, part, worst, explain(found, rows), made, repairs)
+    if judged is not None and not data.is_test.any():  # none of them is known to have trained
+        part[:] = _UNSEEN
+    reasons = explain(found, rows) if judged is None else _taken(judged.explanation, worst)
+    odd = _odd(found, data.table, part, worst, reasons, made, repairs)
     return Worst(odd, data.size, _size(found), None)
 
 
-def _of_series(found: Detector, data: Dataset) -> Worst:
+def _taken(every: Explanation | None, rows: Int[np.ndarray, " odd"]) -> Explanation:
+    """The reasons of some rows."""
+    assert every is not None
+    return Explanation(every.names, every.shares[rows], every.scores[rows])
+
+
+def _of_series(found: Detector, data: Dataset, judged: Judged | None = None) -> Worst:
     """The worst rows of series, which are judged by windows."""
     windows = data.windows
     assert windows is not None
     assert data.table is not None
-    every = of_rows(found, data.table, windows)
+    every = of_rows(found, data.table, windows) if judged is None else judged.explanation
+    assert every is not None
     order = np.argsort(-every.scores, kind="stable")[:_MOST_ROWS]
     worst = order[~np.isnan(every.scores[order])]
     count = windows.rows.x.shape[1]
@@ -157,9 +208,10 @@ def _of_series(found: Detector, data: Dataset) -> Worst:
         middle = int(np.argmin(np.abs(at - (windows.length - 1) / 2)))
         one = found.model.reconstruct(data.table.taken(holding[middle : middle + 1])).x[0]
         made[k] = one[at[middle] * count : (at[middle] + 1) * count]
-    chosen = Explanation(every.names, every.shares[worst], every.scores[worst])
-    none = [""] * len(worst)
-    odd = _odd(found, windows.rows, windows.part, worst, chosen, made, none)
+    none, part = [""] * len(worst), windows.part
+    if judged is not None and not data.is_test.any():
+        part = np.full(len(part), _UNSEEN)
+    odd = _odd(found, windows.rows, part, worst, _taken(every, worst), made, none)
     return Worst(odd, len(windows.part), _size(found), windows.length)
 
 
@@ -188,22 +240,30 @@ def _odd(
             p = float(p_values([score], found.calibration)[0])
         columns = []
         for j in np.argsort(-shares, kind="stable")[:_MOST_COLUMNS].tolist():
-            if shares[j] <= 0:
+            if not _counts(float(shares[j]), score):
                 continue
             value, reconstruction = table.x[row, j : j + 1], made[k, j : j + 1]
             column = table.columns[j]
             columns.append(
                 Guilty(
                     column.name,
-                    _worded(column.values(value.astype(np.float64))[0]),
+                    "a new value"
+                    if column.levelled and value[0] < 0
+                    else _worded(column.values(value.astype(np.float64))[0]),
                     _worded(column.values(reconstruction)[0]),
                     float(shares[j] / score) if score > 0 else 0.0,
                 )
             )
         named = ", ".join(f"{name} {v[row]}" for name, v in table.identifiers.items())
         name = named or f"row {row}"
-        rows.append(Odd(name, PARTS[int(part[row])], score, p, tuple(columns), repairs[k]))
+        named_part = "new" if part[row] == _UNSEEN else PARTS[int(part[row])]
+        rows.append(Odd(name, named_part, score, p, tuple(columns), repairs[k]))
     return tuple(rows)
+
+
+def _counts(share: float, score: float) -> bool:
+    """Whether a share is more than 0 % of a score, as it is shown."""
+    return share > 0 and round(share / max(score, 1e-300), 2) > 0
 
 
 def _worded(value: Any) -> str:

@@ -14,7 +14,7 @@ from autoencodes.datasets import Column, Reading, Table, formats, from_array, fr
 from autoencodes.datasets.columns import build
 from autoencodes.datasets.kinds import Given
 from autoencodes.datasets.matching import matched
-from autoencodes.datasets.reading import option
+from autoencodes.datasets.options import option
 from autoencodes.datasets.streams import Source
 from autoencodes.errors import InputError
 
@@ -262,7 +262,7 @@ def test_dates_may_be_integers_that_are_said_to_be_dates() -> None:
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        ([1.0, np.nan, 3.0, 4.0], 'missing="mask"'),
+        ([1.0, np.nan, 3.0, 4.0], "missing='mask'"),
         (["1,234", "5,678"] * 2, "kinds={\"it's\": 'category'}"),
         (["1", "x"] * 2, "kinds={\"it's\": 'category'}"),
         (["01/02/2020", "03/04/2020"] * 2, "kinds={\"it's\": 'date(%d/%m/%Y)'}"),

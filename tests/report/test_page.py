@@ -133,12 +133,12 @@ def test_a_page_is_well_formed_and_says_everything() -> None:
     read = Reading(html(page()))
     assert read.text("h1") == ["an experiment"]
     assert read.text("h2") == [
+        "Certificate",
         "The flows, layer by layer",
         "Explore the latent space",
         "Training",
         "Figures",
         "Best and worst rows",
-        "Certificate",
         "Further tables",
         "Notes",
         "Configuration",

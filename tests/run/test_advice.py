@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from autoencodes.cli.app import app
 from autoencodes.datasets.table import Column, Table
 from autoencodes.plan.facts import Facts
 from autoencodes.plan.resolve import resolve
 from autoencodes.plan.settings import Settings
+from autoencodes.run import RunFolder, train
 from autoencodes.run.describe import advice
-from autoencodes.run.filled import beyond
+from autoencodes.run.filled import beyond, decoded, remade
 from autoencodes.run.verdict import remarks
 
 
@@ -88,3 +92,41 @@ def test_a_number_that_stands_for_nothing_is_seen(marker: float, count: int, war
     table.x[3 : 3 + count, 0] = marker
     said = "\n".join(advice(table))
     assert (f"{marker:g} in 'amount' ({count} times)" in said) is warned
+
+
+@pytest.mark.parametrize(
+    ("made", "said"), [(5.3, ""), (6.0, "reconstructed outside .*'kg' 1, as 6 .else 1 to 5.")]
+)
+def test_reconstructions_that_nobody_has_seen_are_said(made: float, said: str) -> None:
+    x = np.array([[1.0], [np.nan], [5.0]])
+    table = Table(x, columns=(Column("kg", "number", "float64"),))
+    told = remade(table, {"kg": np.r_[1, 2, made]})
+    assert re.search(said, told[0]) if said else told == ()
+    many = Table(np.tile(x, 9), columns=tuple(Column(f"c{k}") for k in range(9)))
+    (told_once,) = remade(many, {f"c{k}": np.r_[1, 2, 99] for k in range(9)})
+    assert told_once.endswith("and 4 more columns")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("decoded")
+    random = np.random.default_rng(0)
+    lines = [f"{a:.3f},{a + 0.1 * b:.3f}" for a, b in random.uniform(1, 2, (60, 2))]
+    (folder / "t.csv").write_text("\n".join(["kg,m", *lines]))
+    small: dict[str, Any] = {"epochs": 2, "steps_per_block": 1, "method": "adam", "latent": 1}
+    train(Settings(data=str(folder / "t.csv"), **small), folder / "run")
+    return RunFolder.open(folder / "run")
+
+
+def test_what_is_decoded_is_compared_with_the_rows_that_the_run_keeps(run: RunFolder) -> None:
+    assert decoded(run, {"kg": np.array([1.5]), "m": np.array([1.5])}) == ()
+    (said,) = decoded(run, {"kg": np.array([1.5, -3.0]), "m": np.array([1.5, 1.6])})
+    assert "test rows hold: 'kg' 1, as -3 (else 1." in said
+    assert "'m'" not in said
+    file = run.path.parent / "latent.csv"
+    for value, warned in ((0.0, False), (1e3, True)):
+        file.write_text(f"latent_0\n{value}\n")
+        arguments = ["decode", str(run.path), str(file), "-o", str(file.with_suffix(".npz"))]
+        told = CliRunner().invoke(app, arguments)
+        assert told.exit_code == 0
+        assert ("decoded outside" in told.output) is warned

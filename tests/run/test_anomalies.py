@@ -18,6 +18,8 @@ from autoencodes.run import RunFolder, source, train, worst
 from autoencodes.run import anomalies as run_anomalies
 from autoencodes.run.anomalies import FILE
 
+NAMES = ("items", "price", "total", "land")
+
 
 def _write(path: Path, odd: bool) -> Path:
     rng = np.random.default_rng(1)
@@ -56,13 +58,13 @@ def test_every_row_is_judged_and_explained(run: Path, tmp_path: Path) -> None:
     with out.open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == (
-        ["name", "row", "score", "p_value", "anomaly", "items", "price", "total", "land", "repair"]
+        ["name", "row", "score", "p_value", "anomaly", *(f"share of {n}" for n in NAMES), "repair"]
     )
     assert [int(row["row"]) for row in rows] == list(range(160))
     assert rows[7]["name"] == "A-7"
     scores = np.array([float(row["score"]) for row in rows])
     assert scores[7] >= np.sort(scores)[-8]  # of 160, by a model that has hardly learned
-    shares = [[float(row[n]) for n in ("items", "price", "total", "land")] for row in rows]
+    shares = [[float(row[f"share of {n}"]) for n in NAMES] for row in rows]
     np.testing.assert_allclose(np.sum(shares, axis=1), scores, rtol=1e-6)
     assert all(0 < float(row["p_value"]) <= 1 for row in rows)
     assert "promised" in said
@@ -124,6 +126,7 @@ def test_the_report_shows_the_worst_rows(run: Path) -> None:
     assert all(0 < (odd.p_value or 1) <= 1 and odd.columns for odd in found.rows)
     text = page.read_text()
     assert "<h2>Anomalies</h2>" in text
+    assert "of the table that was trained on" in text
     assert all(f"<strong>{odd.name}</strong>" in text for odd in found.rows)
     whole = kept.read_text()
     kept.write_text(whole.replace(worst.fingerprint(RunFolder(run).model), "another"))
@@ -141,6 +144,38 @@ def test_the_report_shows_the_worst_rows(run: Path) -> None:
         aside.rename(data)
 
 
+def test_the_report_shows_the_worst_of_rows_that_were_judged(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    page = report(run).page
+    lines = (run.parent / "orders.csv").read_text().splitlines()
+    lines[12] = lines[12].rsplit(",", 1)[0] + ",XX"
+    data = tmp_path / "new & odd.csv"
+    data.write_text("\n".join(lines))
+    before = page.read_text()
+    _invoke(run, data)
+    assert page.read_text() == before  # without reasons there is nothing to show
+    said = _invoke(run, data, "--explain")
+    assert f"wrote {page}" in said
+    found = worst.kept(RunFolder(run), worst.NEW)
+    assert found is not None
+    assert found.source == "new & odd.csv"
+    assert {odd.part for odd in found.rows} == {"new"}
+    assert all(odd.p_value is not None and odd.columns for odd in found.rows)
+    strange = next(odd for odd in found.rows if odd.name == "name A-11")
+    assert strange.columns[0].name == "land"
+    assert "land" in [guilty.name for guilty in strange.columns]
+    assert "a new value" in [guilty.value for guilty in strange.columns]
+    text = page.read_text()
+    assert "<h2>Anomalies in new &amp; odd.csv</h2>" in text
+    assert found.called.split("\n")[0][:9] in text.replace("Rows", "rows")
+    # Rows of the run's own table are known: of those that trained there is no p-value.
+    _invoke(run, run.parent / "orders.csv", "--explain")
+    found = worst.kept(RunFolder(run), worst.NEW)
+    assert found is not None
+    assert {odd.p_value is None for odd in found.rows if odd.part != "test"} <= {True}
+    (run / worst.NEW).unlink()
+
+
 def test_a_level_never_seen_is_judged_as_one_that_no_ordinary_row_has(
     run: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +187,7 @@ def test_a_level_never_seen_is_judged_as_one_that_no_ordinary_row_has(
     assert "'land' has values that the model has never seen ('XX')" in said
     with out.open() as file:
         rows = list(csv.DictReader(file))
-    shares = {name: float(rows[11][name]) for name in ("items", "price", "total", "land")}
+    shares = {name: float(rows[11][f"share of {name}"]) for name in NAMES}
     assert max(shares, key=lambda name: shares[name]) == "land"
     scores = [float(row["score"]) for row in rows]
     assert np.argsort(scores)[::-1].tolist().index(11) < 8  # as above

@@ -71,11 +71,12 @@ def test_every_row_of_the_file_is_judged_in_its_order(run: Path, tmp_path: Path)
     said = invoke("anomalies", run, data, "-o", out, "--explain")
     rows, given = lines(out), lines(data)
     assert list(rows[0]) == (
-        ["machine", "when", "row", "score", "p_value", "anomaly", "load", "heat", "state"]
+        ["machine", "when", "row", "score", "p_value", "anomaly"]
+        + [f"share of {name}" for name in ("load", "heat", "state")]
     )
     assert [(r["when"], r["machine"]) for r in rows] == [(r["when"], r["machine"]) for r in given]
     scores = np.array([float(r["score"]) for r in rows])
-    shares = [[float(r[name]) for name in ("load", "heat", "state")] for r in rows]
+    shares = [[float(r[f"share of {name}"]) for name in ("load", "heat", "state")] for r in rows]
     np.testing.assert_allclose(np.sum(shares, axis=1), scores, rtol=1e-6, atol=1e-9)
     odd = next(k for k, r in enumerate(given) if (r["machine"], r["when"][8:]) == ("a", "02 17:00"))
     assert np.argmax(scores) == odd

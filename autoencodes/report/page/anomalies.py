@@ -10,7 +10,7 @@ from autoencodes.report.page.tables import text
 from autoencodes.run.worst import Guilty, Odd, Worst
 from autoencodes.summary import number
 
-_PARTS = {"train": "trained on", "validation": "set apart", "test": "test row"}
+_PARTS = {"train": "trained on", "validation": "set apart", "test": "test row", "new": "new row"}
 
 
 def anomalies(worst: Worst | None) -> str:
@@ -88,17 +88,22 @@ def _broken(name: str) -> str:
 
 def _said(worst: Worst) -> str:
     """What the scores are, and what their p-values promise."""
-    said = f"The {len(worst.rows)} rows with the largest scores of {worst.of:,}. "
+    said = f"{worst.called[:1].upper()}{worst.called[1:]}. " if worst.called else ""
+    said += f"The {len(worst.rows)} rows with the largest scores of {worst.of:,}"
+    said += ". " if worst.source else " of the table that was trained on. "
     if worst.window is not None:
         said += (
             f"A row's score is what the windows of {worst.window} rows put down to it on average. "
         )
     if not worst.calibration:
         return said + "No rows were set apart, so that there are no p-values."
-    promise = "an ordinary row from the same source has p at most a with a chance of at most a."
-    if worst.window is not None:
-        promise = "this holds approximately, for rows of a series depend on each other."
-    return (
-        f"{said}A p-value compares with {worst.calibration:,} rows set apart: {promise} Of rows "
-        "that were trained on or set apart there is none."
+    promise = (
+        "of ordinary rows from the same source at most 1 in 20 has a p-value of 0.05 or less, 1 in "
+        "100 one of 0.01."
     )
+    if worst.window is not None:
+        promise = "what it promises holds approximately, for rows of a series depend on each other."
+    said += f"A p-value compares with {worst.calibration:,} rows set apart: {promise}"
+    if any(odd.part in ("train", "validation") for odd in worst.rows):
+        said += " Of rows that were trained on or set apart there is none."
+    return said

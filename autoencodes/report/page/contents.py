@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -82,10 +82,13 @@ class Page:
     seconds: float
     strips: tuple[Strip, ...] = ()
     pictures: tuple[Drawn, ...] = ()
-    anomalies: Worst | None = None
+    anomalies: Mapping[str, Worst] = field(default_factory=dict)
+    """By the title of their section."""
     explorers: tuple[Explorer, ...] = ()
     extremes: Extremes | None = None
     charts: tuple[Chart, ...] = ()
     """Left out where the library that draws them is not installed."""
+    columns: Mapping[str, ResultTable] = field(default_factory=dict)
+    """By the name of a certificate: how well columns of new rows come back."""
     passages: tuple[Passage, ...] = ()
     """Of rows that are images: their way is a film, and pixels are not shown against others."""

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import struct
-from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 
@@ -18,6 +17,7 @@ from autoencodes.report.page.flows import flows
 from autoencodes.report.page.library import EXTRA, PACKAGE, Library, library
 from autoencodes.report.page.strips import films, strip
 from autoencodes.report.page.tables import entries, table, text
+from autoencodes.report.page.trust import certificates, listed
 
 _PAGE_WIDE = 1000
 """Pixels from which on a picture is as wide as a paper's page: on a phone it keeps a width at which
@@ -35,23 +35,20 @@ def html(page: Page) -> str:
     """
     drawing = library() if page.charts or page.motions else None
     tables = [table(each) for each in page.tables.values()]
-    certificates = [
-        f"<h3>{escape(name)}</h3>\n{_lines(lines)}" for name, lines in page.certificates.items()
-    ]
     ran_on = {**page.machine, "seconds": json.loads(f"{page.seconds:.4g}")}
     body = [
         _opening(page),
         *tables[:1],
+        _section("Certificate", certificates(page.certificates, page.columns)),
         "" if page.passages or drawing is None else flows(page.motions),
         films(page.passages),
         explorers(page.explorers),
         *[strip(each, k) for k, each in enumerate(page.strips, 1)],
         _section("Figures", _figures(page, drawing)),
         _section("Best and worst rows", extremes(page.extremes)),
-        _section("Anomalies", anomalies(page.anomalies)),
-        _section("Certificate", "\n".join(certificates)),
+        *[_section(title, anomalies(worst)) for title, worst in page.anomalies.items()],
         _section("Further tables", "".join(tables[1:])),
-        _section("Notes", _lines(page.notes)),
+        _section("Notes", listed(page.notes)),
         _section("Configuration", entries("What was run", page.configuration)),
         _section("Machine", entries("Where, and with which versions", ran_on)),
         "" if drawing is None else _terms(drawing),
@@ -176,13 +173,8 @@ def _figure(drawn: Drawn) -> str:
     )
 
 
-def _lines(lines: Iterable[str]) -> str:
-    items = "\n".join(f"<li>{text(line)}</li>" for line in lines)
-    return f"<ul>\n{items}\n</ul>" if items else ""
-
-
 def _section(title: str, content: str) -> str:
-    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>" if content else ""
+    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>" if content else ""
 
 
 def _duration(seconds: float) -> str:
