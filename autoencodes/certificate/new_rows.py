@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from autoencodes.certificate.generalisation import LEVEL, Gap, Mean, gap, mean_cost
 from autoencodes.datasets import Column, Table
+from autoencodes.datasets.spelling import Spelling
 from autoencodes.model.model import Model
 
 SHARE = 0.9
@@ -162,7 +163,8 @@ class NewRows:
         numbers = [c for c in known if c.within is not None]
         said, more = "", ""
         if numbers:
-            said = f"At least 9 of 10 new rows come back with {_joined(numbers)}. "
+            each = "each in" if len(numbers) > 1 else "in"
+            said = f"{_joined(numbers)}; {each} at least 9 of 10 new rows. "
         if levels := [c for c in known if c.right is not None]:
             more = f"Categories: {_joined(levels)}."
         return f"By column: {said}{more}".rstrip()
@@ -288,6 +290,8 @@ def _number(
 ) -> ColumnError:
     made = np.round(made) if column.whole else made
     unit = _duration if column.moments else _plain
+    if column.form:
+        unit = Spelling.read(column.form).text
     return _within(column.name, np.abs(made - own), np.abs(np.median(known) - own), unit)
 
 

@@ -39,8 +39,8 @@ _MEASURED = {
 }
 _TRUST = "May new rows be entrusted to this model?"
 _COLUMNS = (
-    "How well a new row's columns come back: numbers in at least 9 of 10 cases within so much of "
-    "their value, in their own unit; beside it the guess that is best without the row"
+    "How well a new row's columns come back: each number in at least 9 of 10 cases within so much "
+    "of its value, in their own unit; beside it the guess that is best without the row"
 )
 _UNITS = "Errors are per entry of the targets, in the units trained in"
 
