@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Num, Shaped
 
 from autoencodes.datasets import Column, Table
 from autoencodes.datasets.options import option
@@ -61,7 +61,7 @@ def decoded(
 def _said(
     what: str,
     columns: tuple[Column, ...],
-    known: Float[np.ndarray, "row column"],
+    known: Num[np.ndarray, "row column"],
     made: Mapping[str, Shaped[np.ndarray, " particle"]],
     rows: Bool[np.ndarray, "particle column"] | None,
 ) -> tuple[str, ...]:
