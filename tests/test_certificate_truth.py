@@ -255,7 +255,7 @@ def test_without_a_penalty_the_residual_is_not_said_to_mean_anything() -> None:
     found = ac.certify(problem, best, ac.EmpiricalMeasure(x, x + 1.0))
     assert found.gradient_norm < 1e-12
     said = str(found)
-    assert "With λ = 0 the PMP residual says nothing" in said
+    assert "(λ = 0) the optimality error (PMP residual) says nothing" in said
     assert "converged" not in said
 
 
@@ -507,5 +507,5 @@ def test_users_are_told_of_a_certified_error_that_tells_something(
     maximum: float, told: bool
 ) -> None:
     error = CertifiedError(0.1, 1.0, 1.5, maximum, seen=1.2, particles=50)
-    line = words.practice(Mean(1.0, 0.1, 0.8, 1.2), 40, Gap(0.0, 0.1, 1.0), error, "")
+    line = words.practice(None, Mean(1.0, 0.1, 0.8, 1.2), 40, Gap(0.0, 0.1, 1.0), error)
     assert ("at most" in line) is told

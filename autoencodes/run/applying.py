@@ -243,7 +243,9 @@ def threshold(counts: Int[np.ndarray, " place"], alpha: float) -> int:
     """The largest k whose p = k / (n + 1) is called, from how many rows have each; −1 if none."""
     reached = np.cumsum(counts)
     p = np.arange(len(counts)) / (len(counts) - 1)
-    passed = np.flatnonzero((counts > 0) & (p <= conformal.levels(reached, reached[-1], alpha)))
+    passed = np.flatnonzero(
+        (counts > 0) & (p <= conformal.levels(reached, int(reached[-1]), alpha))
+    )
     return int(passed[-1]) if passed.size else -1
 
 
