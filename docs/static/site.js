@@ -8,7 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   // Wide tables can be moved sideways by the arrow keys where they are reached by tab.
   const reach = () => {
-    for (const table of document.querySelectorAll(".pst-scrollable-table-container > table, pre"))
+    for (const table of document.querySelectorAll(".bd-article table, main table, pre"))
       if (table.scrollWidth > table.clientWidth) table.setAttribute("tabindex", "0");
       else if (table.getAttribute("tabindex") === "0") table.removeAttribute("tabindex");
   };
