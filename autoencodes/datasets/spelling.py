@@ -204,7 +204,7 @@ def spelling(
     if mark:  # as it is written: there are several spaces
         mark = next(c for one in found for c in one.digits if _alike(c) == mark)
     (one,) = units.values()
-    if not one.before + one.after and mark in _SPACES and _as_long(found):
+    if not one.before + one.after and mark and mark in _SPACES and _as_long(found):
         return "may be numbers, or names made of digits"
     parts = [one.digits.rpartition(decimal) for one in found]
     places = max((len(tail) for _, there, tail in parts if there), default=0)

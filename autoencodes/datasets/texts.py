@@ -115,7 +115,7 @@ def as_written(fields: Sequence[str], form: str) -> str:
     >>> as_written(["1/31/2024", "12/1/2024"], "%m/%d/%Y")
     '%-m/%-d/%Y'
     """
-    parts = [part for part in _PADDED.findall(form) if part in form]
+    parts = _PADDED.findall(form)
     if not any(map(_LONE_DIGIT.search, fields)):
         return form
     for count in range(len(parts), 0, -1):
